@@ -1,0 +1,97 @@
+using System.Text.RegularExpressions;
+
+namespace Hazumu.Checks;
+
+/// <summary>A container component of the graph, as tests name it.</summary>
+public sealed partial record Component
+{
+    /// <summary>The inference engine.</summary>
+    public static readonly Component Ollama = new("Ollama");
+
+    /// <summary>The metrics store.</summary>
+    public static readonly Component Prometheus = new("Prometheus");
+
+    /// <summary>The dashboards.</summary>
+    public static readonly Component Grafana = new("Grafana");
+
+    /// <summary>The container metrics.</summary>
+    public static readonly Component CAdvisor = new("CAdvisor");
+
+    /// <summary>The HTTP prober.</summary>
+    public static readonly Component Blackbox = new("Blackbox");
+
+    /// <summary>Every component, in the order of the README's table.</summary>
+    public static readonly IReadOnlyList<Component> All = [Ollama, Prometheus, Grafana, CAdvisor, Blackbox];
+
+    private readonly Lazy<string?> _missing;
+
+    private Component(string section)
+    {
+        Section = section;
+        _missing = new(FindOutWhyMissing);
+    }
+
+    /// <summary>The section below <c>Hazumu</c> in configuration: <c>CAdvisor</c>.</summary>
+    public string Section { get; }
+
+    /// <summary>The resource and Compose service: <c>cadvisor</c>.</summary>
+    public string Service => Section.ToLowerInvariant();
+
+    /// <summary>The image reference: <c>Hazumu__{Section}__Image</c> where that is set, else the published application's default.</summary>
+    /// <exception cref="InvalidOperationException">The published application has no such service.</exception>
+    public string Image => Environment.GetEnvironmentVariable($"Hazumu__{Section}__Image") is { Length: > 0 } configured
+        ? configured
+        : DefaultImage();
+
+    /// <summary>
+    /// Why the component cannot run on this machine, or <see langword="null"/> where it can. Missing means: left out by
+    /// <c>Hazumu__{Section}__Enabled=false</c>, no container engine, or an image that is not here and whose registry cannot be
+    /// reached. An image that a reachable registry refuses is not missing: its tests run and fail.
+    /// </summary>
+    public string? Missing => _missing.Value;
+
+    /// <inheritdoc/>
+    public override string ToString() => Service;
+
+    private string? FindOutWhyMissing()
+    {
+        if (bool.TryParse(Environment.GetEnvironmentVariable($"Hazumu__{Section}__Enabled"), out var enabled) && !enabled)
+        {
+            return $"{Service}: left out by Hazumu__{Section}__Enabled=false";
+        }
+
+        if (ContainerEngine.Missing is { } reason)
+        {
+            return $"{Service}: {reason}";
+        }
+
+        if (ContainerEngine.RunAsync("image", "inspect", Image).GetAwaiter().GetResult().Succeeded)
+        {
+            return null;
+        }
+
+        var pull = Cli.RunAsync(ContainerEngine.Program, ["pull", "--quiet", Image], TimeSpan.FromMinutes(15)).GetAwaiter().GetResult();
+        return !pull.Succeeded && Unreachable().IsMatch(pull.Output)
+            ? $"{Service}: the image {Image} is not on this machine and its registry cannot be reached"
+            : null;
+    }
+
+    private string DefaultImage()
+    {
+        // image: ${Hazumu__Prometheus__Image:-${Hazumu__ImageRegistry:-docker.io}/prom/prometheus:v3.14.0}
+        var file = File.ReadAllText(RepositoryRoot.Combine("deploy", "compose", "docker-compose.yaml"));
+        var line = Regex.Match(file, $$"""image: "?\$\{Hazumu__{{Section}}__Image:-\$\{Hazumu__ImageRegistry:-(?<registry>[^}]+)\}(?<rest>[^}]+)\}""");
+        if (!line.Success)
+        {
+            throw new InvalidOperationException($"deploy/compose/docker-compose.yaml has no image for Hazumu__{Section}__Image.");
+        }
+
+        var registry = Environment.GetEnvironmentVariable("Hazumu__ImageRegistry") is { Length: > 0 } configured
+            ? configured.TrimEnd('/')
+            : line.Groups["registry"].Value;
+        return registry + line.Groups["rest"].Value;
+    }
+
+    [GeneratedRegex("no such host|connection refused|i/o timeout|network is unreachable|proxyconnect|Client.Timeout|TLS handshake timeout|server misbehaving|context deadline exceeded|Temporary failure in name resolution|no route to host|connection reset", RegexOptions.IgnoreCase)]
+    private static partial Regex Unreachable();
+}
