@@ -1,0 +1,156 @@
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Reflection;
+using Microsoft.Extensions.Configuration;
+
+namespace Hazumu.AppHost.Configuration;
+
+/// <summary>One setting, for the README's table and for messages.</summary>
+/// <param name="Key">The whole key, <c>Hazumu:Prometheus:Port</c>.</param>
+/// <param name="Default">The default as text; empty where there is none.</param>
+/// <param name="Allowed">What values are allowed.</param>
+/// <param name="Description">What the setting does.</param>
+internal sealed record Setting(string Key, string Default, string Allowed, string Description);
+
+/// <summary>
+/// Binds configuration to options strictly. The framework's binder drops values it does not know, and its own strict mode
+/// names neither the whole key nor what is allowed.
+/// </summary>
+internal static class SettingsReader
+{
+    /// <summary>Sets the properties of <paramref name="target"/> from the section.</summary>
+    /// <exception cref="StartupProblemException">A key is unknown or a value is not allowed; all such keys are named.</exception>
+    public static void Read(IConfigurationSection section, object target)
+    {
+        var problems = new List<string>();
+        Read(section, target, problems);
+        StartupProblemException.ThrowIfAny(problems);
+    }
+
+    /// <summary>Lists every setting below an options object that holds the defaults.</summary>
+    public static IEnumerable<Setting> List(string path, object defaults)
+    {
+        foreach (var property in Properties(defaults.GetType()))
+        {
+            var key = $"{path}:{property.Name}";
+            var value = property.GetValue(defaults);
+            if (property.GetCustomAttribute<SettingAttribute>() is { } setting)
+            {
+                var component = path.Split(':')[^1];
+                yield return new(key, Format(value), Allowed(property), string.Format(CultureInfo.InvariantCulture, setting.Description, component));
+            }
+            else
+            {
+                foreach (var nested in List(key, value!))
+                {
+                    yield return nested;
+                }
+            }
+        }
+    }
+
+    private static void Read(IConfigurationSection section, object target, List<string> problems)
+    {
+        var properties = Properties(target.GetType()).ToList();
+        foreach (var child in section.GetChildren())
+        {
+            var property = properties.Find(property => property.Name.Equals(child.Key, StringComparison.OrdinalIgnoreCase));
+            if (property is null)
+            {
+                problems.Add($"Unknown setting '{child.Path}'{(child.Value is null ? "" : $" with the value '{child.Value}'")}; '{section.Path}' has {string.Join(", ", properties.Select(property => property.Name))}.");
+            }
+            else if (property.GetCustomAttribute<SettingAttribute>() is null)
+            {
+                ReadSection(child, property.GetValue(target)!, problems);
+            }
+            else if (!TryConvert(child, property.PropertyType, out var value) || !IsValid(property, value))
+            {
+                problems.Add($"'{child.Path}' is {Quote(child.Value) ?? "a section"}; allowed: {Allowed(property)}.");
+            }
+            else
+            {
+                property.SetValue(target, value);
+            }
+        }
+    }
+
+    private static void ReadSection(IConfigurationSection section, object target, List<string> problems)
+    {
+        if (!string.IsNullOrEmpty(section.Value))
+        {
+            problems.Add($"'{section.Path}' is {Quote(section.Value)}; it is a section with {string.Join(", ", Properties(target.GetType()).Select(property => property.Name))}.");
+        }
+
+        Read(section, target, problems);
+    }
+
+    private static IEnumerable<PropertyInfo> Properties(Type type) =>
+        type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .OrderBy(property => property.DeclaringType == type ? 1 : 0);
+
+    private static bool TryConvert(IConfigurationSection section, Type type, out object? value)
+    {
+        var text = section.Value;
+        value = null;
+
+        if (type == typeof(IReadOnlyList<string>))
+        {
+            value = text is null
+                ? section.GetChildren().Select(item => item.Value ?? "").ToList()
+                : text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToList();
+            return true;
+        }
+
+        if (text is null)
+        {
+            return false;
+        }
+
+        if (type == typeof(string))
+        {
+            value = text.Length == 0 ? null : text;
+            return true;
+        }
+
+        if (type.IsEnum)
+        {
+            // A number would parse as well, and say nothing to the reader of a configuration.
+            return !text.Any(char.IsDigit) && Enum.TryParse(type, text, ignoreCase: true, out value);
+        }
+
+        if (type == typeof(bool))
+        {
+            var parsed = bool.TryParse(text, out var flag);
+            value = flag;
+            return parsed;
+        }
+
+        var isNumber = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+        value = number;
+        return isNumber;
+    }
+
+    private static bool IsValid(PropertyInfo property, object? value)
+    {
+        var required = new NullabilityInfoContext().Create(property).WriteState == NullabilityState.NotNull;
+        return (value is not null || !required)
+            && property.GetCustomAttributes<ValidationAttribute>().All(attribute => attribute.IsValid(value));
+    }
+
+    private static string Allowed(PropertyInfo property) => property switch
+    {
+        { PropertyType.IsEnum: true } => string.Join(", ", Enum.GetNames(property.PropertyType)).ToLowerInvariant(),
+        _ when property.PropertyType == typeof(bool) => "true, false",
+        _ => property.GetCustomAttribute<SettingAttribute>()!.Allowed ?? throw new InvalidOperationException($"{property.Name} does not say what is allowed."),
+    };
+
+    private static string Format(object? value) => value switch
+    {
+        null => "",
+        Enum or bool => value.ToString()!.ToLowerInvariant(),
+        IEnumerable<string> list => string.Join(",", list),
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+    };
+
+    private static string? Quote(string? value) => value is null ? null : $"'{value}'";
+}

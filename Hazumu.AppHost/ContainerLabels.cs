@@ -1,0 +1,20 @@
+namespace Hazumu.AppHost;
+
+/// <summary>
+/// The labels of every container. Queries use them, never container names: those differ between Aspire, Compose and Kubernetes.
+/// </summary>
+internal static class ContainerLabels
+{
+    /// <summary>Names the service: <c>ollama</c>, whichever instance it is.</summary>
+    public const string Service = "hazumu.service";
+
+    /// <summary>Names the resource, so that a second Ollama can be told from the first.</summary>
+    public const string Instance = "hazumu.instance";
+
+    /// <summary>The labels of a resource's container.</summary>
+    public static IReadOnlyDictionary<string, string> Of(IResource resource, ComponentOptions settings) => new Dictionary<string, string>
+    {
+        [Service] = settings.Service,
+        [Instance] = resource.Name,
+    };
+}

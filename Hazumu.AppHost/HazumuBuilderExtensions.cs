@@ -1,0 +1,111 @@
+using Aspire.Hosting.Lifecycle;
+using Hazumu.AppHost;
+using Hazumu.AppHost.Configuration;
+using Hazumu.AppHost.Networking;
+using Hazumu.AppHost.Preflight;
+using Hazumu.AppHost.Publishing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Aspire.Hosting;
+
+/// <summary>Provides the extension methods that tie Hazumu's settings to the application model.</summary>
+public static class HazumuBuilderExtensions
+{
+    /// <summary>
+    /// Reads the settings, and registers what belongs to the whole graph: the checks before the start, the bridge network, and the
+    /// Compose application that the graph is published as.
+    /// </summary>
+    /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
+    /// <param name="args">The command line, to be checked for options that nobody would read.</param>
+    /// <returns>The settings.</returns>
+    /// <exception cref="StartupProblemException">A setting or an option is unknown or not allowed.</exception>
+    public static HazumuOptions AddHazumu(this IDistributedApplicationBuilder builder, params IReadOnlyList<string> args)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(args);
+
+        StartupProblemException.EndProcessPlainly();
+        CommandLine.Check(args);
+        var options = HazumuOptions.Read(builder.Configuration);
+
+        if (builder.ExecutionContext.IsRunMode)
+        {
+            builder.Services.AddSingleton(options);
+            builder.Services.TryAddSingleton<ContainerEngine>();
+            builder.Services.AddSingleton<BridgeNetwork>();
+            builder.Services.AddHostedService(services => services.GetRequiredService<BridgeNetwork>());
+            builder.Services.TryAddEventingSubscriber<StartChecks>();
+        }
+        else
+        {
+            builder.AddComposePublishing();
+        }
+
+        return options;
+    }
+
+    /// <summary>
+    /// Applies what every container of the graph has in common: image override, bind address, labels, network and, where the
+    /// component is not enabled, its absence.
+    /// </summary>
+    /// <typeparam name="T">The container resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">The component's settings.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<T> WithSettings<T>(this IResourceBuilder<T> builder, ComponentOptions settings) where T : ContainerResource
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        var application = builder.ApplicationBuilder;
+        if (!settings.Enabled)
+        {
+            application.Resources.Remove(builder.Resource);
+            return builder;
+        }
+
+        builder
+            .WithImageFrom(settings)
+            .WithAnnotation(new SettingsAnnotation(settings));
+
+        foreach (var endpoint in builder.Resource.Annotations.OfType<EndpointAnnotation>())
+        {
+            // The engine binds the port itself: DCP's proxy would be one more hop in every token stream.
+            endpoint.IsProxied = false;
+            endpoint.TargetHost = settings.Host.BindAddress == "127.0.0.1" ? endpoint.TargetHost : settings.Host.BindAddress;
+        }
+
+        if (application.ExecutionContext.IsPublishMode)
+        {
+            return builder.PublishToCompose(settings);
+        }
+
+        foreach (var (label, value) in ContainerLabels.Of(builder.Resource, settings))
+        {
+            builder.WithContainerRuntimeArgs("--label", $"{label}={value}");
+        }
+
+        return builder.OnResourceReady((resource, ready, cancellationToken) =>
+            ready.Services.GetRequiredService<BridgeNetwork>().ConnectAsync(resource, cancellationToken));
+    }
+
+    private static IResourceBuilder<T> WithImageFrom<T>(this IResourceBuilder<T> builder, ComponentOptions settings) where T : ContainerResource
+    {
+        var image = builder.Resource.Annotations.OfType<ContainerImageAnnotation>().Last();
+        var wanted = ImageReference.Parse(settings.Image);
+
+        image.Registry = wanted?.Registry ?? settings.Host.ImageRegistry ?? image.Registry;
+        image.Image = wanted?.Repository ?? image.Image;
+        if (wanted?.Sha256 is { } digest)
+        {
+            image.SHA256 = digest;
+        }
+        else if (wanted?.Tag is { } tag)
+        {
+            image.Tag = tag;
+        }
+
+        return builder;
+    }
+}

@@ -1,0 +1,159 @@
+using System.ComponentModel.DataAnnotations;
+using Hazumu.AppHost.Configuration;
+using Microsoft.Extensions.Configuration;
+
+namespace Hazumu.AppHost;
+
+/// <summary>Every setting of the host: the section <c>Hazumu</c> of configuration, read and checked once, at start.</summary>
+/// <remarks>Source: appsettings files, environment variables (<c>Hazumu__Prometheus__Port</c>), the command line (<c>--Hazumu:Prometheus:Port=9091</c>).</remarks>
+public sealed class HazumuOptions
+{
+    /// <summary>The section's name.</summary>
+    public const string SectionName = "Hazumu";
+
+    /// <summary>Which GPU Ollama gets.</summary>
+    [Setting("Which GPU Ollama gets; `auto` looks at what the container engine and the host offer")]
+    public GpuMode Gpu { get; set; } = GpuMode.Auto;
+
+    /// <summary>Models to have ready. A name without a tag means <c>:latest</c>.</summary>
+    [Setting("Models to have ready: a list, or names separated by commas", Allowed = "model names such as 'qwen3:0.6b'")]
+    [EachMatches(@"[A-Za-z0-9][A-Za-z0-9._\-/:]*")]
+    public IReadOnlyList<string> Models { get; set; } = [];
+
+    /// <summary>The address that host ports bind to.</summary>
+    [Setting("The host address that every port binds to", Allowed = "an IP address such as 127.0.0.1 or 0.0.0.0")]
+    [IPAddress]
+    public string BindAddress { get; set; } = "127.0.0.1";
+
+    /// <summary>The exact name of the bridge network that every container joins.</summary>
+    [Setting("The bridge network that every container joins", Allowed = NameRule)]
+    [RegularExpression(NamePattern)]
+    public string Network { get; set; } = "hazumu-network";
+
+    /// <summary>A registry, with an optional path, that all images without a registry of their own come from.</summary>
+    [Setting("A registry (and path) that replaces docker.io and ghcr.io for all images", Allowed = "a registry such as 'registry.example:5000/mirror'")]
+    [RegularExpression(@"[A-Za-z0-9.\-]+(:\d+)?(/[a-z0-9._\-/]+)?")]
+    public string? ImageRegistry { get; set; }
+
+    /// <summary>The inference engine.</summary>
+    public StoringComponentOptions Ollama { get; set; } = new() { Port = 11434, Volume = "ollama_data" };
+
+    /// <summary>The metrics store.</summary>
+    public PrometheusOptions Prometheus { get; set; } = new() { Port = 9090, Volume = "prometheus_data" };
+
+    /// <summary>The dashboards.</summary>
+    public StoringComponentOptions Grafana { get; set; } = new() { Port = 3000, Volume = "grafana_data" };
+
+    /// <summary>The container metrics.</summary>
+    public CAdvisorOptions CAdvisor { get; set; } = new() { Port = 8080 };
+
+    /// <summary>The HTTP prober.</summary>
+    public ComponentOptions Blackbox { get; set; } = new() { Port = 9115 };
+
+    internal const string NamePattern = @"[A-Za-z0-9][A-Za-z0-9_.\-]*";
+    internal const string NameRule = "letters, digits, '_', '.' and '-', starting with a letter or digit";
+
+    /// <summary>Reads the section <c>Hazumu</c>.</summary>
+    /// <param name="configuration">The application's configuration.</param>
+    /// <exception cref="StartupProblemException">A key is unknown or a value is not allowed; a sentence for each names the key, the value and what is allowed.</exception>
+    public static HazumuOptions Read(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+
+        var options = new HazumuOptions();
+        SettingsReader.Read(configuration.GetSection(SectionName), options);
+
+        foreach (var property in typeof(HazumuOptions).GetProperties())
+        {
+            if (property.GetValue(options) is ComponentOptions component)
+            {
+                component.Section = property.Name;
+                component.Host = options;
+            }
+        }
+
+        return options;
+    }
+}
+
+/// <summary>Which GPU Ollama gets.</summary>
+public enum GpuMode
+{
+    /// <summary>Whatever the container engine and the host offer; none where they offer none.</summary>
+    Auto,
+
+    /// <summary>NVIDIA, by way of the NVIDIA Container Toolkit.</summary>
+    Nvidia,
+
+    /// <summary>AMD, by way of ROCm.</summary>
+    Amd,
+
+    /// <summary>The CPU only.</summary>
+    None,
+}
+
+/// <summary>A setting that may be left to what the host allows.</summary>
+public enum AutoSwitch
+{
+    /// <summary>On where the host allows it.</summary>
+    Auto,
+
+    /// <summary>On.</summary>
+    True,
+
+    /// <summary>Off.</summary>
+    False,
+}
+
+/// <summary>Settings that every container component has.</summary>
+public class ComponentOptions
+{
+    /// <summary>Whether the component is part of the graph.</summary>
+    [Setting("Whether {0} is part of the graph")]
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>The host port, from 1 to 65535.</summary>
+    [Setting("The host port of {0}", Allowed = "a port from 1 to 65535")]
+    [Range(1, 65535)]
+    public int Port { get; set; }
+
+    /// <summary>The image to run instead of the default; parts not given keep their default.</summary>
+    [Setting("The image of {0}: `[registry/]repository[:tag][@sha256:digest]`; parts not given keep their default", Allowed = "an image reference such as 'registry.example/repository:tag'")]
+    [ImageReference]
+    public string? Image { get; set; }
+
+    /// <summary>The key below <c>Hazumu</c>: <c>Prometheus</c>.</summary>
+    internal string Section { get; set; } = "";
+
+    /// <summary>The value of the container label <c>hazumu.service</c>: <c>prometheus</c>.</summary>
+    internal string Service => Section.ToLowerInvariant();
+
+    /// <summary>The options this component is part of.</summary>
+    internal HazumuOptions Host { get; set; } = null!;
+}
+
+/// <summary>Settings of a component that keeps data.</summary>
+public class StoringComponentOptions : ComponentOptions
+{
+    /// <summary>The exact name of the volume that holds the data.</summary>
+    [Setting("The volume that holds the data of {0}", Allowed = HazumuOptions.NameRule)]
+    [RegularExpression(HazumuOptions.NamePattern)]
+    public string Volume { get; set; } = "";
+}
+
+/// <summary>Settings of Prometheus.</summary>
+public sealed class PrometheusOptions : StoringComponentOptions
+{
+    /// <summary>How long samples are kept, in Prometheus' duration syntax.</summary>
+    [Setting("How long {0} keeps its samples", Allowed = "a duration such as '15d', '12h' or '1y'")]
+    [RegularExpression(@"([1-9]\d*(ms|[smhdwy]))+")]
+    public string Retention { get; set; } = "15d";
+}
+
+/// <summary>Settings of cAdvisor.</summary>
+public sealed class CAdvisorOptions : ComponentOptions
+{
+    /// <summary>Whether the container runs privileged.</summary>
+    [Setting("Whether {0} runs privileged; `auto` means yes unless the kernel refuses it")]
+    public AutoSwitch Privileged { get; set; } = AutoSwitch.Auto;
+}

@@ -1,0 +1,84 @@
+using Hazumu.AppHost.Preflight;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Hazumu.AppHost.Networking;
+
+/// <summary>
+/// The bridge network with an exact name. DCP names its networks itself and takes no other (microsoft/aspire#850), so the engine
+/// makes this one and each container is connected to it when it is ready. To be removed when Aspire lets an application name its network.
+/// </summary>
+internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engine, ResourceNotificationService notifications, ILoggerFactory loggers) : IHostedService
+{
+    private const string OwnerLabel = "hazumu.network=apphost";
+
+    private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
+    private readonly HashSet<string> _connected = [];
+    private readonly Lock _lock = new();
+
+    /// <summary>Makes the network where it does not exist.</summary>
+    /// <exception cref="StartupProblemException">The engine refuses.</exception>
+    public async Task CreateAsync(CancellationToken cancellationToken)
+    {
+        if ((await engine.RunAsync(["network", "inspect", options.Network], cancellationToken)).IsSuccess)
+        {
+            return;
+        }
+
+        var created = await engine.RunAsync(["network", "create", "--driver", "bridge", "--label", OwnerLabel, options.Network], cancellationToken);
+        if (!created.IsSuccess)
+        {
+            throw new StartupProblemException($"The network '{options.Network}' cannot be made ({created.StandardError.Trim()}); set {HazumuOptions.SectionName}:{nameof(HazumuOptions.Network)} to another name or mend the engine.");
+        }
+    }
+
+    /// <summary>Connects a running container under its resource's name.</summary>
+    /// <exception cref="InvalidOperationException">The container is gone or the engine refuses.</exception>
+    public async Task ConnectAsync(IResource resource, CancellationToken cancellationToken)
+    {
+        var container = RunningContainer.GetId(notifications, resource);
+        var connect = await engine.RunAsync(["network", "connect", "--alias", resource.Name, options.Network, container], cancellationToken);
+        if (!connect.IsSuccess && !connect.StandardError.Contains("already exists", StringComparison.OrdinalIgnoreCase))
+        {
+            _logger.LogError("'{Resource}' could not join the network '{Network}': {Error}", resource.Name, options.Network, connect.StandardError.Trim());
+            throw new InvalidOperationException($"'{resource.Name}' could not join the network '{options.Network}': {connect.StandardError.Trim()}");
+        }
+
+        lock (_lock)
+        {
+            _connected.Add(container);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>
+    /// Takes our containers off the network, and the network away where this host made it and nobody else is on it. DCP removes the
+    /// containers only after this, and would leave the network behind.
+    /// </summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        string[] containers;
+        lock (_lock)
+        {
+            containers = [.. _connected];
+        }
+
+        // A container that is gone already is off the network: its error says so and changes nothing.
+        await Task.WhenAll(containers.Select(container =>
+            engine.RunAsync(["network", "disconnect", "--force", options.Network, container], cancellationToken)));
+
+        var state = await engine.RunAsync(["network", "ls", "--quiet", "--filter", $"label={OwnerLabel}", "--filter", $"name=^{options.Network}$"], cancellationToken);
+        if (state.StandardOutput.Trim().Length == 0)
+        {
+            return;
+        }
+
+        var removed = await engine.RunAsync(["network", "rm", options.Network], cancellationToken);
+        if (!removed.IsSuccess)
+        {
+            _logger.LogInformation("The network '{Network}' stays: {Reason}", options.Network, removed.StandardError.Trim());
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using Hazumu.AppHost;
+using Hazumu.AppHost.Ollama;
+using Hazumu.AppHost.Preflight;
+using Hazumu.AppHost.Publishing;
+using Microsoft.Extensions.Logging;
+
+namespace Aspire.Hosting;
+
+/// <summary>Provides extension methods that complete the Toolkit's Ollama resource.</summary>
+public static class OllamaBuilderExtensions
+{
+    /// <summary>Gives Ollama the GPU that was asked for, or what the host turns out to offer.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="mode">What to use.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    /// <remarks>Decided before anything starts; a demanded GPU that is not there stops the start with a sentence. In a published application the choice is the override file's.</remarks>
+    public static IResourceBuilder<OllamaResource> WithGpu(this IResourceBuilder<OllamaResource> builder, GpuMode mode)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+
+        return builder.WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) =>
+        {
+            var choice = GpuChoice.Make(mode, facts);
+            if (choice.Vendor is { } vendor)
+            {
+                builder.WithGPUSupport(vendor);
+            }
+
+            logger.LogInformation("GPU for '{Resource}': {Gpu}, because {Reason}.", builder.Resource.Name, choice.Vendor?.ToString() ?? "none (CPU only)", choice.Reason);
+        }));
+    }
+
+    /// <summary>Adds a resource for each model that is to be ready; it is pulled where Ollama does not have it, and the dashboard shows the progress.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="models">Model names; a name without a tag means <c>:latest</c>.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<OllamaResource> WithModels(this IResourceBuilder<OllamaResource> builder, IEnumerable<string> models)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(models);
+
+        if (builder.ApplicationBuilder.Resources.Contains(builder.Resource))
+        {
+            foreach (var model in models.Select(ModelName.Normalize).Distinct(StringComparer.OrdinalIgnoreCase))
+            {
+                builder.AddModel(ModelName.ToResourceName(builder.Resource.Name, model), model).WithIconName("BrainCircuit");
+            }
+        }
+
+        return builder;
+    }
+
+    /// <summary>Pins the engine's version and adds what people who run it look for: a named address, commands to pull and to unload a model, a health check for Compose.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<OllamaResource> WithOperations(this IResourceBuilder<OllamaResource> builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+
+        return builder
+            .WithImageTag(OllamaContainerImageTags.Tag)
+            .WithIconName("BrainCircuit")
+            .WithUrlForEndpoint("http", url => url.DisplayText = "Ollama API")
+            .WithComposeHealthcheck("ollama", "list")
+            .WithModelCommands();
+    }
+}

@@ -1,0 +1,114 @@
+using Aspire.Hosting.Utils;
+using Hazumu.AppHost.Prometheus;
+using Hazumu.AppHost.Publishing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Aspire.Hosting;
+
+/// <summary>Provides extension methods for adding Prometheus servers to the application model.</summary>
+public static class PrometheusBuilderExtensions
+{
+    private const string ConfigurationDirectory = "/etc/prometheus";
+    private const string TargetsDirectory = "/etc/prometheus-targets";
+    private const string DataDirectory = "/prometheus";
+
+    /// <summary>Adds a Prometheus server.</summary>
+    /// <remarks>This version defaults to the <inheritdoc cref="PrometheusContainerImageTags.Tag"/> tag of the <inheritdoc cref="PrometheusContainerImageTags.Image"/> container image.</remarks>
+    /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
+    /// <param name="name">The name of the resource.</param>
+    /// <param name="port">The host port; a random one unless given.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> AddPrometheus(this IDistributedApplicationBuilder builder, [ResourceName] string name, int? port = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(name);
+
+        var resource = builder.AddResource(new PrometheusResource(name));
+        return resource
+            .WithImage(PrometheusContainerImageTags.Image, PrometheusContainerImageTags.Tag)
+            .WithImageRegistry(PrometheusContainerImageTags.Registry)
+            .WithHttpEndpoint(port: port, targetPort: 9090, name: PrometheusResource.PrimaryEndpointName)
+            .WithUrlForEndpoint(PrometheusResource.PrimaryEndpointName, url => url.DisplayText = "Prometheus")
+            .WithIconName("DataTrending")
+            .WithHttpHealthCheck("/-/ready")
+            .WithComposeHealthcheck("wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9090/-/ready")
+            .WithArgs(
+                $"--config.file={ConfigurationDirectory}/prometheus.yml",
+                $"--storage.tsdb.path={DataDirectory}",
+                "--web.enable-lifecycle")
+            .WithGeneratedFolder("prometheus-targets", TargetsDirectory, cancellationToken => ScrapeTargetAnnotation.WriteFilesAsync(
+                // A target may have been left out of the graph by its settings.
+                resource.Resource.Annotations.OfType<ScrapeTargetAnnotation>().Where(target => builder.Resources.Contains(target.Endpoint.Resource)),
+                builder.ExecutionContext.IsRunMode,
+                cancellationToken))
+            .WithHttpCommand("/-/reload", "Reload configuration", PrometheusResource.PrimaryEndpointName, "reload", new HttpCommandOptions
+            {
+                Description = "Makes Prometheus read prometheus.yml and its rules again, without a restart.",
+                IconName = "ArrowSync",
+                IsHighlighted = true,
+                Method = HttpMethod.Post,
+                GetCommandResult = ExplainReloadAsync,
+            });
+    }
+
+    /// <summary>Mounts the folder that holds <c>prometheus.yml</c>, read-only.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> WithConfiguration(this IResourceBuilder<PrometheusResource> builder, string source) =>
+        builder.WithConfigurationFolder(source, ConfigurationDirectory);
+
+    /// <summary>Keeps the samples in a named volume.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless given.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> WithDataVolume(this IResourceBuilder<PrometheusResource> builder, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+
+        return builder.WithVolume(name ?? VolumeNameGenerator.Generate(builder, "data"), DataDirectory);
+    }
+
+    /// <summary>Sets how long samples are kept.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="duration">In Prometheus' syntax: <c>15d</c>.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> WithRetention(this IResourceBuilder<PrometheusResource> builder, string duration)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(duration);
+
+        return builder.WithArgs($"--storage.tsdb.retention.time={duration}");
+    }
+
+    /// <summary>Has Prometheus scrape a resource, under the resource's name as <c>instance</c>.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="target">The resource to scrape, or to probe where the job does that.</param>
+    /// <param name="job">The job of prometheus.yml that takes the target; unless given it is the job <c>services</c>, and the target's job label is the resource's name.</param>
+    /// <param name="metricsPath">The path of the metrics, where it is not the job's (<c>/metrics</c> for <c>services</c>).</param>
+    /// <param name="endpointName">The resource's endpoint.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> WithScrapeTarget(this IResourceBuilder<PrometheusResource> builder, IResourceBuilder<IResourceWithEndpoints> target, string? job = null, string? metricsPath = null, string endpointName = "http")
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(target);
+
+        if (!builder.Resource.Annotations.OfType<ScrapeTargetAnnotation>().Any(known => known.Endpoint.Resource == target.Resource))
+        {
+            builder.WithReferenceRelationship(target.Resource);
+        }
+
+        return builder.WithAnnotation(new ScrapeTargetAnnotation(job, target.GetEndpoint(endpointName), metricsPath));
+    }
+
+    private static async Task<ExecuteCommandResult> ExplainReloadAsync(HttpCommandResultContext context)
+    {
+        if (context.Response.IsSuccessStatusCode)
+        {
+            return CommandResults.Success("Prometheus has read its configuration again.");
+        }
+
+        var explanation = await context.Response.Content.ReadAsStringAsync(context.CancellationToken);
+        return CommandResults.Failure($"Prometheus keeps its old configuration: {explanation.Trim()}");
+    }
+}

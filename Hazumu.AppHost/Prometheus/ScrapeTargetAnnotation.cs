@@ -1,0 +1,66 @@
+using System.Text.Json.Nodes;
+
+namespace Hazumu.AppHost.Prometheus;
+
+/// <summary>An endpoint that Prometheus scrapes.</summary>
+/// <param name="Job">A job of prometheus.yml that reads its targets from <c>{Job}.json</c>; <see langword="null"/> for the job <c>services</c>, which takes any target.</param>
+/// <param name="Endpoint">What is scraped.</param>
+/// <param name="MetricsPath">The path, where it is not the job's.</param>
+internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference Endpoint, string? MetricsPath) : IResourceAnnotation
+{
+    private const string GeneralJob = "services";
+
+    /// <summary>
+    /// Writes Prometheus' file-based discovery, a file for each job
+    /// (https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config).
+    /// </summary>
+    public static async Task<IReadOnlyDictionary<string, string>> WriteFilesAsync(IEnumerable<ScrapeTargetAnnotation> targets, bool isRunMode, CancellationToken cancellationToken)
+    {
+        var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var job in targets.GroupBy(target => target.Job ?? GeneralJob))
+        {
+            var groups = new JsonArray();
+            foreach (var target in job)
+            {
+                groups.Add(await target.WriteGroupAsync(isRunMode, cancellationToken));
+            }
+
+            files.Add($"{job.Key}.json", groups.ToJsonString(new() { WriteIndented = true }) + "\n");
+        }
+
+        return files;
+    }
+
+    private async Task<JsonObject> WriteGroupAsync(bool isRunMode, CancellationToken cancellationToken)
+    {
+        var labels = new JsonObject { ["instance"] = Endpoint.Resource.Name };
+        if (Job is null)
+        {
+            labels["job"] = Endpoint.Resource.Name;
+        }
+
+        if (MetricsPath is not null)
+        {
+            labels["__metrics_path__"] = MetricsPath;
+        }
+
+        return new JsonObject
+        {
+            ["targets"] = new JsonArray(await GetAddressAsync(isRunMode, cancellationToken)),
+            ["labels"] = labels,
+        };
+    }
+
+    // Where containers of the graph find the endpoint: another container by its name, a project on the host by Aspire's tunnel.
+    private async Task<string> GetAddressAsync(bool isRunMode, CancellationToken cancellationToken)
+    {
+        if (Endpoint.Resource.IsContainer() || !isRunMode)
+        {
+            return $"{Endpoint.Resource.Name}:{Endpoint.TargetPort}";
+        }
+
+        var context = new ValueProviderContext { Network = KnownNetworkIdentifiers.DefaultAspireContainerNetwork };
+        return await Endpoint.Property(EndpointProperty.HostAndPort).GetValueAsync(context, cancellationToken)
+            ?? throw new InvalidOperationException($"'{Endpoint.Resource.Name}' has no address that a container could scrape.");
+    }
+}

@@ -1,0 +1,83 @@
+#pragma warning disable ASPIREPIPELINES001, ASPIREPIPELINES004 // The pipeline is the only place to complete what the publisher wrote.
+
+using Aspire.Hosting.Docker;
+using Aspire.Hosting.Docker.Resources.ServiceNodes;
+using Aspire.Hosting.Pipelines;
+using Hazumu.AppHost;
+using Hazumu.AppHost.Publishing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Aspire.Hosting;
+
+/// <summary>Provides extension methods that publish the graph as a Compose application.</summary>
+internal static class ComposeBuilderExtensions
+{
+    private const string EnvironmentName = "compose";
+
+    /// <summary>How a published container tells Compose whether it is healthy.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="command">A program of the image and its arguments.</param>
+    public static IResourceBuilder<T> WithComposeHealthcheck<T>(this IResourceBuilder<T> builder, params string[] command) where T : ContainerResource =>
+        builder.WithAnnotation(new ComposeHealthcheckAnnotation(command), ResourceAnnotationMutationBehavior.Replace);
+
+    /// <summary>Adds the Compose environment and the step that completes what it writes.</summary>
+    public static void AddComposePublishing(this IDistributedApplicationBuilder builder)
+    {
+        builder.AddDockerComposeEnvironment(EnvironmentName).WithDashboard(enabled: false);
+
+        builder.Pipeline.AddStep(
+            "complete-compose",
+            async step =>
+            {
+                var folder = step.Services.GetRequiredService<IPipelineOutputService>().GetOutputDirectory();
+                await new ComposeApplication(step.Model, folder).CompleteAsync(step.CancellationToken);
+            },
+            dependsOn: $"publish-{EnvironmentName}",
+            requiredBy: WellKnownPipelineSteps.Publish);
+    }
+
+    /// <summary>Says of a service what Aspire's publisher does not.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">The component's settings.</param>
+    public static IResourceBuilder<T> PublishToCompose<T>(this IResourceBuilder<T> builder, ComponentOptions settings) where T : ContainerResource =>
+        builder.PublishAsDockerComposeService((_, service) =>
+        {
+            var variables = new ComposeVariables(settings);
+            service.Image = variables.Image(builder.Resource);
+
+            // Aspire publishes ports of external endpoints only, and on every address (microsoft/aspire#13460).
+            service.Expose = [];
+            service.Ports = [.. builder.Resource.Annotations.OfType<EndpointAnnotation>().Select(variables.Port)];
+
+            service.Labels = new(ContainerLabels.Of(builder.Resource, settings));
+            service.Restart = "unless-stopped";
+            service.Healthcheck = Healthcheck(builder.Resource);
+
+            // Aspire replaces the source of a bind mount by a blank variable; ours are the same on every host.
+            var binds = builder.Resource.Annotations.OfType<ContainerMountAnnotation>().Where(mount => mount.Type == ContainerMountType.BindMount);
+            service.Volumes = [.. service.Volumes.Where(volume => volume.Type != "bind"), .. binds.Select(mount => Bind(mount.Source!, mount.Target)),
+                .. builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Select(folder => Bind($"./{folder.Name}", folder.Target))];
+
+            foreach (var (name, value) in service.Environment.ToList())
+            {
+                service.Environment[name] = ComposeVariables.Parameter(value);
+            }
+
+            service.Command = [.. service.Command.Select(variables.Argument)];
+
+            if (builder.Resource.Annotations.OfType<PublishedPrivilegesAnnotation>().LastOrDefault() is { } privileges)
+            {
+                // The engine ignores these two where `privileged` (added by ComposeApplication, as a variable) is on.
+                service.CapDrop = ["ALL"];
+                service.CapAdd = [.. privileges.Capabilities];
+                service.SecurityOpt = ["no-new-privileges:true"];
+            }
+        });
+
+    private static Volume Bind(string source, string target) => new() { Name = source, Type = "bind", Source = source, Target = target, ReadOnly = true };
+
+    private static Healthcheck? Healthcheck(IResource resource) =>
+        resource.Annotations.OfType<ComposeHealthcheckAnnotation>().LastOrDefault() is { } health
+            ? new() { Test = ["CMD", .. health.Command], Interval = "5s", Timeout = "5s", Retries = 6, StartPeriod = "30s" }
+            : null;
+}

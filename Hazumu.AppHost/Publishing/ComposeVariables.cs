@@ -1,0 +1,55 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Configuration;
+
+namespace Hazumu.AppHost.Publishing;
+
+/// <summary>
+/// Writes settings as Compose variables with the AppHost's own names and defaults, so that <c>Hazumu__Prometheus__Port</c> means
+/// the same to both.
+/// </summary>
+internal sealed partial class ComposeVariables(ComponentOptions settings)
+{
+    private const string Prefix = HazumuOptions.SectionName;
+
+    /// <summary>The image: an override, else the default below the common registry.</summary>
+    public string Image(ContainerResource resource)
+    {
+        var image = resource.Annotations.OfType<ContainerImageAnnotation>().Last();
+        var version = image.SHA256 is { } digest ? $"@sha256:{digest}" : $":{image.Tag}";
+        return $"${{{Key(nameof(settings.Image))}:-${{{Prefix}__{nameof(HazumuOptions.ImageRegistry)}:-{image.Registry}}}/{image.Image}{version}}}";
+    }
+
+    /// <summary>A published port. Only the component's own port has a setting; another instance's is fixed by AppHost.cs.</summary>
+    public string Port(EndpointAnnotation endpoint)
+    {
+        var port = endpoint.Port == settings.Port
+            ? $"${{{Key(nameof(settings.Port))}:-{settings.Port}}}"
+            : endpoint.Port?.ToString(CultureInfo.InvariantCulture);
+        return $"${{{Prefix}__{nameof(HazumuOptions.BindAddress)}:-{settings.Host.BindAddress}}}:{port}:{endpoint.TargetPort}";
+    }
+
+    /// <summary>Gives the retention its variable.</summary>
+    public string Argument(string argument) => settings is PrometheusOptions prometheus && argument.EndsWith($"retention.time={prometheus.Retention}", StringComparison.Ordinal)
+        ? argument.Replace(prometheus.Retention, $"${{{Key(nameof(prometheus.Retention))}:-{prometheus.Retention}}}", StringComparison.Ordinal)
+        : argument;
+
+    /// <summary>
+    /// Gives a parameter, which Aspire leaves blank, its development default. That comes from the committed appsettings file and
+    /// nowhere else: a value of the publisher's own (user secrets, environment) must not get into a file that is committed.
+    /// </summary>
+    public static string Parameter(string value) => Placeholder().Replace(value, match =>
+    {
+        var key = match.Groups["name"].Value.Replace('_', '-').ToLowerInvariant();
+        return DevelopmentDefaults.Value[$"Parameters:{key}"] is { } fallback ? $"${{{match.Groups["name"].Value}:-{fallback}}}" : match.Value;
+    });
+
+    private static readonly Lazy<IConfiguration> DevelopmentDefaults = new(() => new ConfigurationBuilder()
+        .AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.Development.json"))
+        .Build());
+
+    private string Key(string name) => $"{Prefix}__{settings.Section}__{name}";
+
+    [GeneratedRegex(@"\$\{(?<name>[A-Z_]+)\}")]
+    private static partial Regex Placeholder();
+}

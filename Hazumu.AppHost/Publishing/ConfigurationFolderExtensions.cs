@@ -1,0 +1,51 @@
+using Hazumu.AppHost.Publishing;
+
+namespace Aspire.Hosting;
+
+/// <summary>Provides extension methods for configuration that containers read from a folder.</summary>
+public static class ConfigurationFolderExtensions
+{
+    /// <summary>
+    /// Mounts a folder read-only; a published application gets a copy of it. Edits are seen by the running container, which a copy
+    /// made at start would not allow.
+    /// </summary>
+    /// <typeparam name="T">The container resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="target">The absolute path in the container.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    /// <exception cref="DistributedApplicationException">There is no such folder: the engine would quietly make an empty one.</exception>
+    public static IResourceBuilder<T> WithConfigurationFolder<T>(this IResourceBuilder<T> builder, string source, string target) where T : ContainerResource
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(source);
+        ArgumentException.ThrowIfNullOrEmpty(target);
+
+        var folder = Path.GetFullPath(source, builder.ApplicationBuilder.AppHostDirectory);
+        if (!Directory.Exists(folder))
+        {
+            throw new DistributedApplicationException($"'{builder.Resource.Name}' reads its configuration from '{folder}', which does not exist; check the path in AppHost.cs.");
+        }
+
+        return builder.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? builder.WithBindMount(folder, target, isReadOnly: true)
+            : builder.WithAnnotation(new PublishedFolderAnnotation(Path.GetFileName(folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder))));
+    }
+
+    /// <summary>Puts generated files into the container, and into a published application's folder.</summary>
+    /// <typeparam name="T">The container resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="name">The folder's name in a published application.</param>
+    /// <param name="target">The absolute path in the container.</param>
+    /// <param name="generate">Makes the files, by name; called when all resources are known.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    internal static IResourceBuilder<T> WithGeneratedFolder<T>(this IResourceBuilder<T> builder, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate) where T : ContainerResource =>
+        builder.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? builder.WithContainerFiles(target, async (_, cancellationToken) =>
+                (await generate(cancellationToken)).Select(file => new ContainerFile { Name = file.Key, Contents = file.Value }))
+            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate));
+
+    private static Dictionary<string, string> ReadFolder(string folder) =>
+        Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            .ToDictionary(file => Path.GetRelativePath(folder, file), File.ReadAllText);
+}

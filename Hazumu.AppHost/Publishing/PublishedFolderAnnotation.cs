@@ -1,0 +1,7 @@
+namespace Hazumu.AppHost.Publishing;
+
+/// <summary>A folder that a published application carries beside its Compose file.</summary>
+/// <param name="Name">The folder's path relative to the Compose file.</param>
+/// <param name="Target">Where the container sees it, read-only.</param>
+/// <param name="ReadAsync">The files' contents by relative path.</param>
+internal sealed record PublishedFolderAnnotation(string Name, string Target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> ReadAsync) : IResourceAnnotation;

@@ -1,0 +1,39 @@
+namespace Hazumu.AppHost;
+
+/// <summary>Something that the user can mend keeps the host from starting. The message holds one sentence for each problem.</summary>
+public sealed class StartupProblemException : Exception
+{
+    /// <summary>Makes the exception from its sentences.</summary>
+    /// <param name="problems">One sentence each: what is wrong and what to do.</param>
+    public StartupProblemException(params IReadOnlyList<string> problems)
+        : base(string.Join(Environment.NewLine, problems)) => Problems = problems;
+
+    /// <summary>The sentences.</summary>
+    public IReadOnlyList<string> Problems { get; }
+
+    /// <summary>Throws where there is at least one problem.</summary>
+    /// <param name="problems">The sentences found so far.</param>
+    public static void ThrowIfAny(IReadOnlyList<string> problems)
+    {
+        if (problems is { Count: > 0 })
+        {
+            throw new StartupProblemException(problems);
+        }
+    }
+
+    /// <summary>
+    /// Has the process end with the sentences on standard error, and no stack trace, when the exception reaches the top.
+    /// </summary>
+    internal static void EndProcessPlainly()
+    {
+        AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
+        {
+            var exception = unhandled.ExceptionObject as Exception;
+            if ((exception as StartupProblemException ?? exception?.InnerException as StartupProblemException) is { } problem)
+            {
+                Console.Error.WriteLine(problem.Message);
+                Environment.Exit(1);
+            }
+        };
+    }
+}
