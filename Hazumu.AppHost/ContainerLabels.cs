@@ -11,10 +11,17 @@ internal static class ContainerLabels
     /// <summary>Names the resource, so that a second Ollama can be told from the first.</summary>
     public const string Instance = "hazumu.instance";
 
+    /// <summary>Names the graph, by its network: two graphs on one engine must not be taken for one.</summary>
+    public const string Network = "hazumu.network";
+
+    /// <summary>All of them.</summary>
+    public static readonly string[] All = [Service, Instance, Network];
+
     /// <summary>The labels of a resource's container.</summary>
     public static IReadOnlyDictionary<string, string> Of(IResource resource, ComponentOptions settings) => new Dictionary<string, string>
     {
         [Service] = settings.Service,
         [Instance] = resource.Name,
+        [Network] = settings.Host.Network,
     };
 }

@@ -35,6 +35,7 @@ public static class HazumuBuilderExtensions
             builder.Services.TryAddSingleton<ContainerEngine>();
             builder.Services.AddSingleton<BridgeNetwork>();
             builder.Services.AddHostedService(services => services.GetRequiredService<BridgeNetwork>());
+            builder.Services.AddHostedService<ReadyReport>();
             builder.Services.TryAddEventingSubscriber<StartChecks>();
         }
         else

@@ -118,7 +118,7 @@ public class ComponentOptions
     public int Port { get; set; }
 
     /// <summary>The image to run instead of the default; parts not given keep their default.</summary>
-    [Setting("The image of {0}: `[registry/]repository[:tag][@sha256:digest]`; parts not given keep their default", Allowed = "an image reference such as 'registry.example/repository:tag'")]
+    [Setting("The image of {0}, instead of the pinned one", Allowed = "an image reference such as 'registry.example/repository:tag'")]
     [ImageReference]
     public string? Image { get; set; }
 
@@ -154,6 +154,6 @@ public sealed class PrometheusOptions : StoringComponentOptions
 public sealed class CAdvisorOptions : ComponentOptions
 {
     /// <summary>Whether the container runs privileged.</summary>
-    [Setting("Whether {0} runs privileged; `auto` means yes unless the kernel refuses it")]
+    [Setting("Whether {0} runs privileged; `auto`: where the kernel allows it")]
     public AutoSwitch Privileged { get; set; } = AutoSwitch.Auto;
 }

@@ -1,5 +1,5 @@
-using System.Diagnostics;
-using System.Text;
+using CliWrap;
+using CliWrap.Buffered;
 
 namespace Hazumu.Checks;
 
@@ -15,60 +15,39 @@ public sealed record CliResult(int ExitCode, string Output)
 /// <summary>Runs command-line programs, bounded in time.</summary>
 public static class Cli
 {
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+
     /// <summary>Runs a program to its end.</summary>
     /// <param name="program">A name on PATH or a path.</param>
     /// <param name="arguments">Arguments, one string each; nothing is interpreted by a shell.</param>
     /// <param name="timeout">When the process tree is killed; 60 s unless given.</param>
-    /// <param name="input">What the program reads from standard input; nothing unless given.</param>
     /// <param name="environment">Variables set for the program beside the inherited ones.</param>
     /// <param name="workingDirectory">The checkout's root unless given.</param>
-    /// <exception cref="TimeoutException">The program did not end in time; the message carries what it had printed.</exception>
+    /// <returns>Exit code and output; a failing command does not throw.</returns>
+    /// <exception cref="TimeoutException">The program did not end in time.</exception>
     /// <exception cref="System.ComponentModel.Win32Exception">There is no such program.</exception>
     public static async Task<CliResult> RunAsync(
         string program,
         IEnumerable<string> arguments,
         TimeSpan? timeout = null,
-        string? input = null,
-        IReadOnlyDictionary<string, string>? environment = null,
+        IReadOnlyDictionary<string, string?>? environment = null,
         string? workingDirectory = null)
     {
-        var start = new ProcessStartInfo(program, arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = workingDirectory ?? RepositoryRoot.Path,
-        };
-
-        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
-        {
-            start.Environment[name] = value;
-        }
-
-        using var process = new Process { StartInfo = start };
-        var output = new StringBuilder();
-        var errors = new StringBuilder();
-        process.OutputDataReceived += (_, line) => Append(output, line.Data);
-        process.ErrorDataReceived += (_, line) => Append(errors, line.Data);
-
-        process.Start();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        await process.StandardInput.WriteAsync(input);
-        process.StandardInput.Close();
-
-        using var limit = new CancellationTokenSource(timeout ?? TimeSpan.FromSeconds(60));
+        using var limit = new CancellationTokenSource(timeout ?? s_limit);
         try
         {
-            await process.WaitForExitAsync(limit.Token);
+            var result = await CliWrap.Cli.Wrap(program)
+                .WithArguments(arguments)
+                .WithEnvironmentVariables(environment ?? new Dictionary<string, string?>())
+                .WithWorkingDirectory(workingDirectory ?? RepositoryRoot.Path)
+                .WithValidation(CommandResultValidation.None)
+                .ExecuteBufferedAsync(limit.Token);
+            return new CliResult(result.ExitCode, result.StandardOutput + result.StandardError);
         }
         catch (OperationCanceledException)
         {
-            process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"'{program} {string.Join(' ', arguments)}' did not end in {timeout ?? TimeSpan.FromSeconds(60)}. It printed:\n{output}{errors}");
+            throw new TimeoutException($"'{program} {string.Join(' ', arguments)}' did not end within {timeout ?? s_limit}.");
         }
-
-        return new CliResult(process.ExitCode, $"{output}{errors}");
     }
 
     /// <summary>Runs a program and returns what it printed, trimmed.</summary>
@@ -78,24 +57,12 @@ public static class Cli
         string program,
         IEnumerable<string> arguments,
         TimeSpan? timeout = null,
-        string? input = null,
-        IReadOnlyDictionary<string, string>? environment = null,
+        IReadOnlyDictionary<string, string?>? environment = null,
         string? workingDirectory = null)
     {
-        var result = await RunAsync(program, arguments, timeout, input, environment, workingDirectory);
+        var result = await RunAsync(program, arguments, timeout, environment, workingDirectory);
         return result.Succeeded
             ? result.Output.Trim()
             : throw new InvalidOperationException($"'{program} {string.Join(' ', arguments)}' exited with {result.ExitCode}:\n{result.Output}");
-    }
-
-    private static void Append(StringBuilder text, string? line)
-    {
-        if (line is not null)
-        {
-            lock (text)
-            {
-                text.AppendLine(line);
-            }
-        }
     }
 }

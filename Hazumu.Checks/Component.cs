@@ -50,6 +50,23 @@ public sealed partial record Component
     /// </summary>
     public string? Missing => _missing.Value;
 
+    /// <summary>Why a test cannot run on this machine, or <see langword="null"/> where it can.</summary>
+    /// <param name="sections">Sections of the components it needs; none means just the container engine.</param>
+    /// <exception cref="ArgumentException">A component has no such name.</exception>
+    public static string? WhyMissing(IReadOnlyList<string> sections)
+    {
+        ArgumentNullException.ThrowIfNull(sections);
+
+        var reasons = sections
+            .Select(section => All.SingleOrDefault(component => component.Section == section)
+                ?? throw new ArgumentException($"There is no component '{section}'.", nameof(sections)))
+            .Select(component => component.Missing)
+            .Append(sections.Count == 0 ? ContainerEngine.Missing : null)
+            .OfType<string>()
+            .ToList();
+        return reasons.Count == 0 ? null : string.Join("; ", reasons);
+    }
+
     /// <inheritdoc/>
     public override string ToString() => Service;
 

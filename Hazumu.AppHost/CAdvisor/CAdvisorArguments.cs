@@ -3,13 +3,13 @@ namespace Hazumu.AppHost.CAdvisor;
 /// <summary>How cAdvisor is run.</summary>
 internal static class CAdvisorArguments
 {
-    /// <summary>The program's arguments: containers only, our two labels only, and only the metric families that panels and rules read.</summary>
+    /// <summary>The program's arguments: containers only, our labels only, and only the metric families that panels and rules read.</summary>
     public static readonly string[] All =
     [
         "--docker_only=true",
         "--housekeeping_interval=15s",
         "--store_container_labels=false",
-        $"--whitelisted_container_labels={ContainerLabels.Service},{ContainerLabels.Instance}",
+        $"--whitelisted_container_labels={string.Join(',', ContainerLabels.All)}",
         // "disk" walks every container's files and is by far the costliest; disk input and output are "diskIO", which stays.
         "--disable_metrics=advtcp,app,cpu_topology,cpuset,disk,hugetlb,memory_numa,percpu,perf_event,process,referenced_memory,resctrl,sched,tcp,udp",
     ];

@@ -32,7 +32,7 @@ public static class CAdvisorBuilderExtensions
 
         return builder.ExecutionContext.IsRunMode
             ? resource.WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) => MountHost(resource, facts, logger)))
-            : resource.WithHostMounts(HostMounts.All);
+            : resource.WithAnnotation(new PublishedMountsAnnotation([.. HostMounts.All.Select(mount => (mount.Source, mount.Target))]));
     }
 
     /// <summary>Decides whether the container runs privileged; where it does not, it gets the least it needs.</summary>
@@ -60,7 +60,10 @@ public static class CAdvisorBuilderExtensions
     private static void MountHost(IResourceBuilder<CAdvisorResource> builder, HostFacts facts, ILogger logger)
     {
         var mounts = HostMounts.For(facts, Path.Exists);
-        builder.WithHostMounts(mounts);
+        foreach (var mount in mounts)
+        {
+            builder.WithBindMount(mount.Source, mount.Target, isReadOnly: true);
+        }
 
         var missing = HostMounts.All.Except(mounts).ToList();
         if (missing.Count > 0)
@@ -71,15 +74,5 @@ public static class CAdvisorBuilderExtensions
                 string.Join(", ", missing.Select(mount => mount.Source)),
                 string.Join(", ", missing.Select(mount => mount.Provides).Distinct()));
         }
-    }
-
-    private static IResourceBuilder<CAdvisorResource> WithHostMounts(this IResourceBuilder<CAdvisorResource> builder, IEnumerable<HostMount> mounts)
-    {
-        foreach (var mount in mounts)
-        {
-            builder.WithBindMount(mount.Source, mount.Target, isReadOnly: true);
-        }
-
-        return builder;
     }
 }

@@ -29,9 +29,9 @@ internal static class CommandLine
                 problems.Add($"Unknown option '{args[i]}'; settings are given as --Hazumu:Key=value, the README lists them.");
             }
 
-            var hasValue = args[i].Contains('=', StringComparison.Ordinal);
-            if (!hasValue && i + 1 < args.Count && Key(args[i + 1]) is null)
+            if (!args[i].Contains('=', StringComparison.Ordinal))
             {
+                // As the configuration provider reads it: the next argument is the value, whatever it looks like.
                 i++;
             }
         }

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Hazumu.AppHost.Preflight;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -8,17 +9,17 @@ namespace Hazumu.AppHost.Networking;
 /// The bridge network with an exact name. DCP names its networks itself and takes no other (microsoft/aspire#850), so the engine
 /// makes this one and each container is connected to it when it is ready. To be removed when Aspire lets an application name its network.
 /// </summary>
-internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engine, ResourceNotificationService notifications, ILoggerFactory loggers) : IHostedService
+internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engine, ResourceNotificationService notifications, ILoggerFactory loggers) : IHostedLifecycleService
 {
-    private const string OwnerLabel = "hazumu.network=apphost";
+    private const string OwnerLabel = "hazumu.owner=apphost";
 
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
     private readonly HashSet<string> _connected = [];
     private readonly Lock _lock = new();
 
-    /// <summary>Makes the network where it does not exist.</summary>
+    /// <summary>Makes the network where it does not exist, before DCP starts the first container.</summary>
     /// <exception cref="StartupProblemException">The engine refuses.</exception>
-    public async Task CreateAsync(CancellationToken cancellationToken)
+    public async Task StartingAsync(CancellationToken cancellationToken)
     {
         if ((await engine.RunAsync(["network", "inspect", options.Network], cancellationToken)).IsSuccess)
         {
@@ -53,6 +54,15 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <inheritdoc/>
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>
     /// Takes our containers off the network, and the network away where this host made it and nobody else is on it. DCP removes the
     /// containers only after this, and would leave the network behind.
@@ -69,16 +79,14 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
         await Task.WhenAll(containers.Select(container =>
             engine.RunAsync(["network", "disconnect", "--force", options.Network, container], cancellationToken)));
 
-        var state = await engine.RunAsync(["network", "ls", "--quiet", "--filter", $"label={OwnerLabel}", "--filter", $"name=^{options.Network}$"], cancellationToken);
-        if (state.StandardOutput.Trim().Length == 0)
+        var ours = await engine.RunAsync(["network", "ls", "--quiet", "--filter", $"label={OwnerLabel}", "--filter", $"name=^{Regex.Escape(options.Network)}$"], cancellationToken);
+        foreach (var id in ours.StandardOutput.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            return;
-        }
-
-        var removed = await engine.RunAsync(["network", "rm", options.Network], cancellationToken);
-        if (!removed.IsSuccess)
-        {
-            _logger.LogInformation("The network '{Network}' stays: {Reason}", options.Network, removed.StandardError.Trim());
+            var removed = await engine.RunAsync(["network", "rm", id], cancellationToken);
+            if (!removed.IsSuccess)
+            {
+                _logger.LogInformation("The network '{Network}' stays, because something else uses it: {Reason}", options.Network, removed.StandardError.Trim());
+            }
         }
     }
 }

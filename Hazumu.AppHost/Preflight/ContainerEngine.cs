@@ -54,12 +54,16 @@ internal sealed class ContainerEngine(IConfiguration configuration)
         try
         {
             var info = await RunAsync(["info", "--format", "{{json .}}"], cancellationToken);
-            var document = info.IsSuccess ? JsonDocument.Parse(info.StandardOutput).RootElement : default;
+            if (!info.IsSuccess)
+            {
+                throw new StartupProblemException(Explain(info.StandardError.Trim() is { Length: > 0 } error ? error : $"exit code {info.ExitCode}"));
+            }
 
-            // Docker's client exits with 0 and lists ServerErrors when the daemon does not answer.
-            var errors = document.ValueKind == JsonValueKind.Object && document.TryGetProperty("ServerErrors", out var list) && list.ValueKind == JsonValueKind.Array
+            // Docker's client may exit with 0 and list ServerErrors when the daemon does not answer.
+            var document = JsonDocument.Parse(info.StandardOutput).RootElement;
+            var errors = document.TryGetProperty("ServerErrors", out var list) && list.ValueKind == JsonValueKind.Array
                 ? string.Join("; ", list.EnumerateArray().Select(error => error.GetString()))
-                : info.IsSuccess ? "" : info.StandardError.Trim();
+                : "";
 
             return errors.Length == 0 ? document : throw new StartupProblemException(Explain(errors));
         }

@@ -1,6 +1,5 @@
 using Aspire.Hosting.Eventing;
 using Aspire.Hosting.Lifecycle;
-using Hazumu.AppHost.Networking;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
@@ -10,17 +9,13 @@ namespace Hazumu.AppHost.Preflight;
 /// Finds out, before anything starts, whether everything can: the engine, what is demanded of the host, the ports. All problems
 /// are told at once, a sentence each.
 /// </summary>
-internal sealed class StartChecks(ContainerEngine engine, BridgeNetwork network, IConfiguration configuration, ILoggerFactory loggers) : IDistributedApplicationEventingSubscriber
+internal sealed class StartChecks(ContainerEngine engine, IConfiguration configuration, ILoggerFactory loggers) : IDistributedApplicationEventingSubscriber
 {
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
 
     public Task SubscribeAsync(IDistributedApplicationEventing eventing, DistributedApplicationExecutionContext executionContext, CancellationToken cancellationToken)
     {
-        eventing.Subscribe<BeforeStartEvent>(async (start, token) =>
-        {
-            await CheckAsync(start.Model, token);
-            await network.CreateAsync(token);
-        });
+        eventing.Subscribe<BeforeStartEvent>((start, token) => CheckAsync(start.Model, token));
         return Task.CompletedTask;
     }
 

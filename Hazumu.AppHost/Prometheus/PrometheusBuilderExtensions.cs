@@ -1,4 +1,5 @@
 using Aspire.Hosting.Utils;
+using Hazumu.AppHost;
 using Hazumu.AppHost.Prometheus;
 using Hazumu.AppHost.Publishing;
 using Microsoft.Extensions.DependencyInjection;
@@ -39,6 +40,7 @@ public static class PrometheusBuilderExtensions
             .WithGeneratedFolder("prometheus-targets", TargetsDirectory, cancellationToken => ScrapeTargetAnnotation.WriteFilesAsync(
                 // A target may have been left out of the graph by its settings.
                 resource.Resource.Annotations.OfType<ScrapeTargetAnnotation>().Where(target => builder.Resources.Contains(target.Endpoint.Resource)),
+                resource.Resource.Annotations.OfType<SettingsAnnotation>().LastOrDefault()?.Settings.Host.Network,
                 builder.ExecutionContext.IsRunMode,
                 cancellationToken))
             .WithHttpCommand("/-/reload", "Reload configuration", PrometheusResource.PrimaryEndpointName, "reload", new HttpCommandOptions

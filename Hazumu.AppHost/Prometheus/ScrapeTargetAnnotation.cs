@@ -14,7 +14,11 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
     /// Writes Prometheus' file-based discovery, a file for each job
     /// (https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config).
     /// </summary>
-    public static async Task<IReadOnlyDictionary<string, string>> WriteFilesAsync(IEnumerable<ScrapeTargetAnnotation> targets, bool isRunMode, CancellationToken cancellationToken)
+    /// <param name="targets">What to scrape.</param>
+    /// <param name="network">The graph's network: cAdvisor sees every graph on the engine, and this label tells Prometheus which is its own.</param>
+    /// <param name="isRunMode">Whether the graph runs now, rather than being published.</param>
+    /// <param name="cancellationToken">Ends the wait for addresses.</param>
+    public static async Task<IReadOnlyDictionary<string, string>> WriteFilesAsync(IEnumerable<ScrapeTargetAnnotation> targets, string? network, bool isRunMode, CancellationToken cancellationToken)
     {
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var job in targets.GroupBy(target => target.Job ?? GeneralJob))
@@ -22,7 +26,7 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
             var groups = new JsonArray();
             foreach (var target in job)
             {
-                groups.Add(await target.WriteGroupAsync(isRunMode, cancellationToken));
+                groups.Add(await target.WriteGroupAsync(network, isRunMode, cancellationToken));
             }
 
             files.Add($"{job.Key}.json", groups.ToJsonString(new() { WriteIndented = true }) + "\n");
@@ -31,9 +35,14 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
         return files;
     }
 
-    private async Task<JsonObject> WriteGroupAsync(bool isRunMode, CancellationToken cancellationToken)
+    private async Task<JsonObject> WriteGroupAsync(string? network, bool isRunMode, CancellationToken cancellationToken)
     {
         var labels = new JsonObject { ["instance"] = Endpoint.Resource.Name };
+        if (network is not null)
+        {
+            labels["network"] = network;
+        }
+
         if (Job is null)
         {
             labels["job"] = Endpoint.Resource.Name;

@@ -145,7 +145,10 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
         var lines = Configuration.SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions())
             .Select(setting => (Variable: setting.Key.Replace(":", "__", StringComparison.Ordinal), setting))
             .Where(entry => compose.Contains($"${{{entry.Variable}:-", StringComparison.Ordinal))
-            .Select(entry => $"# {entry.setting.Description}; allowed: {entry.setting.Allowed}.\n# {entry.Variable}={entry.setting.Default}\n");
+            .Select(entry => entry.setting.Default == "auto"
+                // Compose cannot look at the host and decide.
+                ? $"# {entry.setting.Description.Split(';')[0]}; allowed: true, false.\n# {entry.Variable}=true\n"
+                : $"# {entry.setting.Description}; allowed: {entry.setting.Allowed}.\n# {entry.Variable}={entry.setting.Default}\n");
 
         const string Head = "# Copy to .env and uncomment what you change. The same variables configure the AppHost.\n\n";
         const string Grafana = "# The administrator of Grafana, taken on the first start of its volume. Keep .env out of version control.\n# GRAFANA_ADMIN_USER=\n# GRAFANA_ADMIN_PASSWORD=\n";

@@ -5,6 +5,7 @@ using Aspire.Hosting.Docker.Resources.ServiceNodes;
 using Aspire.Hosting.Pipelines;
 using Hazumu.AppHost;
 using Hazumu.AppHost.Publishing;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Aspire.Hosting;
@@ -53,14 +54,15 @@ internal static class ComposeBuilderExtensions
             service.Restart = "unless-stopped";
             service.Healthcheck = Healthcheck(builder.Resource);
 
-            // Aspire replaces the source of a bind mount by a blank variable; ours are the same on every host.
-            var binds = builder.Resource.Annotations.OfType<ContainerMountAnnotation>().Where(mount => mount.Type == ContainerMountType.BindMount);
-            service.Volumes = [.. service.Volumes.Where(volume => volume.Type != "bind"), .. binds.Select(mount => Bind(mount.Source!, mount.Target)),
-                .. builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Select(folder => Bind($"./{folder.Name}", folder.Target))];
+            service.Volumes.AddRange(builder.Resource.Annotations.OfType<PublishedMountsAnnotation>().SelectMany(host => host.Mounts).Select(mount => Bind(mount.Source, mount.Target)));
+            service.Volumes.AddRange(builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Select(folder => Bind($"./{folder.Name}", folder.Target)));
 
+            var developmentDefaults = new ConfigurationBuilder()
+                .AddJsonFile(Path.Combine(builder.ApplicationBuilder.AppHostDirectory, "appsettings.Development.json"))
+                .Build();
             foreach (var (name, value) in service.Environment.ToList())
             {
-                service.Environment[name] = ComposeVariables.Parameter(value);
+                service.Environment[name] = ComposeVariables.Parameter(value, developmentDefaults);
             }
 
             service.Command = [.. service.Command.Select(variables.Argument)];

@@ -3,7 +3,3 @@ namespace Hazumu.AppHost.Publishing;
 /// <summary>How Compose finds out whether the container is healthy: Aspire's own health checks run in the AppHost and are not published (microsoft/aspire#8208).</summary>
 /// <param name="Command">A program of the image and its arguments; exit code 0 means healthy.</param>
 internal sealed record ComposeHealthcheckAnnotation(IReadOnlyList<string> Command) : IResourceAnnotation;
-
-/// <summary>The container is published privileged, unless the setting is off; then it has just these capabilities.</summary>
-/// <param name="Capabilities">Names without the prefix CAP_.</param>
-internal sealed record PublishedPrivilegesAnnotation(IReadOnlyList<string> Capabilities) : IResourceAnnotation;

@@ -38,15 +38,14 @@ internal sealed partial class ComposeVariables(ComponentOptions settings)
     /// Gives a parameter, which Aspire leaves blank, its development default. That comes from the committed appsettings file and
     /// nowhere else: a value of the publisher's own (user secrets, environment) must not get into a file that is committed.
     /// </summary>
-    public static string Parameter(string value) => Placeholder().Replace(value, match =>
+    /// <param name="value">An environment variable's value.</param>
+    /// <param name="developmentDefaults">The committed development settings, alone.</param>
+    public static string Parameter(string value, IConfiguration developmentDefaults) => Placeholder().Replace(value, match =>
     {
-        var key = match.Groups["name"].Value.Replace('_', '-').ToLowerInvariant();
-        return DevelopmentDefaults.Value[$"Parameters:{key}"] is { } fallback ? $"${{{match.Groups["name"].Value}:-{fallback}}}" : match.Value;
+        var name = match.Groups["name"].Value;
+        var key = name.Replace('_', '-').ToLowerInvariant();
+        return developmentDefaults[$"Parameters:{key}"] is { } fallback ? $"${{{name}:-{fallback}}}" : match.Value;
     });
-
-    private static readonly Lazy<IConfiguration> DevelopmentDefaults = new(() => new ConfigurationBuilder()
-        .AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.Development.json"))
-        .Build());
 
     private string Key(string name) => $"{Prefix}__{settings.Section}__{name}";
 

@@ -29,7 +29,7 @@ public static class ConfigurationFolderExtensions
 
         return builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder.WithBindMount(folder, target, isReadOnly: true)
-            : builder.WithAnnotation(new PublishedFolderAnnotation(Path.GetFileName(folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder))));
+            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder))));
     }
 
     /// <summary>Puts generated files into the container, and into a published application's folder.</summary>
@@ -44,6 +44,9 @@ public static class ConfigurationFolderExtensions
             ? builder.WithContainerFiles(target, async (_, cancellationToken) =>
                 (await generate(cancellationToken)).Select(file => new ContainerFile { Name = file.Key, Contents = file.Value }))
             : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate));
+
+    private static string NameInRepository(IDistributedApplicationBuilder builder, string folder) =>
+        Path.GetRelativePath(Path.GetDirectoryName(builder.AppHostDirectory)!, folder).Replace('\\', '/');
 
     private static Dictionary<string, string> ReadFolder(string folder) =>
         Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)

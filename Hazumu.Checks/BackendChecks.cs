@@ -1,0 +1,229 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Xunit;
+
+namespace Hazumu.Checks;
+
+/// <summary>
+/// What any running graph must show, however it was started: data, not just answers. Each way of running derives its tests from this.
+/// </summary>
+/// <param name="backend">The running graph.</param>
+public abstract class BackendChecks(Backend backend)
+{
+    // Two scrapes, and some time for a slow machine.
+    private static readonly TimeSpan s_dataLimit = TimeSpan.FromSeconds(90);
+
+    private static readonly Dictionary<Component, string> s_probes = new()
+    {
+        [Component.Ollama] = "",
+        [Component.Prometheus] = "-/ready",
+        [Component.Grafana] = "api/health",
+        [Component.CAdvisor] = "healthz",
+        [Component.Blackbox] = "-/healthy",
+    };
+
+    private OllamaClient Ollama => new(backend.Http, backend.Url(Component.Ollama));
+
+    /// <summary>The health probes of the issue's table answer 200, and whoever runs the graph agrees.</summary>
+    [RequiresFact]
+    public async Task Every_component_is_healthy()
+    {
+        Assert.NotEmpty(backend.Components);
+        foreach (var component in backend.Components)
+        {
+            await UntilAsync($"'{component}' to be healthy", component, async () =>
+            {
+                using var response = await backend.Http.GetAsync(new Uri(backend.Url(component), s_probes[component]));
+                Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+                Assert.True(await backend.IsHealthyAsync(component));
+            });
+        }
+    }
+
+    /// <summary>Every scrape target is up, and every job that the components of the graph make possible has one.</summary>
+    [RequiresFact("Prometheus")]
+    public Task Every_scrape_target_is_up()
+    {
+        string[] expected =
+        [
+            "prometheus",
+            .. backend.Has(Component.CAdvisor) ? new[] { "cadvisor", "ollama" } : [],
+            .. backend.Has(Component.Blackbox) ? new[] { "blackbox" } : [],
+            .. backend.Has(Component.Blackbox) && backend.Has(Component.Ollama) ? new[] { "ollama-health" } : [],
+        ];
+
+        return UntilAsync("every scrape target to be up", Component.Prometheus, async () =>
+        {
+            var targets = (await backend.Prometheus.GetTargetsAsync()).Where(target => IsInGraph(target.Job)).ToList();
+            Assert.Equal(expected.Order(), targets.Select(target => target.Job).Distinct().Order());
+            Assert.All(targets, target => Assert.True(target.Health == "up", $"{target.Job}/{target.Instance} is {target.Health}: {target.LastError}"));
+        });
+    }
+
+    /// <summary>The probe of every Ollama instance succeeds.</summary>
+    [RequiresFact("Prometheus", "Blackbox", "Ollama")]
+    public Task Every_Ollama_instance_is_probed_successfully() =>
+        UntilAsync("the probe to succeed", Component.Blackbox, async () =>
+        {
+            var probes = await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\"}");
+            Assert.Equal(["ollama"], probes.Select(probe => probe["instance"]));
+            Assert.All(probes, probe => Assert.Equal(1, probe.Value));
+        });
+
+    /// <summary>The job <c>ollama</c> has CPU, memory and network series for the Ollama container and for no other.</summary>
+    /// <param name="metric">A metric of cAdvisor.</param>
+    [RequiresTheory("Prometheus", "CAdvisor", "Ollama")]
+    [InlineData("container_cpu_usage_seconds_total")]
+    [InlineData("container_memory_working_set_bytes")]
+    [InlineData("container_network_receive_bytes_total")]
+    public Task The_job_ollama_measures_the_Ollama_container_alone(string metric) =>
+        UntilAsync($"{metric} of Ollama", Component.CAdvisor, async () =>
+        {
+            var ours = await backend.Prometheus.QueryAsync($"{metric}{{job=\"ollama\"}}");
+            Assert.NotEmpty(ours);
+            Assert.All(ours, series => Assert.Equal(("ollama", "ollama"), (series["service"], series["instance"])));
+            Assert.Single(ours.Select(series => series["name"]).Distinct());
+
+            var others = await backend.Prometheus.QueryAsync($"count by (service) ({metric}{{job=\"cadvisor\"}})");
+            Assert.Equal(
+                backend.Components.Where(component => component != Component.Ollama).Select(component => component.Service).Order(),
+                others.Select(series => series["service"]).Order());
+        });
+
+    /// <summary>Samples are kept for 15 days.</summary>
+    [RequiresFact("Prometheus")]
+    public async Task Samples_are_kept_for_15_days() =>
+        Assert.Equal("15d", (await backend.Prometheus.GetRuntimeInfoAsync()).GetProperty("storageRetention").GetString());
+
+    /// <summary>Prometheus reads its configuration again without a restart.</summary>
+    [RequiresFact("Prometheus")]
+    public async Task Prometheus_reloads_its_configuration()
+    {
+        using var response = await backend.Http.PostAsync(new Uri(backend.Url(Component.Prometheus), "-/reload"), content: null);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
+    /// <summary>Every expression of every dashboard returns data.</summary>
+    [RequiresFact("Prometheus", "Blackbox", "CAdvisor", "Ollama")]
+    public Task Every_dashboard_expression_returns_data() =>
+        UntilAsync("every dashboard expression to return data", Component.Prometheus, async () =>
+        {
+            var empty = new List<string>();
+            foreach (var expression in Dashboards.Expressions())
+            {
+                if ((await backend.Prometheus.QueryAsync(expression.ToQuery())).Count == 0)
+                {
+                    empty.Add($"{expression.Panel} ({expression.RefId}): {expression.ToQuery()}");
+                }
+            }
+
+            Assert.Empty(empty);
+        });
+
+    /// <summary>Grafana's provisioned data source answers a query, and the dashboard is found.</summary>
+    [RequiresFact("Grafana", "Prometheus")]
+    public Task Grafana_has_its_data_source_and_dashboard() =>
+        UntilAsync("Grafana to be provisioned", Component.Grafana, async () =>
+        {
+            var up = await GetGrafanaAsync("api/datasources/proxy/uid/hazumu-prometheus/api/v1/query?query=up");
+            Assert.NotEmpty(up.GetProperty("data").GetProperty("result").EnumerateArray());
+
+            var found = await GetGrafanaAsync("api/search?type=dash-db&query=Ollama%20monitoring");
+            Assert.Contains(found.EnumerateArray(), dashboard => dashboard.GetProperty("uid").GetString() == "ollama-monitoring");
+        });
+
+    /// <summary>An outsider that joins the network finds every component by its resource's name.</summary>
+    [RequiresFact("Prometheus")]
+    public async Task Names_resolve_on_the_network()
+    {
+        foreach (var component in backend.Components)
+        {
+            var address = $"http://{component.Service}:{ContainerPort(component)}/{s_probes[component]}";
+            await UntilAsync($"{address} to answer on the network", component, async () =>
+            {
+                var outsider = await ContainerEngine.RunAsync("run", "--rm", "--network", backend.Name, "--entrypoint", "wget", Component.Prometheus.Image, "-q", "-O", "/dev/null", "-T", "5", address);
+                Assert.True(outsider.Succeeded, outsider.Output);
+            });
+        }
+    }
+
+    /// <summary>A generate request streams tokens.</summary>
+    [RequiresFact("Ollama")]
+    public async Task A_generate_request_streams_tokens()
+    {
+        await Ollama.CreateTinyModelAsync();
+        var objects = await Ollama.GenerateAsync("Hello");
+
+        Assert.True(objects.Count > 2, $"There are {objects.Count} objects in the stream: {string.Join('\n', objects)}");
+        Assert.All(objects.SkipLast(1), part => Assert.False(part.GetProperty("done").GetBoolean()));
+        Assert.Contains(objects, part => part.GetProperty("response").GetString()!.Length > 0);
+        Assert.True(objects[^1].GetProperty("done").GetBoolean());
+        Assert.True(objects[^1].GetProperty("eval_count").GetInt32() > 0);
+    }
+
+    /// <summary>When Ollama stops, the probe turns 0 and the component unhealthy; when it starts, all recovers and nothing is lost.</summary>
+    [RequiresFact("Ollama", "Prometheus", "Blackbox", "CAdvisor")]
+    public async Task Ollama_stops_and_recovers()
+    {
+        await Ollama.CreateTinyModelAsync();
+        var before = await UntilAsync("a first sample of the probe", Component.Prometheus, async () =>
+            Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"ollama-health\"} == 1)[30m:15s])")).Value);
+
+        await backend.StopAsync(Component.Ollama);
+        await UntilAsync("the probe to turn 0", Component.Blackbox, async () =>
+            Assert.Equal(0, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\"}")).Value));
+        Assert.False(await backend.IsHealthyAsync(Component.Ollama));
+
+        await backend.StartAsync(Component.Ollama);
+        await UntilAsync("the probe to turn 1", Component.Ollama, async () =>
+            Assert.Equal(1, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\"}")).Value));
+        await UntilAsync("Ollama to be healthy again", Component.Ollama, async () =>
+            Assert.True(await backend.IsHealthyAsync(Component.Ollama)));
+
+        Assert.Contains(TinyModel.Name, await Ollama.ListModelsAsync());
+        Assert.Equal(before, Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"ollama-health\"} == 1)[30m:15s])")).Value, tolerance: 30);
+        await UntilAsync("the restart to be counted", Component.CAdvisor, async () =>
+            Assert.NotEmpty(await backend.Prometheus.QueryAsync("container_start_time_seconds{job=\"ollama\"} > time() - 120")));
+        Assert.NotEmpty(await Ollama.GenerateAsync("Hello again"));
+    }
+
+    private async Task<JsonElement> GetGrafanaAsync(string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(backend.Url(Component.Grafana), path));
+        request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes("admin:admin")));
+        using var response = await backend.Http.SendAsync(request);
+        var body = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, $"{path}: {response.StatusCode} {body}");
+        return JsonSerializer.Deserialize<JsonElement>(body);
+    }
+
+    // A published application names all its targets, also those of a component that this machine cannot have.
+    private bool IsInGraph(string job) => job switch
+    {
+        "cadvisor" or "ollama" => backend.Has(Component.CAdvisor),
+        "blackbox" => backend.Has(Component.Blackbox),
+        "ollama-health" => backend.Has(Component.Blackbox) && backend.Has(Component.Ollama),
+        _ => true,
+    };
+
+    private static int ContainerPort(Component component) => component.Section switch
+    {
+        "Ollama" => 11434,
+        "Prometheus" => 9090,
+        "Grafana" => 3000,
+        "CAdvisor" => 8080,
+        _ => 9115,
+    };
+
+    private Task UntilAsync(string what, Component component, Func<Task> attempt) =>
+        Wait.UntilAsync(what, s_dataLimit, attempt, () => backend.LogAsync(component));
+
+    private async Task<T> UntilAsync<T>(string what, Component component, Func<Task<T>> attempt)
+    {
+        T result = default!;
+        await UntilAsync(what, component, async () => { result = await attempt(); });
+        return result;
+    }
+}

@@ -1,0 +1,20 @@
+using Xunit;
+
+namespace Hazumu.Checks;
+
+/// <summary>A theory that is skipped, by name, where a component it needs cannot run on this machine.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class RequiresTheoryAttribute : TheoryAttribute
+{
+    /// <summary>Marks a test.</summary>
+    /// <param name="components">Sections of the components it needs; none means just the container engine.</param>
+    /// <exception cref="ArgumentException">A component has no such name.</exception>
+    public RequiresTheoryAttribute(params string[] components)
+    {
+        Components = components;
+        Skip = Component.WhyMissing(components);
+    }
+
+    /// <summary>The sections of the components the test needs.</summary>
+    public IReadOnlyList<string> Components { get; }
+}

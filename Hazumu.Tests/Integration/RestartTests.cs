@@ -1,0 +1,54 @@
+using Hazumu.Checks;
+
+namespace Hazumu.Tests.Integration;
+
+/// <summary>What a restart of the host keeps, and what it leaves.</summary>
+[Collection(Graph.Collection)]
+public sealed class RestartTests
+{
+    [RequiresFact("Ollama", "Prometheus")]
+    public async Task Volumes_survive_a_restart_of_the_host_and_the_network_does_not()
+    {
+        var backend = new AppHostBackend();
+        await backend.InitializeAsync();
+        try
+        {
+            var ollama = new OllamaClient(backend.Http, backend.Url(Component.Ollama));
+            await ollama.CreateTinyModelAsync();
+            await Wait.UntilAsync("a first sample", TimeSpan.FromSeconds(60), async () =>
+                Assert.NotEmpty(await backend.Prometheus.QueryAsync("up{job=\"prometheus\"}")));
+            var stopped = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+
+            await backend.StopAsync();
+            await Wait.UntilAsync("the network to be gone", TimeSpan.FromSeconds(30), async () =>
+                Assert.False((await ContainerEngine.RunAsync("network", "inspect", backend.Name)).Succeeded));
+
+            await backend.StartAsync();
+            Assert.Contains(TinyModel.Name, await ollama.ListModelsAsync());
+            Assert.NotEmpty(await backend.Prometheus.QueryAsync($"count_over_time(up{{job=\"prometheus\"}}[10m] @ {stopped})"));
+        }
+        finally
+        {
+            await backend.DisposeAsync();
+        }
+    }
+
+    [RequiresFact("Ollama", "Prometheus")]
+    public async Task The_network_stays_while_an_outsider_uses_it()
+    {
+        var backend = new AppHostBackend();
+        var outsider = $"{backend.Name}-outsider";
+        await backend.InitializeAsync();
+        try
+        {
+            await ContainerEngine.RunOrThrowAsync("run", "--detach", "--name", outsider, "--network", backend.Name, "--entrypoint", "sleep", Component.Prometheus.Image, "300");
+            await backend.StopAsync();
+            Assert.True((await ContainerEngine.RunAsync("network", "inspect", backend.Name)).Succeeded);
+        }
+        finally
+        {
+            await ContainerEngine.RunAsync("rm", "--force", outsider);
+            await backend.DisposeAsync();
+        }
+    }
+}

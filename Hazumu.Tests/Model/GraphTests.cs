@@ -1,0 +1,279 @@
+using System.Text.Json;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Hazumu.AppHost.Preflight;
+using Hazumu.AppHost.Prometheus;
+using Hazumu.Checks;
+using static Hazumu.Tests.Model.GraphModel;
+
+namespace Hazumu.Tests.Model;
+
+public sealed class GraphTests
+{
+    [Theory]
+    [InlineData("ollama", 11434, 11434, "docker.io/ollama/ollama:0.32.15")]
+    [InlineData("prometheus", 9090, 9090, "docker.io/prom/prometheus:v3.14.0")]
+    [InlineData("grafana", 3000, 3000, "docker.io/grafana/grafana:13.2.0")]
+    [InlineData("cadvisor", 8080, 8080, "ghcr.io/google/cadvisor:v0.60.5")]
+    [InlineData("blackbox", 9115, 9115, "docker.io/prom/blackbox-exporter:v0.28.0")]
+    public async Task Each_component_has_its_image_and_its_port_on_loopback(string name, int port, int targetPort, string image)
+    {
+        await using var model = await CreateAsync();
+        var container = model.Container(name);
+        var endpoint = Endpoint(container);
+
+        Assert.Equal(image, Image(container));
+        Assert.Equal((port, targetPort, "http", "localhost", false), (endpoint.Port, endpoint.TargetPort, endpoint.UriScheme, endpoint.TargetHost, endpoint.IsProxied));
+        Assert.NotEmpty(container.Annotations.OfType<HealthCheckAnnotation>());
+    }
+
+    [Theory]
+    [InlineData("ollama", "ollama_data", "/root/.ollama")]
+    [InlineData("prometheus", "prometheus_data", "/prometheus")]
+    [InlineData("grafana", "grafana_data", "/var/lib/grafana")]
+    public async Task Data_lives_in_volumes_with_exact_names(string name, string volume, string target)
+    {
+        await using var model = await CreateAsync();
+        Assert.Contains($"Volume:{volume}:{target}", Mounts(model.Container(name)));
+    }
+
+    [Theory]
+    [InlineData("prometheus", "/etc/prometheus", "prometheus")]
+    [InlineData("blackbox", "/etc/blackbox_exporter", "blackbox")]
+    [InlineData("grafana", "/etc/grafana/provisioning", "grafana", "provisioning")]
+    [InlineData("grafana", "/etc/grafana/dashboards", "grafana", "dashboards")]
+    public async Task Configuration_is_mounted_read_only(string name, string target, params string[] folder)
+    {
+        await using var model = await CreateAsync();
+        Assert.Contains($"BindMount:{RepositoryRoot.Combine(folder)}:{target}:ro", Mounts(model.Container(name)));
+    }
+
+    [Fact]
+    public async Task Prometheus_keeps_15_days_and_reloads_without_a_restart()
+    {
+        await using var model = await CreateAsync();
+        var arguments = await ArgumentsAsync(model.Container("prometheus"));
+
+        Assert.Contains("--storage.tsdb.retention.time=15d", arguments);
+        Assert.Contains("--web.enable-lifecycle", arguments);
+        Assert.Contains("--config.file=/etc/prometheus/prometheus.yml", arguments);
+    }
+
+    [Fact]
+    public async Task Every_container_carries_the_labels_that_queries_use()
+    {
+        await using var model = await CreateAsync();
+        foreach (var component in Component.All)
+        {
+            var arguments = await EngineArgumentsAsync(model.Container(component.Service));
+            Assert.Contains($"hazumu.service={component.Service}", arguments);
+            Assert.Contains($"hazumu.instance={component.Service}", arguments);
+            Assert.Contains("hazumu.network=hazumu-network", arguments);
+        }
+    }
+
+    [Fact]
+    public async Task References_show_who_reads_whom()
+    {
+        await using var model = await CreateAsync("--Hazumu:Models=tinyllama");
+
+        Assert.Equal(
+            ["Reference:blackbox", "Reference:cadvisor", "Reference:ollama"],
+            References(model.Get<PrometheusResource>("prometheus")).Order());
+        Assert.Contains("Reference:prometheus", References(model.Get<GrafanaResource>("grafana")));
+        Assert.Contains("Reference:ollama", References(model.Get<BlackboxExporterResource>("blackbox")));
+        Assert.Equal("ollama", model.Get<OllamaModelResource>("ollama-tinyllama").Parent.Name);
+    }
+
+    [Fact]
+    public async Task Grafana_gets_its_administrator_from_parameters()
+    {
+        await using var model = await CreateAsync();
+        var environment = await model.EnvironmentAsync(model.Container("grafana"));
+
+        Assert.Equal("grafana-admin-user", Assert.IsType<ParameterResource>(environment["GF_SECURITY_ADMIN_USER"]).Name);
+        var password = Assert.IsType<ParameterResource>(environment["GF_SECURITY_ADMIN_PASSWORD"]);
+        Assert.True(password.Secret);
+        Assert.Equal("admin", await password.GetValueAsync(default));
+        Assert.Equal("prometheus", Assert.IsType<EndpointReference>(environment["PROMETHEUS_URL"]).Resource.Name);
+    }
+
+    [Theory]
+    [InlineData("prometheus", "reload")]
+    [InlineData("grafana", "reset-admin-password")]
+    [InlineData("ollama", "pull-model")]
+    [InlineData("ollama", "unload-model")]
+    public async Task The_dashboard_has_the_commands_people_look_for(string name, string command)
+    {
+        await using var model = await CreateAsync();
+        Assert.Contains(model.Container(name).Annotations.OfType<ResourceCommandAnnotation>(), annotation => annotation.Name == command && annotation.IconName is not null);
+    }
+
+    [Fact]
+    public async Task Scrape_targets_come_from_the_references()
+    {
+        await using var model = await CreateAsync();
+        var files = await ReadTargetsAsync(model);
+
+        Assert.Equal(["blackbox.json", "cadvisor.json", "ollama-health.json", "ollama.json"], files.Keys);
+        Assert.Equal(("cadvisor:8080", "cadvisor"), Assert.Single(files["ollama.json"]));
+        Assert.Equal(("ollama:11434", "ollama"), Assert.Single(files["ollama-health.json"]));
+        Assert.Equal(("blackbox:9115", "blackbox"), Assert.Single(files["blackbox.json"]));
+    }
+
+    [Fact]
+    public async Task A_second_instance_needs_no_edit_of_yaml()
+    {
+        var builder = DistributedApplication.CreateBuilder();
+        var prometheus = builder.AddPrometheus("prometheus");
+        foreach (var name in new[] { "ollama", "ollama-2" })
+        {
+            prometheus.WithScrapeTarget(builder.AddOllama(name), job: "ollama-health");
+        }
+
+        var files = await ScrapeTargetAnnotation.WriteFilesAsync(prometheus.Resource.Annotations.OfType<ScrapeTargetAnnotation>(), "net", isRunMode: true, default);
+        Assert.Equal([("ollama:11434", "ollama"), ("ollama-2:11434", "ollama-2")], Read(files["ollama-health.json"]));
+    }
+
+    [Fact]
+    public async Task A_target_without_a_job_of_its_own_names_its_job_and_path()
+    {
+        var builder = DistributedApplication.CreateBuilder();
+        var service = builder.AddContainer("api", "api").WithHttpEndpoint(targetPort: 5000);
+        var prometheus = builder.AddPrometheus("prometheus").WithScrapeTarget(service, metricsPath: "/internal/metrics");
+
+        var files = await ScrapeTargetAnnotation.WriteFilesAsync(prometheus.Resource.Annotations.OfType<ScrapeTargetAnnotation>(), null, isRunMode: true, default);
+        var labels = JsonDocument.Parse(files["services.json"]).RootElement[0].GetProperty("labels");
+        Assert.Equal(("api", "/internal/metrics"), (labels.GetProperty("job").GetString(), labels.GetProperty("__metrics_path__").GetString()));
+    }
+
+    [Fact]
+    public async Task A_component_that_is_not_enabled_is_absent_everywhere()
+    {
+        await using var model = await CreateAsync("--Hazumu:Ollama:Enabled=false", "--Hazumu:CAdvisor:Enabled=false", "--Hazumu:Models=tinyllama");
+
+        Assert.DoesNotContain(model.Resources, resource => resource.Name.StartsWith("ollama", StringComparison.Ordinal) || resource.Name == "cadvisor");
+        Assert.Equal(["blackbox.json"], (await ReadTargetsAsync(model)).Keys);
+    }
+
+    [Fact]
+    public async Task Grafana_starts_without_Prometheus_too()
+    {
+        await using var model = await CreateAsync("--Hazumu:Prometheus:Enabled=false");
+        Assert.DoesNotContain("PROMETHEUS_URL", (await model.EnvironmentAsync(model.Container("grafana"))).Keys);
+    }
+
+    [Fact]
+    public async Task Options_reach_the_resources()
+    {
+        await using var model = await CreateAsync(
+            "--Hazumu:BindAddress=0.0.0.0", "--Hazumu:Network=lab", "--Hazumu:Prometheus:Port=19090", "--Hazumu:Prometheus:Retention=90d",
+            "--Hazumu:Prometheus:Volume=lab_metrics", "--Hazumu:Ollama:Volume=lab_models", "--Hazumu:Grafana:Volume=lab_dashboards");
+        var prometheus = model.Container("prometheus");
+
+        Assert.Equal((19090, "0.0.0.0"), (Endpoint(prometheus).Port, Endpoint(prometheus).TargetHost));
+        Assert.Contains("--storage.tsdb.retention.time=90d", await ArgumentsAsync(prometheus));
+        Assert.Contains("Volume:lab_metrics:/prometheus", Mounts(prometheus));
+        Assert.Contains("Volume:lab_models:/root/.ollama", Mounts(model.Container("ollama")));
+        Assert.Contains("Volume:lab_dashboards:/var/lib/grafana", Mounts(model.Container("grafana")));
+        Assert.Contains("hazumu.network=lab", await EngineArgumentsAsync(prometheus));
+    }
+
+    [Theory]
+    [InlineData("--Hazumu:ImageRegistry=mirror.example:5000/hub", "mirror.example:5000/hub/prom/prometheus:v3.14.0")]
+    [InlineData("--Hazumu:Prometheus:Image=own.example/monitoring/prometheus:v9", "own.example/monitoring/prometheus:v9")]
+    [InlineData("--Hazumu:Prometheus:Image=prom/prometheus:v3.5.3", "docker.io/prom/prometheus:v3.5.3")]
+    [InlineData("--Hazumu:Prometheus:Image=prom/prometheus", "docker.io/prom/prometheus:v3.14.0")]
+    [InlineData("--Hazumu:Prometheus:Image=prom/prometheus@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "docker.io/prom/prometheus@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
+    public async Task Images_can_come_from_elsewhere(string option, string image)
+    {
+        await using var model = await CreateAsync(option);
+        Assert.Equal(image, Image(model.Container("prometheus")));
+    }
+
+    [Fact]
+    public async Task One_registry_prefix_serves_every_image()
+    {
+        await using var model = await CreateAsync("--Hazumu:ImageRegistry=mirror.example");
+        Assert.All(Component.All, component => Assert.StartsWith("mirror.example/", Image(model.Container(component.Service)), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_model_without_a_tag_is_the_latest_and_is_listed_once()
+    {
+        await using var model = await CreateAsync("--Hazumu:Models=tinyllama, tinyllama:latest,qwen3:0.6b,hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M");
+
+        Assert.Equal(
+            ["tinyllama:latest", "qwen3:0.6b", "hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M"],
+            model.Resources.OfType<OllamaModelResource>().Select(resource => resource.ModelName));
+        Assert.Equal(
+            ["ollama-tinyllama", "ollama-qwen3-0-6b", "ollama-hf-co-bartowski-Llama-3-2-1B-Instruct-GGUF-Q4-K-M"],
+            model.Resources.OfType<OllamaModelResource>().Select(resource => resource.Name));
+    }
+
+    [Fact]
+    public async Task A_list_of_models_works_as_well_as_names_with_commas()
+    {
+        await using var model = await CreateAsync("--Hazumu:Models:0=tinyllama", "--Hazumu:Models:1=qwen3:0.6b");
+        Assert.Equal(2, model.Resources.OfType<OllamaModelResource>().Count());
+    }
+
+    [Theory]
+    [InlineData("auto", true, "--privileged")]
+    [InlineData("true", false, "--privileged")]
+    [InlineData("auto", false, "--cap-drop")]
+    [InlineData("false", true, "--cap-drop")]
+    public async Task CAdvisor_is_privileged_where_that_is_wanted_and_possible(string setting, bool allowed, string expected)
+    {
+        await using var model = await CreateAsync($"--Hazumu:CAdvisor:Privileged={setting}");
+        model.OnHost(new HostFacts { AllowsPrivileged = allowed });
+
+        var arguments = await EngineArgumentsAsync(model.Container("cadvisor"));
+        Assert.Contains(expected, arguments);
+        Assert.Equal(expected == "--privileged", !arguments.Contains("no-new-privileges"));
+    }
+
+    [Fact]
+    public async Task CAdvisor_sees_the_host_read_only()
+    {
+        await using var model = await CreateAsync();
+        model.OnHost(new HostFacts());
+        Assert.All(Mounts(model.Container("cadvisor")), mount => Assert.EndsWith(":ro", mount, StringComparison.Ordinal));
+        Assert.Contains("BindMount:/sys:/sys:ro", Mounts(model.Container("cadvisor")));
+    }
+
+    [Fact]
+    public async Task On_Docker_Desktop_host_paths_are_not_mounted()
+    {
+        await using var model = await CreateAsync();
+        model.OnHost(new HostFacts { SharesThisMachine = false });
+        Assert.Equal(["BindMount:/var/run/docker.sock:/var/run/docker.sock:ro"], Mounts(model.Container("cadvisor")));
+    }
+
+    [Fact]
+    public async Task An_NVIDIA_GPU_is_handed_to_Ollama()
+    {
+        await using var model = await CreateAsync();
+        model.OnHost(new HostFacts { HasNvidiaDevice = true, EngineOffersNvidia = true });
+        Assert.Contains("--gpus", await EngineArgumentsAsync(model.Container("ollama")));
+    }
+
+    [Fact]
+    public async Task An_AMD_GPU_is_handed_to_Ollama_with_its_image()
+    {
+        await using var model = await CreateAsync();
+        model.OnHost(new HostFacts { HasAmdDevice = true });
+        Assert.Contains("/dev/kfd", await EngineArgumentsAsync(model.Container("ollama")));
+        Assert.Equal("docker.io/ollama/ollama:0.32.15-rocm", Image(model.Container("ollama")));
+    }
+
+    private static async Task<SortedDictionary<string, IReadOnlyList<(string, string)>>> ReadTargetsAsync(GraphModel model)
+    {
+        var folder = Assert.Single(model.Container("prometheus").Annotations.OfType<ContainerFileSystemCallbackAnnotation>());
+        var files = await folder.Callback(new ContainerFileSystemCallbackContext { Model = model.Container("prometheus"), Services = null! }, default);
+        return new(files.Cast<ContainerFile>().ToDictionary(file => file.Name, file => Read(file.Contents!)), StringComparer.Ordinal);
+    }
+
+    private static IReadOnlyList<(string Address, string Instance)> Read(string file) =>
+        [.. JsonDocument.Parse(file).RootElement.EnumerateArray().Select(group => (group.GetProperty("targets")[0].GetString()!, group.GetProperty("labels").GetProperty("instance").GetString()!))];
+}

@@ -1,0 +1,79 @@
+using Hazumu.AppHost;
+using Hazumu.AppHost.Configuration;
+using Hazumu.Checks;
+using Microsoft.Extensions.Configuration;
+
+namespace Hazumu.Tests.Model;
+
+public sealed class OptionsTests
+{
+    [Theory]
+    [InlineData("Hazumu:Gpu", "cuda", "'Hazumu:Gpu' is 'cuda'; allowed: auto, nvidia, amd, none.")]
+    [InlineData("Hazumu:Gpu", "3", "'Hazumu:Gpu' is '3'; allowed: auto, nvidia, amd, none.")]
+    [InlineData("Hazumu:Gpu", "", "'Hazumu:Gpu' is ''; allowed: auto, nvidia, amd, none.")]
+    [InlineData("Hazumu:Prometheus:Port", "70000", "'Hazumu:Prometheus:Port' is '70000'; allowed: a port from 1 to 65535.")]
+    [InlineData("Hazumu:Prometheus:Port", "0", "'Hazumu:Prometheus:Port' is '0'; allowed: a port from 1 to 65535.")]
+    [InlineData("Hazumu:Prometheus:Retention", "15 days", "'Hazumu:Prometheus:Retention' is '15 days'; allowed: a duration such as '15d', '12h' or '1y'.")]
+    [InlineData("Hazumu:Prometheus:Retention", "", "'Hazumu:Prometheus:Retention' is ''; allowed: a duration such as '15d', '12h' or '1y'.")]
+    [InlineData("Hazumu:BindAddress", "localhost", "'Hazumu:BindAddress' is 'localhost'; allowed: an IP address such as 127.0.0.1 or 0.0.0.0.")]
+    [InlineData("Hazumu:Grafana:Enabled", "yes", "'Hazumu:Grafana:Enabled' is 'yes'; allowed: true, false.")]
+    [InlineData("Hazumu:CAdvisor:Privileged", "maybe", "'Hazumu:CAdvisor:Privileged' is 'maybe'; allowed: auto, true, false.")]
+    [InlineData("Hazumu:Ollama:Image", "not an image", "'Hazumu:Ollama:Image' is 'not an image'; allowed: an image reference such as 'registry.example/repository:tag'.")]
+    [InlineData("Hazumu:Ollama:Volume", "/data", "'Hazumu:Ollama:Volume' is '/data'; allowed: letters, digits, '_', '.' and '-', starting with a letter or digit.")]
+    [InlineData("Hazumu:Network", "my network", "'Hazumu:Network' is 'my network'; allowed: letters, digits, '_', '.' and '-', starting with a letter or digit.")]
+    [InlineData("Hazumu:Models", "good,bad model", "'Hazumu:Models' is 'good,bad model'; allowed: model names such as 'qwen3:0.6b'.")]
+    [InlineData("Hazumu:ImageRegistry", "https://mirror.example", "'Hazumu:ImageRegistry' is 'https://mirror.example'; allowed: a registry such as 'registry.example:5000/mirror'.")]
+    [InlineData("Hazumu:Gpuu", "none", "Unknown setting 'Hazumu:Gpuu' with the value 'none'; 'Hazumu' has Gpu, Models, BindAddress, Network, ImageRegistry, Ollama, Prometheus, Grafana, CAdvisor, Blackbox.")]
+    [InlineData("Hazumu:Blackbox:Volume", "v", "Unknown setting 'Hazumu:Blackbox:Volume' with the value 'v'; 'Hazumu:Blackbox' has Enabled, Port, Image.")]
+    [InlineData("Hazumu:Prometheus", "9091", "'Hazumu:Prometheus' is '9091'; it is a section with Volume, Enabled, Port, Image, Retention.")]
+    public void A_bad_setting_is_told_in_a_sentence(string key, string value, string sentence) =>
+        Assert.Equal(sentence, Assert.Single(Assert.Throws<StartupProblemException>(() => Read((key, value))).Problems));
+
+    [Fact]
+    public void All_bad_settings_are_told_at_once() =>
+        Assert.Equal(2, Assert.Throws<StartupProblemException>(() => Read(("Hazumu:Gpu", "x"), ("Hazumu:Ollama:Port", "x"))).Problems.Count);
+
+    [Fact]
+    public void Good_settings_are_read()
+    {
+        var options = Read(("Hazumu:Gpu", "NVIDIA"), ("Hazumu:Models:0", "a"), ("Hazumu:Models:1", "b:1"), ("Hazumu:BindAddress", "::1"),
+            ("Hazumu:Prometheus:Retention", "1d12h"), ("hazumu:cadvisor:privileged", "false"), ("Hazumu:ImageRegistry", ""));
+
+        Assert.Equal(GpuMode.Nvidia, options.Gpu);
+        Assert.Equal(["a", "b:1"], options.Models);
+        Assert.Equal("::1", options.BindAddress);
+        Assert.Equal("1d12h", options.Prometheus.Retention);
+        Assert.Equal(AutoSwitch.False, options.CAdvisor.Privileged);
+        Assert.Null(options.ImageRegistry);
+    }
+
+    [Theory]
+    [InlineData("--gpu=none", "Unknown option '--gpu=none'")]
+    [InlineData("up", "'up' is not an option")]
+    public void An_argument_that_nobody_reads_is_told(string argument, string beginning) =>
+        Assert.StartsWith(beginning, Assert.Throws<StartupProblemException>(() => CommandLine.Check([argument])).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("--Hazumu:Gpu=none")]
+    [InlineData("--Hazumu:Gpu", "none")]
+    [InlineData("--operation", "publish", "--step", "publish", "--output-path", "/tmp/out")]
+    [InlineData("Hazumu:Gpu=none")]
+    public void An_argument_that_is_read_passes(params string[] arguments) => CommandLine.Check(arguments);
+
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("README.ja.md")]
+    public void The_readme_lists_every_setting_with_its_default(string file)
+    {
+        var readme = File.ReadAllText(RepositoryRoot.Combine(file));
+        foreach (var setting in SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions()))
+        {
+            var fallback = setting.Default.Length == 0 ? "" : $" `{setting.Default}`";
+            Assert.Contains($"| `{setting.Key}` |{fallback} |", readme, StringComparison.Ordinal);
+        }
+    }
+
+    private static HazumuOptions Read(params (string Key, string Value)[] settings) => HazumuOptions.Read(new ConfigurationBuilder()
+        .AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value))
+        .Build());
+}
