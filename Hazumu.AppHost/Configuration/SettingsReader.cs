@@ -95,7 +95,7 @@ internal static class SettingsReader
 
         if (type == typeof(IReadOnlyList<string>))
         {
-            value = text is null
+            value = string.IsNullOrEmpty(text)
                 ? section.GetChildren().Select(item => item.Value ?? "").ToList()
                 : text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToList();
             return true;

@@ -17,7 +17,7 @@ public sealed class RestartTests
             await ollama.CreateTinyModelAsync();
             await Wait.UntilAsync("a first sample", TimeSpan.FromSeconds(60), async () =>
                 Assert.NotEmpty(await backend.Prometheus.QueryAsync("up{job=\"prometheus\"}")));
-            var stopped = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+            var stopped = DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1;
 
             await backend.StopAsync();
             await Wait.UntilAsync("the network to be gone", TimeSpan.FromSeconds(30), async () =>
@@ -47,7 +47,7 @@ public sealed class RestartTests
         }
         finally
         {
-            await ContainerEngine.RunAsync("rm", "--force", outsider);
+            await ContainerEngine.RunAsync("rm", "--force", "--volumes", outsider);
             await backend.DisposeAsync();
         }
     }

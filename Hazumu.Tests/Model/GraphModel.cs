@@ -1,6 +1,8 @@
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
+using Hazumu.AppHost;
+using Hazumu.AppHost.Configuration;
 using Hazumu.AppHost.Preflight;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -13,8 +15,12 @@ internal sealed class GraphModel : IAsyncDisposable
 
     private GraphModel(IDistributedApplicationTestingBuilder builder) => _builder = builder;
 
-    public static async Task<GraphModel> CreateAsync(params string[] options) =>
-        new(await DistributedApplicationTestingBuilder.CreateAsync<Projects.Hazumu_AppHost>(options));
+    public static async Task<GraphModel> CreateAsync(params string[] options)
+    {
+        // The defaults come first: this session's environment may override them.
+        var defaults = SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions()).Select(setting => $"--{setting.Key}={setting.Default}");
+        return new(await DistributedApplicationTestingBuilder.CreateAsync<Projects.Hazumu_AppHost>([.. defaults, .. options]));
+    }
 
     public IReadOnlyList<IResource> Resources => [.. _builder.Resources];
 
