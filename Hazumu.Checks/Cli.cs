@@ -21,6 +21,7 @@ public static class Cli
     /// <param name="program">A name on PATH or a path.</param>
     /// <param name="arguments">Arguments, one string each; nothing is interpreted by a shell.</param>
     /// <param name="timeout">When the process tree is killed; 60 s unless given.</param>
+    /// <param name="input">What the program reads from standard input; nothing unless given.</param>
     /// <param name="environment">Variables set for the program beside the inherited ones.</param>
     /// <param name="workingDirectory">The checkout's root unless given.</param>
     /// <returns>Exit code and output; a failing command does not throw.</returns>
@@ -30,6 +31,7 @@ public static class Cli
         string program,
         IEnumerable<string> arguments,
         TimeSpan? timeout = null,
+        string input = "",
         IReadOnlyDictionary<string, string?>? environment = null,
         string? workingDirectory = null)
     {
@@ -40,6 +42,7 @@ public static class Cli
                 .WithArguments(arguments)
                 .WithEnvironmentVariables(environment ?? new Dictionary<string, string?>())
                 .WithWorkingDirectory(workingDirectory ?? RepositoryRoot.Path)
+                .WithStandardInputPipe(PipeSource.FromString(input))
                 .WithValidation(CommandResultValidation.None)
                 .ExecuteBufferedAsync(limit.Token);
             return new CliResult(result.ExitCode, result.StandardOutput + result.StandardError);
@@ -51,7 +54,13 @@ public static class Cli
     }
 
     /// <summary>Runs a program and returns what it printed, trimmed.</summary>
-    /// <inheritdoc cref="RunAsync"/>
+    /// <param name="program">A name on PATH or a path.</param>
+    /// <param name="arguments">Arguments, one string each; nothing is interpreted by a shell.</param>
+    /// <param name="timeout">When the process tree is killed; 60 s unless given.</param>
+    /// <param name="environment">Variables set for the program beside the inherited ones.</param>
+    /// <param name="workingDirectory">The checkout's root unless given.</param>
+    /// <exception cref="TimeoutException">The program did not end in time.</exception>
+    /// <exception cref="System.ComponentModel.Win32Exception">There is no such program.</exception>
     /// <exception cref="InvalidOperationException">The program exited with another code than 0.</exception>
     public static async Task<string> RunOrThrowAsync(
         string program,
@@ -60,7 +69,7 @@ public static class Cli
         IReadOnlyDictionary<string, string?>? environment = null,
         string? workingDirectory = null)
     {
-        var result = await RunAsync(program, arguments, timeout, environment, workingDirectory);
+        var result = await RunAsync(program, arguments, timeout, environment: environment, workingDirectory: workingDirectory);
         return result.Succeeded
             ? result.Output.Trim()
             : throw new InvalidOperationException($"'{program} {string.Join(' ', arguments)}' exited with {result.ExitCode}:\n{result.Output}");

@@ -1,0 +1,94 @@
+using System.Globalization;
+using Hazumu.Checks;
+using Xunit;
+
+namespace Hazumu.Standalone.Tests.Compose;
+
+/// <summary>The published application, run by Compose from a copy whose network and volumes have names of their own.</summary>
+public sealed class ComposeBackend : Backend
+{
+    private const int CapSysResource = 24;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-compose-");
+
+    public override async Task StartAsync()
+    {
+        CopyApplication();
+        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", .. Components.Select(component => component.Service)], StartLimit);
+        if (!up.Succeeded)
+        {
+            throw new InvalidOperationException($"Compose could not start the application:\n{up.Output}\n{(await ComposeAsync(["logs", "--tail", "60"])).Output}");
+        }
+    }
+
+    public override async Task StopAsync()
+    {
+        await ComposeOrThrowAsync("down", "--timeout", "10");
+        _folder.Delete(recursive: true);
+    }
+
+    public override Task StopAsync(Component component) => ComposeOrThrowAsync("stop", component.Service);
+
+    public override Task StartAsync(Component component) => ComposeOrThrowAsync("up", "--detach", "--wait", component.Service);
+
+    public override async Task<bool> IsHealthyAsync(Component component)
+    {
+        var container = Assert.Single(await FindContainersAsync(component));
+        return await ContainerEngine.RunOrThrowAsync("inspect", "--format", "{{.State.Status}}/{{.State.Health.Status}}", container) == "running/healthy";
+    }
+
+    private void CopyApplication()
+    {
+        var source = RepositoryRoot.Combine("deploy", "compose");
+        foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != ".env"))
+        {
+            var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal);
+            foreach (var component in Component.All)
+            {
+                text = text.Replace($"{component.Service}_data", Volume(component), StringComparison.Ordinal);
+            }
+
+            var target = Path.Combine(_folder.FullName, Path.GetRelativePath(source, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.WriteAllText(target, text);
+        }
+    }
+
+    private async Task ComposeOrThrowAsync(params string[] arguments)
+    {
+        var result = await ComposeAsync(arguments);
+        if (!result.Succeeded)
+        {
+            throw new InvalidOperationException($"Compose '{string.Join(' ', arguments)}' failed:\n{result.Output}");
+        }
+    }
+
+    private Task<CliResult> ComposeAsync(string[] arguments, TimeSpan? timeout = null)
+    {
+        var compose = ComposeCommand.Find();
+        return Cli.RunAsync(
+            compose[0],
+            [.. compose.Skip(1), "--project-name", Name, .. arguments],
+            timeout ?? TimeSpan.FromMinutes(3),
+            environment: Environment(),
+            workingDirectory: _folder.FullName);
+    }
+
+    private Dictionary<string, string?> Environment()
+    {
+        var environment = Component.All.ToDictionary(component => $"Hazumu__{component.Section}__Port", component => (string?)Port(component).ToString(CultureInfo.InvariantCulture));
+        if (System.Environment.GetEnvironmentVariable("Hazumu__CAdvisor__Privileged") is not ("true" or "false"))
+        {
+            environment["Hazumu__CAdvisor__Privileged"] = KernelGrants(CapSysResource) ? "true" : "false";
+        }
+
+        return environment;
+    }
+
+    // The AppHost finds this out by itself; Compose has to be told.
+    private static bool KernelGrants(int capability)
+    {
+        var line = OperatingSystem.IsLinux() ? File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith("CapBnd:", StringComparison.Ordinal)) : null;
+        return line is null || (ulong.Parse(line["CapBnd:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & (1UL << capability)) != 0;
+    }
+}

@@ -1,0 +1,27 @@
+using Hazumu.Checks;
+
+namespace Hazumu.Standalone.Tests.Compose;
+
+/// <summary>How this machine runs Compose v2.</summary>
+internal static class ComposeCommand
+{
+    private static readonly Lazy<string[]?> s_command = new(Look);
+
+    /// <summary>Why there is no Compose, or <see langword="null"/> where there is.</summary>
+    public static string? Missing => ContainerEngine.Missing ?? (s_command.Value is null ? "no Docker Compose v2 on this machine" : null);
+
+    /// <summary>The program and its first arguments: <c>HAZUMU_COMPOSE</c> where <c>./hazumu</c> has set it, else the engine's plugin.</summary>
+    public static string[] Find() => s_command.Value ?? throw new InvalidOperationException(Missing);
+
+    private static string[]? Look()
+    {
+        var candidates = new List<string[]> { new[] { ContainerEngine.Program, "compose" } };
+        if (Environment.GetEnvironmentVariable("HAZUMU_COMPOSE") is { Length: > 0 } given)
+        {
+            candidates.Insert(0, given.Split(' '));
+        }
+
+        return candidates.Find(command => Cli.RunAsync(command[0], [.. command.Skip(1), "version", "--short"]).GetAwaiter().GetResult() is { Succeeded: true, Output: var version }
+            && version.TrimStart('v')[..1] is not "0" and not "1");
+    }
+}
