@@ -1,6 +1,7 @@
 using Aspire.Hosting.Lifecycle;
 using Hazumu.AppHost;
 using Hazumu.AppHost.Configuration;
+using Hazumu.AppHost.Health;
 using Hazumu.AppHost.Networking;
 using Hazumu.AppHost.Preflight;
 using Hazumu.AppHost.Publishing;
@@ -36,6 +37,7 @@ public static class HazumuBuilderExtensions
             builder.Services.AddSingleton<BridgeNetwork>();
             builder.Services.AddHostedService(services => services.GetRequiredService<BridgeNetwork>());
             builder.Services.AddHostedService<ReadyReport>();
+            PromptHealthCheck.AddTo(builder.Services);
             builder.Services.TryAddEventingSubscriber<StartChecks>();
         }
         else

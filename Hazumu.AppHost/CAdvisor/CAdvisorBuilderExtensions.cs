@@ -44,7 +44,7 @@ public static class CAdvisorBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
 
         return builder
-            .WithAnnotation(new PublishedPrivilegesAnnotation(CAdvisorArguments.Capabilities))
+            .WithAnnotation(new PublishedPrivilegesAnnotation())
             .WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) =>
             {
                 var isPrivileged = privileged is AutoSwitch.True || (privileged is AutoSwitch.Auto && facts.AllowsPrivileged);
@@ -53,7 +53,7 @@ public static class CAdvisorBuilderExtensions
                     logger.LogInformation("'{Resource}' runs without privileges, because this kernel withholds CAP_SYS_RESOURCE from privileged containers.", builder.Resource.Name);
                 }
 
-                builder.WithContainerRuntimeArgs(isPrivileged ? ["--privileged"] : [.. CAdvisorArguments.LeastPrivileges]);
+                builder.WithContainerRuntimeArgs(isPrivileged ? ["--privileged"] : CAdvisorArguments.LeastPrivileges);
             }));
     }
 

@@ -14,10 +14,9 @@ internal static class HostMounts
     /// <summary>Everything, as on a Linux host.</summary>
     public static readonly IReadOnlyList<HostMount> All =
     [
-        new("/", "/rootfs", "network and file-system metrics of containers"),
+        new("/", "/rootfs", "network metrics of containers"),
         new("/var/run", "/var/run", "container names and labels"),
         new("/sys", "/sys", "CPU, memory and disk metrics of containers"),
-        new("/var/lib/docker", "/var/lib/docker", "file-system metrics of containers"),
     ];
 
     // Docker Desktop hands this one path through to its virtual machine on every system.

@@ -16,10 +16,20 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
     private readonly HashSet<string> _connected = [];
     private readonly Lock _lock = new();
+    private Task _created = Task.CompletedTask;
 
-    /// <summary>Makes the network where it does not exist, before DCP starts the first container.</summary>
-    /// <exception cref="StartupProblemException">The engine refuses.</exception>
-    public async Task StartingAsync(CancellationToken cancellationToken)
+    /// <summary>Begins to make the network, while DCP starts.</summary>
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        _created = CreateAsync(cancellationToken);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Waits for the network.</summary>
+    /// <exception cref="StartupProblemException">The engine refuses to make it.</exception>
+    public Task StartAsync(CancellationToken cancellationToken) => _created;
+
+    private async Task CreateAsync(CancellationToken cancellationToken)
     {
         if ((await engine.RunAsync(["network", "inspect", options.Network], cancellationToken)).IsSuccess)
         {
@@ -37,6 +47,7 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
     /// <exception cref="InvalidOperationException">The container is gone or the engine refuses.</exception>
     public async Task ConnectAsync(IResource resource, CancellationToken cancellationToken)
     {
+        await _created;
         var container = RunningContainer.GetId(notifications, resource);
         var connect = await engine.RunAsync(["network", "connect", "--alias", resource.Name, options.Network, container], cancellationToken);
         if (!connect.IsSuccess && !connect.StandardError.Contains("already exists", StringComparison.OrdinalIgnoreCase))
@@ -50,9 +61,6 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
             _connected.Add(container);
         }
     }
-
-    /// <inheritdoc/>
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -27,9 +27,6 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
         await WriteFoldersAsync(resources, cancellationToken);
         await WriteGpuOverridesAsync(resources.OfType<OllamaResource>().ToList(), cancellationToken);
         await WriteEnvironmentExampleAsync(cancellationToken);
-
-        // Aspire lists the parameters here without values, and an empty value would take a default's place.
-        File.Delete(Path.Combine(folder, ".env"));
     }
 
     private async Task CompleteComposeFileAsync(List<ContainerResource> resources, CancellationToken cancellationToken)

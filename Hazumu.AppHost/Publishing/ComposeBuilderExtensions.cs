@@ -24,7 +24,10 @@ internal static class ComposeBuilderExtensions
     /// <summary>Adds the Compose environment and the step that completes what it writes.</summary>
     public static void AddComposePublishing(this IDistributedApplicationBuilder builder)
     {
-        builder.AddDockerComposeEnvironment(EnvironmentName).WithDashboard(enabled: false);
+        builder.AddDockerComposeEnvironment(EnvironmentName)
+            .WithDashboard(enabled: false)
+            // Aspire would list the parameters in .env without values: there an empty value takes a default's place, and the file is the user's.
+            .ConfigureEnvFile(variables => variables.Clear());
 
         builder.Pipeline.AddStep(
             "complete-compose",
@@ -67,11 +70,10 @@ internal static class ComposeBuilderExtensions
 
             service.Command = [.. service.Command.Select(variables.Argument)];
 
-            if (builder.Resource.Annotations.OfType<PublishedPrivilegesAnnotation>().LastOrDefault() is { } privileges)
+            if (builder.Resource.Annotations.OfType<PublishedPrivilegesAnnotation>().Any())
             {
-                // The engine ignores these two where `privileged` (added by ComposeApplication, as a variable) is on.
+                // The engine drops nothing where `privileged` (added by ComposeApplication, as a variable) is on.
                 service.CapDrop = ["ALL"];
-                service.CapAdd = [.. privileges.Capabilities];
                 service.SecurityOpt = ["no-new-privileges:true"];
             }
         });

@@ -18,7 +18,7 @@ internal static class ComposeCommand
         var candidates = new List<string[]> { new[] { ContainerEngine.Program, "compose" } };
         if (Environment.GetEnvironmentVariable("HAZUMU_COMPOSE") is { Length: > 0 } given)
         {
-            candidates.Insert(0, given.Split(' '));
+            candidates.Insert(0, given is "docker compose" or "podman compose" ? given.Split(' ') : [given]);
         }
 
         return candidates.Find(command => Cli.RunAsync(command[0], [.. command.Skip(1), "version", "--short"]).GetAwaiter().GetResult() is { Succeeded: true, Output: var version }

@@ -1,0 +1,39 @@
+using System.Text.Json;
+using Hazumu.Checks;
+
+namespace Hazumu.Standalone.Tests.Configuration;
+
+/// <summary>Prometheus' own checker, run from its image.</summary>
+internal static class PromTool
+{
+    private const string WorkFolder = "/work";
+
+    /// <summary>Runs promtool where Prometheus would find its configuration and these tests' targets.</summary>
+    public static Task<CliResult> RunAsync(params string[] arguments) => RunAsync(null, arguments);
+
+    /// <summary>Runs promtool with one more argument, a file of the given content. JSON is YAML too.</summary>
+    public static async Task<CliResult> RunWithFileAsync(object content, params string[] arguments)
+    {
+        var folder = Directory.CreateTempSubdirectory("hazumu-promtool-");
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "input.yml"), JsonSerializer.Serialize(content));
+            return await RunAsync(folder.FullName, [.. arguments, $"{WorkFolder}/input.yml"]);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    // As root, because only the owner may enter a temporary folder.
+    private static Task<CliResult> RunAsync(string? folder, string[] arguments) => ContainerEngine.RunAsync(
+    [
+        "run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "promtool",
+        "--volume", $"{RepositoryRoot.Combine("prometheus")}:/etc/prometheus:ro",
+        "--volume", $"{RepositoryRoot.Combine("Hazumu.Standalone.Tests", "Configuration", "Targets")}:/etc/prometheus-targets:ro",
+        .. folder is null ? Array.Empty<string>() : ["--volume", $"{folder}:{WorkFolder}:ro"],
+        Component.Prometheus.Image,
+        .. arguments,
+    ]);
+}
