@@ -3,6 +3,7 @@ using Hazumu.AppHost;
 using Hazumu.AppHost.Configuration;
 using Hazumu.AppHost.Health;
 using Hazumu.AppHost.Networking;
+using Hazumu.AppHost.Orchestration;
 using Hazumu.AppHost.Preflight;
 using Hazumu.AppHost.Publishing;
 using Microsoft.Extensions.DependencyInjection;
@@ -38,6 +39,7 @@ public static class HazumuBuilderExtensions
             builder.Services.AddHostedService(services => services.GetRequiredService<BridgeNetwork>());
             builder.Services.AddHostedService<ReadyReport>();
             PromptHealthCheck.AddTo(builder.Services);
+            LoopbackCertificateService.AddTo(builder.Services);
             builder.Services.TryAddEventingSubscriber<StartChecks>();
         }
         else
