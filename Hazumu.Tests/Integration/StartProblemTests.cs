@@ -25,18 +25,18 @@ public sealed class StartProblemTests
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
 
-        var result = await RunAsync($"--Hazumu:Ollama:Port={port}");
+        var result = await RunAsync($"--Hazumu:Blackbox:Port={port}", "--Hazumu:Blackbox:Enabled=true");
 
         Assert.Equal(1, result.ExitCode);
-        Assert.Contains($"Port {port} of 127.0.0.1, for 'ollama', is taken", result.Output, StringComparison.Ordinal);
+        Assert.Contains($"Port {port} of 127.0.0.1, for 'blackbox', is taken", result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", result.Output, StringComparison.Ordinal);
         Assert.Empty(await ContainerEngine.RunOrThrowAsync("ps", "--all", "--quiet", "--filter", $"label=hazumu.network={_network}"));
         Assert.False((await ContainerEngine.RunAsync("network", "inspect", _network)).Succeeded);
     }
 
-    private Task<CliResult> RunAsync(string option) => Cli.RunAsync(
+    private Task<CliResult> RunAsync(params string[] options) => Cli.RunAsync(
         "dotnet",
-        [Path.Combine(AppContext.BaseDirectory, "Hazumu.AppHost.dll"), $"--Hazumu:Network={_network}", option],
+        [Path.Combine(AppContext.BaseDirectory, "Hazumu.AppHost.dll"), $"--Hazumu:Network={_network}", .. options],
         environment: new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = "Development", ["ASPIRE_ALLOW_UNSECURED_TRANSPORT"] = "true", ["ASPNETCORE_URLS"] = "http://127.0.0.1:0" },
         workingDirectory: RepositoryRoot.Combine("Hazumu.AppHost"));
 }
