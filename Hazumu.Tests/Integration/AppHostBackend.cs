@@ -14,10 +14,14 @@ public class AppHostBackend : Backend
 
     private DistributedApplication Application => _application ?? throw new InvalidOperationException("The graph does not run.");
 
+    /// <summary>Models to have ready at the next start.</summary>
+    public string Models { get; set; } = "";
+
     /// <summary>Options that set what no test may share with a developer's running host.</summary>
     public string[] Options =>
     [
         $"--Hazumu:Network={Name}",
+        $"--Hazumu:Models={Models}",
         .. Component.All.SelectMany(component => new[]
         {
             $"--Hazumu:{component.Section}:Port={Port(component)}",
@@ -60,6 +64,11 @@ public class AppHostBackend : Backend
     public override Task<bool> IsHealthyAsync(Component component) => Task.FromResult(
         Application.ResourceNotifications.TryGetCurrentState(component.Service, out var state)
             && state.Snapshot is { HealthStatus: HealthStatus.Healthy, State.Text: "Running" });
+
+    /// <summary>Waits for a model's resource.</summary>
+    /// <param name="resource">The resource's name.</param>
+    public async Task WaitUntilModelIsReadyAsync(string resource) =>
+        await Application.ResourceNotifications.WaitForResourceHealthyAsync(resource).WaitAsync(TimeSpan.FromSeconds(60));
 
     /// <summary>Runs a command of the dashboard.</summary>
     /// <param name="component">The component.</param>

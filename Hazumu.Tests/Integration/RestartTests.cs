@@ -7,7 +7,7 @@ namespace Hazumu.Tests.Integration;
 public sealed class RestartTests
 {
     [RequiresFact("Ollama", "Prometheus")]
-    public async Task Volumes_survive_a_restart_of_the_host_and_the_network_does_not()
+    public async Task Volumes_survive_a_restart_of_the_host_and_a_model_that_is_there_is_not_pulled()
     {
         var backend = new AppHostBackend();
         await backend.InitializeAsync();
@@ -23,7 +23,10 @@ public sealed class RestartTests
             await Wait.UntilAsync("the network to be gone", TimeSpan.FromSeconds(30), async () =>
                 Assert.False((await ContainerEngine.RunAsync("network", "inspect", backend.Name)).Succeeded));
 
+            // Named without its tag: a pull of this model would fail, since no library has it.
+            backend.Models = TinyModel.Name.Split(':')[0];
             await backend.StartAsync();
+            await backend.WaitUntilModelIsReadyAsync("ollama-hazumu-tiny");
             Assert.Contains(TinyModel.Name, await ollama.ListModelsAsync());
             Assert.NotEmpty(await backend.Prometheus.QueryAsync($"count_over_time(up{{job=\"prometheus\"}}[10m] @ {stopped})"));
         }
