@@ -27,7 +27,7 @@ var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithScrapeTarget(cadvisor, job: "cadvisor")
     .WithScrapeTarget(cadvisor, job: "ollama")
     .WithScrapeTarget(blackbox, job: "blackbox")
-    .WithScrapeTarget(ollama, job: "ollama-health")
+    .WithScrapeTarget(ollama, job: "ollama-health", prober: blackbox)
     .WithSettings(hazumu.Prometheus);
 
 builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, grafanaPassword)

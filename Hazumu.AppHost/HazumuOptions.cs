@@ -21,13 +21,13 @@ public sealed class HazumuOptions
     public IReadOnlyList<string> Models { get; set; } = [];
 
     /// <summary>The address that host ports bind to.</summary>
-    [Setting("The host address that every port binds to", Allowed = "an IP address such as 127.0.0.1 or 0.0.0.0")]
-    [IPAddress]
+    [Setting("The host address that every port binds to", Allowed = "an IPv4 address such as 127.0.0.1 or 0.0.0.0")]
+    [IPv4Address]
     public string BindAddress { get; set; } = "127.0.0.1";
 
     /// <summary>The exact name of the bridge network that every container joins.</summary>
-    [Setting("The bridge network that every container joins", Allowed = NameRule)]
-    [RegularExpression(NamePattern)]
+    [Setting("The bridge network that every container joins", Allowed = NameRule + "; not the engine's own 'bridge', 'host' and 'none'")]
+    [RegularExpression(@"(?!(bridge|host|none)$)" + NamePattern)]
     public string Network { get; set; } = "hazumu-network";
 
     /// <summary>A registry, with an optional path, that all images without a registry of their own come from.</summary>

@@ -4,14 +4,57 @@ using Microsoft.Extensions.Logging;
 
 namespace Hazumu.AppHost;
 
-/// <summary>Says on the terminal when the whole graph is healthy, how long that took, and where everything is.</summary>
+/// <summary>
+/// Says on the terminal when the whole graph is healthy, how long that took and where everything is; what keeps it waiting, where
+/// something does; and when each model is ready.
+/// </summary>
 internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNotificationService notifications, ILoggerFactory loggers) : BackgroundService
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+
+    private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var containers = model.Resources.OfType<ContainerResource>().Where(resource => resource.Annotations.OfType<SettingsAnnotation>().Any()).ToList();
-        await Task.WhenAll(containers.Select(container => notifications.WaitForResourceHealthyAsync(container.Name, stoppingToken)));
+        var models = Task.WhenAll(model.Resources.OfType<OllamaModelResource>().Select(resource => ReportModelAsync(resource, stoppingToken)));
 
+        var containers = model.Resources.OfType<ContainerResource>().Where(resource => resource.Annotations.OfType<SettingsAnnotation>().Any()).ToList();
+        var waits = containers.ConvertAll(container => (Container: container, IsHealthy: WaitUntilHealthyAsync(container, stoppingToken)));
+        var all = Task.WhenAll(waits.Select(wait => wait.IsHealthy));
+
+        while (await Task.WhenAny(all, Task.Delay(s_patience, stoppingToken)) != all)
+        {
+            stoppingToken.ThrowIfCancellationRequested();
+            _logger.LogWarning(
+                "Not healthy yet: {Components}; their console logs, in the Aspire dashboard, tell why.",
+                string.Join(", ", waits.Where(wait => !wait.IsHealthy.IsCompleted).Select(wait => wait.Container.Name)));
+        }
+
+        if ((await all).All(isHealthy => isHealthy))
+        {
+            ReportAddresses(containers);
+        }
+
+        await models;
+    }
+
+    private async Task<bool> WaitUntilHealthyAsync(ContainerResource container, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await notifications.WaitForResourceHealthyAsync(container.Name, cancellationToken);
+            return true;
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            // Said here and not thrown: a report must not stop the host it reports on.
+            _logger.LogError("'{Component}' is not ready: {Reason}", container.Name, error.Message);
+            return false;
+        }
+    }
+
+    private void ReportAddresses(List<ContainerResource> containers)
+    {
         using var process = Process.GetCurrentProcess();
         var elapsed = DateTime.Now - process.StartTime;
         var addresses = containers
@@ -19,6 +62,24 @@ internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNot
             .Where(entry => entry.AllocatedEndpoint is not null)
             .Select(entry => $"{Environment.NewLine}{entry.Name,12}  {entry.AllocatedEndpoint!.UriString}");
 
-        loggers.CreateLogger("Hazumu").LogInformation("All {Count} components are healthy after {Seconds:F1} s:{Addresses}", containers.Count, elapsed.TotalSeconds, string.Concat(addresses));
+        _logger.LogInformation("All {Count} components are healthy after {Seconds:F1} s:{Addresses}", containers.Count, elapsed.TotalSeconds, string.Concat(addresses));
+    }
+
+    // The Toolkit ends a download in the state Running, or in a state whose text is the error.
+    private async Task ReportModelAsync(OllamaModelResource resource, CancellationToken cancellationToken)
+    {
+        var end = await notifications.WaitForResourceAsync(
+            resource.Name,
+            change => change.Snapshot.State is { } state && (state.Text == KnownResourceStates.Running || state.Style == KnownResourceStateStyles.Error),
+            cancellationToken);
+
+        if (end.Snapshot.State!.Text == KnownResourceStates.Running)
+        {
+            _logger.LogInformation("The model {Model} is ready.", resource.ModelName);
+        }
+        else
+        {
+            _logger.LogError("The model {Model} is not ready: {Reason}", resource.ModelName, end.Snapshot.State.Text);
+        }
     }
 }

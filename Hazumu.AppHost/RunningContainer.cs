@@ -3,7 +3,7 @@ namespace Hazumu.AppHost;
 /// <summary>Finds the container that currently runs a resource.</summary>
 internal static class RunningContainer
 {
-    // KnownProperties.Container.Id, which Aspire keeps internal.
+    // KnownProperties.Container.Id, which Aspire keeps internal (no issue there yet); to be replaced when it is public.
     private const string IdProperty = "container.id";
 
     /// <summary>The container's identifier.</summary>

@@ -19,7 +19,7 @@ public abstract class Backend : IAsyncLifetime
     public string Name { get; } = $"hazumu-test-{Guid.NewGuid().ToString("N")[..8]}";
 
     /// <summary>The components whose images can be had here.</summary>
-    public IReadOnlyList<Component> Components { get; } = [.. Component.All.Where(component => component.Missing is null)];
+    public virtual IReadOnlyList<Component> Components { get; } = [.. Component.All.Where(component => component.Missing is null)];
 
     /// <summary>A client for the components' HTTP interfaces.</summary>
     public HttpClient Http { get; } = new() { Timeout = TimeSpan.FromSeconds(60) };
@@ -121,8 +121,23 @@ public abstract class Backend : IAsyncLifetime
     // Whoever ran the graph removes its containers in its own time; volumes and network can go only after them.
     private async Task RemoveLeftoversAsync()
     {
-        await Wait.UntilAsync("the containers to be gone", TimeSpan.FromSeconds(60), async () =>
-            Assert.Empty(await FindContainersAsync()));
+        try
+        {
+            await Wait.UntilAsync("the containers to be gone", TimeSpan.FromSeconds(60), async () =>
+                Assert.Empty(await FindContainersAsync()));
+        }
+        finally
+        {
+            await RemoveByForceAsync();
+        }
+    }
+
+    private async Task RemoveByForceAsync()
+    {
+        foreach (var container in await FindContainersAsync())
+        {
+            await ContainerEngine.RunOrThrowAsync("rm", "--force", "--volumes", container);
+        }
 
         var volumes = (await ContainerEngine.RunOrThrowAsync("volume", "ls", "--quiet", "--filter", $"name={Name}")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         foreach (var volume in volumes)

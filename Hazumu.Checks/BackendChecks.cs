@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Xunit;
 
 namespace Hazumu.Checks;
@@ -68,7 +69,7 @@ public abstract class BackendChecks(Backend backend)
         UntilAsync("the probe to succeed", Component.Blackbox, async () =>
         {
             var probes = await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\"}");
-            Assert.Equal(["ollama"], probes.Select(probe => probe["instance"]));
+            Assert.Contains("ollama", probes.Select(probe => probe["instance"]));
             Assert.All(probes, probe => Assert.Equal(1, probe.Value));
         });
 
@@ -105,13 +106,17 @@ public abstract class BackendChecks(Backend backend)
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
     }
 
-    /// <summary>Every expression of every dashboard returns data.</summary>
-    [RequiresFact("Prometheus", "Blackbox", "CAdvisor", "Ollama")]
-    public Task Every_dashboard_expression_returns_data() =>
-        UntilAsync("every dashboard expression to return data", Component.Prometheus, async () =>
+    /// <summary>Every expression of every dashboard returns data, but for those about a component that this machine cannot have.</summary>
+    [RequiresFact("Prometheus")]
+    public Task Every_dashboard_expression_returns_data()
+    {
+        var expressions = Dashboards.Expressions().Where(expression => HasData(expression.Expression)).ToList();
+        Assert.NotEmpty(expressions);
+
+        return UntilAsync("every dashboard expression to return data", Component.Prometheus, async () =>
         {
             var empty = new List<string>();
-            foreach (var expression in Dashboards.Expressions())
+            foreach (var expression in expressions)
             {
                 if ((await backend.Prometheus.QueryAsync(expression.ToQuery())).Count == 0)
                 {
@@ -121,6 +126,7 @@ public abstract class BackendChecks(Backend backend)
 
             Assert.Empty(empty);
         });
+    }
 
     /// <summary>Grafana's provisioned data source answers a query, and the dashboard is found.</summary>
     [RequiresFact("Grafana", "Prometheus")]
@@ -169,21 +175,21 @@ public abstract class BackendChecks(Backend backend)
     {
         await Ollama.CreateTinyModelAsync();
         var before = await UntilAsync("a first sample of the probe", Component.Prometheus, async () =>
-            Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"ollama-health\"} == 1)[30m:15s])")).Value);
+            Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"ollama-health\",instance=\"ollama\"} == 1)[30m:15s])")).Value);
 
         await backend.StopAsync(Component.Ollama);
         await UntilAsync("the probe to turn 0", Component.Blackbox, async () =>
-            Assert.Equal(0, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\"}")).Value));
+            Assert.Equal(0, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\",instance=\"ollama\"}")).Value));
         Assert.False(await backend.IsHealthyAsync(Component.Ollama));
 
         await backend.StartAsync(Component.Ollama);
         await UntilAsync("the probe to turn 1", Component.Ollama, async () =>
-            Assert.Equal(1, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\"}")).Value));
+            Assert.Equal(1, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\",instance=\"ollama\"}")).Value));
         await UntilAsync("Ollama to be healthy again", Component.Ollama, async () =>
             Assert.True(await backend.IsHealthyAsync(Component.Ollama)));
 
         Assert.Contains(TinyModel.Name, await Ollama.ListModelsAsync());
-        Assert.Equal(before, Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"ollama-health\"} == 1)[30m:15s])")).Value, tolerance: 30);
+        Assert.Equal(before, Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"ollama-health\",instance=\"ollama\"} == 1)[30m:15s])")).Value, tolerance: 30);
         await UntilAsync("the restart to be counted", Component.CAdvisor, async () =>
             Assert.NotEmpty(await backend.Prometheus.QueryAsync("container_start_time_seconds{job=\"ollama\"} > time() - 120")));
         Assert.NotEmpty(await Ollama.GenerateAsync("Hello again"));
@@ -207,6 +213,12 @@ public abstract class BackendChecks(Backend backend)
         "ollama-health" => backend.Has(Component.Blackbox) && backend.Has(Component.Ollama),
         _ => true,
     };
+
+    private bool HasData(string expression) => Regex.Matches(expression, "job=\"(?<job>[^\"]+)\"").All(match => match.Groups["job"].Value switch
+    {
+        "ollama" => backend.Has(Component.CAdvisor) && backend.Has(Component.Ollama),
+        var job => IsInGraph(job),
+    });
 
     private static int ContainerPort(Component component) => component.Section switch
     {

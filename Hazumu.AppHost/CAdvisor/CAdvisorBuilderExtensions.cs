@@ -65,6 +65,11 @@ public static class CAdvisorBuilderExtensions
             builder.WithBindMount(mount.Source, mount.Target, isReadOnly: true);
         }
 
+        if (facts.IsRootless)
+        {
+            logger.LogWarning("'{Resource}' cannot see the containers of an engine that runs without root; therefore missing: CPU, memory, network and disk metrics of containers.", builder.Resource.Name);
+        }
+
         var missing = HostMounts.All.Except(mounts).ToList();
         if (missing.Count > 0)
         {

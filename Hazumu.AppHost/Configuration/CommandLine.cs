@@ -11,6 +11,12 @@ internal static class CommandLine
         "dcp-dashboard-path", "applicationName", "contentRoot",
     };
 
+    // Sections that the host, Aspire and .NET read.
+    private static readonly HashSet<string> s_sections = new(StringComparer.OrdinalIgnoreCase)
+    {
+        HazumuOptions.SectionName, "Parameters", "Logging", "AppHost", "DcpPublisher", "Dashboard", "Pipeline", "Publishing", "ConnectionStrings", "Kestrel",
+    };
+
     /// <summary>Checks the arguments' keys; values are checked where they are read.</summary>
     /// <exception cref="StartupProblemException">There is an argument that is no option, or an option that nobody reads.</exception>
     public static void Check(IReadOnlyList<string> args)
@@ -24,7 +30,7 @@ internal static class CommandLine
                 continue;
             }
 
-            if (!key.Contains(':', StringComparison.Ordinal) && !s_aspire.Contains(key))
+            if (!s_aspire.Contains(key) && !s_sections.Contains(key.Split(':')[0]))
             {
                 problems.Add($"Unknown option '{args[i]}'; settings are given as --Hazumu:Key=value, the README lists them.");
             }

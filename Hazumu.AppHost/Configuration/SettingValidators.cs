@@ -1,15 +1,16 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 
 namespace Hazumu.AppHost.Configuration;
 
-/// <summary>The value is an IPv4 or IPv6 address.</summary>
+/// <summary>The value is an IPv4 address: Aspire puts an IPv6 address into URLs without brackets (AllocatedEndpoint.UriString), where no health check finds it.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-internal sealed class IPAddressAttribute : ValidationAttribute
+internal sealed class IPv4AddressAttribute : ValidationAttribute
 {
     public override bool IsValid(object? value) =>
-        value is string text && IPAddress.TryParse(text, out var address) && address.ToString() == text;
+        value is string text && IPAddress.TryParse(text, out var address) && address.AddressFamily == AddressFamily.InterNetwork && address.ToString() == text;
 }
 
 /// <summary>The value is a container image reference.</summary>

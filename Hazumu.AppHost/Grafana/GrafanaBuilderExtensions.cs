@@ -118,7 +118,7 @@ public static class GrafanaBuilderExtensions
                 ? CommandResults.Success($"The administrator's password is the value of '{resource.AdminPassword.Name}' again.")
                 : CommandResults.Failure($"Grafana did not reset the password (exit code {reset.ExitCode}): {reset.StandardError.Trim()}");
         }
-        catch (Exception error) when (error is InvalidOperationException or TimeoutException or Win32Exception)
+        catch (Exception error) when (error is InvalidOperationException or StartupProblemException or Win32Exception)
         {
             return CommandResults.Failure($"The password was not reset: {error.Message}");
         }

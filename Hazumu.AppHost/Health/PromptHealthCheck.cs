@@ -6,7 +6,7 @@ namespace Hazumu.AppHost.Health;
 /// <summary>
 /// Waits for a component that is not healthy yet, within the check. Aspire comes back to an unhealthy resource only after one to five
 /// seconds (ResourceHealthCheckService, whose intervals are internal): a container that is ready just after it was asked would cost
-/// the start that second.
+/// the start that second. No issue there yet; to be removed when Aspire's intervals can be set.
 /// </summary>
 /// <param name="inner">Makes the check itself.</param>
 /// <param name="patience">How long one check waits for the component to become healthy.</param>

@@ -13,15 +13,22 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
 {
     private const string OwnerLabel = "hazumu.owner=apphost";
 
+    // So that the published application takes the network over where it is still in use; Compose refuses one without these (docker/compose#10797).
+    private static readonly string[] s_composeLabels = ["--label", "com.docker.compose.project=hazumu", "--label", "com.docker.compose.network=default"];
+
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
     private readonly HashSet<string> _connected = [];
     private readonly Lock _lock = new();
     private Task _created = Task.CompletedTask;
+    private bool _stopping;
 
     /// <summary>Begins to make the network, while DCP starts.</summary>
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         _created = CreateAsync(cancellationToken);
+
+        // Ctrl+C during the start ends the process without StopAsync (DistributedApplication.RunAsync).
+        AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
         return Task.CompletedTask;
     }
 
@@ -36,7 +43,7 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
             return;
         }
 
-        var created = await engine.RunAsync(["network", "create", "--driver", "bridge", "--label", OwnerLabel, options.Network], cancellationToken);
+        var created = await engine.RunAsync(["network", "create", "--driver", "bridge", "--label", OwnerLabel, .. s_composeLabels, options.Network], cancellationToken);
         if (!created.IsSuccess)
         {
             throw new StartupProblemException($"The network '{options.Network}' cannot be made ({created.StandardError.Trim()}); set {HazumuOptions.SectionName}:{nameof(HazumuOptions.Network)} to another name or mend the engine.");
@@ -49,16 +56,21 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
     {
         await _created;
         var container = RunningContainer.GetId(notifications, resource);
+        lock (_lock)
+        {
+            if (_stopping)
+            {
+                return;
+            }
+
+            _connected.Add(container);
+        }
+
         var connect = await engine.RunAsync(["network", "connect", "--alias", resource.Name, options.Network, container], cancellationToken);
-        if (!connect.IsSuccess && !connect.StandardError.Contains("already exists", StringComparison.OrdinalIgnoreCase))
+        if (!connect.IsSuccess && !IsConnectedAlready(connect.StandardError))
         {
             _logger.LogError("'{Resource}' could not join the network '{Network}': {Error}", resource.Name, options.Network, connect.StandardError.Trim());
             throw new InvalidOperationException($"'{resource.Name}' could not join the network '{options.Network}': {connect.StandardError.Trim()}");
-        }
-
-        lock (_lock)
-        {
-            _connected.Add(container);
         }
     }
 
@@ -77,9 +89,16 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
     /// </summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
+        await RemoveAsync(cancellationToken);
+    }
+
+    private async Task RemoveAsync(CancellationToken cancellationToken)
+    {
         string[] containers;
         lock (_lock)
         {
+            _stopping = true;
             containers = [.. _connected];
         }
 
@@ -97,4 +116,10 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
             }
         }
     }
+
+    private void OnProcessExit(object? sender, EventArgs e) => RemoveAsync(CancellationToken.None).Wait(TimeSpan.FromSeconds(5));
+
+    // Docker's words, then Podman's.
+    private static bool IsConnectedAlready(string error) =>
+        error.Contains("already exists", StringComparison.OrdinalIgnoreCase) || error.Contains("already connected", StringComparison.OrdinalIgnoreCase);
 }

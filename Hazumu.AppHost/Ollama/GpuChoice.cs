@@ -27,7 +27,6 @@ internal sealed record GpuChoice(OllamaGpuVendor? Vendor, string Reason)
     private static GpuChoice Find(HostFacts host) => host switch
     {
         { HasNvidiaDevice: true, EngineOffersNvidia: true } => new(OllamaGpuVendor.Nvidia, "this machine has an NVIDIA GPU and the container engine offers it"),
-        { SharesThisMachine: false, EngineOffersNvidia: true } => new(OllamaGpuVendor.Nvidia, "the container engine offers an NVIDIA GPU"),
         { HasAmdDevice: true } => new(OllamaGpuVendor.AMD, "this machine has /dev/kfd and /dev/dri"),
         { HasNvidiaDevice: true } => new(null, "this machine has an NVIDIA GPU, but the container engine has no NVIDIA runtime: install the NVIDIA Container Toolkit to use it"),
         { EngineOffersNvidia: true } => new(null, "the container engine has an NVIDIA runtime, but this machine shows no NVIDIA device"),

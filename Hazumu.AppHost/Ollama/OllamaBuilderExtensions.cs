@@ -23,7 +23,14 @@ public static class OllamaBuilderExtensions
             var choice = GpuChoice.Make(mode, facts);
             if (choice.Vendor is { } vendor)
             {
+                var image = builder.Resource.Annotations.OfType<ContainerImageAnnotation>().Last();
+                var tag = image.Tag;
                 builder.WithGPUSupport(vendor);
+                if (builder.Resource.Annotations.OfType<SettingsAnnotation>().Any(settings => settings.Settings.Image is not null))
+                {
+                    // The Toolkit appends -rocm to whatever tag there is; an image that the user named is the user's.
+                    image.Tag = tag;
+                }
             }
 
             logger.LogInformation("GPU for '{Resource}': {Gpu}, because {Reason}.", builder.Resource.Name, choice.Vendor?.ToString() ?? "none (CPU only)", choice.Reason);
@@ -43,7 +50,8 @@ public static class OllamaBuilderExtensions
         {
             foreach (var model in models.Select(ModelName.Normalize).Distinct(StringComparer.OrdinalIgnoreCase))
             {
-                builder.AddModel(ModelName.ToResourceName(builder.Resource.Name, model), model).WithIconName("BrainCircuit");
+                var name = ModelName.ToResourceName(builder.Resource.Name, model, name => builder.ApplicationBuilder.Resources.Any(resource => resource.Name.Equals(name, StringComparison.OrdinalIgnoreCase)));
+                builder.AddModel(name, model).WithIconName("BrainCircuit");
             }
         }
 

@@ -57,7 +57,7 @@ internal sealed class LoopbackCertificateService : IDeveloperCertificateService
         }
 
         var original = services.Last(service => service.ServiceType == typeof(IDeveloperCertificateService));
-        var file = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "hazumu", "dcp.pfx");
+        var file = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "hazumu", "dcp.pfx");
         services.Replace(ServiceDescriptor.Singleton<IDeveloperCertificateService>(provider => new LoopbackCertificateService(
             (IDeveloperCertificateService)ActivatorUtilities.CreateInstance(provider, original.ImplementationType!),
             file,

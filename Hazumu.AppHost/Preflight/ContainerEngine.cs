@@ -27,7 +27,7 @@ internal sealed class ContainerEngine(IConfiguration configuration)
     /// <param name="cancellationToken">Ends the command early.</param>
     /// <param name="input">What the command reads from standard input.</param>
     /// <returns>The result; an exit code other than 0 does not throw.</returns>
-    /// <exception cref="TimeoutException">The engine did not answer in time.</exception>
+    /// <exception cref="StartupProblemException">The engine did not answer in time.</exception>
     /// <exception cref="Win32Exception">There is no such program.</exception>
     public async Task<BufferedCommandResult> RunAsync(IEnumerable<string> arguments, CancellationToken cancellationToken, string input = "")
     {
@@ -43,7 +43,7 @@ internal sealed class ContainerEngine(IConfiguration configuration)
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"'{Program} {arguments.First()}' did not answer within {s_limit.TotalSeconds} s.");
+            throw new StartupProblemException($"The container engine does not answer '{Program} {arguments.First()}' within {s_limit.TotalSeconds} s; restart it and try again.");
         }
     }
 
@@ -70,10 +70,6 @@ internal sealed class ContainerEngine(IConfiguration configuration)
         catch (Win32Exception)
         {
             throw new StartupProblemException($"No container engine: there is no '{Program}' command on PATH; install Docker (https://docs.docker.com/engine/install/) or Podman.");
-        }
-        catch (TimeoutException timeout)
-        {
-            throw new StartupProblemException($"The container engine does not answer ({timeout.Message}); restart it and try again.");
         }
     }
 

@@ -6,8 +6,8 @@ namespace Hazumu.AppHost.Preflight;
 /// <summary>What the host and its container engine offer, found out once before anything starts.</summary>
 internal sealed record HostFacts
 {
-    /// <summary>Whether the engine is Podman.</summary>
-    public bool IsPodman { get; init; }
+    /// <summary>Whether the engine runs without root: its socket is not where cAdvisor looks for it.</summary>
+    public bool IsRootless { get; init; }
 
     /// <summary>Whether containers see this machine's own kernel and files: false for Docker Desktop's virtual machine and for a remote engine.</summary>
     public bool SharesThisMachine { get; init; } = true;
@@ -37,9 +37,10 @@ internal sealed record HostFacts
 
         return new HostFacts
         {
-            IsPodman = isPodman,
+            IsRootless = isPodman ? info.GetRawText().Contains("\"rootless\":true", StringComparison.Ordinal) : info.GetRawText().Contains("name=rootless", StringComparison.Ordinal),
             SharesThisMachine = sharesThisMachine,
-            HasNvidiaDevice = File.Exists("/dev/nvidiactl") || File.Exists("/dev/dxg") || (!sharesThisMachine && ExecutablePath.Find("nvidia-smi") is not null),
+            // Docker Desktop lists the runtime on machines without such a GPU too (docker/for-win#14331): the driver's program tells.
+            HasNvidiaDevice = File.Exists("/dev/nvidiactl") || (!sharesThisMachine && ExecutablePath.Find("nvidia-smi") is not null),
             EngineOffersNvidia = OffersNvidia(info, isPodman, sharesThisMachine),
             HasAmdDevice = sharesThisMachine && File.Exists("/dev/kfd") && Directory.Exists("/dev/dri"),
             AllowsPrivileged = !sharesThisMachine || KernelGrants(CapSysResource),

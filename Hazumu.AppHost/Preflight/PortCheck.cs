@@ -33,9 +33,9 @@ internal sealed class PortCheck(ContainerEngine engine)
         {
             socket.ExclusiveAddressUse = true;
         }
-        else
+        else if (OperatingSystem.IsLinux())
         {
-            // As the engine binds: a port in TIME_WAIT is free.
+            // As the engine binds: a port in TIME_WAIT is free. Elsewhere this would let two programs share a port.
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         }
 

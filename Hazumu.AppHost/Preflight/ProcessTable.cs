@@ -26,17 +26,29 @@ internal static class ProcessTable
 
         return sockets.Count == 0 ? null : Directory.EnumerateDirectories("/proc")
             .Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit) && Sockets(folder).Any(sockets.Contains))
-            .Select(folder => $"process '{File.ReadAllText(Path.Combine(folder, "comm")).Trim()}' (pid {Path.GetFileName(folder)})")
+            .Select(Describe)
             .FirstOrDefault();
     }
 
-    private static IEnumerable<string> Sockets(string processFolder)
+    private static string Describe(string processFolder)
+    {
+        var pid = Path.GetFileName(processFolder);
+        try
+        {
+            return $"process '{File.ReadAllText(Path.Combine(processFolder, "comm")).Trim()}' (pid {pid})";
+        }
+        catch (IOException)
+        {
+            // It has just ended, or hides its name.
+            return $"process {pid}";
+        }
+    }
+
+    private static string[] Sockets(string processFolder)
     {
         try
         {
-            return Directory.GetFiles(Path.Combine(processFolder, "fd"))
-                .Select(link => new FileInfo(link).LinkTarget)
-                .OfType<string>();
+            return [.. Directory.GetFiles(Path.Combine(processFolder, "fd")).Select(link => new FileInfo(link).LinkTarget).OfType<string>()];
         }
         catch (Exception error) when (error is UnauthorizedAccessException or IOException)
         {

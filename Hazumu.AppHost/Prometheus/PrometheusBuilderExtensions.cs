@@ -38,8 +38,8 @@ public static class PrometheusBuilderExtensions
                 $"--storage.tsdb.path={DataDirectory}",
                 "--web.enable-lifecycle")
             .WithGeneratedFolder("prometheus-targets", TargetsDirectory, cancellationToken => ScrapeTargetAnnotation.WriteFilesAsync(
-                // A target may have been left out of the graph by its settings.
-                resource.Resource.Annotations.OfType<ScrapeTargetAnnotation>().Where(target => builder.Resources.Contains(target.Endpoint.Resource)),
+                // A target, or who probes it, may have been left out of the graph by its settings.
+                resource.Resource.Annotations.OfType<ScrapeTargetAnnotation>().Where(target => builder.Resources.Contains(target.Endpoint.Resource) && (target.Prober is null || builder.Resources.Contains(target.Prober))),
                 resource.Resource.Annotations.OfType<SettingsAnnotation>().LastOrDefault()?.Settings.Host.Network,
                 builder.ExecutionContext.IsRunMode,
                 cancellationToken))
@@ -88,9 +88,10 @@ public static class PrometheusBuilderExtensions
     /// <param name="target">The resource to scrape, or to probe where the job does that.</param>
     /// <param name="job">The job of prometheus.yml that takes the target; unless given it is the job <c>services</c>, and the target's job label is the resource's name.</param>
     /// <param name="metricsPath">The path of the metrics, where it is not the job's (<c>/metrics</c> for <c>services</c>).</param>
+    /// <param name="prober">Who probes the resource, where the job has that done; without it in the graph there is no target.</param>
     /// <param name="endpointName">The resource's endpoint.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<PrometheusResource> WithScrapeTarget(this IResourceBuilder<PrometheusResource> builder, IResourceBuilder<IResourceWithEndpoints> target, string? job = null, string? metricsPath = null, string endpointName = "http")
+    public static IResourceBuilder<PrometheusResource> WithScrapeTarget(this IResourceBuilder<PrometheusResource> builder, IResourceBuilder<IResourceWithEndpoints> target, string? job = null, string? metricsPath = null, IResourceBuilder<IResource>? prober = null, string endpointName = "http")
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(target);
@@ -100,7 +101,7 @@ public static class PrometheusBuilderExtensions
             builder.WithReferenceRelationship(target.Resource);
         }
 
-        return builder.WithAnnotation(new ScrapeTargetAnnotation(job, target.GetEndpoint(endpointName), metricsPath));
+        return builder.WithAnnotation(new ScrapeTargetAnnotation(job, target.GetEndpoint(endpointName), metricsPath, prober?.Resource));
     }
 
     private static async Task<ExecuteCommandResult> ExplainReloadAsync(HttpCommandResultContext context)

@@ -6,7 +6,8 @@ namespace Hazumu.AppHost.Prometheus;
 /// <param name="Job">A job of prometheus.yml that reads its targets from <c>{Job}.json</c>; <see langword="null"/> for the job <c>services</c>, which takes any target.</param>
 /// <param name="Endpoint">What is scraped.</param>
 /// <param name="MetricsPath">The path, where it is not the job's.</param>
-internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference Endpoint, string? MetricsPath) : IResourceAnnotation
+/// <param name="Prober">Who probes the endpoint, where Prometheus does not scrape it itself.</param>
+internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference Endpoint, string? MetricsPath, IResource? Prober = null) : IResourceAnnotation
 {
     private const string GeneralJob = "services";
 

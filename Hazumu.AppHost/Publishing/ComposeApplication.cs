@@ -5,7 +5,7 @@ namespace Hazumu.AppHost.Publishing;
 
 /// <summary>Completes the folder that Aspire's Compose publisher has written: what its types cannot say, and the files beside it.</summary>
 /// <remarks>
-/// Each part can go when the publisher learns it: <c>name:</c> of networks and volumes is not emitted (their Name is YamlIgnore in
+/// Each part can go when the publisher learns it (13.5.2, no issues there yet): <c>name:</c> of networks and volumes is not emitted (their Name is YamlIgnore in
 /// Aspire.Hosting.Docker), <c>privileged</c> takes no variable, GPUs have no type, and files of a folder are not copied.
 /// </remarks>
 internal sealed class ComposeApplication(DistributedApplicationModel model, string folder)
@@ -41,10 +41,15 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
         var root = (YamlMappingNode)yaml.Documents[0].RootNode;
         root.Children.Insert(0, new YamlScalarNode("name"), Quoted("hazumu"));
 
+        foreach (var (_, service) in (YamlMappingNode)root["services"])
+        {
+            // One network for all is what Compose's "default" is for.
+            ((YamlMappingNode)service).Children.Remove(new YamlScalarNode("networks"));
+        }
+
         foreach (var resource in resources)
         {
             var service = (YamlMappingNode)root["services"][resource.Name];
-            RenameNetwork(service);
             if (resource.Annotations.OfType<PublishedPrivilegesAnnotation>().Any())
             {
                 var section = resource.Annotations.OfType<SettingsAnnotation>().Last().Settings.Section;
@@ -68,9 +73,6 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
         yaml.Save(text, assignAnchors: false);
         await File.WriteAllTextAsync(path, Header + text.ToString().TrimEnd('.', '\n', '\r') + "\n", cancellationToken);
     }
-
-    // One network for all is what Compose's "default" is for.
-    private static void RenameNetwork(YamlMappingNode service) => service.Children.Remove(new YamlScalarNode("networks"));
 
     private static YamlScalarNode Quoted(string value) => new(value) { Style = ScalarStyle.DoubleQuoted };
 

@@ -49,7 +49,7 @@ internal static class ComposeBuilderExtensions
             var variables = new ComposeVariables(settings);
             service.Image = variables.Image(builder.Resource);
 
-            // Aspire publishes ports of external endpoints only, and on every address (microsoft/aspire#13460).
+            // Aspire publishes ports of external endpoints only, and on every address (microsoft/aspire#13460); to be removed when the address can be set.
             service.Expose = [];
             service.Ports = [.. builder.Resource.Annotations.OfType<EndpointAnnotation>().Select(variables.Port)];
 

@@ -11,6 +11,8 @@ public sealed class ComposeBackend : Backend
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-compose-");
 
+    public override IReadOnlyList<Component> Components => ComposeCommand.Missing is null ? base.Components : [];
+
     public override async Task StartAsync()
     {
         CopyApplication();
@@ -76,7 +78,12 @@ public sealed class ComposeBackend : Backend
 
     private Dictionary<string, string?> Environment()
     {
+        // What the session's own settings may have changed is set back: the checks know the defaults.
         var environment = Component.All.ToDictionary(component => $"Hazumu__{component.Section}__Port", component => (string?)Port(component).ToString(CultureInfo.InvariantCulture));
+        environment["Hazumu__BindAddress"] = "127.0.0.1";
+        environment["Hazumu__Prometheus__Retention"] = "15d";
+        environment["GRAFANA_ADMIN_USER"] = "admin";
+        environment["GRAFANA_ADMIN_PASSWORD"] = "admin";
         if (System.Environment.GetEnvironmentVariable("Hazumu__CAdvisor__Privileged") is not ("true" or "false"))
         {
             environment["Hazumu__CAdvisor__Privileged"] = KernelGrants(CapSysResource) ? "true" : "false";

@@ -20,6 +20,7 @@ public class AppHostBackend : Backend
     /// <summary>Options that set what no test may share with a developer's running host.</summary>
     public string[] Options =>
     [
+        .. DefaultOptions.All,
         $"--Hazumu:Network={Name}",
         $"--Hazumu:Models={Models}",
         .. Component.All.SelectMany(component => new[]
@@ -48,8 +49,14 @@ public class AppHostBackend : Backend
         if (_application is { } application)
         {
             _application = null;
-            await application.StopAsync().WaitAsync(StartLimit);
-            await application.DisposeAsync();
+            try
+            {
+                await application.StopAsync().WaitAsync(StartLimit);
+            }
+            finally
+            {
+                await application.DisposeAsync();
+            }
         }
     }
 
@@ -67,8 +74,16 @@ public class AppHostBackend : Backend
 
     /// <summary>Waits for a model's resource.</summary>
     /// <param name="resource">The resource's name.</param>
-    public async Task WaitUntilModelIsReadyAsync(string resource) =>
-        await Application.ResourceNotifications.WaitForResourceHealthyAsync(resource).WaitAsync(TimeSpan.FromSeconds(60));
+    public Task WaitUntilModelIsReadyAsync(string resource) => Wait.UntilAsync(
+        $"the model '{resource}' to be ready",
+        TimeSpan.FromSeconds(60),
+        () =>
+        {
+            Assert.True(Application.ResourceNotifications.TryGetCurrentState(resource, out var state));
+            Assert.Equal((KnownResourceStates.Running, HealthStatus.Healthy), (state.Snapshot.State?.Text, state.Snapshot.HealthStatus));
+            return Task.CompletedTask;
+        },
+        () => LogAsync(Component.Ollama));
 
     /// <summary>Runs a command of the dashboard.</summary>
     /// <param name="component">The component.</param>
@@ -78,6 +93,14 @@ public class AppHostBackend : Backend
         var result = await Application.ResourceCommands.ExecuteCommandAsync(component.Service, command);
         Assert.True(result.Success, $"'{command}' of '{component}' failed: {result.Message}");
     }
+
+    /// <summary>Runs a command of the dashboard about a model.</summary>
+    /// <param name="command">The command's name.</param>
+    /// <param name="model">The model's name.</param>
+    public Task<ExecuteCommandResult> ExecuteForModelAsync(string command, string model) => Application.ResourceCommands.ExecuteCommandAsync(
+        Component.Ollama.Service,
+        command,
+        new InteractionInputCollection([new InteractionInput { Name = "model", InputType = InputType.Text, Value = model }]));
 
     // WaitForResourceHealthyAsync may wait for ever, without a word (microsoft/aspire#13714): it is bounded, and ends early at a
     // resource that has failed. To be simplified when that is fixed.

@@ -1,11 +1,65 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
 using Hazumu.Checks;
 
 namespace Hazumu.Tests.Integration;
 
-/// <summary>The whole graph, run by the AppHost.</summary>
+/// <summary>The whole graph, run by the AppHost, and the commands of its dashboard.</summary>
 [Collection(Graph.Collection)]
 public sealed class AppHostBackendTests(AppHostBackend backend) : BackendChecks(backend), IClassFixture<AppHostBackend>
 {
     [RequiresFact("Prometheus")]
-    public Task The_dashboards_reload_command_works() => backend.ExecuteAsync(Component.Prometheus, "reload");
+    public Task The_reload_command_works() => backend.ExecuteAsync(Component.Prometheus, "reload");
+
+    [RequiresFact("Ollama")]
+    public async Task The_unload_command_frees_a_loaded_model()
+    {
+        var ollama = new OllamaClient(backend.Http, backend.Url(Component.Ollama));
+        await ollama.CreateTinyModelAsync();
+        await ollama.GenerateAsync("Hello");
+        Assert.Contains(TinyModel.Name, await ListLoadedAsync());
+
+        var result = await backend.ExecuteForModelAsync("unload-model", TinyModel.Name);
+
+        Assert.True(result.Success, result.Message);
+        await Wait.UntilAsync("the model to be unloaded", TimeSpan.FromSeconds(30), async () => Assert.DoesNotContain(TinyModel.Name, await ListLoadedAsync()), () => backend.LogAsync(Component.Ollama));
+    }
+
+    [RequiresFact("Ollama")]
+    public async Task The_pull_command_tells_why_a_model_cannot_be_pulled()
+    {
+        var result = await backend.ExecuteForModelAsync("pull-model", "hazumu-no-such-model:latest");
+
+        Assert.False(result.Success);
+        Assert.StartsWith("hazumu-no-such-model:latest could not be pulled: ", result.Message, StringComparison.Ordinal);
+    }
+
+    [RequiresFact("Grafana")]
+    public async Task The_reset_command_sets_the_password_back_to_the_parameter()
+    {
+        using var change = Administrator(HttpMethod.Put, "api/user/password", "admin");
+        change.Content = JsonContent.Create(new { oldPassword = "admin", newPassword = "forgotten" });
+        using var changed = await backend.Http.SendAsync(change);
+        Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
+
+        await backend.ExecuteAsync(Component.Grafana, "reset-admin-password");
+
+        using var ask = Administrator(HttpMethod.Get, "api/user", "admin");
+        using var answer = await backend.Http.SendAsync(ask);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    private async Task<IReadOnlyList<string>> ListLoadedAsync()
+    {
+        var loaded = await backend.Http.GetFromJsonAsync<JsonElement>(new Uri(backend.Url(Component.Ollama), "api/ps"));
+        return [.. loaded.GetProperty("models").EnumerateArray().Select(model => model.GetProperty("name").GetString()!)];
+    }
+
+    private HttpRequestMessage Administrator(HttpMethod method, string path, string password) => new(method, new Uri(backend.Url(Component.Grafana), path))
+    {
+        Headers = { Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"admin:{password}"))) },
+    };
 }

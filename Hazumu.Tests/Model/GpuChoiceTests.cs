@@ -23,8 +23,12 @@ public sealed class GpuChoiceTests
     }
 
     [Fact]
-    public void A_GPU_behind_a_virtual_machine_is_believed() =>
-        Assert.Equal(OllamaGpuVendor.Nvidia, GpuChoice.Make(GpuMode.Auto, new HostFacts { SharesThisMachine = false, EngineOffersNvidia = true }).Vendor);
+    public void A_runtime_that_Docker_Desktop_lists_everywhere_is_not_enough() =>
+        Assert.Null(GpuChoice.Make(GpuMode.Auto, new HostFacts { SharesThisMachine = false, EngineOffersNvidia = true }).Vendor);
+
+    [Fact]
+    public void A_GPU_behind_a_virtual_machine_is_taken_where_its_driver_is_here() =>
+        Assert.Equal(OllamaGpuVendor.Nvidia, GpuChoice.Make(GpuMode.Auto, new HostFacts { SharesThisMachine = false, EngineOffersNvidia = true, HasNvidiaDevice = true }).Vendor);
 
     [Fact]
     public void None_means_none() =>

@@ -1,8 +1,6 @@
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
-using Hazumu.AppHost;
-using Hazumu.AppHost.Configuration;
 using Hazumu.AppHost.Preflight;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -17,9 +15,7 @@ internal sealed class GraphModel : IAsyncDisposable
 
     public static async Task<GraphModel> CreateAsync(params string[] options)
     {
-        // The defaults come first: this session's environment may override them.
-        var defaults = SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions()).Select(setting => $"--{setting.Key}={setting.Default}");
-        return new(await DistributedApplicationTestingBuilder.CreateAsync<Projects.Hazumu_AppHost>([.. defaults, .. options]));
+        return new(await DistributedApplicationTestingBuilder.CreateAsync<Projects.Hazumu_AppHost>([.. DefaultOptions.All, .. options]));
     }
 
     public IReadOnlyList<IResource> Resources => [.. _builder.Resources];

@@ -15,12 +15,14 @@ public sealed class OptionsTests
     [InlineData("Hazumu:Prometheus:Port", "0", "'Hazumu:Prometheus:Port' is '0'; allowed: a port from 1 to 65535.")]
     [InlineData("Hazumu:Prometheus:Retention", "15 days", "'Hazumu:Prometheus:Retention' is '15 days'; allowed: a duration such as '15d', '12h' or '1y'.")]
     [InlineData("Hazumu:Prometheus:Retention", "", "'Hazumu:Prometheus:Retention' is ''; allowed: a duration such as '15d', '12h' or '1y'.")]
-    [InlineData("Hazumu:BindAddress", "localhost", "'Hazumu:BindAddress' is 'localhost'; allowed: an IP address such as 127.0.0.1 or 0.0.0.0.")]
+    [InlineData("Hazumu:BindAddress", "localhost", "'Hazumu:BindAddress' is 'localhost'; allowed: an IPv4 address such as 127.0.0.1 or 0.0.0.0.")]
     [InlineData("Hazumu:Grafana:Enabled", "yes", "'Hazumu:Grafana:Enabled' is 'yes'; allowed: true, false.")]
     [InlineData("Hazumu:CAdvisor:Privileged", "maybe", "'Hazumu:CAdvisor:Privileged' is 'maybe'; allowed: auto, true, false.")]
     [InlineData("Hazumu:Ollama:Image", "not an image", "'Hazumu:Ollama:Image' is 'not an image'; allowed: an image reference such as 'registry.example/repository:tag'.")]
     [InlineData("Hazumu:Ollama:Volume", "/data", "'Hazumu:Ollama:Volume' is '/data'; allowed: letters, digits, '_', '.' and '-', starting with a letter or digit.")]
-    [InlineData("Hazumu:Network", "my network", "'Hazumu:Network' is 'my network'; allowed: letters, digits, '_', '.' and '-', starting with a letter or digit.")]
+    [InlineData("Hazumu:Network", "my network", "'Hazumu:Network' is 'my network'; allowed: letters, digits, '_', '.' and '-', starting with a letter or digit; not the engine's own 'bridge', 'host' and 'none'.")]
+    [InlineData("Hazumu:Network", "bridge", "'Hazumu:Network' is 'bridge'; allowed: letters, digits, '_', '.' and '-', starting with a letter or digit; not the engine's own 'bridge', 'host' and 'none'.")]
+    [InlineData("Hazumu:BindAddress", "::1", "'Hazumu:BindAddress' is '::1'; allowed: an IPv4 address such as 127.0.0.1 or 0.0.0.0.")]
     [InlineData("Hazumu:Models", "good,bad model", "'Hazumu:Models' is 'good,bad model'; allowed: model names such as 'qwen3:0.6b'.")]
     [InlineData("Hazumu:ImageRegistry", "https://mirror.example", "'Hazumu:ImageRegistry' is 'https://mirror.example'; allowed: a registry such as 'registry.example:5000/mirror'.")]
     [InlineData("Hazumu:Gpuu", "none", "Unknown setting 'Hazumu:Gpuu' with the value 'none'; 'Hazumu' has Gpu, Models, BindAddress, Network, ImageRegistry, Ollama, Prometheus, Grafana, CAdvisor, Blackbox.")]
@@ -36,12 +38,12 @@ public sealed class OptionsTests
     [Fact]
     public void Good_settings_are_read()
     {
-        var options = Read(("Hazumu:Gpu", "NVIDIA"), ("Hazumu:Models:0", "a"), ("Hazumu:Models:1", "b:1"), ("Hazumu:BindAddress", "::1"),
+        var options = Read(("Hazumu:Gpu", "NVIDIA"), ("Hazumu:Models:0", "a"), ("Hazumu:Models:1", "b:1"), ("Hazumu:BindAddress", "0.0.0.0"),
             ("Hazumu:Prometheus:Retention", "1d12h"), ("hazumu:cadvisor:privileged", "false"), ("Hazumu:ImageRegistry", ""));
 
         Assert.Equal(GpuMode.Nvidia, options.Gpu);
         Assert.Equal(["a", "b:1"], options.Models);
-        Assert.Equal("::1", options.BindAddress);
+        Assert.Equal("0.0.0.0", options.BindAddress);
         Assert.Equal("1d12h", options.Prometheus.Retention);
         Assert.Equal(AutoSwitch.False, options.CAdvisor.Privileged);
         Assert.Null(options.ImageRegistry);
@@ -49,6 +51,7 @@ public sealed class OptionsTests
 
     [Theory]
     [InlineData("--gpu=none", "Unknown option '--gpu=none'")]
+    [InlineData("--Hazum:Gpu=none", "Unknown option '--Hazum:Gpu=none'")]
     [InlineData("up", "'up' is not an option")]
     public void An_argument_that_nobody_reads_is_told(string argument, string beginning) =>
         Assert.StartsWith(beginning, Assert.Throws<StartupProblemException>(() => CommandLine.Check([argument])).Message, StringComparison.Ordinal);
