@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -65,21 +66,25 @@ internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNot
         _logger.LogInformation("All {Count} components are healthy after {Seconds:F1} s:{Addresses}", containers.Count, elapsed.TotalSeconds, string.Concat(addresses));
     }
 
-    // The Toolkit ends a download in the state Running, or in a state whose text is the error.
+    // A model's resource is "Running" with its parent, before the Toolkit has looked for the model: its health tells whether the model
+    // is there. A failed download ends in a state whose text is the error.
     private async Task ReportModelAsync(OllamaModelResource resource, CancellationToken cancellationToken)
     {
         var end = await notifications.WaitForResourceAsync(
             resource.Name,
-            change => change.Snapshot.State is { } state && (state.Text == KnownResourceStates.Running || state.Style == KnownResourceStateStyles.Error),
+            change => IsReady(change.Snapshot) || change.Snapshot.State?.Style == KnownResourceStateStyles.Error,
             cancellationToken);
 
-        if (end.Snapshot.State!.Text == KnownResourceStates.Running)
+        if (IsReady(end.Snapshot))
         {
             _logger.LogInformation("The model {Model} is ready.", resource.ModelName);
         }
         else
         {
-            _logger.LogError("The model {Model} is not ready: {Reason}", resource.ModelName, end.Snapshot.State.Text);
+            _logger.LogError("The model {Model} is not ready: {Reason}", resource.ModelName, end.Snapshot.State!.Text);
         }
     }
+
+    private static bool IsReady(CustomResourceSnapshot snapshot) =>
+        snapshot is { HealthStatus: HealthStatus.Healthy, State.Text: "Running" };
 }

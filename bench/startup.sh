@@ -3,15 +3,47 @@
 # Both run the same images under the same settings, in turn, so that a machine that slows down slows both.
 #   bench/startup.sh [RUNS]     RUNS of each, 5 unless given, after one of each that does not count
 # Settings are environment variables, as for ./hazumu; run './hazumu test' once before, so that the images are there.
+# What it starts has a network, ports and volumes of its own, so that a running Hazumu and its data stay as they are.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=eng/lib.sh
+. "$ROOT/eng/lib.sh"
+cd "$ROOT"
 RUNS=${1:-5}
 LIMIT=180 # seconds for one start
-COMPOSE=${HAZUMU_COMPOSE:-docker compose}
-export Hazumu__Network=${Hazumu__Network:-hazumu-bench}
+choose_engine
+
+NAME=hazumu-bench # of the network and the Compose project; the volumes' names begin with it
+export Hazumu__Network=$NAME
+export Hazumu__Ollama__Port=${Hazumu__Ollama__Port:-21434} Hazumu__Ollama__Volume=${NAME}_ollama
+export Hazumu__Prometheus__Port=${Hazumu__Prometheus__Port:-29090} Hazumu__Prometheus__Volume=${NAME}_prometheus
+export Hazumu__Grafana__Port=${Hazumu__Grafana__Port:-23000} Hazumu__Grafana__Volume=${NAME}_grafana
+export Hazumu__CAdvisor__Port=${Hazumu__CAdvisor__Port:-28080}
+export Hazumu__Blackbox__Port=${Hazumu__Blackbox__Port:-29115}
+# The AppHost would find that out by itself, Compose has to be told; both get the same.
+if [ -z "${Hazumu__CAdvisor__Privileged:-}" ] && privileged_is_refused; then export Hazumu__CAdvisor__Privileged=false; fi
+
+case ${HAZUMU_COMPOSE:-$ENGINE compose} in
+  'docker compose' | 'podman compose') COMPOSE=("$ENGINE" compose) ;;
+  *) COMPOSE=("$HAZUMU_COMPOSE") ;;
+esac
 WORK=$(mktemp -d)
 APPHOST=
-trap 'stop_apphost; stop_compose; rm -rf "$WORK"' EXIT
+
+clean_up() {
+  local status=$? volume
+  # One step that fails must not keep the next from running.
+  set +e
+  trap '' INT TERM HUP
+  stop_apphost
+  stop_compose
+  for volume in ollama prometheus grafana; do "$ENGINE" volume rm "${NAME}_$volume"; done > /dev/null 2>&1 < /dev/null
+  "$ENGINE" network rm "$NAME" > /dev/null 2>&1 < /dev/null
+  rm -rf "$WORK"
+  exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
 
 now() { date +%s.%N; }
 
@@ -23,16 +55,17 @@ services() { # those that are not left out
   done
 }
 
+containers() { "$ENGINE" ps --all --quiet --filter "label=hazumu.network=$NAME" < /dev/null; }
+
 wait_until_gone() {
-  local tries=0
-  while [ -n "$(docker ps --all --quiet --filter "label=hazumu.network=$Hazumu__Network")" ]; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 240 ] || { echo "Containers of the last run are still there after 60 s." >&2; exit 1; }
+  local deadline=$((SECONDS + 60))
+  while [ -n "$(containers)" ]; do
+    [ "$SECONDS" -lt "$deadline" ] || { echo "Containers of the last run are still there after 60 s." >&2; return 1; }
     sleep 0.25
   done
 }
 
-start_apphost() { # prints seconds
+start_apphost() { # its seconds are left in SECONDS_TAKEN
   local began
   began=$(now)
   dotnet run --no-build --project Hazumu.AppHost --launch-profile http > "$WORK/apphost.log" 2>&1 < /dev/null &
@@ -51,10 +84,7 @@ stop_apphost() {
   fi
 }
 
-compose() {
-  # shellcheck disable=SC2086 # a command of one or two words
-  $COMPOSE --project-name hazumu-bench --file "$WORK/compose/docker-compose.yaml" "$@"
-}
+compose() { "${COMPOSE[@]}" --project-name "$NAME" --file "$WORK/compose/docker-compose.yaml" "$@"; }
 
 start_compose() {
   local began
@@ -71,12 +101,14 @@ stop_compose() {
   fi
 }
 
+[ -z "$(containers)" ] || { echo "Containers of another run of this benchmark are there." >&2; exit 1; }
 cp -r deploy/compose "$WORK/compose"
-sed -i "s/hazumu-network/$Hazumu__Network/g" "$WORK"/compose/docker-compose.yaml "$WORK"/compose/prometheus-targets/*.json
+rm -f "$WORK/compose/.env"
+sed -i -E "s/hazumu-network/$NAME/g; s/(ollama|prometheus|grafana)_data/${NAME}_\1/g" "$WORK"/compose/docker-compose.yaml "$WORK"/compose/prometheus-targets/*.json
 dotnet build Hazumu.AppHost --verbosity quiet --nologo
 
 echo "machine    $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r)"
-echo "engine     $(docker version --format 'Docker {{.Server.Version}}'), Compose $($COMPOSE version --short), .NET SDK $(dotnet --version)"
+echo "engine     $ENGINE $("$ENGINE" version --format '{{.Server.Version}}'), Compose $("${COMPOSE[@]}" version --short), .NET SDK $(dotnet --version)"
 echo "components $(services | paste -sd ' ' -)"
 echo "measured   from the command to all healthy, images and volumes present (warm)"
 printf '%4s %10s %10s %8s\n' run AppHost Compose ratio

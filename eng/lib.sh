@@ -72,8 +72,15 @@ choose_engine() {
   esac
 }
 
+ANSWER_LIMIT=30 # seconds that the engine has to answer, as the AppHost's ContainerEngine has it
+
 # Whether the engine takes commands; what it says instead is left in engine.log.
-engine_answers() { have "$ENGINE" && bounded 20 "$ENGINE" ps --quiet > "$STATE/engine.log" 2>&1; }
+engine_answers() {
+  have "$ENGINE" || return 1
+  bounded "$ANSWER_LIMIT" "$ENGINE" info --format '{{json .}}' > "$STATE/engine.json" 2> "$STATE/engine.log" || return 1
+  # Docker's client may exit with 0 and list ServerErrors when the daemon does not answer.
+  ! grep -oE '"ServerErrors":\["[^"]*"' "$STATE/engine.json" | sed 's/.*\["//; s/"$//' | grep . >> "$STATE/engine.log"
+}
 
 # Makes sure that an engine answers; starts or installs one where that is this script's business.
 prepare_engine() {
@@ -90,30 +97,19 @@ prepare_engine() {
   fi
 }
 
+# In the AppHost's words (Preflight/ContainerEngine.cs): the README lists them once.
 explain_engine() {
+  local said
+  said=$(last_line "$STATE/engine.log" || true)
   if ! have "$ENGINE"; then
-    if [ "$ENGINE" = podman ]; then
-      echo "There is no 'podman' command on PATH; install Podman (https://podman.io/docs/installation) or unset ASPIRE_CONTAINER_RUNTIME."
-    elif [ "$(uname)" = Darwin ]; then
-      echo "No container engine is installed; install Docker Desktop (https://docs.docker.com/desktop/) or Podman (https://podman.io/docs/installation) and start it."
-    else
-      echo "No container engine is installed; install Docker (https://docs.docker.com/engine/install/; on Debian and Ubuntu: sudo apt-get install docker.io) or Podman (https://podman.io/docs/installation)."
-    fi
-  elif grep -qi 'permission denied' "$STATE/engine.log"; then
-    echo "Docker runs, but the user $(id -un) may not use it; add the user to the group docker (sudo usermod -aG docker $(id -un)), log in again, and try again."
-  elif [ -n "${DOCKER_HOST:-}${DOCKER_CONTEXT:-}" ] && [ "$ENGINE" = docker ]; then
-    echo "The container engine that ${DOCKER_HOST:+DOCKER_HOST=$DOCKER_HOST}${DOCKER_CONTEXT:+ DOCKER_CONTEXT=$DOCKER_CONTEXT} names does not answer ($(engine_said)); start it or unset the variable."
-  elif [ "$(uname)" = Darwin ] || [ "$ENGINE" = podman ]; then
-    echo "The container engine does not answer '$ENGINE ps' ($(engine_said)); start Docker Desktop (or: podman machine start) and try again."
+    echo "No container engine: there is no '$ENGINE' command on PATH; install Docker (https://docs.docker.com/engine/install/) or Podman."
+  elif [ -z "$said" ]; then
+    echo "The container engine does not answer '$ENGINE info' within $ANSWER_LIMIT s; restart it and try again."
+  elif grep -qi 'permission denied' <<< "$said"; then
+    echo "This user may not use the container engine ($said); add the user to the group 'docker', log in again, and try again."
   else
-    echo "The container engine does not answer '$ENGINE ps' ($(engine_said)); start it (sudo systemctl start docker) and try again."
+    echo "The container engine does not answer '$ENGINE info' ($said); start Docker (or Podman) and try again."
   fi
-}
-
-engine_said() {
-  local line
-  line=$(last_line "$STATE/engine.log")
-  echo "${line:-no answer in 20 s}"
 }
 
 install_docker() {
@@ -166,6 +162,15 @@ engine_is_local() {
   [ "$(uname)" = Linux ] || return 1
   case ${DOCKER_HOST:-unix:} in unix:*) return 0 ;; *) return 1 ;; esac
 }
+
+kernel_grants() { # number of a capability
+  local set
+  set=$(awk '/^CapBnd:/ { print $2 }' /proc/self/status)
+  [ $(((16#${set:-ffffffffff} >> $1) & 1)) -eq 1 ]
+}
+
+# The kernel refuses a privileged container every time where this process may not have CAP_SYS_RESOURCE either.
+privileged_is_refused() { engine_is_local && ! kernel_grants 24; }
 
 # --- Debian's packages, newer than the machine's own release, without touching the machine's apt
 

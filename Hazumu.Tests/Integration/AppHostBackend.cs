@@ -80,6 +80,8 @@ public class AppHostBackend : Backend
         () =>
         {
             Assert.True(Application.ResourceNotifications.TryGetCurrentState(resource, out var state));
+            // The Toolkit names the source once it looks for the model; "Running" after that means found, or pulled.
+            Assert.Contains(state.Snapshot.Properties, property => property.Name == CustomResourceKnownProperties.Source);
             Assert.Equal((KnownResourceStates.Running, HealthStatus.Healthy), (state.Snapshot.State?.Text, state.Snapshot.HealthStatus));
             return Task.CompletedTask;
         },
