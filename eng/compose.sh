@@ -100,8 +100,8 @@ unpack_compose() {
   work=$(mktemp -d "$STATE/compose.XXXXXX")
   mkdir -p "$STATE/bin"
   if debian_download "$work" docker-compose > "$STATE/compose.log" 2>&1 &&
-    dpkg-deb --extract "$work"/debs/docker-compose_*.deb "$work/root" &&
-    mv "$work/root/usr/libexec/docker/cli-plugins/docker-compose" "$STATE/bin/"; then
+    dpkg-deb --extract "$work"/debs/docker-compose_*.deb "$work/tree" &&
+    mv "$work/tree/usr/libexec/docker/cli-plugins/docker-compose" "$STATE/bin/"; then
     rm -rf "$work"
     return 0
   fi
