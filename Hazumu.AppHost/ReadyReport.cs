@@ -19,7 +19,7 @@ internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNot
     {
         var models = Task.WhenAll(model.Resources.OfType<OllamaModelResource>().Select(resource => ReportModelAsync(resource, stoppingToken)));
 
-        var containers = model.Resources.OfType<ContainerResource>().Where(resource => resource.Annotations.OfType<SettingsAnnotation>().Any()).ToList();
+        var containers = model.Resources.OfType<ContainerResource>().Where(resource => SettingsAnnotation.Of(resource) is not null).ToList();
         var waits = containers.ConvertAll(container => (Container: container, IsHealthy: WaitUntilHealthyAsync(container, stoppingToken)));
         var all = Task.WhenAll(waits.Select(wait => wait.IsHealthy));
 

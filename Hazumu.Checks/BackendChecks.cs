@@ -16,13 +16,24 @@ public abstract class BackendChecks(Backend backend)
     // Two scrapes, and some time for a slow machine.
     private static readonly TimeSpan s_dataLimit = TimeSpan.FromSeconds(90);
 
-    private static readonly Dictionary<Component, string> s_probes = new()
+    // The port in the container, and the path of the health probe.
+    private static readonly Dictionary<Component, (int Port, string Path)> s_probes = new()
     {
-        [Component.Ollama] = "",
-        [Component.Prometheus] = "-/ready",
-        [Component.Grafana] = "api/health",
-        [Component.CAdvisor] = "healthz",
-        [Component.Blackbox] = "-/healthy",
+        [Component.Ollama] = (11434, ""),
+        [Component.Prometheus] = (9090, "-/ready"),
+        [Component.Grafana] = (3000, "api/health"),
+        [Component.CAdvisor] = (8080, "healthz"),
+        [Component.Blackbox] = (9115, "-/healthy"),
+    };
+
+    // What a job's targets need to be up.
+    private static readonly Dictionary<string, Component[]> s_jobs = new()
+    {
+        ["prometheus"] = [],
+        ["cadvisor"] = [Component.CAdvisor],
+        ["ollama"] = [Component.CAdvisor],
+        ["blackbox"] = [Component.Blackbox],
+        ["ollama-health"] = [Component.Blackbox, Component.Ollama],
     };
 
     private OllamaClient Ollama => new(backend.Http, backend.Url(Component.Ollama));
@@ -36,7 +47,7 @@ public abstract class BackendChecks(Backend backend)
         {
             await UntilAsync($"'{component}' to be healthy", component, async () =>
             {
-                using var response = await backend.Http.GetAsync(new Uri(backend.Url(component), s_probes[component]));
+                using var response = await backend.Http.GetAsync(new Uri(backend.Url(component), s_probes[component].Path));
                 Assert.Equal(HttpStatusCode.OK, response.StatusCode);
                 Assert.True(await backend.IsHealthyAsync(component));
             });
@@ -47,18 +58,12 @@ public abstract class BackendChecks(Backend backend)
     [RequiresFact("Prometheus")]
     public Task Every_scrape_target_is_up()
     {
-        string[] expected =
-        [
-            "prometheus",
-            .. backend.Has(Component.CAdvisor) ? new[] { "cadvisor", "ollama" } : [],
-            .. backend.Has(Component.Blackbox) ? new[] { "blackbox" } : [],
-            .. backend.Has(Component.Blackbox) && backend.Has(Component.Ollama) ? new[] { "ollama-health" } : [],
-        ];
+        var expected = s_jobs.Keys.Where(IsInGraph).Order().ToList();
 
         return UntilAsync("every scrape target to be up", Component.Prometheus, async () =>
         {
             var targets = (await backend.Prometheus.GetTargetsAsync()).Where(target => IsInGraph(target.Job)).ToList();
-            Assert.Equal(expected.Order(), targets.Select(target => target.Job).Distinct().Order());
+            Assert.Equal(expected, targets.Select(target => target.Job).Distinct().Order());
             Assert.All(targets, target => Assert.True(target.Health == "up", $"{target.Job}/{target.Instance} is {target.Health}: {target.LastError}"));
         });
     }
@@ -146,7 +151,7 @@ public abstract class BackendChecks(Backend backend)
     {
         foreach (var component in backend.Components)
         {
-            var address = $"http://{component.Service}:{ContainerPort(component)}/{s_probes[component]}";
+            var address = $"http://{component.Service}:{s_probes[component].Port}/{s_probes[component].Path}";
             await UntilAsync($"{address} to answer on the network", component, async () =>
             {
                 var outsider = await ContainerEngine.RunAsync("run", "--rm", "--network", backend.Name, "--entrypoint", "wget", Component.Prometheus.Image, "-q", "-O", "/dev/null", "-T", "5", address);
@@ -206,28 +211,11 @@ public abstract class BackendChecks(Backend backend)
     }
 
     // A published application names all its targets, also those of a component that this machine cannot have.
-    private bool IsInGraph(string job) => job switch
-    {
-        "cadvisor" or "ollama" => backend.Has(Component.CAdvisor),
-        "blackbox" => backend.Has(Component.Blackbox),
-        "ollama-health" => backend.Has(Component.Blackbox) && backend.Has(Component.Ollama),
-        _ => true,
-    };
+    private bool IsInGraph(string job) => !s_jobs.TryGetValue(job, out var needed) || needed.All(backend.Has);
 
-    private bool HasData(string expression) => Regex.Matches(expression, "job=\"(?<job>[^\"]+)\"").All(match => match.Groups["job"].Value switch
-    {
-        "ollama" => backend.Has(Component.CAdvisor) && backend.Has(Component.Ollama),
-        var job => IsInGraph(job),
-    });
-
-    private static int ContainerPort(Component component) => component.Section switch
-    {
-        "Ollama" => 11434,
-        "Prometheus" => 9090,
-        "Grafana" => 3000,
-        "CAdvisor" => 8080,
-        _ => 9115,
-    };
+    private bool HasData(string expression) => Regex.Matches(expression, "job=\"(?<job>[^\"]+)\"")
+        .Select(match => match.Groups["job"].Value)
+        .All(job => IsInGraph(job) && (job != "ollama" || backend.Has(Component.Ollama)));
 
     private Task UntilAsync(string what, Component component, Func<Task> attempt) =>
         Wait.UntilAsync(what, s_dataLimit, attempt, () => backend.LogAsync(component));

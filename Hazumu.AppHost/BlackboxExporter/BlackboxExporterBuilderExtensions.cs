@@ -25,7 +25,7 @@ public static class BlackboxExporterBuilderExtensions
             .WithUrlForEndpoint(BlackboxExporterResource.PrimaryEndpointName, url => url.DisplayText = "Recent probes")
             .WithIconName("HeartPulse")
             .WithHttpHealthCheck("/-/healthy")
-            .WithComposeHealthcheck("wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9115/-/healthy")
+            .WithComposeHttpHealthcheck(9115, "/-/healthy")
             .WithArgs($"--config.file={ConfigurationDirectory}/config.yml");
     }
 

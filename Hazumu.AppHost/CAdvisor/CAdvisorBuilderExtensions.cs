@@ -27,7 +27,7 @@ public static class CAdvisorBuilderExtensions
             .WithUrlForEndpoint(CAdvisorResource.PrimaryEndpointName, url => url.DisplayText = "cAdvisor")
             .WithIconName("Gauge")
             .WithHttpHealthCheck("/healthz")
-            .WithComposeHealthcheck("wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/healthz")
+            .WithComposeHttpHealthcheck(8080, "/healthz")
             .WithArgs(CAdvisorArguments.All);
 
         return builder.ExecutionContext.IsRunMode

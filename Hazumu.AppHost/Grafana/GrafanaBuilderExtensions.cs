@@ -1,10 +1,10 @@
 using System.ComponentModel;
 using Aspire.Hosting.Utils;
 using Hazumu.AppHost;
+using Hazumu.AppHost.Health;
 using Hazumu.AppHost.Preflight;
 using Hazumu.AppHost.Publishing;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Aspire.Hosting;
 
@@ -36,7 +36,7 @@ public static class GrafanaBuilderExtensions
             .WithUrlForEndpoint(GrafanaResource.PrimaryEndpointName, url => url.DisplayText = "Grafana")
             .WithIconName("ChartMultiple")
             .WithHttpHealthCheck("/api/health")
-            .WithComposeHealthcheck("wget", "-q", "-O", "/dev/null", "http://127.0.0.1:3000/api/health")
+            .WithComposeHttpHealthcheck(3000, "/api/health")
             .WithEnvironment("GF_SECURITY_ADMIN_USER", adminUser)
             .WithEnvironment("GF_SECURITY_ADMIN_PASSWORD", adminPassword)
             // Nothing is sent to grafana.com: the host is meant for machines without internet too.
@@ -50,7 +50,7 @@ public static class GrafanaBuilderExtensions
                 Description = "Sets the administrator's password to the value of the parameter, which Grafana by itself reads only on its first start.",
                 ConfirmationMessage = "Set the administrator's password to the parameter's value?",
                 IconName = "KeyReset",
-                UpdateState = command => command.ResourceSnapshot.HealthStatus is HealthStatus.Healthy ? ResourceCommandState.Enabled : ResourceCommandState.Disabled,
+                UpdateState = CommandState.WhileHealthy,
             });
     }
 

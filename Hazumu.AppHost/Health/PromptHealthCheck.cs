@@ -20,7 +20,7 @@ internal sealed class PromptHealthCheck(Func<IServiceProvider, IHealthCheck> inn
         services.AddOptions<HealthCheckServiceOptions>().PostConfigure<DistributedApplicationModel>((options, model) =>
         {
             var keys = model.Resources
-                .Where(resource => resource.Annotations.OfType<SettingsAnnotation>().Any())
+                .Where(resource => SettingsAnnotation.Of(resource) is not null)
                 .SelectMany(resource => resource.Annotations.OfType<HealthCheckAnnotation>())
                 .Select(annotation => annotation.Key)
                 .ToHashSet();

@@ -26,7 +26,7 @@ public static class OllamaBuilderExtensions
                 var image = builder.Resource.Annotations.OfType<ContainerImageAnnotation>().Last();
                 var tag = image.Tag;
                 builder.WithGPUSupport(vendor);
-                if (builder.Resource.Annotations.OfType<SettingsAnnotation>().Any(settings => settings.Settings.Image is not null))
+                if (SettingsAnnotation.Of(builder.Resource)?.Image is not null)
                 {
                     // The Toolkit appends -rocm to whatever tag there is; an image that the user named is the user's.
                     image.Tag = tag;

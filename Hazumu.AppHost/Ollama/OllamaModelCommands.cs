@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Hazumu.AppHost.Health;
 using Microsoft.Extensions.Logging;
 using OllamaSharp;
 using OllamaSharp.Models;
@@ -15,7 +16,7 @@ internal static class OllamaModelCommands
         {
             Description = "Downloads a model from the Ollama library or Hugging Face, or brings it up to date.",
             IconName = "ArrowDownload",
-            UpdateState = WhileHealthy,
+            UpdateState = CommandState.WhileHealthy,
             Arguments =
             [
                 new InteractionInput { Name = Model, Label = "Model", InputType = InputType.Text, Required = true, Placeholder = "qwen3:0.6b" },
@@ -25,7 +26,7 @@ internal static class OllamaModelCommands
         {
             Description = "Frees the memory that a loaded model takes; the next request loads it again.",
             IconName = "ArrowEject",
-            UpdateState = WhileHealthy,
+            UpdateState = CommandState.WhileHealthy,
             Arguments =
             [
                 new InteractionInput
@@ -107,9 +108,4 @@ internal static class OllamaModelCommands
         var connection = new DbConnectionStringBuilder { ConnectionString = await resource.ConnectionStringExpression.GetValueAsync(cancellationToken) };
         return new OllamaApiClient(new Uri((string)connection["Endpoint"]));
     }
-
-    private static ResourceCommandState WhileHealthy(UpdateCommandStateContext context) =>
-        context.ResourceSnapshot.HealthStatus is Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Healthy
-            ? ResourceCommandState.Enabled
-            : ResourceCommandState.Disabled;
 }

@@ -24,7 +24,8 @@ internal sealed record HostPort(IPAddress Address, int Port, string Owner, strin
 
     private static IEnumerable<HostPort> Containers(DistributedApplicationModel model) =>
         from resource in model.Resources
-        from settings in resource.Annotations.OfType<SettingsAnnotation>()
+        let settings = SettingsAnnotation.Of(resource)
+        where settings is not null
         from endpoint in resource.Annotations.OfType<EndpointAnnotation>()
         let port = endpoint.Port
         where port is not null
@@ -32,7 +33,7 @@ internal sealed record HostPort(IPAddress Address, int Port, string Owner, strin
             IPAddress.TryParse(endpoint.TargetHost, out var address) ? address : IPAddress.Loopback,
             port.Value,
             $"'{resource.Name}'",
-            port == settings.Settings.Port ? $"{HazumuOptions.SectionName}:{settings.Settings.Section}:Port" : $"the port of '{resource.Name}' in AppHost.cs");
+            port == settings.Port ? $"{HazumuOptions.SectionName}:{settings.Section}:Port" : $"the port of '{resource.Name}' in AppHost.cs");
 
     private static IEnumerable<HostPort> Dashboard(DistributedApplicationModel model, IConfiguration configuration) =>
         from entry in model.Resources.Any(resource => resource.Name == "aspire-dashboard") ? s_dashboard : []

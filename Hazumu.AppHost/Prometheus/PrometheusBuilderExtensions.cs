@@ -32,7 +32,7 @@ public static class PrometheusBuilderExtensions
             .WithUrlForEndpoint(PrometheusResource.PrimaryEndpointName, url => url.DisplayText = "Prometheus")
             .WithIconName("DataTrending")
             .WithHttpHealthCheck("/-/ready")
-            .WithComposeHealthcheck("wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9090/-/ready")
+            .WithComposeHttpHealthcheck(9090, "/-/ready")
             .WithArgs(
                 $"--config.file={ConfigurationDirectory}/prometheus.yml",
                 $"--storage.tsdb.path={DataDirectory}",
@@ -40,7 +40,7 @@ public static class PrometheusBuilderExtensions
             .WithGeneratedFolder("prometheus-targets", TargetsDirectory, cancellationToken => ScrapeTargetAnnotation.WriteFilesAsync(
                 // A target, or who probes it, may have been left out of the graph by its settings.
                 resource.Resource.Annotations.OfType<ScrapeTargetAnnotation>().Where(target => builder.Resources.Contains(target.Endpoint.Resource) && (target.Prober is null || builder.Resources.Contains(target.Prober))),
-                resource.Resource.Annotations.OfType<SettingsAnnotation>().LastOrDefault()?.Settings.Host.Network,
+                SettingsAnnotation.Of(resource.Resource)?.Host.Network,
                 builder.ExecutionContext.IsRunMode,
                 cancellationToken))
             .WithHttpCommand("/-/reload", "Reload configuration", PrometheusResource.PrimaryEndpointName, "reload", new HttpCommandOptions

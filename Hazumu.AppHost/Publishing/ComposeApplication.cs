@@ -21,7 +21,7 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
     /// <summary>Writes everything.</summary>
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
-        var resources = model.Resources.OfType<ContainerResource>().Where(resource => resource.Annotations.OfType<SettingsAnnotation>().Any()).ToList();
+        var resources = model.Resources.OfType<ContainerResource>().Where(resource => SettingsAnnotation.Of(resource) is not null).ToList();
 
         await CompleteComposeFileAsync(resources, cancellationToken);
         await WriteFoldersAsync(resources, cancellationToken);
@@ -52,12 +52,12 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
             var service = (YamlMappingNode)root["services"][resource.Name];
             if (resource.Annotations.OfType<PublishedPrivilegesAnnotation>().Any())
             {
-                var section = resource.Annotations.OfType<SettingsAnnotation>().Last().Settings.Section;
+                var section = SettingsAnnotation.Of(resource)!.Section;
                 service.Add("privileged", $"${{Hazumu__{section}__Privileged:-true}}");
             }
         }
 
-        var network = resources[0].Annotations.OfType<SettingsAnnotation>().Last().Settings.Host.Network;
+        var network = SettingsAnnotation.Of(resources[0])!.Host.Network;
         var driver = new YamlMappingNode("driver", "bridge") { { "name", Quoted(network) } };
         root.Children[new YamlScalarNode("networks")] = new YamlMappingNode("default", driver);
 
@@ -133,7 +133,7 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
     private static string AmdImage(OllamaResource instance)
     {
         var image = instance.Annotations.OfType<ContainerImageAnnotation>().Last();
-        return new ComposeVariables(instance.Annotations.OfType<SettingsAnnotation>().Last().Settings)
+        return new ComposeVariables(SettingsAnnotation.Of(instance)!)
             .Image(instance)
             .Replace($":{image.Tag}}}", $":{image.Tag}-rocm}}", StringComparison.Ordinal);
     }

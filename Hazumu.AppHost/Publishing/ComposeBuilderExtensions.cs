@@ -21,6 +21,13 @@ internal static class ComposeBuilderExtensions
     public static IResourceBuilder<T> WithComposeHealthcheck<T>(this IResourceBuilder<T> builder, params string[] command) where T : ContainerResource =>
         builder.WithAnnotation(new ComposeHealthcheckAnnotation(command), ResourceAnnotationMutationBehavior.Replace);
 
+    /// <summary>The same by HTTP, asked from within the container; the image has wget.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="port">The port in the container.</param>
+    /// <param name="path">The path that answers 200 when the program is healthy.</param>
+    public static IResourceBuilder<T> WithComposeHttpHealthcheck<T>(this IResourceBuilder<T> builder, int port, string path) where T : ContainerResource =>
+        builder.WithComposeHealthcheck("wget", "-q", "-O", "/dev/null", $"http://127.0.0.1:{port}{path}");
+
     /// <summary>Adds the Compose environment and the step that completes what it writes.</summary>
     public static void AddComposePublishing(this IDistributedApplicationBuilder builder)
     {
