@@ -1,0 +1,92 @@
+using System.Collections.Frozen;
+using Microsoft.AspNetCore.Http;
+
+namespace Hazumu.Gateway.Operations;
+
+/// <summary>
+/// Every route of the three dialects, in one place. Source: Ollama's <c>server/routes.go</c> (0.32.15).
+/// </summary>
+/// <remarks>
+/// Matching is exact and case-sensitive, as Ollama's is. What matches nothing passes too; with keys on, it needs <see cref="Scope.Read"/>
+/// to GET or HEAD and <see cref="Scope.Admin"/> for anything else, so that no spelling of a path asks for less than the route it means.
+/// </remarks>
+internal static class OperationTable
+{
+    private static readonly Operation s_unknownRead = new("other", Dialect.Native, Scope.Read, Handling.Forward, "other");
+    private static readonly Operation s_unknownWrite = new("other", Dialect.Native, Scope.Admin, Handling.Forward, "other");
+    private static readonly Operation s_unknownOpenAIRead = new("other", Dialect.OpenAI, Scope.Read, Handling.Forward, "other");
+    private static readonly Operation s_unknownOpenAIWrite = new("other", Dialect.OpenAI, Scope.Admin, Handling.Forward, "other");
+
+    /// <summary>Method and path of every known route; a path that ends in <c>/*</c> takes any rest.</summary>
+    public static IReadOnlyList<(string Method, string Path, Operation Operation)> Routes { get; } =
+    [
+        ("GET", "/", new("root", Dialect.Native, Scope.None, Handling.Banner, "root")),
+        ("HEAD", "/", new("root", Dialect.Native, Scope.None, Handling.Banner, "root")),
+
+        ("POST", "/api/chat", new("chat", Dialect.Native, Scope.Infer, Handling.Infer, "chat", ModelPlace.Body)),
+        ("POST", "/api/generate", new("generate", Dialect.Native, Scope.Infer, Handling.Infer, "text_completion", ModelPlace.Body)),
+        ("POST", "/api/embed", new("embed", Dialect.Native, Scope.Infer, Handling.Infer, "embeddings", ModelPlace.Body)),
+        ("POST", "/api/embeddings", new("embed", Dialect.Native, Scope.Infer, Handling.Infer, "embeddings", ModelPlace.Body)),
+
+        ("GET", "/api/version", new("version", Dialect.Native, Scope.Read, Handling.Merge, "version")),
+        ("HEAD", "/api/version", new("version", Dialect.Native, Scope.Read, Handling.Merge, "version")),
+        ("GET", "/api/tags", new("list", Dialect.Native, Scope.Read, Handling.Merge, "list")),
+        ("HEAD", "/api/tags", new("list", Dialect.Native, Scope.Read, Handling.Merge, "list")),
+        ("GET", "/api/ps", new("ps", Dialect.Native, Scope.Read, Handling.Merge, "ps")),
+        ("GET", "/api/status", new("status", Dialect.Native, Scope.Read, Handling.Forward, "status")),
+        ("POST", "/api/show", new("show", Dialect.Native, Scope.Read, Handling.Forward, "show", ModelPlace.Body)),
+
+        ("POST", "/api/pull", new("pull", Dialect.Native, Scope.Admin, Handling.Forward, "pull", ModelPlace.Body)),
+        ("POST", "/api/push", new("push", Dialect.Native, Scope.Admin, Handling.Forward, "push", ModelPlace.Body)),
+        ("POST", "/api/create", new("create", Dialect.Native, Scope.Admin, Handling.Forward, "create")),
+        ("POST", "/api/copy", new("copy", Dialect.Native, Scope.Admin, Handling.Forward, "copy", ModelPlace.Source)),
+        ("DELETE", "/api/delete", new("delete", Dialect.Native, Scope.Admin, Handling.Everywhere, "delete", ModelPlace.Body)),
+        ("POST", "/api/blobs/*", new("blob", Dialect.Native, Scope.Admin, Handling.Forward, "blob")),
+        ("HEAD", "/api/blobs/*", new("blob", Dialect.Native, Scope.Admin, Handling.Forward, "blob")),
+        ("POST", "/api/me", new("me", Dialect.Native, Scope.Admin, Handling.Forward, "me")),
+        ("POST", "/api/signout", new("signout", Dialect.Native, Scope.Admin, Handling.Forward, "signout")),
+        ("DELETE", "/api/user/keys/*", new("signout", Dialect.Native, Scope.Admin, Handling.Forward, "signout")),
+
+        ("POST", "/v1/chat/completions", new("chat", Dialect.OpenAI, Scope.Infer, Handling.Infer, "chat", ModelPlace.Body)),
+        ("POST", "/v1/completions", new("generate", Dialect.OpenAI, Scope.Infer, Handling.Infer, "text_completion", ModelPlace.Body)),
+        ("POST", "/v1/embeddings", new("embed", Dialect.OpenAI, Scope.Infer, Handling.Infer, "embeddings", ModelPlace.Body)),
+        ("POST", "/v1/responses", new("responses", Dialect.OpenAI, Scope.Infer, Handling.Infer, "chat", ModelPlace.Body)),
+        ("POST", "/v1/images/generations", new("image", Dialect.OpenAI, Scope.Infer, Handling.Infer, "generate_content", ModelPlace.Body)),
+        ("POST", "/v1/audio/transcriptions", new("transcribe", Dialect.OpenAI, Scope.Infer, Handling.Infer, "transcribe", ModelPlace.Form)),
+        ("GET", "/v1/models", new("list", Dialect.OpenAI, Scope.Read, Handling.Merge, "list")),
+        ("GET", "/v1/models/*", new("show", Dialect.OpenAI, Scope.Read, Handling.Forward, "show", ModelPlace.Path)),
+
+        ("POST", "/v1/messages", new("chat", Dialect.Anthropic, Scope.Infer, Handling.Infer, "chat", ModelPlace.Body)),
+        ("POST", "/v1/messages/count_tokens", new("count", Dialect.Anthropic, Scope.Infer, Handling.Forward, "count", ModelPlace.Body)),
+    ];
+
+    private static readonly FrozenDictionary<(string Method, string Path), Operation> s_exact = Routes
+        .Where(route => !route.Path.EndsWith("/*", StringComparison.Ordinal))
+        .ToFrozenDictionary(route => (route.Method, route.Path), route => route.Operation);
+
+    private static readonly (string Method, string Prefix, Operation Operation)[] s_prefixes = [.. Routes
+        .Where(route => route.Path.EndsWith("/*", StringComparison.Ordinal))
+        .Select(route => (route.Method, route.Path[..^1], route.Operation))];
+
+    /// <summary>The operation that a method and a decoded path mean.</summary>
+    public static Operation Match(string method, string path)
+    {
+        if (s_exact.TryGetValue((method, path), out var operation))
+        {
+            return operation;
+        }
+
+        foreach (var (prefixMethod, prefix, prefixOperation) in s_prefixes)
+        {
+            if (path.Length > prefix.Length && method == prefixMethod && path.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                return prefixOperation;
+            }
+        }
+
+        var isRead = HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method);
+        return path.StartsWith("/v1/", StringComparison.Ordinal)
+            ? isRead ? s_unknownOpenAIRead : s_unknownOpenAIWrite
+            : isRead ? s_unknownRead : s_unknownWrite;
+    }
+}
