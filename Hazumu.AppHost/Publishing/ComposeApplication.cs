@@ -141,7 +141,7 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
     private async Task WriteEnvironmentExampleAsync(CancellationToken cancellationToken)
     {
         var compose = await File.ReadAllTextAsync(Path.Combine(folder, FileName), cancellationToken);
-        var lines = Configuration.SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions())
+        var lines = SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions())
             .Select(setting => (Variable: setting.Key.Replace(":", "__", StringComparison.Ordinal), setting))
             .Where(entry => compose.Contains($"${{{entry.Variable}:-", StringComparison.Ordinal))
             .Select(entry => entry.setting.Default == "auto"

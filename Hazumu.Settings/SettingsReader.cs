@@ -1,22 +1,23 @@
+using System.Collections;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
 using Microsoft.Extensions.Configuration;
 
-namespace Hazumu.AppHost.Configuration;
+namespace Hazumu.Settings;
 
 /// <summary>One setting, for the README's table and for messages.</summary>
 /// <param name="Key">The whole key, <c>Hazumu:Prometheus:Port</c>.</param>
 /// <param name="Default">The default as text; empty where there is none.</param>
 /// <param name="Allowed">What values are allowed.</param>
 /// <param name="Description">What the setting does.</param>
-internal sealed record Setting(string Key, string Default, string Allowed, string Description);
+public sealed record Setting(string Key, string Default, string Allowed, string Description);
 
 /// <summary>
 /// Binds configuration to options strictly. The framework's binder drops values it does not know, and its own strict mode
 /// names neither the whole key nor what is allowed.
 /// </summary>
-internal static class SettingsReader
+public static class SettingsReader
 {
     /// <summary>Sets the properties of <paramref name="target"/> from the section.</summary>
     /// <exception cref="StartupProblemException">A key is unknown or a value is not allowed; all such keys are named.</exception>
@@ -63,6 +64,10 @@ internal static class SettingsReader
             {
                 ReadSection(child, property.GetValue(target)!, problems);
             }
+            else if (property.GetValue(target) is IDictionary entries)
+            {
+                ReadEntries(child, property, entries, problems);
+            }
             else if (!TryConvert(child, property.PropertyType, out var value) || !IsValid(property, value))
             {
                 problems.Add($"'{child.Path}' is {Quote(child.Value) ?? "a section"}; allowed: {Allowed(property)}.");
@@ -70,6 +75,34 @@ internal static class SettingsReader
             else
             {
                 property.SetValue(target, value);
+            }
+        }
+    }
+
+    // Names that the user chooses, each with a value or a section of its own.
+    private static void ReadEntries(IConfigurationSection section, PropertyInfo property, IDictionary entries, List<string> problems)
+    {
+        var type = property.PropertyType.GetGenericArguments()[1];
+        if (!string.IsNullOrEmpty(section.Value))
+        {
+            problems.Add($"'{section.Path}' is {Quote(section.Value)}; it is a section whose keys are names of your own, as in '{section.Path}:name'.");
+        }
+
+        foreach (var entry in section.GetChildren())
+        {
+            if (type != typeof(string))
+            {
+                var value = Activator.CreateInstance(type)!;
+                ReadSection(entry, value, problems);
+                entries[entry.Key] = value;
+            }
+            else if (string.IsNullOrEmpty(entry.Value) || !property.GetCustomAttributes<ValidationAttribute>().All(attribute => attribute.IsValid(entry.Value)))
+            {
+                problems.Add($"'{entry.Path}' is {Quote(entry.Value) ?? "a section"}; allowed: {Allowed(property)}.");
+            }
+            else
+            {
+                entries[entry.Key] = entry.Value;
             }
         }
     }
@@ -125,6 +158,18 @@ internal static class SettingsReader
             return parsed;
         }
 
+        if (type == typeof(TimeSpan))
+        {
+            var parsed = Duration.TryParse(text, out var duration);
+            value = duration;
+            return parsed;
+        }
+
+        if (Nullable.GetUnderlyingType(type) is { } underlying)
+        {
+            return text.Length == 0 || TryConvert(section, underlying, out value);
+        }
+
         var isNumber = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
         value = number;
         return isNumber;
@@ -148,6 +193,8 @@ internal static class SettingsReader
     {
         null => "",
         Enum or bool => value.ToString()!.ToLowerInvariant(),
+        TimeSpan duration => Duration.Format(duration),
+        IDictionary => "",
         IEnumerable<string> list => string.Join(",", list),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };

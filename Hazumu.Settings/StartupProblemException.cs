@@ -1,4 +1,4 @@
-namespace Hazumu.AppHost;
+namespace Hazumu.Settings;
 
 /// <summary>Something that the user can mend keeps the host from starting. The message holds one sentence for each problem.</summary>
 public sealed class StartupProblemException : Exception
@@ -24,7 +24,7 @@ public sealed class StartupProblemException : Exception
     /// <summary>
     /// Has the process end with the sentences on standard error, and no stack trace, when the exception reaches the top.
     /// </summary>
-    internal static void EndProcessPlainly()
+    public static void EndProcessPlainly()
     {
         AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
         {

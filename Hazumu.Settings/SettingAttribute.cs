@@ -1,4 +1,4 @@
-namespace Hazumu.AppHost.Configuration;
+namespace Hazumu.Settings;
 
 /// <summary>Describes a setting: the README's table and the messages about bad values are made of this.</summary>
 /// <param name="description">What the setting does; <c>{0}</c> stands for the component's name.</param>
