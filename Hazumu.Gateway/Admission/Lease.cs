@@ -1,0 +1,65 @@
+using Hazumu.Gateway.Instances;
+
+namespace Hazumu.Gateway.Admission;
+
+/// <summary>What an attempt has shown of its instance.</summary>
+internal enum LeaseEnd
+{
+    /// <summary>It answered.</summary>
+    Answered,
+
+    /// <summary>It failed: no connection, a reset, silence, or 503.</summary>
+    Failed,
+
+    /// <summary>Nothing: the client went away first.</summary>
+    Undecided,
+}
+
+/// <summary>A held slot of one model at one instance.</summary>
+internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots slots, bool isCold, long taken)
+{
+    private int _isReleased;
+
+    /// <summary>The instance.</summary>
+    public Instance Instance { get; } = instance;
+
+    /// <summary>The model's slots there.</summary>
+    public ModelSlots Slots { get; } = slots;
+
+    /// <summary>Whether the instance has to load the model for this request.</summary>
+    public bool IsCold { get; } = isCold;
+
+    /// <summary>When the slot was taken; milliseconds.</summary>
+    public long Taken { get; } = taken;
+
+    /// <summary>Whether the model has answered.</summary>
+    public bool HasAnswered { get; private set; }
+
+    /// <summary>Seconds that the instance took to load the model, where it or the stream's first byte told.</summary>
+    public double? LoadSeconds { get; set; }
+
+    /// <summary>Whether the request has the instance drop the model when it is answered.</summary>
+    public bool Unloads { get; set; }
+
+    /// <summary>The model has answered, so it is in memory: who waited for that may come.</summary>
+    public void OnFirstByte()
+    {
+        if (!HasAnswered)
+        {
+            HasAnswered = true;
+            if (IsCold)
+            {
+                scheduler.OnLoaded(this);
+            }
+        }
+    }
+
+    /// <summary>Gives the slot back. Only the first call counts.</summary>
+    public void Release(LeaseEnd end)
+    {
+        if (Interlocked.Exchange(ref _isReleased, 1) == 0)
+        {
+            scheduler.Release(this, end);
+        }
+    }
+}

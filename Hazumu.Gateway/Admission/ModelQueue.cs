@@ -1,0 +1,67 @@
+namespace Hazumu.Gateway.Admission;
+
+/// <summary>
+/// Who waits for one model. Keys take turns, so that one with a thousand requests holds up another's by one at a time; within a key
+/// it is first come, first served. Joining, leaving and taking a turn cost the same however long the queue is.
+/// </summary>
+/// <remarks>Not thread-safe: the fleet's lock guards it.</remarks>
+internal sealed class ModelQueue
+{
+    private readonly Dictionary<string, LinkedListNode<LinkedList<Ticket>>> _keys = new(StringComparer.Ordinal);
+    private readonly LinkedList<LinkedList<Ticket>> _turns = new();
+
+    /// <summary>How many wait.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Joins; in front of its key's others where it has waited before.</summary>
+    public void Add(Ticket ticket, bool isAgain)
+    {
+        if (!_keys.TryGetValue(ticket.Key, out var turn))
+        {
+            turn = _turns.AddLast(new LinkedList<Ticket>());
+            _keys.Add(ticket.Key, turn);
+        }
+
+        ticket.Node = isAgain ? turn.Value.AddFirst(ticket) : turn.Value.AddLast(ticket);
+        Count++;
+    }
+
+    /// <summary>Leaves.</summary>
+    public void Remove(Ticket ticket)
+    {
+        if (ticket.Node is not { } node)
+        {
+            return;
+        }
+
+        ticket.Node = null;
+        Count--;
+        var tickets = node.List!;
+        tickets.Remove(node);
+        if (tickets.Count == 0)
+        {
+            _keys.Remove(ticket.Key, out var turn);
+            _turns.Remove(turn!);
+        }
+    }
+
+    /// <summary>Leaves because it was its turn: its key goes to the end of the line.</summary>
+    public void Take(Ticket ticket)
+    {
+        Remove(ticket);
+        if (_keys.TryGetValue(ticket.Key, out var turn))
+        {
+            _turns.Remove(turn);
+            _turns.AddLast(turn);
+        }
+    }
+
+    /// <summary>The first of each key, in the order of their turns.</summary>
+    public IEnumerable<Ticket> Heads()
+    {
+        for (var turn = _turns.First; turn is not null; turn = turn.Next)
+        {
+            yield return turn.Value.First!.Value;
+        }
+    }
+}

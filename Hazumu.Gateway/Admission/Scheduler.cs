@@ -1,0 +1,414 @@
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Requests;
+
+namespace Hazumu.Gateway.Admission;
+
+/// <summary>
+/// Gives slots to requests. As many run at an instance and model as it has slots, so that Ollama's own queue, which is neither bounded nor
+/// fair (ollama/ollama#7758), stays empty; the others wait here, in a bounded queue with a deadline, in turns between keys.
+/// </summary>
+internal sealed class Scheduler : IHostedService, IDisposable
+{
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
+
+    private readonly Fleet _fleet;
+    private readonly GatewaySettings _settings;
+    private readonly TimeProvider _time;
+    private readonly Dictionary<string, ModelQueue> _queues = new(StringComparer.Ordinal);
+    private ITimer? _timer;
+    private int _waiting;
+    private bool _isClosed;
+
+    public Scheduler(Fleet fleet, GatewaySettings settings, TimeProvider time)
+    {
+        _fleet = fleet;
+        _settings = settings;
+        _time = time;
+        _fleet.Changed += DispatchAll;
+        settings.Changed += _ => DispatchAll();
+    }
+
+    /// <summary>How many wait, over all models.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>How many wait for each model.</summary>
+    public IReadOnlyList<(string Model, int Waiting)> WaitingByModel()
+    {
+        lock (_fleet.Gate)
+        {
+            return [.. _queues.Select(queue => (queue.Key, queue.Value.Count))];
+        }
+    }
+
+    /// <summary>Takes a slot, at once where one is free, else by waiting.</summary>
+    /// <param name="ticket">The request; after a failed attempt, the same again.</param>
+    /// <param name="cancellationToken">Leaves the queue at once.</param>
+    /// <returns>A slot, or why there is none.</returns>
+    /// <exception cref="OperationCanceledException">The client went away.</exception>
+    public ValueTask<Admission> AcquireAsync(Ticket ticket, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var options = _settings.Current;
+        lock (_fleet.Gate)
+        {
+            var now = _fleet.Now;
+            var isAgain = ticket.Asked >= 0;
+            if (!isAgain)
+            {
+                ticket.Asked = now;
+                _fleet.Rates.Count(ticket.Model, now);
+            }
+
+            if (_isClosed)
+            {
+                return new(new Admission(null, Outcome.ShuttingDown, TimeSpan.FromSeconds(5)));
+            }
+
+            if (_fleet.Instances.IsEmpty)
+            {
+                return new(new Admission(null, Outcome.EngineUnreachable, TimeSpan.FromSeconds(5)));
+            }
+
+            _queues.TryGetValue(ticket.Model, out var queue);
+
+            // Who waits was here before; a retry was here before them.
+            if ((queue is null || isAgain) && Place(ticket, options, waiting: 0) is { } lease)
+            {
+                return new(new Admission(lease));
+            }
+
+            if (_waiting >= options.Queue.Limit && !isAgain)
+            {
+                return new(new Admission(null, Outcome.QueueFull, RetryAfter(ticket.Model, queue?.Count ?? 0, options)));
+            }
+
+            if (queue is null)
+            {
+                _queues.Add(ticket.Model, queue = new ModelQueue());
+            }
+
+            queue.Add(ticket, isAgain);
+            ticket.Position = Math.Max(ticket.Position, isAgain ? 1 : queue.Count);
+            Interlocked.Increment(ref _waiting);
+            ticket.Waiter = new TaskCompletionSource<Admission>(TaskCreationOptions.RunContinuationsAsynchronously);
+
+            // The first of a model that others hold may be worth another copy of it.
+            Dispatch(ticket.Model, queue, options);
+        }
+
+        return new(WaitAsync(ticket, cancellationToken));
+    }
+
+    /// <summary>Lets nobody wait any longer: the gateway stops.</summary>
+    public void Close()
+    {
+        lock (_fleet.Gate)
+        {
+            _isClosed = true;
+            foreach (var (model, queue) in _queues.ToList())
+            {
+                foreach (var ticket in Everyone(queue))
+                {
+                    Refuse(model, queue, ticket, Outcome.ShuttingDown, TimeSpan.FromSeconds(5));
+                }
+            }
+        }
+    }
+
+    /// <summary>A cold load is over.</summary>
+    public void OnLoaded(Lease lease)
+    {
+        lock (_fleet.Gate)
+        {
+            MarkResident(lease, _fleet.Now);
+            Dispatch(lease.Slots.Model);
+        }
+    }
+
+    /// <summary>Takes a slot back.</summary>
+    public void Release(Lease lease, LeaseEnd end)
+    {
+        lock (_fleet.Gate)
+        {
+            var (instance, slots, now) = (lease.Instance, lease.Slots, _fleet.Now);
+            slots.InUse--;
+            instance.InUse--;
+            slots.LastUsed = now;
+            if (lease.IsCold && !lease.HasAnswered)
+            {
+                slots.IsLoading = false;
+            }
+
+            switch (end)
+            {
+                case LeaseEnd.Answered:
+                    instance.Circuit.OnSuccess(isProbe: false, now);
+                    if (lease.HasAnswered)
+                    {
+                        MarkResident(lease, now);
+                        slots.IsResident = !lease.Unloads;
+                        slots.SawService(Math.Max(0, ((now - lease.Taken) / 1_000d) - (lease.LoadSeconds ?? 0)));
+                        if (lease.LoadSeconds is { } load)
+                        {
+                            slots.SawLoad(load);
+                        }
+                    }
+
+                    break;
+                case LeaseEnd.Failed:
+                    _fleet.OnFailure(instance);
+                    break;
+                case LeaseEnd.Undecided:
+                    instance.Circuit.OnUndecided();
+                    break;
+            }
+
+            if (slots is { InUse: 0, IsResident: false } && instance.Has(slots.Model) == false)
+            {
+                instance.Slots.Remove(slots.Model);
+            }
+
+            // What this model frees is first for those who wait for it; an idle model may also make room for another.
+            Dispatch(slots.Model);
+            if (slots.InUse == 0 || end == LeaseEnd.Failed)
+            {
+                DispatchAll();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _timer = _time.CreateTimer(_ => Tick(), null, s_tick, s_tick);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        Dispose();
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _timer?.Dispose();
+
+    /// <summary>Refuses whose deadline is over, and looks whether what was worth waiting for still is.</summary>
+    internal void Tick()
+    {
+        if (Waiting == 0)
+        {
+            return;
+        }
+
+        lock (_fleet.Gate)
+        {
+            var options = _settings.Current;
+            var now = _fleet.Now;
+            foreach (var (model, queue) in _queues.ToList())
+            {
+                var isOutage = !IsAnyUsable(model);
+                var limit = isOutage && options.Queue.OutageTimeout < options.Queue.Timeout ? options.Queue.OutageTimeout : options.Queue.Timeout;
+                var outcome = isOutage ? Outcome.EngineUnreachable : Outcome.QueueTimeout;
+
+                // Within a key the first has waited longest.
+                while (queue.Heads().FirstOrDefault(ticket => now - ticket.Asked >= limit.TotalMilliseconds) is { } late)
+                {
+                    Refuse(model, queue, late, outcome, RetryAfter(model, queue.Count, options));
+                }
+
+                Dispatch(model, queue, options);
+            }
+        }
+    }
+
+    private async Task<Admission> WaitAsync(Ticket ticket, CancellationToken cancellationToken)
+    {
+        await using var registration = cancellationToken.UnsafeRegister(
+            static (state, token) =>
+            {
+                var (scheduler, ticket) = ((Scheduler, Ticket))state!;
+                scheduler.Leave(ticket, token);
+            },
+            (this, ticket));
+        return await ticket.Waiter!.Task;
+    }
+
+    private void Leave(Ticket ticket, CancellationToken cancellationToken)
+    {
+        lock (_fleet.Gate)
+        {
+            if (ticket.Node is null)
+            {
+                // A slot came first: whoever awaits it gives it back.
+                return;
+            }
+
+            var queue = _queues[ticket.Model];
+            queue.Remove(ticket);
+            Left(ticket.Model, queue);
+        }
+
+        ticket.Waiter!.TrySetCanceled(cancellationToken);
+    }
+
+    // Called when something has changed that any model may wait for.
+    private void DispatchAll()
+    {
+        if (Waiting == 0)
+        {
+            return;
+        }
+
+        lock (_fleet.Gate)
+        {
+            var options = _settings.Current;
+            foreach (var (model, queue) in _queues.ToList())
+            {
+                Dispatch(model, queue, options);
+            }
+        }
+    }
+
+    private void Dispatch(string model)
+    {
+        if (_queues.TryGetValue(model, out var queue))
+        {
+            Dispatch(model, queue, _settings.Current);
+        }
+    }
+
+    private void Dispatch(string model, ModelQueue queue, GatewayOptions options)
+    {
+        while (queue.Count > 0)
+        {
+            Ticket? placed = null;
+            Lease? lease = null;
+            foreach (var ticket in queue.Heads())
+            {
+                lease = Place(ticket, options, queue.Count - 1);
+                if (lease is not null)
+                {
+                    placed = ticket;
+                    break;
+                }
+
+                if (!ticket.HasAvoided)
+                {
+                    // What has no place for this one has none for any other.
+                    break;
+                }
+            }
+
+            if (placed is null)
+            {
+                return;
+            }
+
+            queue.Take(placed);
+            Left(model, queue);
+            placed.Waiter!.TrySetResult(new Admission(lease));
+        }
+    }
+
+    private Lease? Place(Ticket ticket, GatewayOptions options, int waiting)
+    {
+        var (instance, isCold) = Router.Choose(_fleet, ticket, options.Slots, waiting);
+        if (instance is null)
+        {
+            return null;
+        }
+
+        var now = _fleet.Now;
+        var slots = instance.SlotsOf(ticket.Model);
+        slots.InUse++;
+        instance.InUse++;
+        slots.LastUsed = now;
+        instance.Circuit.OnStart();
+        if (isCold)
+        {
+            slots.IsLoading = true;
+            slots.LoadingSince = now;
+        }
+
+        return new Lease(this, instance, slots, isCold, now);
+    }
+
+    private void Refuse(string model, ModelQueue queue, Ticket ticket, Outcome outcome, TimeSpan retryAfter)
+    {
+        queue.Remove(ticket);
+        Left(model, queue);
+        ticket.Waiter!.TrySetResult(new Admission(null, outcome, retryAfter));
+    }
+
+    private void Left(string model, ModelQueue queue)
+    {
+        Interlocked.Decrement(ref _waiting);
+        if (queue.Count == 0)
+        {
+            _queues.Remove(model);
+        }
+    }
+
+    private static void MarkResident(Lease lease, long now)
+    {
+        var slots = lease.Slots;
+        if (lease.IsCold)
+        {
+            slots.IsLoading = false;
+        }
+
+        slots.IsResident = true;
+        slots.ResidentSeen = now;
+    }
+
+    private bool IsAnyUsable(string model)
+    {
+        var isAny = false;
+        var isKnown = false;
+        foreach (var instance in _fleet.Instances)
+        {
+            var isUsable = !instance.IsGone && instance.Circuit.State != CircuitState.Open;
+            var has = instance.Has(model);
+            isKnown |= has == true;
+            if (isUsable && has != false)
+            {
+                return true;
+            }
+
+            isAny |= isUsable;
+        }
+
+        return isAny && !isKnown;
+    }
+
+    // When those who wait now are likely to be served; from 1 s to a minute.
+    private TimeSpan RetryAfter(string model, int waiting, GatewayOptions options)
+    {
+        var service = 0d;
+        var slots = 0;
+        foreach (var instance in _fleet.Instances)
+        {
+            if (instance.Slots.TryGetValue(model, out var known) && known.IsResident)
+            {
+                service = Math.Max(service, known.ServiceSeconds);
+                slots += options.Slots;
+            }
+        }
+
+        return TimeSpan.FromSeconds(Math.Clamp(Math.Ceiling(waiting * service / Math.Max(1, slots)), 1, 60));
+    }
+
+    private static List<Ticket> Everyone(ModelQueue queue)
+    {
+        var all = new List<Ticket>(queue.Count);
+        foreach (var head in queue.Heads())
+        {
+            all.AddRange(head.Node!.List!);
+        }
+
+        return all;
+    }
+}

@@ -1,0 +1,65 @@
+using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Requests;
+
+namespace Hazumu.Gateway.Admission;
+
+/// <summary>A request that asks for a slot, and its place in the queue while it waits.</summary>
+/// <param name="model">The model's normalised name.</param>
+/// <param name="affinity">What ties a conversation together; zero for nothing.</param>
+/// <param name="key">Who asks: turns are taken between keys.</param>
+internal sealed class Ticket(string model, ulong affinity, string key)
+{
+    // After a failed attempt another instance is preferred; where there is none, the same may be tried again after this.
+    private const long AvoidMilliseconds = 1_000;
+
+    private List<(Instance Instance, long Until)>? _avoided;
+
+    public string Model { get; } = model;
+
+    public ulong Affinity { get; } = affinity;
+
+    public string Key { get; } = key;
+
+    /// <summary>When it first asked; a retry keeps it, and with it its place and its deadline.</summary>
+    public long Asked { get; set; } = -1;
+
+    /// <summary>Its place when it joined the queue, from 1; zero where it did not wait.</summary>
+    public int Position { get; set; }
+
+    /// <summary>Its node in the queue of its key; <see langword="null"/> where it does not wait.</summary>
+    public LinkedListNode<Ticket>? Node { get; set; }
+
+    /// <summary>Completed when it need not wait longer.</summary>
+    public TaskCompletionSource<Admission>? Waiter { get; set; }
+
+    /// <summary>Whether any attempt has failed.</summary>
+    public bool HasAvoided => _avoided is not null;
+
+    /// <summary>Whether an attempt there has just failed.</summary>
+    public bool Avoids(Instance instance, long now)
+    {
+        if (_avoided is null)
+        {
+            return false;
+        }
+
+        foreach (var (avoided, until) in _avoided)
+        {
+            if (avoided == instance && now < until)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>An attempt there has failed.</summary>
+    public void Avoid(Instance instance, long now) => (_avoided ??= []).Add((instance, now + AvoidMilliseconds));
+}
+
+/// <summary>A slot, or why there is none.</summary>
+/// <param name="Lease">The slot.</param>
+/// <param name="Refusal">Why there is none.</param>
+/// <param name="RetryAfter">When asking again makes sense.</param>
+internal readonly record struct Admission(Lease? Lease, Outcome Refusal = default, TimeSpan RetryAfter = default);

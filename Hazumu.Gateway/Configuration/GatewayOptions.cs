@@ -1,0 +1,163 @@
+using System.ComponentModel.DataAnnotations;
+using Hazumu.Gateway.Keys;
+
+namespace Hazumu.Gateway.Configuration;
+
+/// <summary>Every setting of the gateway: the section <c>Gateway</c> of configuration. Read and checked at start, and again when a file changes.</summary>
+/// <remarks>
+/// Source: appsettings files, the file that <c>Gateway__SettingsFile</c> names, environment variables (<c>Gateway__Queue__Limit</c>),
+/// the command line (<c>--Gateway:Queue:Limit=500</c>); the later wins.
+/// </remarks>
+internal sealed class GatewayOptions
+{
+    /// <summary>The section's name.</summary>
+    public const string SectionName = "Gateway";
+
+    /// <summary>The Ollama servers, by name. A host name that resolves to several addresses is one instance for each.</summary>
+    /// <remarks>Connection strings of the form <c>Endpoint=http://host:port</c>, which Aspire's references make, are instances too.</remarks>
+    [Setting("The Ollama servers by name, beside those of Aspire's references", Allowed = "an http or https URL without a path such as 'http://gpu-1:11434'")]
+    [InstanceUrl]
+    public Dictionary<string, string> Instances { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>How many requests an instance runs at once with one model: its <c>OLLAMA_NUM_PARALLEL</c>.</summary>
+    [Setting("Requests that an instance runs at once with one model; the instances' OLLAMA_NUM_PARALLEL", Allowed = "a number from 1 to 100000")]
+    [Range(1, 100_000)]
+    public int Slots { get; set; } = 1;
+
+    /// <summary>Whether models that run in Ollama's cloud are let through.</summary>
+    [Setting("Whether models that run in Ollama's cloud are let through")]
+    public bool AllowCloudModels { get; set; }
+
+    /// <summary>A file with settings of this section, in JSON; it is watched, and its values win over those of appsettings files.</summary>
+    [Setting("A further JSON file with settings, watched for changes", Allowed = "a path")]
+    public string? SettingsFile { get; set; }
+
+    /// <summary>The queue in front of the slots.</summary>
+    public QueueOptions Queue { get; set; } = new();
+
+    /// <summary>When the gateway gives up on an engine.</summary>
+    public TimeoutOptions Timeouts { get; set; } = new();
+
+    /// <summary>Further attempts.</summary>
+    public RetryOptions Retries { get; set; } = new();
+
+    /// <summary>What is known of the instances, and how soon.</summary>
+    public FleetOptions Fleet { get; set; } = new();
+
+    /// <summary>Request bodies.</summary>
+    public BodyOptions Body { get; set; } = new();
+
+    /// <summary>Who may do what.</summary>
+    public KeyOptions Keys { get; set; } = new();
+
+    /// <summary>Metrics and the access log.</summary>
+    public TelemetryOptions Telemetry { get; set; } = new();
+}
+
+/// <summary>The queue in front of the slots.</summary>
+internal sealed class QueueOptions
+{
+    /// <summary>How many requests may wait, over all models; one more is refused with 503.</summary>
+    [Setting("Requests that may wait, over all models; one more is refused with 503", Allowed = "a number from 0 to 1000000")]
+    [Range(0, 1_000_000)]
+    public int Limit { get; set; } = 512;
+
+    /// <summary>How long a request may wait for a slot before it is refused with 503.</summary>
+    [Setting("How long a request may wait for a slot", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long a request waits while no instance is reachable at all, as in a restart.</summary>
+    [Setting("How long a request waits while no instance can be reached, as in a restart", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan OutageTimeout { get; set; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>When the gateway gives up on an engine.</summary>
+internal sealed class TimeoutOptions
+{
+    /// <summary>For a connection.</summary>
+    [Setting("How long a connection to an instance may take", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan Connect { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>From the request to the answer's first byte: loading, reading the prompt and, where nothing is streamed, generating.</summary>
+    [Setting("How long an instance may be silent before the first byte: loading, reading the prompt, and all of an answer that is not streamed", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan FirstByte { get; set; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>Between two pieces of an answer that has begun.</summary>
+    [Setting("How long an answer that has begun may stall", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan Stall { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long running requests may go on when the gateway is told to stop.</summary>
+    [Setting("How long running requests may go on when the gateway is told to stop", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan Drain { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long the slot of a cancelled request is held at most while the engine has not let go.</summary>
+    [Setting("How long the slot of a cancelled request is held at most while the engine has not let go", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan LetGo { get; set; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>Further attempts, before the first byte only.</summary>
+internal sealed class RetryOptions
+{
+    /// <summary>Attempts after the first that one request may make.</summary>
+    [Setting("Further attempts that one request may make, on other instances and before the first byte", Allowed = "a number from 0 to 10")]
+    [Range(0, 10)]
+    public int Limit { get; set; } = 2;
+
+    /// <summary>Further attempts for each hundred requests; a start-up allowance of ten comes on top.</summary>
+    [Setting("Further attempts for each hundred requests, so that a failing fleet is not flooded", Allowed = "a number from 0 to 100")]
+    [Range(0, 100)]
+    public int BudgetPercent { get; set; } = 20;
+}
+
+/// <summary>What is known of the instances.</summary>
+internal sealed class FleetOptions
+{
+    /// <summary>How often each instance is asked what is in memory (<c>/api/ps</c>), which is its health probe as well, and names are resolved.</summary>
+    [Setting("How often an instance is probed and asked what is in its memory (/api/ps)", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How often each instance is asked what it has on disk (<c>/api/tags</c>); what passes the gateway is seen at once.</summary>
+    [Setting("How often an instance is asked what it has on disk (/api/tags)", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan ModelsInterval { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Failures in a row that open an instance's circuit.</summary>
+    [Setting("Failures in a row that open an instance's circuit", Allowed = "a number from 1 to 100")]
+    [Range(1, 100)]
+    public int FailureThreshold { get; set; } = 3;
+
+    /// <summary>How long a circuit stays open at first; each time that the trial fails it doubles, up to twelve times this.</summary>
+    [Setting("How long a circuit stays open before a trial; doubles while trials fail", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan OpenFor { get; set; } = TimeSpan.FromSeconds(5);
+}
+
+/// <summary>Request bodies.</summary>
+internal sealed class BodyOptions
+{
+    /// <summary>Up to this size, in bytes, a body that names a model is kept until the answer begins, so that another instance can be tried. A larger one is passed on as it comes and must name its model within this.</summary>
+    [Setting("Bytes of a body that are kept for another attempt; a larger body must name its model within them", Allowed = "a number from 1024 to 1073741824")]
+    [Range(1024, 1_073_741_824)]
+    public int ReplayLimit { get; set; } = 16 * 1024 * 1024;
+}
+
+/// <summary>Metrics and the access log.</summary>
+internal sealed class TelemetryOptions
+{
+    /// <summary>Whether each request is a line on standard output.</summary>
+    [Setting("Whether each request is a line of JSON on standard output")]
+    public bool AccessLog { get; set; } = true;
+
+    /// <summary>Model names that may become label values; further ones, and those that no instance has, are <c>other</c>.</summary>
+    [Setting("Model names that may become label values; further ones are 'other'", Allowed = "a number from 1 to 10000")]
+    [Range(1, 10_000)]
+    public int ModelLabels { get; set; } = 100;
+}

@@ -1,0 +1,23 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Hazumu.Gateway.Configuration;
+
+/// <summary>The value is the address of an instance.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class InstanceUrlAttribute : ValidationAttribute
+{
+    public override bool IsValid(object? value) => value is string text && TryParse(text, out _);
+
+    /// <summary>Reads <c>http://host:port</c>; a path, a query or a user's name has no meaning here.</summary>
+    public static bool TryParse(string? text, out Uri url) =>
+        Uri.TryCreate(text, UriKind.Absolute, out url!)
+            && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps)
+            && url is { AbsolutePath: "/", Query: "", Fragment: "", UserInfo: "" };
+}
+
+/// <summary>The value is a duration longer than none.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class PositiveDurationAttribute : ValidationAttribute
+{
+    public override bool IsValid(object? value) => value is TimeSpan duration && duration > TimeSpan.Zero && duration < TimeSpan.FromDays(20);
+}

@@ -1,0 +1,352 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Net;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Taps;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Hazumu.Gateway.Forwarding;
+
+/// <summary>How an attempt ended.</summary>
+internal enum AttemptEnd
+{
+    /// <summary>The engine's answer went to the client, whole.</summary>
+    Answered,
+
+    /// <summary>The engine could not be reached, or broke off, before anything was sent to the client.</summary>
+    Failed,
+
+    /// <summary>The engine said 503 and nothing was sent to the client: another is asked.</summary>
+    Busy,
+
+    /// <summary>The engine was silent for too long before its first byte.</summary>
+    TimedOut,
+
+    /// <summary>The engine broke off in mid-answer.</summary>
+    BrokenOff,
+
+    /// <summary>The engine fell silent in mid-answer and was cut off.</summary>
+    Stalled,
+
+    /// <summary>The client went away, or stopped reading.</summary>
+    ClientGone,
+
+    /// <summary>The client's body is malformed or was cut off.</summary>
+    BadBody,
+}
+
+/// <summary>
+/// One try at one instance, by YARP's forwarder, which makes the request and copies headers; the answer's body is copied here, past the tap.
+/// </summary>
+/// <remarks>
+/// YARP's own copying waits for data by a read of zero bytes before each read, to hold no buffer meanwhile; that is two more system calls
+/// for each token. Here a small buffer is held, and pieces that are already there are sent on together.
+/// </remarks>
+internal sealed class Attempt : HttpTransformer
+{
+    private const int SmallBuffer = 4 * 1024;
+    private const int LargeBuffer = 64 * 1024;
+
+    // Timeouts are AttemptWatch's: YARP has one for all phases (dotnet/yarp#2950).
+    private static readonly ForwarderRequestConfig s_config = new() { ActivityTimeout = Timeout.InfiniteTimeSpan, Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+
+    private readonly GatewayRequest _request;
+    private readonly RequestBody? _body;
+    private readonly Lease? _lease;
+    private readonly Func<bool>? _tryRetryBusy;
+    private readonly string[] _removedHeaders;
+
+    // Never disposed: a late look of the watch may still cancel it, and it holds nothing but memory.
+#pragma warning disable CA2213
+    private readonly CancellationTokenSource _cancel = new();
+#pragma warning restore CA2213
+    private readonly LetGo _letGo = new();
+    private AttemptEnd? _end;
+    private int _isCancelled;
+    private bool _isWriting;
+
+    /// <summary>Prepares an attempt.</summary>
+    /// <param name="request">What is known of the request.</param>
+    /// <param name="instance">Where it goes.</param>
+    /// <param name="lease">The slot, where it needs one.</param>
+    /// <param name="body">The body, where its beginning was read.</param>
+    /// <param name="removedHeaders">Request headers that are not for the engine.</param>
+    /// <param name="tryRetryBusy">Whether a 503 may be answered by another attempt; asked only then.</param>
+    public Attempt(GatewayRequest request, Instance instance, Lease? lease, RequestBody? body, string[] removedHeaders, Func<bool>? tryRetryBusy)
+    {
+        _request = request;
+        _lease = lease;
+        _body = body;
+        _removedHeaders = removedHeaders;
+        _tryRetryBusy = tryRetryBusy;
+        Instance = instance;
+        Node = new LinkedListNode<Attempt>(this);
+    }
+
+    /// <summary>Where it goes.</summary>
+    public Instance Instance { get; }
+
+    /// <summary>Its place among the watched.</summary>
+    public LinkedListNode<Attempt> Node { get; }
+
+    /// <summary>When something last moved; <see cref="Stopwatch"/> ticks.</summary>
+    public long LastProgress { get; private set; } = Stopwatch.GetTimestamp();
+
+    /// <summary>Whether the answer's first byte is here.</summary>
+    public bool HasBegun { get; private set; }
+
+    /// <summary>When the engine has let go of a request that was broken off.</summary>
+    public Task LetGo => _letGo.Task;
+
+    /// <summary>Makes the attempt.</summary>
+    public async ValueTask<AttemptEnd> RunAsync(HttpContext context, IHttpForwarder forwarder, AttemptWatch watch)
+    {
+        var aborted = context.RequestAborted;
+        await using var registration = aborted.UnsafeRegister(static attempt => ((Attempt)attempt!).Cancel(AttemptEnd.ClientGone), this);
+
+        // So that it is this attempt that breaks the connection off, and learns when the engine has let go.
+        context.RequestAborted = _cancel.Token;
+        watch.Add(this);
+        ForwarderError error;
+        try
+        {
+            _request.Sent = Stopwatch.GetTimestamp();
+            _request.Attempts++;
+            error = await forwarder.SendAsync(context, Instance.Prefix, Instance.Client, s_config, this);
+        }
+        finally
+        {
+            watch.Remove(this);
+            context.RequestAborted = aborted;
+        }
+
+        return _end ?? EndOf(error, context);
+    }
+
+    /// <summary>Breaks it off because nothing moves.</summary>
+    public void CutOff() => Cancel(!HasBegun ? AttemptEnd.TimedOut : _isWriting ? AttemptEnd.ClientGone : AttemptEnd.Stalled);
+
+    /// <inheritdoc/>
+    public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+
+        // The engine's own name, not the gateway's: Ollama refuses names that it does not know where it listens on loopback.
+        proxyRequest.Headers.Host = null;
+        foreach (var header in _removedHeaders)
+        {
+            proxyRequest.Headers.Remove(header);
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Always false: whatever there was to send has been sent here, or must not be.</remarks>
+    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        if (proxyResponse is null)
+        {
+            return false;
+        }
+
+        LastProgress = _request.HeadersReceived = Stopwatch.GetTimestamp();
+        if (proxyResponse.StatusCode == HttpStatusCode.ServiceUnavailable && _tryRetryBusy?.Invoke() == true)
+        {
+            Restore(httpContext);
+            _end = AttemptEnd.Busy;
+            return false;
+        }
+
+        _body?.ReleaseIfSent();
+        httpContext.Response.Headers[GatewayHeaders.Instance] = Instance.Name;
+        if (_lease is not null)
+        {
+            httpContext.Response.Headers[GatewayHeaders.QueuePosition] = Positions.Text(_request.QueuePosition);
+        }
+
+        await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        _end = await CopyBodyAsync(httpContext, proxyResponse, cancellationToken);
+        return false;
+    }
+
+    private async ValueTask<AttemptEnd> CopyBodyAsync(HttpContext context, HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var content = response.Content.Headers;
+        var isPlain = content.ContentEncoding.Count == 0;
+        var tap = StreamTap.For(isPlain ? content.ContentType?.MediaType : null, _request.Operation.Dialect);
+        using var filter = _request.AddedUsage && isPlain && content.ContentType?.MediaType == "text/event-stream" ? new UsageFilter() : null;
+        var writer = context.Response.BodyWriter;
+        var buffer = ArrayPool<byte>.Shared.Rent(SmallBuffer);
+        try
+        {
+            await using var source = await response.Content.ReadAsStreamAsync(cancellationToken);
+            var unflushed = 0;
+            while (true)
+            {
+                var reading = source.ReadAsync(buffer, cancellationToken);
+                if (!reading.IsCompleted && unflushed > 0)
+                {
+                    // Nothing more is here: what has come goes out.
+                    if (!await FlushAsync(writer, cancellationToken))
+                    {
+                        Cancel(AttemptEnd.ClientGone);
+                        await Swallow(reading);
+                        return AttemptEnd.ClientGone;
+                    }
+
+                    unflushed = 0;
+                }
+
+                var count = await reading;
+                LastProgress = _request.LastByte = Stopwatch.GetTimestamp();
+                if (count == 0)
+                {
+                    break;
+                }
+
+                if (!HasBegun)
+                {
+                    HasBegun = true;
+                    _request.FirstByte = LastProgress;
+                    if ((int)response.StatusCode < 400)
+                    {
+                        _lease?.OnFirstByte();
+                    }
+                }
+
+                _request.Chunks++;
+                tap.Observe(buffer.AsSpan(0, count), ref _request.Facts);
+                if (filter is null)
+                {
+                    writer.Write(buffer.AsSpan(0, count));
+                    _request.ResponseBytes += count;
+                }
+                else
+                {
+                    filter.Write(buffer.AsSpan(0, count), writer);
+                    _request.ResponseBytes = filter.BytesWritten;
+                }
+
+                unflushed += count;
+                if (unflushed >= LargeBuffer)
+                {
+                    if (!await FlushAsync(writer, cancellationToken))
+                    {
+                        return AttemptEnd.ClientGone;
+                    }
+
+                    unflushed = 0;
+                }
+
+                if (count == buffer.Length && count < LargeBuffer)
+                {
+                    // More than tokens: a file, or a vector.
+                    ArrayPool<byte>.Shared.Return(buffer);
+                    buffer = ArrayPool<byte>.Shared.Rent(LargeBuffer);
+                }
+            }
+
+            if (filter is not null)
+            {
+                filter.Flush(writer);
+                _request.ResponseBytes = filter.BytesWritten;
+            }
+
+            tap.Complete(ref _request.Facts);
+            await TransformResponseTrailersAsync(context, response, cancellationToken);
+            return AttemptEnd.Answered;
+        }
+        catch (Exception error) when (error is IOException or HttpRequestException or OperationCanceledException or ObjectDisposedException)
+        {
+            if (_end is { } cancelled)
+            {
+                return Finish(context, cancelled);
+            }
+
+            if (HasBegun || context.Response.HasStarted)
+            {
+                return Finish(context, AttemptEnd.BrokenOff);
+            }
+
+            Restore(context);
+            return AttemptEnd.Failed;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async ValueTask<bool> FlushAsync(System.IO.Pipelines.PipeWriter writer, CancellationToken cancellationToken)
+    {
+        _isWriting = true;
+        var result = await writer.FlushAsync(cancellationToken);
+        _isWriting = false;
+        return result is { IsCompleted: false, IsCanceled: false };
+    }
+
+    // The client must not take what it has for the whole answer: its connection, or its HTTP/2 stream, is broken off too.
+    private static AttemptEnd Finish(HttpContext context, AttemptEnd end)
+    {
+        if (end != AttemptEnd.TimedOut || context.Response.HasStarted)
+        {
+            if (context.Features.Get<IHttpResetFeature>() is { } http2)
+            {
+                http2.Reset(errorCode: 2); // INTERNAL_ERROR, RFC 9113, section 7
+            }
+            else
+            {
+                context.Abort();
+            }
+        }
+        else
+        {
+            Restore(context);
+        }
+
+        return end;
+    }
+
+    private static async ValueTask Swallow(ValueTask<int> reading)
+    {
+        try
+        {
+            await reading;
+        }
+        catch (Exception error) when (error is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            // It was broken off for the reason that is being told already.
+        }
+    }
+
+    // As if this attempt had not been: what YARP has copied so far is taken back.
+    private static void Restore(HttpContext context)
+    {
+        context.Response.Clear();
+        context.Features.Get<IHttpResponseFeature>()!.ReasonPhrase = null;
+    }
+
+    private void Cancel(AttemptEnd end)
+    {
+        if (Interlocked.Exchange(ref _isCancelled, 1) == 0)
+        {
+            _end = end;
+            _letGo.Watch(_cancel);
+        }
+    }
+
+    private AttemptEnd EndOf(ForwarderError error, HttpContext context) => error switch
+    {
+        ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled => AttemptEnd.BadBody,
+        ForwarderError.None => throw new InvalidOperationException("The forwarder has sent nothing and tells of no error."),
+        _ => context.Response.HasStarted ? AttemptEnd.BrokenOff : Failed(context),
+    };
+
+    private static AttemptEnd Failed(HttpContext context)
+    {
+        Restore(context);
+        return AttemptEnd.Failed;
+    }
+}

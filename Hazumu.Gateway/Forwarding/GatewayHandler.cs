@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Reads;
+using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Telemetry;
+
+namespace Hazumu.Gateway.Forwarding;
+
+/// <summary>The door: every request that is not for the gateway's own health or metrics comes in here, and is recorded on its way out.</summary>
+internal sealed partial class GatewayHandler(
+    Authenticator authenticator,
+    KeyLimits limits,
+    InferenceHandler inference,
+    ManagementHandler management,
+    MergedReads merged,
+    RequestRecorder recorder,
+    ILogger<GatewayHandler> logger)
+{
+    private static readonly byte[] s_banner = "Ollama is running"u8.ToArray();
+
+    /// <summary>Handles a request.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        var request = new GatewayRequest { Operation = OperationTable.Match(context.Request.Method, context.Request.Path.Value ?? "/") };
+        recorder.OnStart(request);
+        try
+        {
+            if (await AnswerAsync(context, request) is { } refusal)
+            {
+                request.Outcome = refusal.Outcome;
+                await DialectError.WriteAsync(context, request.Operation.Dialect, refusal.Status, refusal.Message, refusal.RetryAfter);
+            }
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            request.Outcome = Outcome.ClientDisconnect;
+        }
+        catch (BadHttpRequestException error)
+        {
+            request.Outcome = Outcome.BadRequest;
+            await DialectError.WriteAsync(context, request.Operation.Dialect, error.StatusCode, error.Message);
+        }
+        catch (IOException)
+        {
+            // Only the client's side is read and written here.
+            request.Outcome = Outcome.ClientDisconnect;
+        }
+#pragma warning disable CA1031 // Whatever it is, the client gets an answer in its dialect, and the log the rest.
+        catch (Exception error)
+#pragma warning restore CA1031
+        {
+            request.Outcome = Outcome.GatewayError;
+            LogBug(error, request.Operation.Name);
+            await DialectError.WriteAsync(context, request.Operation.Dialect, StatusCodes.Status500InternalServerError, "The gateway failed; its log tells more.");
+        }
+        finally
+        {
+            request.Ended = Stopwatch.GetTimestamp();
+            request.StatusCode = request.Outcome == Outcome.ClientDisconnect && !context.Response.HasStarted ? StatusCodes.Status499ClientClosedRequest : context.Response.StatusCode;
+            recorder.Record(request, context);
+        }
+    }
+
+    private async ValueTask<GatewayRefusal?> AnswerAsync(HttpContext context, GatewayRequest request)
+    {
+        var operation = request.Operation;
+        if (operation.Handling == Handling.Banner)
+        {
+            return await WriteBannerAsync(context);
+        }
+
+        var authentication = authenticator.Authenticate(context.Request.Headers);
+        request.Caller = authentication.Caller;
+        if (authentication.Refusal != Refusal.None)
+        {
+            return new GatewayRefusal(Outcome.Unauthorized, StatusCodes.Status401Unauthorized, authentication.Refusal.ToSentence());
+        }
+
+        if (!request.Caller.May(operation))
+        {
+            return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope '{ScopeNames.Of(operation.Scope)}' that this needs.");
+        }
+
+        authentication.Headers.RemoveFrom(context.Request.Headers);
+        switch (operation.Handling)
+        {
+            case Handling.Infer:
+                using (var limit = limits.TryAcquire(request.Caller, out var retryAfter))
+                {
+                    if (!limit.IsAcquired)
+                    {
+                        return new GatewayRefusal(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, $"The key '{request.Caller.Name}' has reached its limit ({Describe(limit.Reached)}); try again later.", retryAfter);
+                    }
+
+                    var refusal = await inference.HandleAsync(context, request);
+                    limits.Debit(request.Caller, request.Facts.InputTokens + request.Facts.OutputTokens);
+                    return refusal;
+                }
+
+            case Handling.Merge:
+                return await merged.HandleAsync(context, request);
+
+            default:
+                return await management.HandleAsync(context, request);
+        }
+    }
+
+    // As Ollama's, to the letter: clients and probes look for these words.
+    private static async ValueTask<GatewayRefusal?> WriteBannerAsync(HttpContext context)
+    {
+        context.Response.ContentType = "text/plain; charset=utf-8";
+        context.Response.ContentLength = s_banner.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.Body.WriteAsync(s_banner, context.RequestAborted);
+        }
+
+        return null;
+    }
+
+    private static string Describe(ReachedLimit limit) => limit switch
+    {
+        ReachedLimit.RequestsPerMinute => "requests per minute",
+        ReachedLimit.TokensPerMinute => "tokens per minute",
+        _ => "requests at the same time",
+    };
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The operation '{Operation}' failed in the gateway itself.")]
+    private partial void LogBug(Exception error, string operation);
+}

@@ -1,0 +1,38 @@
+using Hazumu.Gateway.Requests;
+
+namespace Hazumu.Gateway.Forwarding;
+
+/// <summary>An answer of the gateway's own instead of an engine's.</summary>
+/// <param name="Outcome">How the request ends.</param>
+/// <param name="Status">400 to 599.</param>
+/// <param name="Message">One sentence: what is wrong and what to do.</param>
+/// <param name="RetryAfter">When to ask again.</param>
+internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Message, TimeSpan? RetryAfter = null)
+{
+    public static GatewayRefusal BadRequest(string message) => new(Outcome.BadRequest, StatusCodes.Status400BadRequest, message);
+
+    public static GatewayRefusal Forbidden(string message) => new(Outcome.Forbidden, StatusCodes.Status403Forbidden, message);
+
+    public static GatewayRefusal TooLarge(int limit) => new(
+        Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, $"The request does not name its model within its first {limit} bytes; put 'model' first or send less.");
+
+    /// <summary>What a request is told that gets no slot.</summary>
+    public static GatewayRefusal From(Admission.Admission admission, string model) => admission.Refusal switch
+    {
+        Outcome.QueueFull => new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, "The server is busy: the queue is full; try again later.", admission.RetryAfter),
+        Outcome.QueueTimeout => new(Outcome.QueueTimeout, StatusCodes.Status503ServiceUnavailable, $"The server is busy: no slot for '{model}' came free in time; try again later.", admission.RetryAfter),
+        Outcome.ShuttingDown => new(Outcome.ShuttingDown, StatusCodes.Status503ServiceUnavailable, "The gateway is stopping; try again.", admission.RetryAfter),
+        _ => Unreachable(admission.RetryAfter),
+    };
+
+    public static GatewayRefusal Unreachable(TimeSpan retryAfter = default) => new(
+        Outcome.EngineUnreachable, StatusCodes.Status503ServiceUnavailable, "No instance of the model server can be reached; try again later.", retryAfter == default ? TimeSpan.FromSeconds(5) : retryAfter);
+
+    /// <summary>What a request is told whose attempts have failed.</summary>
+    public static GatewayRefusal From(AttemptEnd end) => end switch
+    {
+        AttemptEnd.TimedOut => new(Outcome.EngineTimeout, StatusCodes.Status504GatewayTimeout, "The model server did not begin to answer in time."),
+        AttemptEnd.BadBody => BadRequest("The request's body could not be read to its end."),
+        _ => new(Outcome.EngineUnreachable, StatusCodes.Status502BadGateway, "The model server could not be reached or broke off before it answered; try again.", TimeSpan.FromSeconds(1)),
+    };
+}

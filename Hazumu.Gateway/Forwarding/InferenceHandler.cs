@@ -1,0 +1,181 @@
+using System.Diagnostics;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Requests;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Hazumu.Gateway.Forwarding;
+
+/// <summary>
+/// Runs a model for a client: model name, slot, attempt, and where nothing has been sent yet, another attempt elsewhere.
+/// </summary>
+internal sealed class InferenceHandler(
+    ModelGate gate,
+    Scheduler scheduler,
+    Fleet fleet,
+    FleetMonitor monitor,
+    IHttpForwarder forwarder,
+    AttemptWatch watch,
+    RetryBudget budget,
+    GatewaySettings settings)
+{
+    private static readonly string[] s_removedHeaders = [GatewayHeaders.Instance];
+
+    /// <summary>Handles a request.</summary>
+    /// <returns>Why it is refused; <see langword="null"/> where it was answered, or broken off.</returns>
+    public async ValueTask<GatewayRefusal?> HandleAsync(HttpContext context, GatewayRequest request)
+    {
+        var (body, head, refusal) = await gate.ReadAsync(context, request);
+        if (body is null)
+        {
+            return refusal;
+        }
+
+        using (body)
+        {
+            AskForUsage(request, head, body);
+            SendWhole(context, body);
+
+            var model = ModelName.Normalise(request.Model!) ?? request.Model!;
+            if (!fleet.Knows(model))
+            {
+                // It may have come beside the gateway.
+                await monitor.RefreshStoredAsync(context.RequestAborted);
+            }
+
+            budget.Earn(settings.Current.Retries.BudgetPercent);
+            return await AttemptAsync(context, request, head, body, new Ticket(model, request.Affinity, request.Caller.Name));
+        }
+    }
+
+    private async ValueTask<GatewayRefusal?> AttemptAsync(HttpContext context, GatewayRequest request, RequestHead head, RequestBody body, Ticket ticket)
+    {
+        while (true)
+        {
+            var asked = Stopwatch.GetTimestamp();
+            var admission = await scheduler.AcquireAsync(ticket, context.RequestAborted);
+            request.QueueWait += ticket.Waiter is null ? 0 : Stopwatch.GetTimestamp() - asked;
+            request.QueuePosition = ticket.Position;
+            ticket.Waiter = null;
+            if (admission.Lease is not { } lease)
+            {
+                return GatewayRefusal.From(admission, request.Model!);
+            }
+
+            lease.Unloads = head.KeepAliveIsZero;
+            request.Instance = lease.Instance.Name;
+            request.IsCold = lease.IsCold;
+            context.Request.Body = body.Open();
+
+            var began = Stopwatch.GetTimestamp();
+            var attempt = new Attempt(request, lease.Instance, lease, body, s_removedHeaders, () => MayRetry(request, body) && HasOther(lease, ticket) && budget.TrySpend());
+            AttemptEnd end;
+            try
+            {
+                end = await attempt.RunAsync(context, forwarder, watch);
+            }
+            catch
+            {
+                lease.Release(LeaseEnd.Undecided);
+                throw;
+            }
+
+            Release(request, lease, attempt, end, context.Response.StatusCode);
+            switch (end)
+            {
+                case AttemptEnd.Busy:
+                    break;
+                case AttemptEnd.Failed when MayRetry(request, body) && budget.TrySpend():
+                    monitor.Refresh(lease.Instance);
+                    break;
+                case AttemptEnd.Failed or AttemptEnd.TimedOut or AttemptEnd.BadBody:
+                    return GatewayRefusal.From(end);
+                default:
+                    request.Outcome = OutcomeOf(end, request, context.Response.StatusCode);
+                    return null;
+            }
+
+            ticket.Avoid(lease.Instance, fleet.Now);
+            request.RetryWait += Stopwatch.GetTimestamp() - began;
+        }
+    }
+
+    private static void Release(GatewayRequest request, Lease lease, Attempt attempt, AttemptEnd end, int status)
+    {
+        if (lease.IsCold && lease.HasAnswered)
+        {
+            lease.LoadSeconds = request.Facts.LoadDuration > 0 ? request.Facts.LoadDuration / 1e9
+                : request.WantsStream ? Stopwatch.GetElapsedTime(request.Sent, request.FirstByte).TotalSeconds : null;
+        }
+
+        var leaseEnd = end switch
+        {
+            AttemptEnd.Answered => status == StatusCodes.Status503ServiceUnavailable ? LeaseEnd.Failed : LeaseEnd.Answered,
+            AttemptEnd.ClientGone or AttemptEnd.BadBody => LeaseEnd.Undecided,
+            _ => LeaseEnd.Failed,
+        };
+
+        if (attempt.LetGo.IsCompleted)
+        {
+            lease.Release(leaseEnd);
+        }
+        else
+        {
+            // The client need not wait for that, the next one must.
+            attempt.LetGo.ContinueWith(_ => lease.Release(leaseEnd), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+    }
+
+    /// <summary>How an attempt that the client has seen ended.</summary>
+    internal static Outcome OutcomeOf(AttemptEnd end, GatewayRequest request, int status) => end switch
+    {
+        AttemptEnd.ClientGone => Outcome.ClientDisconnect,
+        AttemptEnd.Stalled => Outcome.StreamStalled,
+        AttemptEnd.BrokenOff => Outcome.StreamTruncated,
+        _ when status >= 500 => Outcome.EngineError,
+        _ when status >= 400 => Outcome.EngineRefused,
+        _ when request.Facts.HasError => Outcome.StreamError,
+        _ when !request.Facts.IsComplete => Outcome.StreamTruncated,
+        _ => Outcome.Success,
+    };
+
+    private bool MayRetry(GatewayRequest request, RequestBody body) => body.CanSend && request.Attempts <= settings.Current.Retries.Limit;
+
+    private bool HasOther(Lease lease, Ticket ticket)
+    {
+        lock (fleet.Gate)
+        {
+            foreach (var instance in fleet.Instances)
+            {
+                if (instance != lease.Instance && instance.IsUsable && instance.Has(ticket.Model) != false && !ticket.Avoids(instance, fleet.Now))
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
+    private static void AskForUsage(GatewayRequest request, RequestHead head, RequestBody body)
+    {
+        if (request.Operation is { Dialect: Dialect.OpenAI, Name: "chat" or "generate" } && body.IsWhole && UsageRequest.TryAdd(body.Head, head, out var asking))
+        {
+            body.Replace(asking.Span);
+            request.AddedUsage = true;
+        }
+    }
+
+    // A body that is here whole goes out with its length, however it came in.
+    private static void SendWhole(HttpContext context, RequestBody body)
+    {
+        if (body.IsWhole)
+        {
+            context.Request.Headers.TransferEncoding = default;
+            context.Request.ContentLength = body.Head.Length;
+        }
+    }
+}

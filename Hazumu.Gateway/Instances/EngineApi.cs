@@ -1,0 +1,80 @@
+using System.Net;
+using System.Text.Json;
+using Hazumu.Gateway.Requests;
+
+namespace Hazumu.Gateway.Instances;
+
+/// <summary>Asks one engine what it is and has. Besides Ollama, a server that only has OpenAI's list of models is understood (llama.cpp's).</summary>
+internal static class EngineApi
+{
+    /// <summary>What is in memory: <c>GET /api/ps</c>.</summary>
+    /// <returns>The models; <see langword="null"/> where the engine has no such route.</returns>
+    /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
+    /// <exception cref="JsonException">The answer is none of Ollama's.</exception>
+    public static async Task<IReadOnlyList<ResidentModel>?> GetResidentAsync(Instance instance, CancellationToken cancellationToken)
+    {
+        using var answer = await GetAsync(instance, "/api/ps", cancellationToken);
+        return answer is null ? null : [.. Models(answer).Select(model => new ResidentModel(
+            ModelName.Normalize(Text(model, "name") ?? Text(model, "model") ?? ""),
+            Number(model, "size"),
+            Number(model, "size_vram"),
+            model.TryGetProperty("expires_at", out var expires) && expires.TryGetDateTimeOffset(out var at) ? at : default))];
+    }
+
+    /// <summary>What is on disk: <c>GET /api/tags</c>, else <c>GET /v1/models</c>.</summary>
+    /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
+    /// <exception cref="JsonException">The answer is neither Ollama's nor OpenAI's.</exception>
+    public static async Task<IReadOnlyDictionary<string, StoredModel>> GetStoredAsync(Instance instance, CancellationToken cancellationToken)
+    {
+        using var tags = await GetAsync(instance, "/api/tags", cancellationToken);
+        using var list = tags is null ? await GetAsync(instance, "/v1/models", cancellationToken) : null;
+
+        var models = new Dictionary<string, StoredModel>(StringComparer.Ordinal);
+        foreach (var model in tags is not null ? Models(tags) : list is not null ? Models(list, "data") : [])
+        {
+            var name = ModelName.Normalize(Text(model, "name") ?? Text(model, "id") ?? "");
+            models[name] = new StoredModel(name, Number(model, "size"));
+        }
+
+        return models;
+    }
+
+    /// <summary>The version: <c>GET /api/version</c>.</summary>
+    /// <returns>The version; <see langword="null"/> where the engine does not tell.</returns>
+    /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
+    public static async Task<string?> GetVersionAsync(Instance instance, CancellationToken cancellationToken)
+    {
+        using var answer = await GetAsync(instance, "/api/version", cancellationToken);
+        return answer is null ? null : Text(answer.RootElement, "version");
+    }
+
+    /// <summary>Asks for a document.</summary>
+    /// <returns>The document; <see langword="null"/> where the engine has no such route.</returns>
+    /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
+    /// <exception cref="JsonException">The answer is no JSON.</exception>
+    public static async Task<JsonDocument?> GetAsync(Instance instance, string path, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(instance.Url, path));
+        using var response = await instance.Client.SendAsync(request, cancellationToken);
+        if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented)
+        {
+            return null;
+        }
+
+        response.EnsureSuccessStatusCode();
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        return await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken);
+    }
+
+    private static IEnumerable<JsonElement> Models(JsonDocument document, string property = "models") =>
+        document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(property, out var models)
+            ? models.ValueKind == JsonValueKind.Array ? models.EnumerateArray().Where(model => model.ValueKind == JsonValueKind.Object)
+            : models.ValueKind == JsonValueKind.Null ? [] : throw new JsonException($"'{property}' is no list.")
+            : throw new JsonException($"There is no '{property}'.");
+
+    private static string? Text(JsonElement element, string property) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static long Number(JsonElement element, string property) =>
+        element.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : 0;
+}

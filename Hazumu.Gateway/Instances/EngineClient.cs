@@ -1,0 +1,47 @@
+using System.Net;
+using System.Net.Sockets;
+using Hazumu.Gateway.Configuration;
+
+namespace Hazumu.Gateway.Instances;
+
+/// <summary>Makes the connections of an instance.</summary>
+internal static class EngineClient
+{
+    /// <summary>A pool of connections to one address.</summary>
+    /// <param name="address">Where the name resolved to; <see langword="null"/> to resolve it at each connection.</param>
+    /// <param name="timeouts">For a connection, and for an engine to let go.</param>
+    public static HttpMessageInvoker Create(IPAddress? address, TimeoutOptions timeouts) => new(new SocketsHttpHandler
+    {
+        UseProxy = false,
+        UseCookies = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        ConnectTimeout = timeouts.Connect,
+        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
+
+        // The server's own activity is passed on; one more for each attempt would tell nothing that the phases do not.
+        ActivityHeadersPropagator = null,
+        ConnectCallback = async (context, cancellationToken) =>
+        {
+            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            try
+            {
+                if (address is null)
+                {
+                    await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+                }
+                else
+                {
+                    await socket.ConnectAsync(new IPEndPoint(address, context.DnsEndPoint.Port), cancellationToken);
+                }
+
+                return new EngineStream(socket, timeouts.LetGo);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
+    });
+}

@@ -1,0 +1,126 @@
+using System.Net.Sockets;
+
+namespace Hazumu.Gateway.Instances;
+
+/// <summary>
+/// A connection to an engine that is told, when a request is broken off, how to learn that the engine has let go: it stops sending, which
+/// the engine takes for a disconnect, and waits for the engine to close its side. Go's and Kestrel's servers do that once the handler has returned.
+/// </summary>
+/// <remarks>
+/// <c>SocketsHttpHandler</c> breaks a request off by disposing its connection, on the thread that cancels. <see cref="LetGo.Watch"/> marks
+/// that thread, so the connection knows which request it was for.
+/// </remarks>
+internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
+{
+    private readonly CancellationTokenSource _disposed = new();
+    private int _isDisposed;
+
+    /// <inheritdoc/>
+    public override bool CanRead => true;
+
+    /// <inheritdoc/>
+    public override bool CanSeek => false;
+
+    /// <inheritdoc/>
+    public override bool CanWrite => true;
+
+    /// <inheritdoc/>
+    public override long Length => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        socket.ReceiveAsync(buffer, SocketFlags.None, _disposed.Token);
+
+    /// <inheritdoc/>
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        while (!buffer.IsEmpty)
+        {
+            buffer = buffer[await socket.SendAsync(buffer, SocketFlags.None, _disposed.Token)..];
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <inheritdoc/>
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <inheritdoc/>
+    public override int Read(byte[] buffer, int offset, int count) => socket.Receive(buffer, offset, count, SocketFlags.None);
+
+    /// <inheritdoc/>
+    public override void Write(byte[] buffer, int offset, int count) => socket.Send(buffer, offset, count, SocketFlags.None);
+
+    /// <inheritdoc/>
+    public override void Flush()
+    {
+    }
+
+    /// <inheritdoc/>
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing && Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            if (LetGo.Current is { } letGo)
+            {
+                letGo.Begin();
+                _ = WaitForEngineAsync(letGo);
+            }
+            else
+            {
+                CloseSocket();
+            }
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private async Task WaitForEngineAsync(LetGo letGo)
+    {
+        try
+        {
+            // Ends the handler's own read first; one socket is read by one.
+            await _disposed.CancelAsync();
+            using var limit = new CancellationTokenSource(patience);
+            socket.Shutdown(SocketShutdown.Send);
+            var rest = new byte[512];
+            while (await socket.ReceiveAsync(rest, SocketFlags.None, limit.Token) > 0)
+            {
+            }
+        }
+        catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // A reset is a way to let go too, and patience has an end.
+        }
+        finally
+        {
+            CloseSocket();
+            letGo.End();
+        }
+    }
+
+    private void CloseSocket()
+    {
+        socket.Dispose();
+        _disposed.Dispose();
+    }
+}

@@ -1,0 +1,156 @@
+using System.Collections.Immutable;
+using Hazumu.Gateway.Configuration;
+
+namespace Hazumu.Gateway.Instances;
+
+/// <summary>All instances, and what is known of each. One lock guards everything that changes; nothing is awaited under it.</summary>
+/// <remarks>Refreshed beside the way of a request, never on it: the monitor asks, requests only read.</remarks>
+internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
+{
+    // Longer than it takes Ollama to list a model that has just answered.
+    private const long TrustMilliseconds = 2_000;
+
+    private ImmutableArray<Instance> _instances = [];
+
+    /// <summary>Guards the fleet, its instances and the queue.</summary>
+    public Lock Gate { get; } = new();
+
+    /// <summary>How often each model is asked for.</summary>
+    public DemandRates Rates { get; } = new();
+
+    /// <summary>The instances, in the order of their names.</summary>
+    public ImmutableArray<Instance> Instances => _instances;
+
+    /// <summary>Said when a slot, a model or an instance has come or gone; not under the lock.</summary>
+    public event Action? Changed;
+
+    /// <summary>Milliseconds of a clock that only goes forward.</summary>
+    public long Now => (long)time.GetElapsedTime(0).TotalMilliseconds;
+
+    /// <summary>Replaces the instances. Those that are gone get no new request.</summary>
+    public void SetInstances(IEnumerable<Instance> instances)
+    {
+        lock (Gate)
+        {
+            var next = instances.OrderBy(instance => instance.Name, StringComparer.Ordinal).ToImmutableArray();
+            foreach (var instance in _instances)
+            {
+                instance.IsGone = !next.Contains(instance);
+            }
+
+            _instances = next;
+        }
+
+        OnChanged();
+    }
+
+    /// <summary>Whether any instance is known to have a model.</summary>
+    public bool Knows(string model)
+    {
+        lock (Gate)
+        {
+            foreach (var instance in _instances)
+            {
+                if (instance.Has(model) == true)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>A probe was answered or not.</summary>
+    /// <returns>Whether the instance is up where it was not, or the other way round.</returns>
+    public bool OnProbe(Instance instance, bool isUp)
+    {
+        bool hasChanged;
+        lock (Gate)
+        {
+            hasChanged = instance.IsUp != isUp;
+            instance.IsUp = isUp;
+            if (isUp)
+            {
+                instance.Circuit.OnSuccess(isProbe: true, Now);
+            }
+            else
+            {
+                OnFailure(instance);
+                // What was in memory is gone with the process, or will be told anew.
+                foreach (var slots in instance.Slots.Values)
+                {
+                    slots.IsResident = false;
+                    slots.Resident = null;
+                }
+            }
+        }
+
+        OnChanged();
+        return hasChanged;
+    }
+
+    /// <summary>Takes in what an instance has in memory.</summary>
+    /// <param name="instance">The instance.</param>
+    /// <param name="models">From <c>/api/ps</c>.</param>
+    /// <param name="asked">When it was asked: an answer that came since is newer.</param>
+    public void OnResident(Instance instance, IReadOnlyCollection<ResidentModel> models, long asked)
+    {
+        lock (Gate)
+        {
+            foreach (var slots in instance.Slots.Values)
+            {
+                if (slots.ResidentSeen + TrustMilliseconds < asked)
+                {
+                    slots.IsResident = false;
+                }
+
+                slots.Resident = null;
+            }
+
+            foreach (var model in models)
+            {
+                var slots = instance.SlotsOf(model.Name);
+                slots.Resident = model;
+                slots.IsResident = true;
+                slots.ResidentSeen = Math.Max(slots.ResidentSeen, asked);
+            }
+
+            instance.MostResident = Math.Max(instance.MostResident, models.Count);
+            Forget(instance);
+        }
+
+        OnChanged();
+    }
+
+    /// <summary>Takes in what an instance has on disk.</summary>
+    public void OnStored(Instance instance, IReadOnlyDictionary<string, StoredModel> models)
+    {
+        lock (Gate)
+        {
+            instance.Stored = models;
+            Forget(instance);
+        }
+
+        OnChanged();
+    }
+
+    /// <summary>Counts a failure. The lock is held.</summary>
+    public void OnFailure(Instance instance)
+    {
+        var options = settings.Current.Fleet;
+        instance.Circuit.OnFailure(options.FailureThreshold, options.OpenFor, Now);
+    }
+
+    /// <summary>Has whoever waits look again.</summary>
+    public void OnChanged() => Changed?.Invoke();
+
+    // Names of models come from clients: those that no instance has must not pile up.
+    private static void Forget(Instance instance)
+    {
+        foreach (var slots in instance.Slots.Values.Where(slots => slots is { InUse: 0, IsResident: false } && instance.Stored?.ContainsKey(slots.Model) == false).ToList())
+        {
+            instance.Slots.Remove(slots.Model);
+        }
+    }
+}

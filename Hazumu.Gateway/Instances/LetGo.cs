@@ -1,0 +1,39 @@
+namespace Hazumu.Gateway.Instances;
+
+/// <summary>Tells when the engine has let go of a request that was broken off: until then its slot is busy.</summary>
+internal sealed class LetGo
+{
+    [ThreadStatic]
+    private static LetGo? s_current;
+
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _hasBegun;
+
+    /// <summary>The request that this thread breaks off.</summary>
+    public static LetGo? Current => s_current;
+
+    /// <summary>Completes when the engine has closed the connection, or at once where the request had none.</summary>
+    public Task Task => _hasBegun ? _ended.Task : Task.CompletedTask;
+
+    /// <summary>Breaks a request off.</summary>
+    /// <param name="cancel">Cancels it; connections that this disposes of are watched.</param>
+    public void Watch(CancellationTokenSource cancel)
+    {
+        var outer = s_current;
+        s_current = this;
+        try
+        {
+            cancel.Cancel();
+        }
+        finally
+        {
+            s_current = outer;
+        }
+    }
+
+    /// <summary>A connection waits for the engine.</summary>
+    public void Begin() => _hasBegun = true;
+
+    /// <summary>The engine has closed it.</summary>
+    public void End() => _ended.TrySetResult();
+}

@@ -1,0 +1,45 @@
+namespace Hazumu.Gateway.Instances;
+
+/// <summary>The slots of one model at one instance, and what is known of the model there. Guarded by <see cref="Fleet"/>.</summary>
+internal sealed class ModelSlots(string model)
+{
+    private const double Smoothing = 0.3;
+
+    /// <summary>The model's normalised name.</summary>
+    public string Model { get; } = model;
+
+    /// <summary>Requests that run.</summary>
+    public int InUse { get; set; }
+
+    /// <summary>Whether a request has been sent that makes the instance load the model, and has not been answered yet.</summary>
+    public bool IsLoading { get; set; }
+
+    /// <summary>Since when it loads; milliseconds of <see cref="Environment.TickCount64"/>'s clock.</summary>
+    public long LoadingSince { get; set; }
+
+    /// <summary>Whether the model is in memory: as <c>/api/ps</c> said, or as an answer has shown since.</summary>
+    public bool IsResident { get; set; }
+
+    /// <summary>When that was last seen.</summary>
+    public long ResidentSeen { get; set; }
+
+    /// <summary>What <c>/api/ps</c> said of it last.</summary>
+    public ResidentModel? Resident { get; set; }
+
+    /// <summary>When the model was last used here.</summary>
+    public long LastUsed { get; set; }
+
+    /// <summary>Seconds to load it here, smoothed; zero where that was never seen.</summary>
+    public double LoadSeconds { get; private set; }
+
+    /// <summary>Seconds that a request holds a slot, smoothed; zero where that was never seen.</summary>
+    public double ServiceSeconds { get; private set; }
+
+    /// <summary>Takes in a load's duration.</summary>
+    public void SawLoad(double seconds) => LoadSeconds = Smooth(LoadSeconds, seconds);
+
+    /// <summary>Takes in how long a request held its slot.</summary>
+    public void SawService(double seconds) => ServiceSeconds = Smooth(ServiceSeconds, seconds);
+
+    private static double Smooth(double old, double value) => old == 0 ? value : old + (Smoothing * (value - old));
+}

@@ -1,0 +1,13 @@
+namespace Hazumu.Gateway.Instances;
+
+/// <summary>A model in an instance's memory, from <c>/api/ps</c>.</summary>
+/// <param name="Name">The normalised name.</param>
+/// <param name="Size">Bytes in all.</param>
+/// <param name="SizeVram">Bytes in the GPU's memory; less than <paramref name="Size"/> means that it runs partly on the CPU.</param>
+/// <param name="ExpiresAt">When Ollama drops it unless it is used again.</param>
+internal sealed record ResidentModel(string Name, long Size, long SizeVram, DateTimeOffset ExpiresAt);
+
+/// <summary>A model on an instance's disk, from <c>/api/tags</c>.</summary>
+/// <param name="Name">The normalised name.</param>
+/// <param name="Size">Bytes on disk.</param>
+internal sealed record StoredModel(string Name, long Size);

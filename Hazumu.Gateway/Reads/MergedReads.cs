@@ -1,0 +1,97 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Hazumu.Gateway.Forwarding;
+using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Requests;
+
+namespace Hazumu.Gateway.Reads;
+
+/// <summary>
+/// What does not depend on a model is read from every instance and told as one: the models on disk and in memory, each once, and the oldest
+/// version. With one instance it is that instance's answer, byte for byte. A key that may use some models only is shown only those.
+/// </summary>
+internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
+{
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Handles a request.</summary>
+    /// <returns>Why it is refused; <see langword="null"/> where it was answered.</returns>
+    public async ValueTask<GatewayRefusal?> HandleAsync(HttpContext context, GatewayRequest request)
+    {
+        var instances = fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
+        if (fleet.Instances.Length == 1 && request.Caller.Key is not { Models.IsAll: false })
+        {
+            return await single.HandleAsync(context, request);
+        }
+
+        var path = context.Request.Path.Value!;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        limit.CancelAfter(s_timeout);
+        var answers = await Task.WhenAll(instances.Select(instance => ReadAsync(instance, path, limit.Token)));
+        context.RequestAborted.ThrowIfCancellationRequested();
+
+        var told = answers.OfType<JsonObject>().ToList();
+        if (told.Count == 0)
+        {
+            return GatewayRefusal.Unreachable();
+        }
+
+        var answer = path switch
+        {
+            "/api/version" => Oldest(told),
+            "/v1/models" => Union(told, "data", "id", request.Caller),
+            _ => Union(told, "models", "name", request.Caller),
+        };
+        await WriteAsync(context, answer);
+        return null;
+    }
+
+    // One that is down has nothing to tell; its probe says so where that belongs.
+    private static async Task<JsonObject?> ReadAsync(Instance instance, string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var answer = await EngineApi.GetAsync(instance, path, cancellationToken);
+            return answer is null ? null : JsonObject.Create(answer.RootElement.Clone());
+        }
+        catch (Exception error) when (error is HttpRequestException or JsonException or IOException or OperationCanceledException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static JsonObject Union(List<JsonObject> answers, string list, string name, Caller caller)
+    {
+        var seen = new Dictionary<string, JsonNode>(StringComparer.Ordinal);
+        var merged = new JsonArray();
+        foreach (var model in answers.SelectMany(answer => answer[list] as JsonArray ?? []).OfType<JsonObject>())
+        {
+            var known = model[name]?.GetValueKind() == JsonValueKind.String ? model[name]!.GetValue<string>() : "";
+            if (caller.MayUse(known) && seen.TryAdd(ModelName.Normalise(known) ?? known, model))
+            {
+                merged.Add(model.DeepClone());
+            }
+        }
+
+        var first = (JsonObject)answers[0].DeepClone();
+        first[list] = merged;
+        return first;
+    }
+
+    // What the oldest can do, all can.
+    private static JsonObject Oldest(List<JsonObject> answers) =>
+        (JsonObject)answers.MinBy(answer => Version.TryParse(answer["version"]?.ToString().Split('-')[0], out var version) ? version : new Version(int.MaxValue, 0))!.DeepClone();
+
+    private static async Task WriteAsync(HttpContext context, JsonObject answer)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(answer);
+        context.Response.ContentType = "application/json; charset=utf-8";
+        context.Response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.Body.WriteAsync(body, context.RequestAborted);
+        }
+    }
+}
