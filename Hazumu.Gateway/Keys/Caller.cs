@@ -1,9 +1,24 @@
+using Hazumu.Gateway.Operations;
+
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>Who makes a request: a key, or nobody where keys are off.</summary>
 /// <param name="Name">The key's name, for metrics and the access log; never the key.</param>
-internal sealed record Caller(string Name)
+/// <param name="Key">What is stored of the key; null where there is none.</param>
+internal sealed record Caller(string Name, ApiKey? Key = null)
 {
+    private bool _isRefused;
+
     /// <summary>Whoever came without a key while none is needed.</summary>
     public static Caller Anonymous { get; } = new("anonymous");
+
+    /// <summary>Whoever came without a valid key while one is needed: may do only what needs no scope.</summary>
+    public static Caller Refused { get; } = new("anonymous") { _isRefused = true };
+
+    /// <summary>Whether it may do this: the key has exactly the scope that the operation needs. Admin alone neither infers nor reads.</summary>
+    public bool May(Operation operation) =>
+        operation.Scope == Scope.None || (Key is null ? !_isRefused : (Key.Scopes & operation.Scope) == operation.Scope);
+
+    /// <summary>Whether it may name this model, as <see cref="ModelList"/> compares them.</summary>
+    public bool MayUse(ReadOnlySpan<char> model) => Key is null ? !_isRefused : Key.Models.Allows(model);
 }

@@ -1,0 +1,40 @@
+using Hazumu.Gateway.Operations;
+
+namespace Hazumu.Gateway.Keys;
+
+/// <summary>What is stored of a key: never the key itself.</summary>
+internal sealed record ApiKey
+{
+    /// <summary>What the key is looked up by, and its limits are kept under: the second part of its text.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>What people, metrics and the access log call it; unique without regard to case.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>SHA-256 of the secret part; see <see cref="KeyText"/>.</summary>
+    public required byte[] Hash { get; init; }
+
+    /// <summary>All that the key may do; no scope holds another.</summary>
+    public required Scope Scopes { get; init; }
+
+    /// <summary>The models that it may name.</summary>
+    public ModelList Models { get; init; } = ModelList.All;
+
+    /// <summary>Requests within a minute; null where there is no limit.</summary>
+    public int? RequestsPerMinute { get; init; }
+
+    /// <summary>Tokens within a minute, of prompts and of answers; null where there is no limit.</summary>
+    public int? TokensPerMinute { get; init; }
+
+    /// <summary>Requests at the same time; null where there is no limit.</summary>
+    public int? ConcurrentRequests { get; init; }
+
+    /// <summary>When it was made.</summary>
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary>From when on it is refused; null where it does not end.</summary>
+    public DateTimeOffset? Expires { get; init; }
+
+    /// <summary>The name alone: a key that gets into a message or a log tells nothing else.</summary>
+    public override string ToString() => Name;
+}

@@ -1,0 +1,17 @@
+namespace Hazumu.Gateway.Keys;
+
+/// <summary>Has the store look for changes once a second, so that a revoked key stops working within two.</summary>
+internal sealed class KeyFileWatcher(KeyStore store, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(s_interval, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            store.Refresh();
+        }
+    }
+}

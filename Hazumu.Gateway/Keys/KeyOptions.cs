@@ -1,0 +1,55 @@
+namespace Hazumu.Gateway.Keys;
+
+/// <summary>The section <c>Gateway:Keys</c>.</summary>
+internal sealed class KeyOptions
+{
+    /// <summary>The section's name.</summary>
+    public const string SectionName = "Gateway:Keys";
+
+    /// <summary>Whether a request needs a key.</summary>
+    public bool Required { get; set; }
+
+    /// <summary>The file that the command <c>keys</c> writes; <see cref="DefaultFile"/> where it is not set.</summary>
+    public string? File { get; set; }
+
+    /// <summary>Keys for machines, by name: given by configuration, not by the file.</summary>
+    public Dictionary<string, ConfiguredKey> Configured { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>
+    /// <c>hazumu/keys.json</c> below <c>$XDG_DATA_HOME</c>, <c>~/.local/share</c> or its like; null where the user has no such folder.
+    /// </summary>
+    public static string? DefaultFile =>
+        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify) is { Length: > 0 } folder
+            ? Path.Combine(folder, "hazumu", "keys.json")
+            : null;
+}
+
+/// <summary>One key of <c>Gateway:Keys:Configured</c>.</summary>
+internal sealed class ConfiguredKey
+{
+    /// <summary>
+    /// The key, from a secret: a whole <c>hzm_…</c>, or any other 20 to 512 visible ASCII characters. This or <see cref="KeyFile"/>.
+    /// </summary>
+    public string? Key { get; set; }
+
+    /// <summary>A file that holds the key, such as a mounted secret; read again when it changes.</summary>
+    public string? KeyFile { get; set; }
+
+    /// <summary>Scopes, separated by commas.</summary>
+    public string Scopes { get; set; } = "infer,read";
+
+    /// <summary>Names and patterns of the models it may use, separated by commas; all where it is not set.</summary>
+    public string? Models { get; set; }
+
+    /// <summary>Requests within a minute.</summary>
+    public int? RequestsPerMinute { get; set; }
+
+    /// <summary>Tokens within a minute.</summary>
+    public int? TokensPerMinute { get; set; }
+
+    /// <summary>Requests at the same time.</summary>
+    public int? ConcurrentRequests { get; set; }
+
+    /// <summary>From when on it is refused: a date or time of ISO 8601.</summary>
+    public string? Expires { get; set; }
+}

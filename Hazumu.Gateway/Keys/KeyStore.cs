@@ -1,0 +1,152 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Hazumu.Gateway.Keys;
+
+/// <summary>The keys that hold now: those of the key file and those of configuration. Read at the start, and again when they change.</summary>
+internal sealed class KeyStore
+{
+    private const string Missing = "missing";
+
+    private readonly Lock _gate = new();
+    private readonly TimeProvider _time;
+    private readonly ILogger<KeyStore> _logger;
+
+    private Sources _sources;
+    private string _seen;
+    private KeySet _current;
+
+    /// <summary>Reads the keys.</summary>
+    /// <exception cref="KeyFileException">Keys are not as they must be, or cannot be read.</exception>
+    public KeyStore(KeyOptions options, TimeProvider time, ILogger<KeyStore> logger)
+    {
+        _time = time;
+        _logger = logger;
+        _sources = new Sources(options, time.GetUtcNow());
+        _seen = _sources.Fingerprint();
+        _current = _sources.Load();
+        Tell(_current);
+    }
+
+    /// <summary>The keys that hold now.</summary>
+    public KeySet Current => Volatile.Read(ref _current);
+
+    /// <summary>
+    /// Reads the keys again where a file has changed. What cannot be read is told once, and the keys stay as they were; a key file that is
+    /// gone holds no keys.
+    /// </summary>
+    public void Refresh()
+    {
+        lock (_gate)
+        {
+            var seen = _sources.Fingerprint();
+            if (seen == _seen)
+            {
+                return;
+            }
+
+            _seen = seen;
+            try
+            {
+                Use(_sources.Load());
+            }
+            catch (KeyFileException problem)
+            {
+                _logger.LogError("{Problem} The keys stay as they were.", problem.Message);
+            }
+        }
+    }
+
+    /// <summary>Takes other options, whole or not at all.</summary>
+    /// <exception cref="KeyFileException">Keys are not as they must be, or cannot be read; all stays as it was.</exception>
+    public void Apply(KeyOptions options)
+    {
+        lock (_gate)
+        {
+            var sources = new Sources(options, _time.GetUtcNow());
+            var seen = sources.Fingerprint();
+            var keys = sources.Load();
+            (_sources, _seen) = (sources, seen);
+            Use(keys);
+        }
+    }
+
+    private void Use(KeySet keys)
+    {
+        Volatile.Write(ref _current, keys);
+        Tell(keys);
+    }
+
+    private void Tell(KeySet keys)
+    {
+        if (keys.IsRequired && keys.Keys.Count == 0)
+        {
+            _logger.LogWarning("A key is required and there is none, so that every request is refused; 'keys create NAME' makes one.");
+        }
+        else
+        {
+            _logger.LogInformation("{Count} keys; a key is {Required}.", keys.Keys.Count, keys.IsRequired ? "required" : "not required");
+        }
+    }
+
+    /// <summary>Where keys come from.</summary>
+    private sealed class Sources
+    {
+        private readonly bool _isRequired;
+        private readonly string? _file;
+        private readonly ConfiguredKeys _configured;
+
+        public Sources(KeyOptions options, DateTimeOffset now)
+        {
+            _isRequired = options.Required;
+            _file = string.IsNullOrWhiteSpace(options.File) ? KeyOptions.DefaultFile : Path.GetFullPath(options.File);
+            _configured = new ConfiguredKeys(options.Configured, now);
+        }
+
+        public KeySet Load()
+        {
+            ApiKey[] keys = [.. _file is null ? [] : KeyFile.Read(_file), .. _configured.Load()];
+            return KeySet.FindDuplicate(keys) is { } duplicate
+                ? throw new KeyFileException($"The key file '{_file}' and '{KeyOptions.SectionName}:Configured' do not fit together: {duplicate}.")
+                : new KeySet(_isRequired, keys);
+        }
+
+        /// <summary>
+        /// What tells one state of the files from another: their content. It is a few kilobytes once a second, and misses nothing; times
+        /// have a granularity, and notifications do not come through bind mounts and secrets of Kubernetes.
+        /// </summary>
+        public string Fingerprint()
+        {
+            var fingerprint = new StringBuilder();
+            if (_file is not null)
+            {
+                fingerprint.Append(Fingerprint(_file));
+            }
+
+            foreach (var file in _configured.Files)
+            {
+                fingerprint.Append(' ').Append(Fingerprint(file));
+            }
+
+            return fingerprint.ToString();
+        }
+
+        private static string Fingerprint(string file)
+        {
+            try
+            {
+                using var stream = new FileStream(
+                    file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+                return Convert.ToHexString(SHA256.HashData(stream));
+            }
+            catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
+            {
+                return Missing;
+            }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            {
+                return problem.Message;
+            }
+        }
+    }
+}
