@@ -1,0 +1,18 @@
+namespace Hazumu.Mocks;
+
+/// <summary>A model on the engine's disk.</summary>
+/// <param name="Name">Its name; <c>:latest</c> is meant where there is no tag, as with Ollama.</param>
+public sealed record MockModel(string Name)
+{
+    /// <summary>Bytes on disk, and in memory when it is loaded.</summary>
+    public long Size { get; init; } = 1_300_000_000;
+
+    /// <summary>Bytes of it that are in the memory of a GPU when it is loaded; all of it unless told.</summary>
+    public long? SizeVram { get; init; }
+
+    /// <summary>Time to load it; <see cref="MockEngineOptions.LoadTime"/> unless told.</summary>
+    public TimeSpan? LoadTime { get; init; }
+
+    /// <summary>Context length that <c>/api/ps</c> tells.</summary>
+    public int ContextLength { get; init; } = 4096;
+}
