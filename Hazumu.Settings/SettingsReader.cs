@@ -19,6 +19,8 @@ public sealed record Setting(string Key, string Default, string Allowed, string 
 /// </summary>
 public static class SettingsReader
 {
+    private static readonly string[] s_secretWords = ["key", "secret", "password", "token"];
+
     /// <summary>Sets the properties of <paramref name="target"/> from the section.</summary>
     /// <exception cref="StartupProblemException">A key is unknown or a value is not allowed; all such keys are named.</exception>
     public static void Read(IConfigurationSection section, object target)
@@ -58,7 +60,7 @@ public static class SettingsReader
             var property = properties.Find(property => property.Name.Equals(child.Key, StringComparison.OrdinalIgnoreCase));
             if (property is null)
             {
-                problems.Add($"Unknown setting '{child.Path}'{(child.Value is null ? "" : $" with the value '{child.Value}'")}; '{section.Path}' has {string.Join(", ", properties.Select(property => property.Name))}.");
+                problems.Add($"Unknown setting '{child.Path}'{(child.Value is null || MayBeSecret(child.Key) ? "" : $" with the value '{child.Value}'")}; '{section.Path}' has {string.Join(", ", properties.Select(property => property.Name))}.");
             }
             else if (property.GetCustomAttribute<SettingAttribute>() is null)
             {
@@ -198,6 +200,10 @@ public static class SettingsReader
         IEnumerable<string> list => string.Join(",", list),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
+
+    // A misspelt name must not bring a secret onto the terminal.
+    private static bool MayBeSecret(string key) =>
+        Array.Exists(s_secretWords, word => key.Contains(word, StringComparison.OrdinalIgnoreCase));
 
     private static string? Quote(string? value) => value is null ? null : $"'{value}'";
 }

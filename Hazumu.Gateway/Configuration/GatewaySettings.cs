@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Configuration;
 
@@ -32,6 +33,9 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
         _seen = Fingerprint();
         _current = Read(read());
     }
+
+    /// <summary>Said before the settings change; a <see cref="KeyFileException"/> keeps the old ones.</summary>
+    public event Action<GatewayOptions>? Checking;
 
     /// <summary>Said after the settings have changed.</summary>
     public event Action<GatewayOptions>? Changed;
@@ -78,6 +82,17 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
             catch (Exception error) when (error is StartupProblemException or InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
             {
                 LogRejected(error.InnerException is { } inner ? $"{error.Message} {inner.Message}" : error.Message);
+                return;
+            }
+
+            // Whoever takes them first may still find them wanting: then nobody has them.
+            try
+            {
+                Checking?.Invoke(options);
+            }
+            catch (KeyFileException problem)
+            {
+                LogRejected(problem.Message);
                 return;
             }
 

@@ -24,7 +24,7 @@ internal sealed partial class GatewayHandler(
     public async Task HandleAsync(HttpContext context)
     {
         var request = new GatewayRequest { Operation = OperationTable.Match(context.Request.Method, context.Request.Path.Value ?? "/") };
-        recorder.OnStart(request);
+        recorder.Begin(request);
         try
         {
             if (await AnswerAsync(context, request) is { } refusal)
@@ -80,7 +80,7 @@ internal sealed partial class GatewayHandler(
 
         if (!request.Caller.May(operation))
         {
-            return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope '{ScopeNames.Of(operation.Scope)}' that this needs.");
+            return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope '{string.Join(", ", ScopeNames.Of(operation.Scope))}' that this needs.");
         }
 
         authentication.Headers.RemoveFrom(context.Request.Headers);

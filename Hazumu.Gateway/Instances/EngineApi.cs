@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Instances;
 
@@ -15,7 +15,7 @@ internal static class EngineApi
     {
         using var answer = await GetAsync(instance, "/api/ps", cancellationToken);
         return answer is null ? null : [.. Models(answer).Select(model => new ResidentModel(
-            ModelName.Normalize(Text(model, "name") ?? Text(model, "model") ?? ""),
+            NameOf(Text(model, "name") ?? Text(model, "model")),
             Number(model, "size"),
             Number(model, "size_vram"),
             model.TryGetProperty("expires_at", out var expires) && expires.TryGetDateTimeOffset(out var at) ? at : default))];
@@ -32,7 +32,7 @@ internal static class EngineApi
         var models = new Dictionary<string, StoredModel>(StringComparer.Ordinal);
         foreach (var model in tags is not null ? Models(tags) : list is not null ? Models(list, "data") : [])
         {
-            var name = ModelName.Normalize(Text(model, "name") ?? Text(model, "id") ?? "");
+            var name = NameOf(Text(model, "name") ?? Text(model, "id"));
             models[name] = new StoredModel(name, Number(model, "size"));
         }
 
@@ -71,6 +71,8 @@ internal static class EngineApi
             ? models.ValueKind == JsonValueKind.Array ? models.EnumerateArray().Where(model => model.ValueKind == JsonValueKind.Object)
             : models.ValueKind == JsonValueKind.Null ? [] : throw new JsonException($"'{property}' is no list.")
             : throw new JsonException($"There is no '{property}'.");
+
+    private static string NameOf(string? name) => ModelName.Normalise(name) ?? name ?? "";
 
     private static string? Text(JsonElement element, string property) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;

@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>The section <c>Gateway:Keys</c>.</summary>
@@ -7,12 +9,15 @@ internal sealed class KeyOptions
     public const string SectionName = "Gateway:Keys";
 
     /// <summary>Whether a request needs a key.</summary>
+    [Setting("Whether a request needs a key")]
     public bool Required { get; set; }
 
     /// <summary>The file that the command <c>keys</c> writes; <see cref="DefaultFile"/> where it is not set.</summary>
+    [Setting("The file that the command `keys` writes; by default hazumu/keys.json in the user's folder for data", Allowed = "a path")]
     public string? File { get; set; }
 
     /// <summary>Keys for machines, by name: given by configuration, not by the file.</summary>
+    [Setting("Keys for machines, by name", Allowed = "sections")]
     public Dictionary<string, ConfiguredKey> Configured { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
@@ -30,26 +35,37 @@ internal sealed class ConfiguredKey
     /// <summary>
     /// The key, from a secret: a whole <c>hzm_…</c>, or any other 20 to 512 visible ASCII characters. This or <see cref="KeyFile"/>.
     /// </summary>
+    [Setting("The key, from a secret", Allowed = "a key that begins with hzm_, or any other 20 to 512 visible ASCII characters")]
     public string? Key { get; set; }
 
     /// <summary>A file that holds the key, such as a mounted secret; read again when it changes.</summary>
+    [Setting("A file that holds the key", Allowed = "a path")]
     public string? KeyFile { get; set; }
 
     /// <summary>Scopes, separated by commas.</summary>
+    [Setting("What the key may do", Allowed = "infer, read and admin, separated by commas")]
     public string Scopes { get; set; } = "infer,read";
 
     /// <summary>Names and patterns of the models it may use, separated by commas; all where it is not set.</summary>
+    [Setting("The models it may use", Allowed = "names and patterns, separated by commas")]
     public string? Models { get; set; }
 
     /// <summary>Requests within a minute.</summary>
+    [Setting("A limit of the key", Allowed = "a number from 1 to 1000000000")]
+    [Range(1, 1_000_000_000)]
     public int? RequestsPerMinute { get; set; }
 
     /// <summary>Tokens within a minute.</summary>
+    [Setting("A limit of the key", Allowed = "a number from 1 to 1000000000")]
+    [Range(1, 1_000_000_000)]
     public int? TokensPerMinute { get; set; }
 
     /// <summary>Requests at the same time.</summary>
+    [Setting("A limit of the key", Allowed = "a number from 1 to 1000000000")]
+    [Range(1, 1_000_000_000)]
     public int? ConcurrentRequests { get; set; }
 
     /// <summary>From when on it is refused: a date or time of ISO 8601.</summary>
+    [Setting("From when on it is refused", Allowed = "a date or a time of ISO 8601")]
     public string? Expires { get; set; }
 }

@@ -1,0 +1,151 @@
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Forwarding;
+using Hazumu.Gateway.Health;
+using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Reads;
+using Hazumu.Gateway.Telemetry;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
+namespace Hazumu.Gateway;
+
+/// <summary>Puts the gateway together.</summary>
+internal static class GatewayHost
+{
+    private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+    private const string SocketThreads = "DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT";
+
+    /// <summary>
+    /// Has the thread that learns of a socket's data handle it too, instead of waking another: half of what a token costs. Nothing here
+    /// blocks such a thread. To be called before the first socket; whoever has set the variables knows better.
+    /// </summary>
+    /// <remarks>Source: dotnet/runtime, SocketAsyncEngine.Unix.cs.</remarks>
+    public static void TuneSockets()
+    {
+        if (Environment.GetEnvironmentVariable(InlineCompletions) is null)
+        {
+            Environment.SetEnvironmentVariable(InlineCompletions, "1");
+            if (Environment.GetEnvironmentVariable(SocketThreads) is null)
+            {
+                Environment.SetEnvironmentVariable(SocketThreads, Math.Max(1, Environment.ProcessorCount / 2).ToString(System.Globalization.CultureInfo.InvariantCulture));
+            }
+        }
+    }
+
+    /// <summary>Where settings come from; the later wins.</summary>
+    /// <param name="args">The command line.</param>
+    public static ConfigurationBuilder Configure(IReadOnlyList<string> args)
+    {
+        var builder = new ConfigurationBuilder();
+        builder.SetBasePath(AppContext.BaseDirectory);
+        builder.AddJsonFile("appsettings.json", optional: true);
+        builder.AddJsonFile($"appsettings.{EnvironmentName}.json", optional: true);
+
+        var given = new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine([.. args]).Build();
+        if (given[$"{GatewayOptions.SectionName}:{nameof(GatewayOptions.SettingsFile)}"] is { Length: > 0 } file)
+        {
+            builder.AddJsonFile(Path.GetFullPath(file), optional: false);
+        }
+
+        builder.AddEnvironmentVariables();
+        builder.AddCommandLine([.. args]);
+        return builder;
+    }
+
+    /// <summary>Builds the application.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="customise">What a test changes.</param>
+    /// <exception cref="StartupProblemException">A setting is unknown or not allowed, or a file cannot be read.</exception>
+    /// <exception cref="KeyFileException">Keys are not as they must be.</exception>
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? customise = null)
+    {
+        var sources = Configure(args);
+        var settings = ReadFirst(sources);
+
+        // Reloading is GatewaySettings'; the framework's would throw in the background at a broken file.
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = [.. args, "--hostBuilder:reloadConfigOnChange=false"], ContentRootPath = AppContext.BaseDirectory });
+        builder.AddServiceDefaults();
+        AddServer(builder, settings);
+        AddServices(builder.Services, sources, settings);
+        customise?.Invoke(builder);
+
+        var app = builder.Build();
+        app.MapDefaultEndpoints();
+        app.Run(app.Services.GetRequiredService<GatewayHandler>().HandleAsync);
+        Connect(app.Services, app.Lifetime);
+        return app;
+    }
+
+    private static string EnvironmentName =>
+        Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") ?? Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production;
+
+    private static GatewayOptions ReadFirst(ConfigurationBuilder sources)
+    {
+        try
+        {
+            return GatewaySettings.Read(sources.Build());
+        }
+        catch (Exception error) when (error is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new StartupProblemException($"{error.Message} {error.InnerException?.Message}".TrimEnd());
+        }
+    }
+
+    private static void AddServer(WebApplicationBuilder builder, GatewayOptions settings)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+
+            // Blobs have gigabytes. A client that reads slowly is cut by AttemptWatch, not because a terminal was paused for seconds.
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Limits.MinResponseDataRate = null;
+        });
+        builder.Services.Configure<SocketTransportOptions>(sockets =>
+            sockets.UnsafePreferInlineScheduling = Environment.GetEnvironmentVariable(InlineCompletions) == "1");
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.Timeouts.Drain);
+    }
+
+    private static void AddServices(IServiceCollection services, ConfigurationBuilder sources, GatewayOptions settings)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(provider => new GatewaySettings(
+            sources.Build,
+            sources.Sources.OfType<FileConfigurationSource>().Select(source => source.FileProvider?.GetFileInfo(source.Path!).PhysicalPath).OfType<string>(),
+            provider.GetRequiredService<ILogger<GatewaySettings>>()));
+        services.AddHostedService(provider => provider.GetRequiredService<GatewaySettings>());
+
+        services.AddKeys(settings.Keys);
+        services.AddGatewayTelemetry();
+        services.AddSingleton<IFleetGauges, FleetGauges>();
+
+        services.AddSingleton<Fleet>();
+        services.AddSingleton<FleetMonitor>();
+        services.AddHostedService(provider => provider.GetRequiredService<FleetMonitor>());
+        services.AddSingleton<Scheduler>();
+        services.AddHostedService(provider => provider.GetRequiredService<Scheduler>());
+        services.AddSingleton<AttemptWatch>();
+        services.AddHostedService(provider => provider.GetRequiredService<AttemptWatch>());
+
+        services.AddHttpForwarder();
+        services.AddSingleton<RetryBudget>();
+        services.AddSingleton<ModelGate>();
+        services.AddSingleton<InferenceHandler>();
+        services.AddSingleton<ManagementHandler>();
+        services.AddSingleton<MergedReads>();
+        services.AddSingleton<GatewayHandler>();
+        services.AddHealthChecks().AddCheck<FleetHealthCheck>("instances");
+    }
+
+    private static void Connect(IServiceProvider services, IHostApplicationLifetime lifetime)
+    {
+        var keys = services.GetRequiredService<KeyStore>();
+        var settings = services.GetRequiredService<GatewaySettings>();
+        settings.Checking += options => keys.Apply(options.Keys);
+
+        // Who waits is told so now; who is being answered is answered to the end, by Kestrel's own drain.
+        var scheduler = services.GetRequiredService<Scheduler>();
+        lifetime.ApplicationStopping.Register(scheduler.Close);
+    }
+}

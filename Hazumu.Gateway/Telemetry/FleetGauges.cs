@@ -1,0 +1,56 @@
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Keys;
+
+namespace Hazumu.Gateway.Telemetry;
+
+/// <summary>The fleet, as metrics read it: copies taken under its lock.</summary>
+internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, GatewaySettings settings) : IFleetGauges
+{
+    /// <inheritdoc/>
+    public IEnumerable<InstanceGauge> Instances => Copy(instance => [new InstanceGauge(instance.Name, instance.IsUp == true, (int)instance.Circuit.State)]);
+
+    /// <inheritdoc/>
+    public IEnumerable<SlotGauge> Slots => Copy(instance => instance.Slots.Values
+        .Where(slots => slots.IsResident || slots.InUse > 0)
+        .Select(slots => new SlotGauge(instance.Name, slots.Model, slots.InUse, settings.Current.Slots)));
+
+    /// <inheritdoc/>
+    public IEnumerable<QueueGauge> Queues => scheduler.WaitingByModel().Select(queue => new QueueGauge(queue.Model, queue.Waiting));
+
+    /// <inheritdoc/>
+    public IEnumerable<ResidentModelGauge> ResidentModels => Copy(instance => instance.Slots.Values
+        .Select(slots => slots.Resident)
+        .OfType<ResidentModel>()
+        .Select(model => new ResidentModelGauge(instance.Name, model.Name, model.Size, model.SizeVram, model.ExpiresAt)));
+
+    /// <inheritdoc/>
+    public string? FindModel(string name)
+    {
+        var model = ModelName.Normalise(name) ?? name;
+        return fleet.Knows(model) ? model : null;
+    }
+
+    /// <inheritdoc/>
+    public Uri? FindAddress(string instance)
+    {
+        foreach (var known in fleet.Instances)
+        {
+            if (known.Name == instance)
+            {
+                return known.Url;
+            }
+        }
+
+        return null;
+    }
+
+    private List<T> Copy<T>(Func<Instance, IEnumerable<T>> read)
+    {
+        lock (fleet.Gate)
+        {
+            return [.. fleet.Instances.SelectMany(read)];
+        }
+    }
+}
