@@ -20,11 +20,13 @@ public static class ServiceDefaultsExtensions
     /// <summary>Adds telemetry, health checks, service discovery and resilient HTTP clients.</summary>
     /// <remarks>
     /// <list type="bullet">
-    /// <item>Logs (formatted message, scopes), metrics (ASP.NET Core, HttpClient, .NET runtime) and traces (ASP.NET Core,
-    /// HttpClient) by OpenTelemetry, and those of a meter or activity source that bears the application's name. The service's
-    /// name is the application's unless <c>OTEL_SERVICE_NAME</c> or <c>OTEL_RESOURCE_ATTRIBUTES</c> gives another.</item>
-    /// <item>OTLP export of all three where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set in configuration when this method runs;
-    /// the further <c>OTEL_EXPORTER_OTLP_*</c> keys then apply as well. The key of a single signal does not turn export on.</item>
+    /// <item>Metrics (ASP.NET Core, HttpClient, .NET runtime) by OpenTelemetry, and those of a meter that bears the application's
+    /// name. The service's name is the application's unless <c>OTEL_SERVICE_NAME</c> or <c>OTEL_RESOURCE_ATTRIBUTES</c> gives
+    /// another.</item>
+    /// <item>Where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set in configuration when this method runs: logs (formatted message,
+    /// scopes) and traces (ASP.NET Core, HttpClient, and an activity source that bears the application's name) by OpenTelemetry,
+    /// and OTLP export of all three; the further <c>OTEL_EXPORTER_OTLP_*</c> keys then apply as well. The key of a single signal
+    /// does not turn export on. Without it OpenTelemetry neither logs nor traces, and costs a request no time for that.</item>
     /// <item>The health check <c>self</c>, tagged <c>live</c>. A check without a time limit of its own gets 5 s.</item>
     /// <item>For every client of <c>IHttpClientFactory</c>: names such as <c>http://ollama</c> are looked up in the configuration
     /// section <c>Services</c>, and the standard resilience pipeline applies, once for each scheme, host and port: up to 3

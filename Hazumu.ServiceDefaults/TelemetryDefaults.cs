@@ -15,15 +15,7 @@ internal static class TelemetryDefaults
 {
     public static void Add(IHostApplicationBuilder builder)
     {
-        var exportsOtlp = OtlpEndpoint.IsSet(builder.Configuration);
         var application = builder.Environment.ApplicationName;
-
-        builder.Logging.AddOpenTelemetry(logging =>
-        {
-            logging.IncludeFormattedMessage = true;
-            logging.IncludeScopes = true;
-        });
-
         var telemetry = builder.Services.AddOpenTelemetry()
             // The last one wins: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES are read again after our name.
             .ConfigureResource(resource => resource
@@ -34,17 +26,31 @@ internal static class TelemetryDefaults
                 .AddAspNetCoreInstrumentation()
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation()
-                .AddPrometheusExporter())
+                .AddPrometheusExporter());
+
+        if (OtlpEndpoint.IsSet(builder.Configuration))
+        {
+            AddOtlp(builder, telemetry, application);
+        }
+    }
+
+    // Metrics are scraped; logs and traces go out this way alone. Without it they would cost every request and reach nobody.
+    private static void AddOtlp(IHostApplicationBuilder builder, OpenTelemetryBuilder telemetry, string application)
+    {
+        builder.Logging.AddOpenTelemetry(logging =>
+        {
+            logging.IncludeFormattedMessage = true;
+            logging.IncludeScopes = true;
+        });
+
+        telemetry
             .WithTracing(tracing => tracing
                 .AddSource(application)
                 .AddAspNetCoreInstrumentation(options => options.Filter = context => !DefaultPaths.Contains(context.Request.Path))
-                .AddHttpClientInstrumentation());
+                .AddHttpClientInstrumentation())
+            .UseOtlpExporter();
 
-        if (exportsOtlp)
-        {
-            telemetry.UseOtlpExporter();
-            builder.Services.Configure<OtlpExporterOptions>(UseOwnHttpClient);
-        }
+        builder.Services.Configure<OtlpExporterOptions>(UseOwnHttpClient);
     }
 
     public static void Map(WebApplication app) =>

@@ -49,6 +49,9 @@ internal sealed class GatewayRequest
     /// <summary>Ticks spent in the queue, over all attempts.</summary>
     public long QueueWait { get; set; }
 
+    /// <summary>Ticks spent in attempts that failed before the last one, and in pauses between them.</summary>
+    public long RetryWait { get; set; }
+
     /// <summary>When the last attempt was handed to the forwarder.</summary>
     public long Sent { get; set; }
 

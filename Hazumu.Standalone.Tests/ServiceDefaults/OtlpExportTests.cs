@@ -4,6 +4,9 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry.Logs;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
 using Xunit;
 
 namespace Hazumu.Standalone.Tests.ServiceDefaults;
@@ -68,6 +71,20 @@ public sealed class OtlpExportTests
         await service.StopAsync();
 
         Assert.Equal(0, receiver.Requests);
+    }
+
+    [Fact]
+    public async Task Traces_and_logs_cost_nothing_where_no_endpoint_is_set()
+    {
+        await using var receiver = await OtlpReceiver.StartAsync();
+        await using var sending = await LocalServer.StartServiceAsync(receiver.Settings);
+        await using var silent = await LocalServer.StartServiceAsync();
+
+        Assert.NotNull(sending.App.Services.GetService<TracerProvider>());
+        Assert.Contains(sending.App.Services.GetServices<ILoggerProvider>(), provider => provider is OpenTelemetryLoggerProvider);
+        Assert.Null(silent.App.Services.GetService<TracerProvider>());
+        Assert.DoesNotContain(silent.App.Services.GetServices<ILoggerProvider>(), provider => provider is OpenTelemetryLoggerProvider);
+        Assert.NotNull(silent.App.Services.GetService<MeterProvider>());
     }
 
     [Fact]

@@ -1,0 +1,27 @@
+using Hazumu.Gateway.Telemetry;
+
+namespace Hazumu.Gateway.Tests.Telemetry;
+
+/// <summary>A fleet that says what a test wants. It knows <c>tiny:latest</c> on <c>ollama</c> unless told otherwise.</summary>
+internal sealed class FakeFleet : IFleetGauges
+{
+    public IEnumerable<InstanceGauge> Instances { get; set; } = [];
+
+    public IEnumerable<SlotGauge> Slots { get; set; } = [];
+
+    public IEnumerable<QueueGauge> Queues { get; set; } = [];
+
+    public IEnumerable<ResidentModelGauge> ResidentModels { get; set; } = [];
+
+    public HashSet<string> Models { get; } = ["tiny:latest"];
+
+    public Dictionary<string, Uri> Addresses { get; } = new() { ["ollama"] = new Uri("http://ollama.internal:11434/") };
+
+    public string? FindModel(string name)
+    {
+        var full = name.Contains(':', StringComparison.Ordinal) ? name : $"{name}:latest";
+        return Models.TryGetValue(full, out var model) ? model : null;
+    }
+
+    public Uri? FindAddress(string instance) => Addresses.GetValueOrDefault(instance);
+}

@@ -1,0 +1,265 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Net;
+using System.Text.Json;
+using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Requests;
+
+namespace Hazumu.Gateway.Telemetry;
+
+/// <summary>One line of JSON for each request that is over.</summary>
+/// <remarks>
+/// A line has what <see cref="GatewayRequest"/> knows, and nothing of what was asked or answered: no prompt, no key, no body, no query
+/// string. It is pure ASCII, whatever a client puts into its path, model or user agent. A member that is not known is left out.
+/// </remarks>
+internal sealed class AccessLog : IHostedService, IDisposable
+{
+    private const int LongestPath = 1024;
+    private const int LongestAgent = 256;
+    private const int LongestMethod = 32;
+
+    private static readonly TimeSpan s_flush = TimeSpan.FromSeconds(5);
+
+    // A thread makes its lines one after the other, always in the same place.
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? t_line;
+
+    [ThreadStatic]
+    private static Utf8JsonWriter? t_json;
+
+    private readonly TelemetrySettings _settings;
+    private readonly TimeProvider _time;
+    private readonly LineWriter _lines;
+
+    public AccessLog(TelemetrySettings settings, GatewayMetrics metrics, TimeProvider time)
+        : this(settings, metrics, time, Console.OpenStandardOutput())
+    {
+    }
+
+    internal AccessLog(TelemetrySettings settings, GatewayMetrics metrics, TimeProvider time, Stream output)
+    {
+        _settings = settings;
+        _time = time;
+        _lines = new LineWriter(output, metrics.AccessLogDropped);
+    }
+
+    /// <summary>Writes the line of a request that is over.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="phases">Its phases.</param>
+    /// <param name="context">Where it came from.</param>
+    /// <param name="server">The server's span, if there is one.</param>
+    public void Record(GatewayRequest request, in RequestPhases phases, HttpContext context, Activity? server)
+    {
+        var options = _settings.Current.AccessLog;
+        if (!options.Enabled || (!options.Probes && IsProbe(request, context)))
+        {
+            return;
+        }
+
+        var line = t_line ??= new ArrayBufferWriter<byte>(1024);
+        var json = t_json ??= new Utf8JsonWriter(line, new JsonWriterOptions { SkipValidation = true });
+        line.ResetWrittenCount();
+        json.Reset();
+
+        json.WriteStartObject();
+        WriteRequest(json, request, context, server);
+        WriteTimes(json, in phases);
+        WriteAmounts(json, request);
+        WriteClient(json, context);
+        json.WriteEndObject();
+        json.Flush();
+        line.Write("\n"u8);
+        _lines.Write(line.WrittenSpan);
+    }
+
+    /// <summary>Waits until all lines so far are written.</summary>
+    public bool Flush(TimeSpan limit) => _lines.Flush(limit);
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    // By now the server has stopped, and with it the requests. Whatever ends later is written when this is disposed.
+    public Task StopAsync(CancellationToken cancellationToken) => Task.Run(() => Flush(s_flush), cancellationToken);
+
+    public void Dispose() => _lines.Dispose();
+
+    private static bool IsProbe(GatewayRequest request, HttpContext context) =>
+        request.Operation.Handling == Handling.Banner
+        || context.Request.Path.Value is "/health" or "/alive" or "/metrics";
+
+    private void WriteRequest(Utf8JsonWriter json, GatewayRequest request, HttpContext context, Activity? server)
+    {
+        WriteTime(json, _time.GetUtcNow());
+        json.WriteString(Names.Type, Names.Access);
+        if (server is not null)
+        {
+            WriteTraceId(json, server);
+        }
+
+        WriteText(json, Names.Method, context.Request.Method, LongestMethod);
+        WriteText(json, Names.Path, context.Request.Path.Value, LongestPath);
+        json.WriteString(Names.Operation, request.Operation.Name);
+        json.WriteString(Names.Dialect, Attributes.NameOf(request.Operation.Dialect));
+        json.WriteString(Names.Key, request.Caller.Name);
+        WriteText(json, Names.Model, request.Model, Attributes.LongestModel);
+        WriteText(json, Names.Instance, request.Instance, LongestAgent);
+        WriteCount(json, Names.Status, request.StatusCode);
+        json.WriteString(Names.Outcome, Attributes.NameOf(request.Outcome));
+
+        if (request.Operation.Handling == Handling.Infer)
+        {
+            json.WriteBoolean(Names.Cold, request.IsCold);
+            json.WriteBoolean(Names.Stream, request.WantsStream);
+        }
+
+        WriteCount(json, Names.QueuePosition, request.QueuePosition);
+        WriteCount(json, Names.Attempts, request.Attempts);
+    }
+
+    private static void WriteTimes(Utf8JsonWriter json, in RequestPhases phases)
+    {
+        WriteMilliseconds(json, Names.Total, phases.Total);
+        WriteMilliseconds(json, Names.Body, phases.Body > 0 ? phases.Body : null);
+        WriteMilliseconds(json, Names.Queue, phases.Queue);
+        WriteMilliseconds(json, Names.Load, phases.Load);
+        WriteMilliseconds(json, Names.Prefill, phases.Prefill);
+        WriteMilliseconds(json, Names.Decode, phases.Decode);
+        WriteMilliseconds(json, Names.FirstToken, phases.FirstToken);
+        WriteMilliseconds(json, Names.Overhead, phases.Overhead);
+    }
+
+    private static void WriteAmounts(Utf8JsonWriter json, GatewayRequest request)
+    {
+        ref var facts = ref request.Facts;
+        if (facts.HasUsage)
+        {
+            json.WriteNumber(Names.InputTokens, facts.InputTokens);
+            json.WriteNumber(Names.CachedTokens, facts.CachedTokens);
+            json.WriteNumber(Names.OutputTokens, facts.OutputTokens);
+        }
+
+        json.WriteNumber(Names.BytesIn, request.RequestBytes);
+        json.WriteNumber(Names.BytesOut, request.ResponseBytes);
+        json.WriteNumber(Names.Chunks, request.Chunks);
+    }
+
+    private static void WriteClient(Utf8JsonWriter json, HttpContext context)
+    {
+        if (context.Connection.RemoteIpAddress is { } address)
+        {
+            WriteAddress(json, address);
+        }
+
+        if (context.Request.Headers.UserAgent is { Count: > 0 } agents)
+        {
+            WriteText(json, Names.UserAgent, agents[0], LongestAgent);
+        }
+    }
+
+    /// <summary>RFC 3339 in UTC, always with three digits of a second: <c>2026-08-24T09:30:05.120Z</c>.</summary>
+    private static void WriteTime(Utf8JsonWriter json, DateTimeOffset time)
+    {
+        const int UntilMilliseconds = 23;
+        Span<byte> text = stackalloc byte[32];
+        time.UtcDateTime.TryFormat(text, out _, "O", null);
+        text[UntilMilliseconds] = (byte)'Z';
+        json.WriteString(Names.Time, text[..(UntilMilliseconds + 1)]);
+    }
+
+    private static void WriteTraceId(Utf8JsonWriter json, Activity server)
+    {
+        Span<byte> id = stackalloc byte[16];
+        Span<byte> text = stackalloc byte[32];
+        server.TraceId.CopyTo(id);
+        Convert.TryToHexStringLower(id, text, out _);
+        json.WriteString(Names.Trace, text);
+    }
+
+    private static void WriteAddress(Utf8JsonWriter json, IPAddress address)
+    {
+        // An IPv4 client of a socket for both is told as IPv6: ::ffff:192.0.2.1.
+        const string Mapped = "::ffff:";
+        Span<char> text = stackalloc char[65];
+        if (address.TryFormat(text, out var length))
+        {
+            var shown = text[..length];
+            json.WriteString(Names.Client, address.IsIPv4MappedToIPv6 && shown.StartsWith(Mapped) ? shown[Mapped.Length..] : shown);
+        }
+    }
+
+    private static void WriteText(Utf8JsonWriter json, JsonEncodedText name, string? text, int longest)
+    {
+        if (!string.IsNullOrEmpty(text))
+        {
+            json.WriteString(name, text.Length > longest ? text.AsSpan(0, longest) : text);
+        }
+    }
+
+    private static void WriteCount(Utf8JsonWriter json, JsonEncodedText name, int count)
+    {
+        if (count != 0)
+        {
+            json.WriteNumber(name, count);
+        }
+    }
+
+    /// <summary>Milliseconds to the microsecond: a shortest <see cref="double"/> would have fifteen digits more and take longer.</summary>
+    private static void WriteMilliseconds(Utf8JsonWriter json, JsonEncodedText name, double? seconds)
+    {
+        if (seconds is not { } value)
+        {
+            return;
+        }
+
+        Span<byte> text = stackalloc byte[32];
+        var microseconds = (long)Math.Round(value * 1e6);
+        var fraction = (int)(microseconds % 1000);
+        (microseconds / 1000).TryFormat(text, out var length);
+        if (fraction != 0)
+        {
+            text[length++] = (byte)'.';
+            text[length++] = (byte)('0' + (fraction / 100));
+            text[length++] = (byte)('0' + (fraction / 10 % 10));
+            text[length++] = (byte)('0' + (fraction % 10));
+        }
+
+        json.WritePropertyName(name);
+        json.WriteRawValue(text[..length], skipInputValidation: true);
+    }
+
+    private static class Names
+    {
+        public static readonly JsonEncodedText Time = JsonEncodedText.Encode("time");
+        public static readonly JsonEncodedText Type = JsonEncodedText.Encode("type");
+        public static readonly JsonEncodedText Access = JsonEncodedText.Encode("access");
+        public static readonly JsonEncodedText Trace = JsonEncodedText.Encode("trace");
+        public static readonly JsonEncodedText Method = JsonEncodedText.Encode("method");
+        public static readonly JsonEncodedText Path = JsonEncodedText.Encode("path");
+        public static readonly JsonEncodedText Operation = JsonEncodedText.Encode("operation");
+        public static readonly JsonEncodedText Dialect = JsonEncodedText.Encode("dialect");
+        public static readonly JsonEncodedText Key = JsonEncodedText.Encode("key");
+        public static readonly JsonEncodedText Model = JsonEncodedText.Encode("model");
+        public static readonly JsonEncodedText Instance = JsonEncodedText.Encode("instance");
+        public static readonly JsonEncodedText Status = JsonEncodedText.Encode("status");
+        public static readonly JsonEncodedText Outcome = JsonEncodedText.Encode("outcome");
+        public static readonly JsonEncodedText Cold = JsonEncodedText.Encode("cold");
+        public static readonly JsonEncodedText Stream = JsonEncodedText.Encode("stream");
+        public static readonly JsonEncodedText QueuePosition = JsonEncodedText.Encode("queue_position");
+        public static readonly JsonEncodedText Attempts = JsonEncodedText.Encode("attempts");
+        public static readonly JsonEncodedText Total = JsonEncodedText.Encode("total_ms");
+        public static readonly JsonEncodedText Body = JsonEncodedText.Encode("body_ms");
+        public static readonly JsonEncodedText Queue = JsonEncodedText.Encode("queue_ms");
+        public static readonly JsonEncodedText Load = JsonEncodedText.Encode("load_ms");
+        public static readonly JsonEncodedText Prefill = JsonEncodedText.Encode("prefill_ms");
+        public static readonly JsonEncodedText Decode = JsonEncodedText.Encode("decode_ms");
+        public static readonly JsonEncodedText FirstToken = JsonEncodedText.Encode("ttft_ms");
+        public static readonly JsonEncodedText Overhead = JsonEncodedText.Encode("overhead_ms");
+        public static readonly JsonEncodedText InputTokens = JsonEncodedText.Encode("input_tokens");
+        public static readonly JsonEncodedText CachedTokens = JsonEncodedText.Encode("cached_tokens");
+        public static readonly JsonEncodedText OutputTokens = JsonEncodedText.Encode("output_tokens");
+        public static readonly JsonEncodedText BytesIn = JsonEncodedText.Encode("bytes_in");
+        public static readonly JsonEncodedText BytesOut = JsonEncodedText.Encode("bytes_out");
+        public static readonly JsonEncodedText Chunks = JsonEncodedText.Encode("chunks");
+        public static readonly JsonEncodedText Client = JsonEncodedText.Encode("client");
+        public static readonly JsonEncodedText UserAgent = JsonEncodedText.Encode("user_agent");
+    }
+}

@@ -1,0 +1,50 @@
+namespace Hazumu.Gateway.Telemetry;
+
+/// <summary>What metrics read of the fleet. The collections are read at each scrape, on any thread; the look-ups at each request's end.</summary>
+internal interface IFleetGauges
+{
+    /// <summary>Every instance that is known, also one that is down.</summary>
+    IEnumerable<InstanceGauge> Instances { get; }
+
+    /// <summary>Slots of every instance and model that has some.</summary>
+    IEnumerable<SlotGauge> Slots { get; }
+
+    /// <summary>Requests that wait, per model.</summary>
+    IEnumerable<QueueGauge> Queues { get; }
+
+    /// <summary>Every model in an instance's memory.</summary>
+    IEnumerable<ResidentModelGauge> ResidentModels { get; }
+
+    /// <summary>The full name under which an instance has a model, <c>llama3.2:latest</c>; null where none has it.</summary>
+    /// <param name="name">The model, as a client names it: <c>llama3.2</c>.</param>
+    string? FindModel(string name);
+
+    /// <summary>Where an instance listens; null where it is not known any more.</summary>
+    Uri? FindAddress(string instance);
+}
+
+/// <summary>State of an instance.</summary>
+/// <param name="Instance">Its name.</param>
+/// <param name="IsUp">Whether its last probe was answered.</param>
+/// <param name="Circuit">0 closed, 1 half-open, 2 open.</param>
+internal readonly record struct InstanceGauge(string Instance, bool IsUp, int Circuit);
+
+/// <summary>Slots of an instance and model.</summary>
+/// <param name="Instance">The instance's name.</param>
+/// <param name="Model">The model's full name.</param>
+/// <param name="Used">Slots that are held.</param>
+/// <param name="Total">All slots.</param>
+internal readonly record struct SlotGauge(string Instance, string Model, int Used, int Total);
+
+/// <summary>The queue for a model.</summary>
+/// <param name="Model">The model's full name.</param>
+/// <param name="Waiting">Requests in it.</param>
+internal readonly record struct QueueGauge(string Model, int Waiting);
+
+/// <summary>A model in an instance's memory, as <c>/api/ps</c> tells it.</summary>
+/// <param name="Instance">The instance's name.</param>
+/// <param name="Model">The model's full name.</param>
+/// <param name="SizeBytes">All memory it takes.</param>
+/// <param name="VramBytes">That of GPUs; less than all where it runs partly on the CPU.</param>
+/// <param name="ExpiresAt">When it leaves memory if nobody asks for it.</param>
+internal readonly record struct ResidentModelGauge(string Instance, string Model, long SizeBytes, long VramBytes, DateTimeOffset ExpiresAt);

@@ -1,0 +1,21 @@
+namespace Hazumu.Gateway.Telemetry;
+
+/// <summary>The values that labels for models take. Clients name models, so that only what exists becomes a value.</summary>
+/// <param name="limit">The most values, asked at each new one.</param>
+internal sealed class ModelLabels(Func<int> limit)
+{
+    private readonly BoundedLabels _labels = new(limit);
+
+    /// <summary>The label of a model; empty where a request names none.</summary>
+    /// <param name="model">The model's name.</param>
+    /// <param name="isKnown">Whether an instance has it.</param>
+    public string Label(string? model, bool isKnown)
+    {
+        if (string.IsNullOrEmpty(model))
+        {
+            return string.Empty;
+        }
+
+        return isKnown ? _labels.Label(model) : BoundedLabels.Other;
+    }
+}

@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using Hazumu.Gateway.Requests;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Hazumu.Gateway.Telemetry;
+
+/// <summary>The one place where what is known of a request becomes metrics, trace and access log.</summary>
+/// <remarks>Both calls never throw: no request fails because it could not be measured.</remarks>
+internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace, AccessLog log, ILogger<RequestRecorder> logger)
+{
+    private int _hasFailed;
+
+    /// <summary>Tells that a request is under way. <see cref="Record"/> must follow, once.</summary>
+    public void Begin(GatewayRequest request) => metrics.Begin(request);
+
+    /// <summary>Records a request that is over. To be called inside the server's pipeline, so that its span still runs.</summary>
+    /// <param name="request">The request; its end is now if nobody has said when it was.</param>
+    /// <param name="context">Where it came from.</param>
+    public void Record(GatewayRequest request, HttpContext context)
+    {
+        if (request.Ended == 0)
+        {
+            request.Ended = Stopwatch.GetTimestamp();
+        }
+
+        metrics.End(request);
+        try
+        {
+            var phases = RequestPhases.Of(request);
+            var server = context.Features.Get<IHttpActivityFeature>()?.Activity ?? Activity.Current;
+            log.Record(request, in phases, context, server);
+            trace.Record(request, in phases, server);
+            metrics.Record(request, in phases);
+        }
+#pragma warning disable CA1031 // Whatever it is, the request has nothing to do with it.
+        catch (Exception error)
+#pragma warning restore CA1031
+        {
+            LogOnce(error);
+        }
+    }
+
+    // One line tells that there is a bug; one for each request would tell no more.
+    private void LogOnce(Exception error)
+    {
+        if (Interlocked.Exchange(ref _hasFailed, 1) == 0)
+        {
+            logger.LogError(error, "A request could not be measured or logged. This is told once.");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Requests;
+
+namespace Hazumu.Gateway.Telemetry;
+
+/// <summary>Tells the server's span of a request what came of it, with a span for each phase below it. Nothing where nobody records.</summary>
+internal sealed class RequestTrace(TimeProvider time) : IDisposable
+{
+    /// <summary>The source's name: the application's, which <c>Hazumu.ServiceDefaults</c> collects.</summary>
+    public const string SourceName = "Hazumu.Gateway";
+
+    private readonly ActivitySource _source = new(SourceName);
+
+    /// <summary>Completes the server's span of a request that is over, before ASP.NET Core stops it.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="phases">Its phases.</param>
+    /// <param name="server">The server's span, if there is one.</param>
+    public void Record(GatewayRequest request, in RequestPhases phases, Activity? server)
+    {
+        if (server is not { IsAllDataRequested: true })
+        {
+            return;
+        }
+
+        Describe(server, request, in phases);
+        if (request.Operation.Handling == Handling.Infer)
+        {
+            DescribeInference(server, request, in phases);
+            AddPhases(server, request, in phases);
+        }
+    }
+
+    public void Dispose() => _source.Dispose();
+
+    private static void Describe(Activity server, GatewayRequest request, in RequestPhases phases)
+    {
+        server.SetTag("hazumu.operation", request.Operation.Name);
+        server.SetTag("hazumu.dialect", Attributes.NameOf(request.Operation.Dialect));
+        server.SetTag("hazumu.key", request.Caller.Name);
+        server.SetTag(Attributes.Instance, request.Instance);
+        server.SetTag("hazumu.attempts", request.Attempts);
+
+        if (request.Outcome == Outcome.Success)
+        {
+            return;
+        }
+
+        var error = Attributes.NameOf(request.Outcome);
+        server.SetTag(Attributes.ErrorType, error);
+
+        // What the client did wrong, or broke off, is no error of this server: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+        if (IsOurs(request.Outcome))
+        {
+            server.SetStatus(ActivityStatusCode.Error, error);
+        }
+    }
+
+    private static bool IsOurs(Outcome outcome) => outcome is
+        Outcome.EngineError or Outcome.StreamError or Outcome.StreamTruncated or Outcome.StreamStalled or Outcome.EngineTimeout
+        or Outcome.EngineUnreachable or Outcome.QueueFull or Outcome.QueueTimeout or Outcome.ShuttingDown or Outcome.GatewayError;
+
+    private static void DescribeInference(Activity server, GatewayRequest request, in RequestPhases phases)
+    {
+        ref var facts = ref request.Facts;
+        server.SetTag(Attributes.OperationName, request.Operation.GenAiName);
+        server.SetTag(Attributes.ProviderName, Attributes.Ollama);
+        server.SetTag(Attributes.RequestModel, request.Model is { Length: > Attributes.LongestModel } model ? model[..Attributes.LongestModel] : request.Model);
+        server.SetTag(Attributes.ResponseModel, facts.ResponseModel);
+        server.SetTag(Attributes.FinishReasons, facts.FinishReason is { } reason ? new[] { reason } : null);
+        server.SetTag(Attributes.TimeToFirstChunk, phases.FirstToken);
+        server.SetTag("hazumu.cold", request.IsCold);
+        server.SetTag("hazumu.queue.position", request.QueuePosition);
+        server.SetTag("hazumu.overhead", phases.Overhead);
+
+        if (facts.HasUsage)
+        {
+            server.SetTag(Attributes.InputTokens, facts.InputTokens);
+            server.SetTag(Attributes.OutputTokens, facts.OutputTokens);
+            server.SetTag(Attributes.CachedTokens, facts.CachedTokens);
+        }
+    }
+
+    /// <summary>Spans of phases that took time. The engine tells how long its own took, not when: they follow one another from the sending on.</summary>
+    private void AddPhases(Activity server, GatewayRequest request, in RequestPhases phases)
+    {
+        if (!_source.HasListeners())
+        {
+            return;
+        }
+
+        var clock = new Clock(Stopwatch.GetTimestamp(), time.GetUtcNow());
+        var sent = clock.At(request.Sent != 0 ? request.Sent : request.Ended);
+        Add(server, Attributes.Queue, sent - Length(phases.Queue), sent);
+        var loaded = Add(server, Attributes.Load, sent, sent + Length(phases.Load));
+        var read = Add(server, Attributes.Prefill, loaded, loaded + Length(phases.Prefill));
+        Add(server, Attributes.Decode, read, read + Length(phases.Decode));
+    }
+
+    private DateTimeOffset Add(Activity server, string phase, DateTimeOffset start, DateTimeOffset end)
+    {
+        if (end > start)
+        {
+            using var span = _source.StartActivity(phase, ActivityKind.Internal, server.Context, startTime: start);
+            span?.SetEndTime(end.UtcDateTime);
+        }
+
+        return end;
+    }
+
+    private static TimeSpan Length(double? seconds) => TimeSpan.FromSeconds(seconds ?? 0);
+
+    /// <summary>Ties the timestamps of a <see cref="Stopwatch"/> to the time of day.</summary>
+    private readonly record struct Clock(long Timestamp, DateTimeOffset Now)
+    {
+        public DateTimeOffset At(long timestamp) => Now - Stopwatch.GetElapsedTime(timestamp, Timestamp);
+    }
+}

@@ -1,0 +1,26 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Hazumu.Gateway.Telemetry;
+
+/// <summary>Registers what records requests.</summary>
+internal static class TelemetryServices
+{
+    /// <summary>Adds <see cref="RequestRecorder"/> and what it needs, but for <see cref="IFleetGauges"/>, which the fleet is.</summary>
+    public static IServiceCollection AddGatewayTelemetry(this IServiceCollection services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+
+        services.AddOptions<TelemetryOptions>()
+            .BindConfiguration(TelemetryOptions.Section)
+            .ValidateDataAnnotations();
+
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<TelemetrySettings>();
+        services.AddSingleton<GatewayMetrics>();
+        services.AddSingleton<RequestTrace>();
+        services.AddSingleton<AccessLog>();
+        services.AddHostedService(provider => provider.GetRequiredService<AccessLog>());
+        services.AddSingleton<RequestRecorder>();
+        return services;
+    }
+}
