@@ -49,9 +49,6 @@ internal sealed class GatewayOptions
 
     /// <summary>Who may do what.</summary>
     public KeyOptions Keys { get; set; } = new();
-
-    /// <summary>Metrics and the access log.</summary>
-    public TelemetryOptions Telemetry { get; set; } = new();
 }
 
 /// <summary>The queue in front of the slots.</summary>
@@ -147,17 +144,4 @@ internal sealed class BodyOptions
     [Setting("Bytes of a body that are kept for another attempt; a larger body must name its model within them", Allowed = "a number from 1024 to 1073741824")]
     [Range(1024, 1_073_741_824)]
     public int ReplayLimit { get; set; } = 16 * 1024 * 1024;
-}
-
-/// <summary>Metrics and the access log.</summary>
-internal sealed class TelemetryOptions
-{
-    /// <summary>Whether each request is a line on standard output.</summary>
-    [Setting("Whether each request is a line of JSON on standard output")]
-    public bool AccessLog { get; set; } = true;
-
-    /// <summary>Model names that may become label values; further ones, and those that no instance has, are <c>other</c>.</summary>
-    [Setting("Model names that may become label values; further ones are 'other'", Allowed = "a number from 1 to 10000")]
-    [Range(1, 10_000)]
-    public int ModelLabels { get; set; } = 100;
 }

@@ -45,7 +45,9 @@ internal enum AttemptEnd
 /// YARP's own copying waits for data by a read of zero bytes before each read, to hold no buffer meanwhile; that is two more system calls
 /// for each token. Here a small buffer is held, and pieces that are already there are sent on together.
 /// </remarks>
+#pragma warning disable CA1001 // The source is never disposed: a late look of the watch may still cancel it, and it holds nothing but memory.
 internal sealed class Attempt : HttpTransformer
+#pragma warning restore CA1001
 {
     private const int SmallBuffer = 4 * 1024;
     private const int LargeBuffer = 64 * 1024;
@@ -58,11 +60,7 @@ internal sealed class Attempt : HttpTransformer
     private readonly Lease? _lease;
     private readonly Func<bool>? _tryRetryBusy;
     private readonly string[] _removedHeaders;
-
-    // Never disposed: a late look of the watch may still cancel it, and it holds nothing but memory.
-#pragma warning disable CA2213
     private readonly CancellationTokenSource _cancel = new();
-#pragma warning restore CA2213
     private readonly LetGo _letGo = new();
     private AttemptEnd? _end;
     private int _isCancelled;
@@ -175,9 +173,10 @@ internal sealed class Attempt : HttpTransformer
     {
         var content = response.Content.Headers;
         var isPlain = content.ContentEncoding.Count == 0;
-        var tap = StreamTap.For(isPlain ? content.ContentType?.MediaType : null, _request.Operation.Dialect);
+        var tap = StreamTap.For(isPlain ? content.ContentType?.MediaType : null, _request.Operation.Dialect, _request.AddedUsage);
         using var filter = _request.AddedUsage && isPlain && content.ContentType?.MediaType == "text/event-stream" ? new UsageFilter() : null;
         var writer = context.Response.BodyWriter;
+        var counted = filter is null ? null! : new CountingWriter(writer);
         var buffer = ArrayPool<byte>.Shared.Rent(SmallBuffer);
         try
         {
@@ -225,8 +224,8 @@ internal sealed class Attempt : HttpTransformer
                 }
                 else
                 {
-                    filter.Write(buffer.AsSpan(0, count), writer);
-                    _request.ResponseBytes = filter.BytesWritten;
+                    filter.Write(buffer.AsSpan(0, count), counted);
+                    _request.ResponseBytes = counted.Written;
                 }
 
                 unflushed += count;
@@ -250,8 +249,8 @@ internal sealed class Attempt : HttpTransformer
 
             if (filter is not null)
             {
-                filter.Flush(writer);
-                _request.ResponseBytes = filter.BytesWritten;
+                filter.Flush(counted);
+                _request.ResponseBytes = counted.Written;
             }
 
             tap.Complete(ref _request.Facts);
@@ -337,7 +336,7 @@ internal sealed class Attempt : HttpTransformer
         }
     }
 
-    private AttemptEnd EndOf(ForwarderError error, HttpContext context) => error switch
+    private static AttemptEnd EndOf(ForwarderError error, HttpContext context) => error switch
     {
         ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled => AttemptEnd.BadBody,
         ForwarderError.None => throw new InvalidOperationException("The forwarder has sent nothing and tells of no error."),
@@ -349,4 +348,24 @@ internal sealed class Attempt : HttpTransformer
         Restore(context);
         return AttemptEnd.Failed;
     }
+}
+
+/// <summary>Counts what goes through it.</summary>
+internal sealed class CountingWriter(IBufferWriter<byte> output) : IBufferWriter<byte>
+{
+    /// <summary>Bytes so far.</summary>
+    public long Written { get; private set; }
+
+    /// <inheritdoc/>
+    public void Advance(int count)
+    {
+        Written += count;
+        output.Advance(count);
+    }
+
+    /// <inheritdoc/>
+    public Memory<byte> GetMemory(int sizeHint = 0) => output.GetMemory(sizeHint);
+
+    /// <inheritdoc/>
+    public Span<byte> GetSpan(int sizeHint = 0) => output.GetSpan(sizeHint);
 }

@@ -9,7 +9,7 @@ namespace Hazumu.Gateway.Telemetry;
 internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, GatewaySettings settings) : IFleetGauges
 {
     /// <inheritdoc/>
-    public IEnumerable<InstanceGauge> Instances => Copy(instance => [new InstanceGauge(instance.Name, instance.IsUp == true, (int)instance.Circuit.State)]);
+    public IEnumerable<InstanceGauge> Instances => Copy<InstanceGauge>(instance => [new(instance.Name, instance.IsUp == true, (int)instance.Circuit.State)]);
 
     /// <inheritdoc/>
     public IEnumerable<SlotGauge> Slots => Copy(instance => instance.Slots.Values
