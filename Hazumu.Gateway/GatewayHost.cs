@@ -72,7 +72,10 @@ internal static class GatewayHost
 
         var app = builder.Build();
         app.MapDefaultEndpoints();
-        app.Run(app.Services.GetRequiredService<GatewayHandler>().HandleAsync);
+
+        // Health and metrics are endpoints; everything else goes through, whatever its path.
+        var gateway = app.Services.GetRequiredService<GatewayHandler>();
+        app.Use(next => context => context.GetEndpoint() is null ? gateway.HandleAsync(context) : next(context));
         Connect(app.Services, app.Lifetime);
         return app;
     }
