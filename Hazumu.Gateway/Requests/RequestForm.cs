@@ -1,0 +1,2 @@
+namespace Hazumu.Gateway.Requests;
+internal static class RequestForm { public static ValueTask<RequestHeadResult> ParseAsync(ReadOnlyMemory<byte> b, string? ct, bool w, CancellationToken c) => default; }
