@@ -100,6 +100,22 @@ public sealed class LineWriterTests
     }
 
     [Fact]
+    public void A_flush_waits_for_the_write_under_way()
+    {
+        using var output = new GatedStream();
+        using var lines = new LineWriter(output, _ => { });
+        output.Hold();
+        lines.Write("first\n"u8);
+        Assert.True(output.WaitUntilHeld());
+
+        Assert.False(lines.Flush(TimeSpan.FromMilliseconds(1)));
+
+        output.Open();
+        Assert.True(lines.Flush(s_limit));
+        Assert.Equal(["first"], output.Lines);
+    }
+
+    [Fact]
     public void Lines_that_nobody_can_read_are_counted_and_the_next_are_tried_again()
     {
         var dropped = 0;

@@ -46,7 +46,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
-            ApplicationName = GatewayMetrics.MeterName,
+            ApplicationName = "Hazumu.Elsewhere",
             EnvironmentName = Environments.Production,
             ContentRootPath = AppContext.BaseDirectory,
         });
