@@ -1,4 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
 
 namespace Hazumu.Gateway.Telemetry;
 
@@ -13,6 +15,10 @@ internal static class TelemetryServices
         services.AddOptions<TelemetryOptions>()
             .BindConfiguration(TelemetryOptions.Section)
             .ValidateDataAnnotations();
+
+        // The service defaults collect what bears the application's name; whoever hosts the gateway may have another.
+        services.ConfigureOpenTelemetryMeterProvider(metrics => metrics.AddMeter(GatewayMetrics.MeterName));
+        services.ConfigureOpenTelemetryTracerProvider(tracing => tracing.AddSource(RequestTrace.SourceName));
 
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<TelemetrySettings>();
