@@ -144,13 +144,13 @@ public sealed class AccessLogTests : IDisposable
     [Fact]
     public void A_setting_turns_it_off_and_on_while_it_runs()
     {
-        var options = new OptionsOf<TelemetryOptions>(new TelemetryOptions());
-        using var settings = new TelemetrySettings(options);
+        var options = new TelemetryOptions();
+        var settings = new TelemetrySettings(() => options);
         using var log = new AccessLog(settings, _gateway.Metrics, _gateway.Time, _output);
 
         foreach (var isOn in new[] { true, false, true })
         {
-            options.Change(new TelemetryOptions { AccessLog = { Enabled = isOn } });
+            options = new TelemetryOptions { AccessLog = { Enabled = isOn } };
             var request = Samples.Native();
             log.Record(request, RequestPhases.Of(request), Context("POST", "/api/chat", isOn ? "on" : "off"), server: null);
         }

@@ -31,7 +31,7 @@ internal sealed class ModelGate(GatewaySettings settings)
         try
         {
             var head = request.Operation.Model == ModelPlace.Form
-                ? await RequestForm.ParseAsync(body.Head, http.ContentType, body.IsWhole, context.RequestAborted)
+                ? await RequestForm.FindModelAsync(body.Head, body.IsWhole, http.ContentType, http.QueryString.Value, context.RequestAborted)
                 : RequestHead.Parse(body.Head.Span, body.IsWhole, request.Operation.Dialect, request.Operation.Model);
             if (Check(request, head, body, limit) is { } refusal)
             {

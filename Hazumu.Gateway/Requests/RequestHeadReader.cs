@@ -8,8 +8,6 @@ namespace Hazumu.Gateway.Requests;
 /// <summary>One reading of a body for <see cref="RequestHead"/>.</summary>
 internal ref struct RequestHeadReader
 {
-    private const int LongestModel = 512;
-
     // Of each part of a conversation that is hashed; what is the same this far belongs together.
     private const int HashedBytes = 1024;
 
@@ -245,19 +243,14 @@ internal ref struct RequestHeadReader
             return null;
         }
 
-        // No letter is more than six bytes.
-        var model = _reader.ValueSpan.Length > LongestModel * 6 ? null : _reader.GetString();
-        if (model is null || model.Length > LongestModel)
+        // No character is more than six bytes.
+        var model = _reader.ValueSpan.Length > ModelText.MaxLength * 6 ? null : _reader.GetString();
+        var problem = model is null ? ModelText.TooLong : ModelText.ProblemOf(model);
+
+        // What is empty may be in the other member.
+        if (problem is not null && model is not "")
         {
-            _problem = $"{property} is longer than {LongestModel} characters.";
-        }
-        else if (model.AsSpan().ContainsAnyInRange('\0', '\x1F') || model.AsSpan().ContainsAnyInRange('\x7F', '\x9F'))
-        {
-            _problem = $"{property} has control characters.";
-        }
-        else if (model.Length > 0 && string.IsNullOrWhiteSpace(model))
-        {
-            _problem = $"{property} is empty.";
+            _problem = $"{property} {problem}.";
         }
 
         return model;
