@@ -1,0 +1,130 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+
+namespace Hazumu.Gateway.Tests.Streams;
+
+/// <summary>
+/// The gateway as it is run: a process of its own, with its sockets tuned, its access log on standard output, and a memory that is its alone.
+/// </summary>
+internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
+{
+    private const string Listening = "Now listening on: ";
+
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _lines = new();
+    private readonly TaskCompletionSource<Uri> _listens = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private GatewayProcess(Process process) => _process = process;
+
+    /// <inheritdoc/>
+    public Uri Address { get; private set; } = null!;
+
+    /// <inheritdoc/>
+    public HttpClient Http { get; private set; } = null!;
+
+    /// <summary>What it has printed.</summary>
+    public IReadOnlyCollection<string> Printed => _lines;
+
+    /// <summary>Its memory now, in bytes.</summary>
+    public long Memory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    /// <summary>The most memory it has had, in bytes.</summary>
+    public long PeakMemory
+    {
+        get
+        {
+            var line = File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return long.Parse(line.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+        }
+    }
+
+    /// <summary>Starts it in front of one engine, the instance <c>engine</c>.</summary>
+    public static Task<GatewayProcess> StartAsync(Uri engine, params string[] arguments) => StartAsync([("engine", engine)], arguments);
+
+    /// <summary>Starts it in front of some engines.</summary>
+    public static async Task<GatewayProcess> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = AppContext.BaseDirectory,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Hazumu.Gateway.dll"));
+        foreach (var argument in GatewayArguments.Of(instances, arguments))
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        var gateway = new GatewayProcess(new Process { StartInfo = start });
+        try
+        {
+            gateway._process.OutputDataReceived += (_, line) => gateway.Take(line.Data);
+            gateway._process.ErrorDataReceived += (_, line) => gateway.Take(line.Data);
+            gateway._process.Start();
+            gateway._process.BeginOutputReadLine();
+            gateway._process.BeginErrorReadLine();
+            gateway.Address = await gateway._listens.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            gateway.Http = TestGateway.Client(gateway.Address);
+
+            // Healthy once every engine has been asked.
+            await Eventually.HoldsAsync(() => Assert.True(gateway.Http.GetAsync(new Uri("/health", UriKind.Relative)).GetAwaiter().GetResult().IsSuccessStatusCode), TimeSpan.FromSeconds(20));
+            return gateway;
+        }
+        catch (Exception error)
+        {
+            var printed = string.Join('\n', gateway._lines);
+            await gateway.DisposeAsync();
+            throw new InvalidOperationException($"The gateway did not start:\n{printed}", error);
+        }
+    }
+
+    /// <summary>The access log's line of a request, which may come a little later.</summary>
+    /// <param name="fits">Whether it is that one.</param>
+    public async Task<JsonElement> AccessAsync(Func<JsonElement, bool> fits)
+    {
+        JsonElement found = default;
+        await Eventually.HoldsAsync(() => found = AccessLines().Last(fits));
+        return found;
+    }
+
+    /// <summary>The lines of the access log so far.</summary>
+    public IEnumerable<JsonElement> AccessLines() =>
+        _lines.Where(line => line.StartsWith("{\"time\":", StringComparison.Ordinal)).Select(line => JsonSerializer.Deserialize<JsonElement>(line));
+
+    public async ValueTask DisposeAsync()
+    {
+        Http?.Dispose();
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+
+        _process.Dispose();
+    }
+
+    private void Take(string? line)
+    {
+        if (line is null)
+        {
+            _listens.TrySetException(new InvalidOperationException("It has ended."));
+            return;
+        }
+
+        _lines.Enqueue(line);
+        if (line.IndexOf(Listening, StringComparison.Ordinal) is >= 0 and var at)
+        {
+            _listens.TrySetResult(new Uri(line[(at + Listening.Length)..]));
+        }
+    }
+}

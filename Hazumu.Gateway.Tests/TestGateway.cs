@@ -1,0 +1,137 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Tests.Streams;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Hazumu.Gateway.Tests;
+
+/// <summary>
+/// The gateway in this process, on a free port of loopback, in front of some engines. It knows them by the time it is here, and at its
+/// end there must be no error in its log: whatever a test did to it, that would be a bug.
+/// </summary>
+internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
+{
+    private readonly WebApplication _app;
+    private readonly Lines _log;
+
+    private TestGateway(WebApplication app, Lines log)
+    {
+        _app = app;
+        _log = log;
+        Measured = new Measurements(app.Services.GetRequiredService<IMeterFactory>());
+    }
+
+    /// <inheritdoc/>
+    public Uri Address { get; private set; } = null!;
+
+    /// <inheritdoc/>
+    public HttpClient Http { get; private set; } = null!;
+
+    /// <summary>What it has measured.</summary>
+    public Measurements Measured { get; }
+
+    /// <summary>What it knows of the engines.</summary>
+    public Fleet Fleet => Service<Fleet>();
+
+    /// <summary>Lines of its log, with their level.</summary>
+    public IReadOnlyCollection<string> Logged => _log.All;
+
+    /// <summary>One of its services.</summary>
+    public T Service<T>()
+        where T : notnull => _app.Services.GetRequiredService<T>();
+
+    /// <summary>Starts one in front of one engine, the instance <c>engine</c>.</summary>
+    /// <param name="engine">The engine.</param>
+    /// <param name="arguments">Further arguments of its command line: <c>--Gateway:Slots=2</c>.</param>
+    public static Task<TestGateway> StartAsync(Uri engine, params string[] arguments) => StartAsync([("engine", engine)], arguments);
+
+    /// <summary>Starts one in front of some engines.</summary>
+    /// <param name="instances">The engines and their names.</param>
+    /// <param name="arguments">Further arguments of its command line. An endpoint among them takes the place of the free port.</param>
+    public static async Task<TestGateway> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
+    {
+        var log = new Lines();
+        var app = GatewayHost.Build(
+            [.. GatewayArguments.Of(instances, arguments), "--Telemetry:AccessLog:Enabled=false"],
+            builder => builder.Logging.ClearProviders().AddProvider(log));
+        var gateway = new TestGateway(app, log);
+        try
+        {
+            await app.StartAsync();
+            gateway.Address = new Uri(app.Urls.First());
+            gateway.Http = Client(gateway.Address);
+            await Eventually.HoldsAsync(() => Assert.All(gateway.Fleet.Instances, instance => Assert.True(instance.IsUp == false || instance.Stored is not null)));
+            return gateway;
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A client that neither follows, nor unpacks, nor gives up.</summary>
+    /// <param name="address">Where to.</param>
+    /// <param name="version">HTTP/1.1 unless given.</param>
+    /// <param name="certificate">The server's certificate, where that is of its own making.</param>
+    public static HttpClient Client(Uri address, Version? version = null, X509Certificate2? certificate = null) => new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        UseCookies = false,
+        UseProxy = false,
+        Expect100ContinueTimeout = TimeSpan.FromSeconds(5),
+        SslOptions = new() { RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.GetCertHashString() == certificate?.Thumbprint },
+    })
+    {
+        BaseAddress = address,
+        Timeout = TimeSpan.FromSeconds(60),
+        DefaultRequestVersion = version ?? HttpVersion.Version11,
+        DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+    };
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        using (var now = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
+        {
+            await _app.StopAsync(now.Token);
+        }
+
+        await _app.DisposeAsync();
+        Measured.Dispose();
+        Assert.DoesNotContain(Logged, line => line.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal) || line.StartsWith(nameof(LogLevel.Critical), StringComparison.Ordinal));
+    }
+
+    private sealed class Lines : ILoggerProvider, ILogger
+    {
+        private readonly ConcurrentQueue<string> _lines = new();
+
+        public IReadOnlyCollection<string> All => _lines;
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                _lines.Enqueue($"{logLevel}: {formatter(state, exception)} {exception}".TrimEnd());
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
