@@ -29,7 +29,9 @@ public class ModelQueueTests
     {
         var queue = new ModelQueue();
         Add(queue, "b1", "a1", "a2");
-        queue.Add(Named("a0"), isAgain: true);
+        var again = Named("a0");
+        again.IsAgain = true;
+        queue.Add(again);
 
         Assert.Equal(["b1", "a0", "a1", "a2"], TakeAll(queue));
     }
@@ -50,6 +52,27 @@ public class ModelQueueTests
         Assert.Empty(queue.Heads());
     }
 
+    [Fact]
+    public void Whose_time_is_over_is_found_behind_those_that_came_back()
+    {
+        var queue = new ModelQueue();
+        var tickets = Add(queue, "a2", "a3", "a4", "b1");
+        var again = Named("a1");
+        again.IsAgain = true;
+        queue.Add(again);
+        (tickets[0].Asked, tickets[1].Asked, tickets[2].Asked, tickets[3].Asked, again.Asked) = (1, 2, 9, 1, 9);
+
+        var looks = 0;
+        var late = queue.Late(ticket =>
+        {
+            looks++;
+            return ticket.Asked < 5;
+        });
+
+        Assert.Equal(["a2", "a3", "b1"], late.Select(ticket => ticket.Model));
+        Assert.Equal(5, looks);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(50_000)]
@@ -59,7 +82,7 @@ public class ModelQueueTests
         var tickets = Enumerable.Range(0, 200_000).Select(number => new Ticket("m", 0, $"key{number % keys}")).ToList();
         var limit = System.Diagnostics.Stopwatch.StartNew();
 
-        tickets.ForEach(ticket => queue.Add(ticket, isAgain: false));
+        tickets.ForEach(ticket => queue.Add(ticket));
         for (var i = tickets.Count / 2; i < tickets.Count; i++)
         {
             queue.Remove(tickets[i]);
@@ -79,7 +102,7 @@ public class ModelQueueTests
     private static List<Ticket> Add(ModelQueue queue, params string[] names)
     {
         var tickets = names.Select(Named).ToList();
-        tickets.ForEach(ticket => queue.Add(ticket, isAgain: false));
+        tickets.ForEach(ticket => queue.Add(ticket));
         return tickets;
     }
 

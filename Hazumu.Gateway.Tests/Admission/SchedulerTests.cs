@@ -238,7 +238,7 @@ public sealed class SchedulerTests
         await cancel.CancelAsync();
 
         Assert.Equal(1, fleet.Scheduler.Waiting);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gone);
+        Assert.Equal(Outcome.ClientDisconnect, (await Soon(gone)).Refusal);
         lease.Release(LeaseEnd.Answered);
         Assert.NotNull((await Soon(next)).Lease);
     }
@@ -262,7 +262,9 @@ public sealed class SchedulerTests
     {
         using var fleet = Warm();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await fleet.Scheduler.AcquireAsync(Ticket("m"), new CancellationToken(canceled: true)));
+        var admission = await fleet.Scheduler.AcquireAsync(Ticket("m"), new CancellationToken(canceled: true));
+
+        Assert.Equal(Outcome.ClientDisconnect, admission.Refusal);
         Assert.Equal(0, fleet.Fleet.Rates.PerSecond("m", fleet.Fleet.Now));
     }
 
@@ -417,20 +419,27 @@ public sealed class SchedulerTests
     {
         using var fleet = Warm("Slots=1", "Queue:Limit=20000");
         var lease = await Lease(fleet, "m");
-        using var cancel = new CancellationTokenSource();
+        var cancels = Enumerable.Range(0, 10_000).Select(_ => new CancellationTokenSource()).ToList();
         var time = Stopwatch.StartNew();
 
-        var waiting = Enumerable.Range(0, 10_000).Select(number => fleet.Scheduler.AcquireAsync(Ticket("m", $"key{number % 100}"), cancel.Token).AsTask()).ToList();
+        var waiting = cancels.Select((cancel, number) => fleet.Scheduler.AcquireAsync(Ticket("m", $"key{number % 100}"), cancel.Token).AsTask()).ToList();
         Assert.Equal(10_000, fleet.Scheduler.Waiting);
         for (var ticks = 0; ticks < 10; ticks++)
         {
             fleet.Scheduler.Tick();
         }
 
-        await cancel.CancelAsync();
-        Assert.Equal(0, fleet.Scheduler.Waiting);
-        Assert.All(waiting, task => Assert.ThrowsAny<OperationCanceledException>(() => task.GetAwaiter().GetResult()));
-        Assert.True(time.Elapsed < TimeSpan.FromSeconds(10), $"It took {time.Elapsed}.");
+        // From the end: none of them is the next.
+        for (var i = cancels.Count - 1; i >= 0; i--)
+        {
+            cancels[i].Cancel();
+            Assert.Equal(i, fleet.Scheduler.Waiting);
+        }
+
+        Assert.True(time.Elapsed < TimeSpan.FromSeconds(5), $"It took {time.Elapsed}.");
+        await Eventually.HoldsAsync(() => waiting.TrueForAll(task => task.IsCompleted), "all have been told");
+        Assert.All(waiting, task => Assert.Equal(Outcome.ClientDisconnect, task.Result.Refusal));
+        cancels.ForEach(cancel => cancel.Dispose());
 
         Assert.Empty(fleet.Scheduler.WaitingByModel());
         lease.Release(LeaseEnd.Answered);

@@ -50,10 +50,15 @@ public class CircuitTests
         HalfOpen();
 
         Assert.True(_circuit.Admits);
-        _circuit.OnStart();
+        var trial = _circuit.OnStart();
         Assert.False(_circuit.Admits);
 
-        _circuit.OnUndecided();
+        // Another's end, from before the circuit opened or from an earlier trial, is not the trial's.
+        _circuit.OnUndecided(0);
+        _circuit.OnUndecided(trial - 1);
+        Assert.False(_circuit.Admits);
+
+        _circuit.OnUndecided(trial);
         Assert.True(_circuit.Admits);
     }
 
