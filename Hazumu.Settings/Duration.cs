@@ -49,6 +49,6 @@ public static partial class Duration
         return string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / length.Ticks}{unit}");
     }
 
-    [GeneratedRegex("^([0-9]+)(ms|[smhd])$")]
+    [GeneratedRegex(@"\A([0-9]+)(ms|[smhd])\z")]
     private static partial Regex Pattern();
 }

@@ -16,7 +16,7 @@ internal enum LeaseEnd
 }
 
 /// <summary>A held slot of one model at one instance.</summary>
-internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots slots, bool isCold, long taken)
+internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots slots, bool isCold, int trial, long taken)
 {
     private int _isReleased;
 
@@ -28,6 +28,9 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
 
     /// <summary>Whether the instance has to load the model for this request.</summary>
     public bool IsCold { get; } = isCold;
+
+    /// <summary>The trial of the instance's circuit that it is; zero where it is none.</summary>
+    public int Trial { get; } = trial;
 
     /// <summary>When the slot was taken; milliseconds.</summary>
     public long Taken { get; } = taken;

@@ -13,8 +13,11 @@ internal sealed class ModelQueue
     /// <summary>How many wait.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Since when no instance can be reached that may have the model; <see langword="null"/> where one can.</summary>
+    public long? OutageSince { get; set; }
+
     /// <summary>Joins; in front of its key's others where it has waited before.</summary>
-    public void Add(Ticket ticket, bool isAgain)
+    public void Add(Ticket ticket)
     {
         if (!_keys.TryGetValue(ticket.Key, out var turn))
         {
@@ -22,7 +25,7 @@ internal sealed class ModelQueue
             _keys.Add(ticket.Key, turn);
         }
 
-        ticket.Node = isAgain ? turn.Value.AddFirst(ticket) : turn.Value.AddLast(ticket);
+        ticket.Node = ticket.IsAgain ? turn.Value.AddFirst(ticket) : turn.Value.AddLast(ticket);
         Count++;
     }
 
@@ -54,6 +57,30 @@ internal sealed class ModelQueue
             _turns.Remove(turn);
             _turns.AddLast(turn);
         }
+    }
+
+    /// <summary>
+    /// Whose time is over. Within a key the first has waited longest, but for those that came back to its front: so few are looked at.
+    /// </summary>
+    public List<Ticket> Late(Predicate<Ticket> isLate)
+    {
+        var late = new List<Ticket>();
+        foreach (var tickets in _turns)
+        {
+            for (var node = tickets.First; node is not null; node = node.Next)
+            {
+                if (isLate(node.Value))
+                {
+                    late.Add(node.Value);
+                }
+                else if (!node.Value.IsAgain)
+                {
+                    break;
+                }
+            }
+        }
+
+        return late;
     }
 
     /// <summary>The first of each key, in the order of their turns.</summary>

@@ -38,26 +38,27 @@ internal static class Router
 
         foreach (var instance in fleet.Instances)
         {
-            if (instance.IsGone || instance.Circuit.State == CircuitState.Open || instance.Has(model) == false)
+            if (instance.IsGone || instance.Has(model) == false)
             {
                 continue;
             }
 
+            // Known to one that is down, it is known: another would say that there is no such model.
             isKnown |= instance.Has(model) == true;
-            if (!instance.Slots.TryGetValue(model, out var slots))
+            if (instance.Circuit.State == CircuitState.Open || !instance.Slots.TryGetValue(model, out var slots))
             {
                 continue;
             }
 
             isLoading |= slots.IsLoading;
-            if (!slots.IsResident || slots.IsLoading)
+            if (!slots.IsResident || slots.IsLoading || ticket.Avoids(instance, now))
             {
                 continue;
             }
 
             warmSlots += slotsPerModel;
             service = Math.Max(service, slots.ServiceSeconds);
-            if (slots.InUse < slotsPerModel && instance.Circuit.Admits && !ticket.Avoids(instance, now))
+            if (slots.InUse < slotsPerModel && instance.Circuit.Admits)
             {
                 var score = Score(ticket.Affinity, instance, slots.InUse);
                 if (best is null || score > bestScore)

@@ -44,17 +44,24 @@ internal sealed class Scheduler : IHostedService, IDisposable
     /// <summary>Takes a slot, at once where one is free, else by waiting.</summary>
     /// <param name="ticket">The request; after a failed attempt, the same again.</param>
     /// <param name="cancellationToken">Leaves the queue at once.</param>
-    /// <returns>A slot, or why there is none.</returns>
-    /// <exception cref="OperationCanceledException">The client went away.</exception>
+    /// <returns>A slot, or why there is none; <see cref="Outcome.ClientDisconnect"/> where the client went away, with no exception: ten thousand may leave at once.</returns>
     public ValueTask<Admission> AcquireAsync(Ticket ticket, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return new(new Admission(null, Outcome.ClientDisconnect));
+        }
+
         var options = _settings.Current;
         lock (_fleet.Gate)
         {
             var now = _fleet.Now;
-            var isAgain = ticket.Asked >= 0;
-            if (!isAgain)
+            ticket.IsAgain = ticket.Asked >= 0;
+            if (ticket.IsAgain)
+            {
+                ticket.Asked += now - ticket.Placed;
+            }
+            else
             {
                 ticket.Asked = now;
                 _fleet.Rates.Count(ticket.Model, now);
@@ -73,12 +80,12 @@ internal sealed class Scheduler : IHostedService, IDisposable
             _queues.TryGetValue(ticket.Model, out var queue);
 
             // Who waits was here before; a retry was here before them.
-            if ((queue is null || isAgain) && Place(ticket, options, waiting: 0) is { } lease)
+            if ((queue is null || ticket.IsAgain) && Place(ticket, options, waiting: 0) is { } lease)
             {
                 return new(new Admission(lease));
             }
 
-            if (_waiting >= options.Queue.Limit && !isAgain)
+            if (_waiting >= options.Queue.Limit && !ticket.IsAgain)
             {
                 return new(new Admission(null, Outcome.QueueFull, RetryAfter(ticket.Model, queue?.Count ?? 0, options)));
             }
@@ -88,8 +95,8 @@ internal sealed class Scheduler : IHostedService, IDisposable
                 _queues.Add(ticket.Model, queue = new ModelQueue());
             }
 
-            queue.Add(ticket, isAgain);
-            ticket.Position = Math.Max(ticket.Position, isAgain ? 1 : queue.Count);
+            queue.Add(ticket);
+            ticket.Position = Math.Max(ticket.Position, ticket.IsAgain ? 1 : queue.Count);
             Interlocked.Increment(ref _waiting);
             ticket.Waiter = new TaskCompletionSource<Admission>(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -160,7 +167,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
                     _fleet.OnFailure(instance);
                     break;
                 case LeaseEnd.Undecided:
-                    instance.Circuit.OnUndecided();
+                    instance.Circuit.OnUndecided(lease.Trial);
                     break;
             }
 
@@ -209,12 +216,9 @@ internal sealed class Scheduler : IHostedService, IDisposable
             var now = _fleet.Now;
             foreach (var (model, queue) in _queues.ToList())
             {
-                var isOutage = !IsAnyUsable(model);
-                var limit = isOutage && options.Queue.OutageTimeout < options.Queue.Timeout ? options.Queue.OutageTimeout : options.Queue.Timeout;
-                var outcome = isOutage ? Outcome.EngineUnreachable : Outcome.QueueTimeout;
-
-                // Within a key the first has waited longest.
-                while (queue.Heads().FirstOrDefault(ticket => now - ticket.Asked >= limit.TotalMilliseconds) is { } late)
+                queue.OutageSince = IsAnyUsable(model) ? null : queue.OutageSince ?? now;
+                var outcome = queue.OutageSince is null ? Outcome.QueueTimeout : Outcome.EngineUnreachable;
+                foreach (var late in queue.Late(ticket => IsLate(ticket, queue, options.Queue, now)))
                 {
                     Refuse(model, queue, late, outcome, RetryAfter(model, queue.Count, options));
                 }
@@ -224,19 +228,32 @@ internal sealed class Scheduler : IHostedService, IDisposable
         }
     }
 
+    // Who waits when an outage begins waits no less than who comes during it.
+    private static bool IsLate(Ticket ticket, ModelQueue queue, QueueOptions options, long now) =>
+        now - ticket.Asked >= options.Timeout.TotalMilliseconds
+        || (queue.OutageSince is { } since && now - Math.Max(since, ticket.Asked) >= options.OutageTimeout.TotalMilliseconds);
+
     private async Task<Admission> WaitAsync(Ticket ticket, CancellationToken cancellationToken)
     {
-        await using var registration = cancellationToken.UnsafeRegister(
-            static (state, token) =>
+        var registration = cancellationToken.UnsafeRegister(
+            static state =>
             {
                 var (scheduler, ticket) = ((Scheduler, Ticket))state!;
-                scheduler.Leave(ticket, token);
+                scheduler.Leave(ticket);
             },
             (this, ticket));
-        return await ticket.Waiter!.Task;
+        try
+        {
+            return await ticket.Waiter!.Task;
+        }
+        finally
+        {
+            // Not disposed: that would wait for a callback that has done its work and only has to return.
+            registration.Unregister();
+        }
     }
 
-    private void Leave(Ticket ticket, CancellationToken cancellationToken)
+    private void Leave(Ticket ticket)
     {
         lock (_fleet.Gate)
         {
@@ -246,12 +263,8 @@ internal sealed class Scheduler : IHostedService, IDisposable
                 return;
             }
 
-            var queue = _queues[ticket.Model];
-            queue.Remove(ticket);
-            Left(ticket.Model, queue);
+            Refuse(ticket.Model, _queues[ticket.Model], ticket, Outcome.ClientDisconnect, default);
         }
-
-        ticket.Waiter!.TrySetCanceled(cancellationToken);
     }
 
     // Called when something has changed that any model may wait for.
@@ -326,14 +339,15 @@ internal sealed class Scheduler : IHostedService, IDisposable
         slots.InUse++;
         instance.InUse++;
         slots.LastUsed = now;
-        instance.Circuit.OnStart();
+        var trial = instance.Circuit.OnStart();
+        ticket.Placed = now;
         if (isCold)
         {
             slots.IsLoading = true;
             slots.LoadingSince = now;
         }
 
-        return new Lease(this, instance, slots, isCold, now);
+        return new Lease(this, instance, slots, isCold, trial, now);
     }
 
     private void Refuse(string model, ModelQueue queue, Ticket ticket, Outcome outcome, TimeSpan retryAfter)

@@ -20,8 +20,14 @@ internal sealed class Ticket(string model, ulong affinity, string key)
 
     public string Key { get; } = key;
 
-    /// <summary>When it first asked; a retry keeps it, and with it its place and its deadline.</summary>
+    /// <summary>Since when it waits, time in attempts that failed not counted: a retry keeps its place and what is left of its time.</summary>
     public long Asked { get; set; } = -1;
+
+    /// <summary>When it got its last slot.</summary>
+    public long Placed { get; set; }
+
+    /// <summary>Whether it has had a slot and asks for another.</summary>
+    public bool IsAgain { get; set; }
 
     /// <summary>Its place when it joined the queue, from 1; zero where it did not wait.</summary>
     public int Position { get; set; }

@@ -50,12 +50,25 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
         var options = new GatewayOptions();
         SettingsReader.Read(configuration.GetSection(GatewayOptions.SectionName), options);
 
-        foreach (var reference in configuration.GetSection("ConnectionStrings").GetChildren())
+        // A server's own first: those of its models have the same endpoint, and are no further instances.
+        var references = configuration.GetSection("ConnectionStrings").GetChildren()
+            .Select(reference => (Name: reference.Key, Parts: PartsOf(reference.Value)))
+            .OrderBy(reference => reference.Parts?.ContainsKey("Model"));
+        foreach (var (name, parts) in references)
         {
-            if (EndpointOf(reference.Value) is { } endpoint && !options.Instances.ContainsKey(reference.Key))
+            if (parts?.TryGetValue("Endpoint", out var value) != true || value is not string endpoint || options.Instances.ContainsKey(name))
             {
-                options.Instances.Add(reference.Key, InstanceUrlAttribute.TryParse(endpoint, out _) ? endpoint
-                    : throw new StartupProblemException($"The connection string '{reference.Key}' has the endpoint '{endpoint}'; it must be an http or https URL without a path such as 'http://gpu-1:11434'."));
+                continue;
+            }
+
+            if (!InstanceUrlAttribute.TryParse(endpoint, out var url))
+            {
+                throw new StartupProblemException($"The connection string '{name}' has the endpoint '{endpoint}'; it must be an http or https URL without a path such as 'http://gpu-1:11434'.");
+            }
+
+            if (!options.Instances.Values.Any(known => new Uri(known) == url))
+            {
+                options.Instances.Add(name, endpoint);
             }
         }
 
@@ -78,21 +91,14 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
             try
             {
                 options = Read(_read());
-            }
-            catch (Exception error) when (error is StartupProblemException or InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
-            {
-                LogRejected(error.InnerException is { } inner ? $"{error.Message} {inner.Message}" : error.Message);
-                return;
-            }
 
-            // Whoever takes them first may still find them wanting: then nobody has them.
-            try
-            {
+                // Whoever takes them first may still find them wanting: then nobody has them.
                 Checking?.Invoke(options);
             }
-            catch (KeyFileException problem)
+            catch (Exception error) when (error is StartupProblemException or KeyFileException or InvalidDataException or FormatException
+                or IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
             {
-                LogRejected(problem.Message);
+                LogRejected(error is InvalidDataException && error.InnerException is { } inner ? $"{error.Message} {inner.Message}" : error.Message);
                 return;
             }
 
@@ -133,11 +139,11 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
         }
     }));
 
-    private static string? EndpointOf(string? connectionString)
+    private static DbConnectionStringBuilder? PartsOf(string? connectionString)
     {
         try
         {
-            return new DbConnectionStringBuilder { ConnectionString = connectionString }.TryGetValue("Endpoint", out var endpoint) ? endpoint as string : null;
+            return new DbConnectionStringBuilder { ConnectionString = connectionString };
         }
         catch (ArgumentException)
         {

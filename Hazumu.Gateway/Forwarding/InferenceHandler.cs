@@ -61,6 +61,12 @@ internal sealed class InferenceHandler(
             request.QueueWait += ticket.Waiter is null ? 0 : Stopwatch.GetTimestamp() - asked;
             request.QueuePosition = ticket.Position;
             ticket.Waiter = null;
+            if (admission.Refusal == Outcome.ClientDisconnect)
+            {
+                request.Outcome = Outcome.ClientDisconnect;
+                return null;
+            }
+
             if (admission.Lease is not { } lease)
             {
                 return GatewayRefusal.From(admission, request.Model!);

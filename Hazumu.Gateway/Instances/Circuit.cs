@@ -29,6 +29,7 @@ internal sealed class Circuit
     private int _factor = 1;
     private int _probes;
     private long _openUntil;
+    private int _trial;
     private bool _isTrialRunning;
 
     /// <summary>The state now.</summary>
@@ -38,7 +39,17 @@ internal sealed class Circuit
     public bool Admits => State == CircuitState.Closed || (State == CircuitState.HalfOpen && !_isTrialRunning);
 
     /// <summary>A request is on its way to the instance.</summary>
-    public void OnStart() => _isTrialRunning = State == CircuitState.HalfOpen;
+    /// <returns>The trial that it is; zero where it is none.</returns>
+    public int OnStart()
+    {
+        if (State != CircuitState.HalfOpen)
+        {
+            return 0;
+        }
+
+        _isTrialRunning = true;
+        return ++_trial;
+    }
 
     /// <summary>A request or, where <paramref name="isProbe"/>, a probe was answered.</summary>
     public void OnSuccess(bool isProbe, long now)
@@ -76,8 +87,14 @@ internal sealed class Circuit
         }
     }
 
-    /// <summary>A trial ended without a word about the instance: the client went away.</summary>
-    public void OnUndecided() => _isTrialRunning = false;
+    /// <summary>A request ended without a word about the instance: its client went away. The next may try where it was the trial.</summary>
+    public void OnUndecided(int trial)
+    {
+        if (trial == _trial)
+        {
+            _isTrialRunning = false;
+        }
+    }
 
     private void Open(TimeSpan openFor, long now)
     {
