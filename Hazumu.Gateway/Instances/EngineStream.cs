@@ -14,6 +14,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
 {
     private readonly CancellationTokenSource _disposed = new();
     private int _isDisposed;
+    private bool _isDeaf;
 
     /// <inheritdoc/>
     public override bool CanRead => true;
@@ -39,11 +40,22 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         socket.ReceiveAsync(buffer, SocketFlags.None, _disposed.Token);
 
     /// <inheritdoc/>
+    /// <remarks>
+    /// An engine may answer and close before it has read the whole body: Ollama does where it has the blob already. <c>SocketsHttpHandler</c>
+    /// reads the answer only after the body, so that what cannot be written is dropped, and what there is to read tells how it went.
+    /// </remarks>
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        while (!buffer.IsEmpty)
+        try
         {
-            buffer = buffer[await socket.SendAsync(buffer, SocketFlags.None, _disposed.Token)..];
+            while (!buffer.IsEmpty && !_isDeaf)
+            {
+                buffer = buffer[await socket.SendAsync(buffer, SocketFlags.None, _disposed.Token)..];
+            }
+        }
+        catch (SocketException error) when (error.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown)
+        {
+            _isDeaf = true;
         }
     }
 
