@@ -7,6 +7,7 @@ using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Reads;
 using Hazumu.Gateway.Telemetry;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using OpenTelemetry.Metrics;
 
 namespace Hazumu.Gateway;
 
@@ -106,7 +107,12 @@ internal static class GatewayHost
             kestrel.Limits.MinResponseDataRate = null;
         });
         builder.Services.Configure<SocketTransportOptions>(sockets =>
-            sockets.UnsafePreferInlineScheduling = Environment.GetEnvironmentVariable(InlineCompletions) == "1");
+        {
+            sockets.UnsafePreferInlineScheduling = Environment.GetEnvironmentVariable(InlineCompletions) == "1";
+
+            // One system call less for each request, for 4 KB held by each connection that is open.
+            sockets.WaitForDataBeforeAllocatingBuffer = false;
+        });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.Timeouts.Drain);
     }
 
@@ -118,6 +124,12 @@ internal static class GatewayHost
             sources.Sources.OfType<FileConfigurationSource>().Select(source => source.FileProvider?.GetFileInfo(source.Path!).PhysicalPath).OfType<string>(),
             provider.GetRequiredService<ILogger<GatewaySettings>>()));
         services.AddHostedService(provider => provider.GetRequiredService<GatewaySettings>());
+
+        // Told better by the gateway's own, and neither is free: each is a measurement or more for every request.
+        services.ConfigureOpenTelemetryMeterProvider(metrics => metrics.AddView(instrument =>
+            instrument.Meter.Name is "System.Net.Http" or "System.Net.NameResolution" || instrument.Name is "http.server.request.duration" or "http.server.active_requests"
+                ? MetricStreamConfiguration.Drop
+                : null));
 
         services.AddKeys(settings.Keys);
         services.AddGatewayTelemetry();

@@ -27,7 +27,7 @@ internal sealed class MeasuredGateway : IDisposable
         _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Add(instrument, value, tags));
         _listener.Start();
 
-        Settings = new TelemetrySettings(new OptionsOf<TelemetryOptions>(Options));
+        Settings = new TelemetrySettings(() => Options);
         Metrics = new GatewayMetrics(_meters, Fleet, Settings, Time);
     }
 
@@ -70,7 +70,6 @@ internal sealed class MeasuredGateway : IDisposable
     public void Dispose()
     {
         _listener.Dispose();
-        Settings.Dispose();
         _meters.Dispose();
     }
 

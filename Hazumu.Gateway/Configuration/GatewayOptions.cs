@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Telemetry;
 
 namespace Hazumu.Gateway.Configuration;
 
@@ -49,6 +50,9 @@ internal sealed class GatewayOptions
 
     /// <summary>Who may do what.</summary>
     public KeyOptions Keys { get; set; } = new();
+
+    /// <summary>Metrics and the access log.</summary>
+    public TelemetryOptions Telemetry { get; set; } = new();
 }
 
 /// <summary>The queue in front of the slots.</summary>

@@ -75,7 +75,7 @@ internal sealed partial class GatewayHandler(
 
         var authentication = authenticator.Authenticate(context.Request.Headers);
         request.Caller = authentication.Caller;
-        if (authentication.Refusal != Refusal.None)
+        if (authentication.Refusal != Refusal.None && operation.Scope != Scope.None)
         {
             return new GatewayRefusal(Outcome.Unauthorized, StatusCodes.Status401Unauthorized, authentication.Refusal.ToSentence());
         }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
@@ -51,7 +52,7 @@ internal sealed class InferenceHandler(
         }
     }
 
-    private async ValueTask<GatewayRefusal?> AttemptAsync(HttpContext context, GatewayRequest request, RequestHead head, RequestBody body, Ticket ticket)
+    private async ValueTask<GatewayRefusal?> AttemptAsync(HttpContext context, GatewayRequest request, RequestHeadResult head, RequestBody body, Ticket ticket)
     {
         while (true)
         {
@@ -65,7 +66,7 @@ internal sealed class InferenceHandler(
                 return GatewayRefusal.From(admission, request.Model!);
             }
 
-            lease.Unloads = head.KeepAliveIsZero;
+            lease.Unloads = head.UnloadsModel;
             request.Instance = lease.Instance.Name;
             request.IsCold = lease.IsCold;
             context.Request.Body = body.Open();
@@ -160,11 +161,17 @@ internal sealed class InferenceHandler(
         }
     }
 
-    private static void AskForUsage(GatewayRequest request, RequestHead head, RequestBody body)
+    private static void AskForUsage(GatewayRequest request, RequestHeadResult head, RequestBody body)
     {
-        if (request.Operation is { Dialect: Dialect.OpenAI, Name: "chat" or "generate" } && body.IsWhole && UsageRequest.TryAdd(body.Head, head, out var asking))
+        if (request.Operation is not { Dialect: Dialect.OpenAI, Name: "chat" or "generate" } || !body.IsWhole || head.UsageChange == UsageChange.None)
         {
-            body.Replace(asking.Span);
+            return;
+        }
+
+        var asking = new ArrayBufferWriter<byte>(body.Head.Length + 64);
+        if (UsageRequest.TryWrite(body.Head.Span, head, asking))
+        {
+            body.Replace(asking.WrittenSpan);
             request.AddedUsage = true;
         }
     }

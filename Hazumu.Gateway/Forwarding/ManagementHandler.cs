@@ -103,6 +103,12 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
             }
 
             var usable = fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
+            if (request.Operation.Name is "create" or "blob")
+            {
+                // What is made is made of blobs that were sent before: all to the same instance.
+                return [.. usable.Take(1)];
+            }
+
             var having = model is null ? [] : usable.Where(instance => instance.Has(model) == true).ToList();
             return having.Count > 0 ? having : request.Operation.Name == "pull"
                 ? [.. usable.OrderBy(instance => instance.Stored?.Values.Sum(stored => stored.Size) ?? 0).Take(1)]

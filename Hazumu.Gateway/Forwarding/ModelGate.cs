@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
@@ -9,10 +10,12 @@ namespace Hazumu.Gateway.Forwarding;
 /// <summary>Reads which model a request is about, and whether its caller may name it.</summary>
 internal sealed class ModelGate(GatewaySettings settings)
 {
+    private static readonly string[] s_modelNames = ["model", "name", "from", "source", "destination"];
+
     /// <summary>Reads the beginning of the body, and finds the model in it.</summary>
     /// <returns>The body, to be disposed; or why the request is refused.</returns>
     /// <exception cref="BadHttpRequestException">The body is malformed or too slow.</exception>
-    public async ValueTask<(RequestBody? Body, RequestHead Head, GatewayRefusal? Refusal)> ReadAsync(HttpContext context, GatewayRequest request)
+    public async ValueTask<(RequestBody? Body, RequestHeadResult Head, GatewayRefusal? Refusal)> ReadAsync(HttpContext context, GatewayRequest request)
     {
         var http = context.Request;
         if (http.Headers.ContentEncoding.Count > 0 && !string.Equals(http.Headers.ContentEncoding.ToString(), "identity", StringComparison.OrdinalIgnoreCase))
@@ -28,8 +31,8 @@ internal sealed class ModelGate(GatewaySettings settings)
         try
         {
             var head = request.Operation.Model == ModelPlace.Form
-                ? await RequestForm.ParseAsync(body.Head, http.ContentType, body.IsWhole, context.RequestAborted)
-                : RequestHead.Parse(body.Head.Span, body.IsWhole, request.Operation);
+                ? await RequestForm.FindModelAsync(body.Head, body.IsWhole, http.ContentType, http.QueryString.Value, context.RequestAborted)
+                : RequestHead.Parse(body.Head.Span, body.IsWhole, request.Operation.Dialect, request.Operation.Model);
             if (Check(request, head, body, limit) is { } refusal)
             {
                 body.Dispose();
@@ -58,7 +61,28 @@ internal sealed class ModelGate(GatewaySettings settings)
         return request.Caller.MayUse(model) ? null : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{model}'.");
     }
 
-    private GatewayRefusal? Check(GatewayRequest request, RequestHead head, RequestBody body, int limit)
+    // What a model is made of, and what a copy is called, are models as well.
+    private static GatewayRefusal? CheckOthers(GatewayRequest request, RequestBody body)
+    {
+        if (request.Caller.Key is not { Models.IsAll: false })
+        {
+            return null;
+        }
+
+        using var document = JsonDocument.Parse(body.Head);
+        foreach (var property in document.RootElement.EnumerateObject())
+        {
+            if (Array.Exists(s_modelNames, name => name.Equals(property.Name, StringComparison.OrdinalIgnoreCase))
+                && (property.Value.ValueKind != JsonValueKind.String || !request.Caller.MayUse(property.Value.GetString())))
+            {
+                return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model in '{property.Name}'.");
+            }
+        }
+
+        return null;
+    }
+
+    private GatewayRefusal? Check(GatewayRequest request, RequestHeadResult head, RequestBody body, int limit)
     {
         if (head.Problem is { } problem)
         {
@@ -74,6 +98,11 @@ internal sealed class ModelGate(GatewaySettings settings)
         {
             // What is not read could name another model once more, and Ollama takes the last.
             return GatewayRefusal.TooLarge(limit);
+        }
+
+        if (request.Operation.Scope == Scope.Admin && CheckOthers(request, body) is { } forbidden)
+        {
+            return forbidden;
         }
 
         request.WantsStream = head.Stream ?? (request.Operation is { Dialect: Dialect.Native, GenAiName: not "embeddings" });

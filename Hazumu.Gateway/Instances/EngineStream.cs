@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net.Sockets;
 
 namespace Hazumu.Gateway.Instances;
@@ -12,7 +13,12 @@ namespace Hazumu.Gateway.Instances;
 /// </remarks>
 internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
 {
+    private const int LargestHead = 4 * 1024;
+    private const int LargestTogether = 64 * 1024;
+
     private readonly CancellationTokenSource _disposed = new();
+    private byte[]? _head;
+    private int _headLength;
     private int _isDisposed;
     private bool _isDeaf;
 
@@ -41,22 +47,25 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
 
     /// <inheritdoc/>
     /// <remarks>
-    /// An engine may answer and close before it has read the whole body: Ollama does where it has the blob already. <c>SocketsHttpHandler</c>
-    /// reads the answer only after the body, so that what cannot be written is dropped, and what there is to read tells how it went.
+    /// YARP flushes a request's head before its body is there (StreamCopyHttpContent.SerializeToStreamAsync), which makes two packets of a
+    /// request that fits into one, and wakes the engine twice. A head whose body must follow waits for it here.
     /// </remarks>
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        try
+        if (_head is not null)
         {
-            while (!buffer.IsEmpty && !_isDeaf)
-            {
-                buffer = buffer[await socket.SendAsync(buffer, SocketFlags.None, _disposed.Token)..];
-            }
+            return SendWithHeadAsync(buffer);
         }
-        catch (SocketException error) when (error.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown)
+
+        if (buffer.Length > LargestHead || !IsHeadWithBody(buffer.Span))
         {
-            _isDeaf = true;
+            return SendAsync(buffer);
         }
+
+        _head = ArrayPool<byte>.Shared.Rent(buffer.Length);
+        _headLength = buffer.Length;
+        buffer.CopyTo(_head);
+        return default;
     }
 
     /// <inheritdoc/>
@@ -104,6 +113,80 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         }
 
         base.Dispose(disposing);
+    }
+
+    // A client that expects 100 (Continue) sends no body before the engine has seen the head.
+    private static bool IsHeadWithBody(ReadOnlySpan<byte> bytes) =>
+        bytes.EndsWith("\r\n\r\n"u8)
+        && bytes.IndexOf("\r\nContent-Length: "u8) is var length and > 0
+        && bytes[length + "\r\nContent-Length: ".Length] != (byte)'0'
+        && bytes.IndexOf("\r\nExpect:"u8) < 0
+        && bytes.IndexOf(" HTTP/1."u8) > 0;
+
+    private async ValueTask SendWithHeadAsync(ReadOnlyMemory<byte> body)
+    {
+        var head = _head!;
+        _head = null;
+        try
+        {
+            if (_headLength + body.Length > LargestTogether)
+            {
+                await SendAsync(head.AsMemory(0, _headLength));
+                await SendAsync(body);
+                return;
+            }
+
+            var together = ArrayPool<byte>.Shared.Rent(_headLength + body.Length);
+            try
+            {
+                head.AsSpan(0, _headLength).CopyTo(together);
+                body.CopyTo(together.AsMemory(_headLength));
+                await SendAsync(together.AsMemory(0, _headLength + body.Length));
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(together);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(head);
+        }
+    }
+
+    private ValueTask SendAsync(ReadOnlyMemory<byte> buffer)
+    {
+        if (_isDeaf)
+        {
+            return default;
+        }
+
+        var sending = socket.SendAsync(buffer, SocketFlags.None, _disposed.Token);
+        if (!sending.IsCompletedSuccessfully)
+        {
+            return SendRestAsync(sending, buffer);
+        }
+
+        var sent = sending.Result;
+        return sent == buffer.Length ? default : SendRestAsync(new(sent), buffer);
+    }
+
+    // An engine may answer and close before it has read the whole body: Ollama does where it has the blob already. SocketsHttpHandler reads
+    // the answer only after the body, so that what cannot be written is dropped, and what there is to read tells how it went.
+    private async ValueTask SendRestAsync(ValueTask<int> sending, ReadOnlyMemory<byte> buffer)
+    {
+        try
+        {
+            buffer = buffer[await sending..];
+            while (!buffer.IsEmpty)
+            {
+                buffer = buffer[await socket.SendAsync(buffer, SocketFlags.None, _disposed.Token)..];
+            }
+        }
+        catch (SocketException error) when (error.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown)
+        {
+            _isDeaf = true;
+        }
     }
 
     private async Task WaitForEngineAsync(LetGo letGo)

@@ -29,6 +29,7 @@ internal static class KeyText
     private const int SecretLength = 43;
 
     private static readonly SearchValues<char> s_alphabet = SearchValues.Create(Alphabet);
+    private static readonly SearchValues<char> s_visible = SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(code => (char)code)]);
 
     /// <summary>Makes a key.</summary>
     /// <returns>Its text, to be shown once, its id, and the hash to store.</returns>
@@ -62,7 +63,7 @@ internal static class KeyText
     public static bool IsId(ReadOnlySpan<char> text) => text.Length == IdLength && !text.ContainsAnyExcept(s_alphabet);
 
     /// <summary>Whether a text can be a key at all: visible ASCII, and not too long.</summary>
-    public static bool IsToken(ReadOnlySpan<char> text) => text.Length is > 0 and <= MaxLength && !text.ContainsAnyExceptInRange('!', '~');
+    public static bool IsToken(ReadOnlySpan<char> text) => text.Length is > 0 and <= MaxLength && !text.ContainsAnyExcept(s_visible);
 
     /// <summary>Hashes a text for which <see cref="IsToken"/> holds.</summary>
     /// <param name="text">The secret part of a key, or all of one that has no parts.</param>

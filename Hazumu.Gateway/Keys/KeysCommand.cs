@@ -100,6 +100,10 @@ internal sealed class KeysCommand
             await _error.WriteLineAsync(problem.Message);
             return Failed;
         }
+        catch (OperationCanceledException)
+        {
+            return Failed;
+        }
     }
 
     private RootCommand Build()

@@ -8,12 +8,15 @@ namespace Hazumu.Gateway.Operations;
 /// </summary>
 /// <remarks>
 /// Matching is exact and case-sensitive, as Ollama's is. What matches nothing passes too; with keys on, it needs <see cref="Scope.Read"/>
-/// to GET or HEAD and <see cref="Scope.Admin"/> for anything else, so that no spelling of a path asks for less than the route it means.
+/// to GET or HEAD and <see cref="Scope.Admin"/> for anything else but OPTIONS, so that no spelling of a path asks for less than the route it means.
 /// </remarks>
 internal static class OperationTable
 {
     private static readonly Operation s_unknownRead = new("other", Dialect.Native, Scope.Read, Handling.Forward, "other");
     private static readonly Operation s_unknownWrite = new("other", Dialect.Native, Scope.Admin, Handling.Forward, "other");
+
+    // A browser's question before the request itself: it carries no key, and the engine's CORS rules answer it.
+    private static readonly Operation s_preflight = new("preflight", Dialect.Native, Scope.None, Handling.Forward, "preflight");
     private static readonly Operation s_unknownOpenAIRead = new("other", Dialect.OpenAI, Scope.Read, Handling.Forward, "other");
     private static readonly Operation s_unknownOpenAIWrite = new("other", Dialect.OpenAI, Scope.Admin, Handling.Forward, "other");
 
@@ -38,7 +41,7 @@ internal static class OperationTable
 
         ("POST", "/api/pull", new("pull", Dialect.Native, Scope.Admin, Handling.Forward, "pull", ModelPlace.Body)),
         ("POST", "/api/push", new("push", Dialect.Native, Scope.Admin, Handling.Forward, "push", ModelPlace.Body)),
-        ("POST", "/api/create", new("create", Dialect.Native, Scope.Admin, Handling.Forward, "create")),
+        ("POST", "/api/create", new("create", Dialect.Native, Scope.Admin, Handling.Forward, "create", ModelPlace.Body)),
         ("POST", "/api/copy", new("copy", Dialect.Native, Scope.Admin, Handling.Forward, "copy", ModelPlace.Source)),
         ("DELETE", "/api/delete", new("delete", Dialect.Native, Scope.Admin, Handling.Everywhere, "delete", ModelPlace.Body)),
         ("POST", "/api/blobs/*", new("blob", Dialect.Native, Scope.Admin, Handling.Forward, "blob")),
@@ -84,7 +87,12 @@ internal static class OperationTable
             }
         }
 
-        var isRead = HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method);
+        if (HttpMethods.IsOptions(method))
+        {
+            return s_preflight;
+        }
+
+        var isRead = HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
         return path.StartsWith("/v1/", StringComparison.Ordinal)
             ? isRead ? s_unknownOpenAIRead : s_unknownOpenAIWrite
             : isRead ? s_unknownRead : s_unknownWrite;

@@ -445,7 +445,13 @@ internal struct JsonScanner
             {
                 case (byte)'"':
                     _state = State.PassContainerString;
-                    return i;
+                    i += PassString(bytes[i..], State.PassContainer, State.PassContainerStringEscape);
+                    if (_state != State.PassContainer)
+                    {
+                        return i;
+                    }
+
+                    break;
 
                 case (byte)'{' or (byte)'[':
                     _depth++;

@@ -12,7 +12,7 @@ namespace Hazumu.Gateway.Telemetry;
 /// </remarks>
 internal sealed class GatewayMetrics
 {
-    /// <summary>The meter's name: the application's, which <c>Hazumu.ServiceDefaults</c> collects.</summary>
+    /// <summary>The meter's name.</summary>
     public const string MeterName = "Hazumu.Gateway";
 
     private static readonly int s_dialects = Enum.GetValues<Dialect>().Length;

@@ -7,7 +7,7 @@ namespace Hazumu.Gateway.Telemetry;
 /// <summary>Tells the server's span of a request what came of it, with a span for each phase below it. Nothing where nobody records.</summary>
 internal sealed class RequestTrace(TimeProvider time) : IDisposable
 {
-    /// <summary>The source's name: the application's, which <c>Hazumu.ServiceDefaults</c> collects.</summary>
+    /// <summary>The source's name.</summary>
     public const string SourceName = "Hazumu.Gateway";
 
     private readonly ActivitySource _source = new(SourceName);

@@ -1,4 +1,7 @@
+using Hazumu.Gateway.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
 
 namespace Hazumu.Gateway.Telemetry;
 
@@ -10,12 +13,12 @@ internal static class TelemetryServices
     {
         ArgumentNullException.ThrowIfNull(services);
 
-        services.AddOptions<TelemetryOptions>()
-            .BindConfiguration(TelemetryOptions.Section)
-            .ValidateDataAnnotations();
+        // The service defaults collect what bears the application's name; whoever hosts the gateway may have another.
+        services.ConfigureOpenTelemetryMeterProvider(metrics => metrics.AddMeter(GatewayMetrics.MeterName));
+        services.ConfigureOpenTelemetryTracerProvider(tracing => tracing.AddSource(RequestTrace.SourceName));
 
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton<TelemetrySettings>();
+        services.AddSingleton(provider => new TelemetrySettings(() => provider.GetRequiredService<GatewaySettings>().Current.Telemetry));
         services.AddSingleton<GatewayMetrics>();
         services.AddSingleton<RequestTrace>();
         services.AddSingleton<AccessLog>();

@@ -91,6 +91,19 @@ public sealed class MockEngine : IAsyncDisposable
         return engine;
     }
 
+    /// <summary>Runs an engine until the process is asked to end, and writes where it listens. It remembers no requests unless told, so that it can run for long.</summary>
+    /// <param name="json">The members of <see cref="MockEngineOptions"/>, durations in seconds.</param>
+    public static async Task RunAsync(string json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        var options = ControlRoutes.Read(json);
+        await using var engine = await StartAsync(
+            json.Contains("rememberedRequests", StringComparison.Ordinal) ? options : options with { RememberedRequests = 0 })
+            .ConfigureAwait(false);
+        await Console.Out.WriteLineAsync($"Listening on {engine.Address}").ConfigureAwait(false);
+        await engine._app.WaitForShutdownAsync().ConfigureAwait(false);
+    }
+
     /// <summary>Makes something go wrong, after whatever was injected before and has not struck yet.</summary>
     public void Inject(MockFault fault)
     {
@@ -183,9 +196,6 @@ public sealed class MockEngine : IAsyncDisposable
         await _app.DisposeAsync().ConfigureAwait(false);
         _pacer.Dispose();
     }
-
-    /// <summary>Completes when the process is asked to end.</summary>
-    internal Task WaitForShutdownAsync() => _app.WaitForShutdownAsync();
 
     private WebApplication Build(MockEngineOptions options, EngineHandler handler)
     {

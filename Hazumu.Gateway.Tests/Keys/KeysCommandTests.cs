@@ -1,0 +1,228 @@
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Operations;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Hazumu.Gateway.Tests.Keys;
+
+public sealed class KeysCommandTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly FakeTimeProvider _time = new(TestKeys.Now);
+
+    private string Path => _folder.File("keys.json");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Create_prints_the_key_alone_and_stores_its_hash()
+    {
+        var (code, output, error) = await Run("keys", "create", "alice");
+
+        Assert.Equal(0, code);
+        Assert.Matches("^hzm_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}$", output.TrimEnd());
+        Assert.Equal(output.TrimEnd() + Environment.NewLine, output);
+        Assert.DoesNotContain(output.Trim()[13..], error, StringComparison.Ordinal);
+        Assert.DoesNotContain(output.Trim()[13..], await File.ReadAllTextAsync(Path), StringComparison.Ordinal);
+
+        var key = Assert.Single(KeyFile.Read(Path));
+        Assert.Equal("alice", new KeySet(true, [key]).Find(output.Trim())?.Name);
+        Assert.Equal(Scope.Infer | Scope.Read, key.Scopes);
+        Assert.True(key.Models.IsAll);
+        Assert.Equal((null, null, null, null), (key.RequestsPerMinute, key.TokensPerMinute, key.ConcurrentRequests, key.Expires));
+        Assert.Equal(TestKeys.Now, key.Created);
+    }
+
+    [Fact]
+    public async Task Create_takes_every_option()
+    {
+        var (code, _, _) = await Run(
+            "keys", "create", "alice", "--scopes", "admin,INFER", "--models", "a, b*", "--requests-per-minute", "1", "--tokens-per-minute", "2",
+            "--concurrent", "3", "--expires", "90d");
+
+        Assert.Equal(0, code);
+        var key = Assert.Single(KeyFile.Read(Path));
+        Assert.Equal(Scope.Infer | Scope.Admin, key.Scopes);
+        Assert.Equal(["a", "b*"], key.Models.Patterns);
+        Assert.Equal((1, 2, 3), (key.RequestsPerMinute, key.TokensPerMinute, key.ConcurrentRequests));
+        Assert.Equal(TestKeys.Now.AddDays(90), key.Expires);
+    }
+
+    [Fact]
+    public async Task A_key_ends_at_a_date()
+    {
+        await Run("keys", "create", "alice", "--expires", "2027-01-01");
+
+        Assert.Equal(new DateTimeOffset(2027, 1, 1, 0, 0, 0, TimeSpan.Zero), Assert.Single(KeyFile.Read(Path)).Expires);
+    }
+
+    [Fact]
+    public async Task The_option_goes_before_the_configuration()
+    {
+        await Run("keys", "create", "alice", "--file", _folder.File("other.json"));
+
+        Assert.False(File.Exists(Path));
+        Assert.Single(KeyFile.Read(_folder.File("other.json")));
+    }
+
+    [Fact]
+    public async Task List_shows_all_but_the_hash()
+    {
+        var (_, text, _) = await Run("keys", "create", "alice", "--models", "qwen*", "--requests-per-minute", "60", "--concurrent", "2");
+        await Run("keys", "create", "bob", "--scopes", "admin", "--expires", "1d");
+        _time.Advance(TimeSpan.FromDays(2));
+
+        var (code, output, error) = await Run("keys", "list");
+
+        Assert.Equal((0, ""), (code, error));
+        var ids = KeyFile.Read(Path).Select(key => key.Id).ToList();
+        Assert.Equal(
+            $"""
+            NAME   ID        SCOPES      MODELS  LIMITS                      CREATED     EXPIRES
+            alice  {ids[0]}  infer,read  qwen*   60 requests/min, 2 at once  2026-06-01  -
+            bob    {ids[1]}  admin       *       -                           2026-06-01  2026-06-02 (expired)
+
+            """,
+            output,
+            ignoreLineEndingDifferences: true);
+        Assert.DoesNotContain(text.Trim()[13..], output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task List_says_where_there_are_none()
+    {
+        var (code, output, error) = await Run("keys", "list");
+
+        Assert.Equal((0, ""), (code, output));
+        Assert.Contains($"no keys in '{Path}'", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Revoke_removes_one_key_without_regard_to_case()
+    {
+        await Run("keys", "create", "alice");
+        await Run("keys", "create", "bob");
+
+        var (code, output, error) = await Run("keys", "revoke", "ALICE");
+
+        Assert.Equal((0, ""), (code, output));
+        Assert.Single(Lines(error));
+        Assert.Equal("bob", Assert.Single(KeyFile.Read(Path)).Name);
+    }
+
+    [Fact]
+    public async Task A_running_gateway_takes_what_the_command_changes()
+    {
+        var store = new KeyStore(new KeyOptions { File = Path, Required = true }, _time, new KeptLog<KeyStore>());
+        var (_, text, _) = await Run("keys", "create", "alice");
+        store.Refresh();
+        Assert.NotNull(store.Current.Find(text.Trim()));
+
+        await Run("keys", "revoke", "alice");
+        store.Refresh();
+        Assert.Null(store.Current.Find(text.Trim()));
+    }
+
+    [Fact]
+    public async Task A_name_is_taken_once()
+    {
+        await Run("keys", "create", "alice");
+
+        await AssertFails("There is a key 'Alice' already", "keys", "create", "Alice");
+        await AssertFails("There is a key 'webui' in the configuration", "keys", "create", "webui");
+        Assert.Single(KeyFile.Read(Path));
+    }
+
+    [Fact]
+    public async Task What_is_not_there_is_not_revoked_and_nothing_is_made_for_it()
+    {
+        await AssertFails("There is no key 'alice'", "keys", "revoke", "alice", "--file", _folder.File("typo/keys.json"));
+
+        Assert.False(Directory.Exists(_folder.File("typo")));
+    }
+
+    [Theory]
+    [InlineData("create", "alice")]
+    [InlineData("list", null)]
+    [InlineData("revoke", "alice")]
+    public async Task A_broken_file_is_told(string command, string? name)
+    {
+        await File.WriteAllTextAsync(Path, "broken");
+
+        await AssertFails("is no valid JSON", ["keys", command, .. name is null ? (string[])[] : [name]]);
+
+        Assert.Equal("broken", await File.ReadAllTextAsync(Path));
+    }
+
+    [Theory]
+    [InlineData("keys")]
+    [InlineData("keys frob")]
+    [InlineData("keys create")]
+    [InlineData("keys create a b")]
+    [InlineData("keys create a/b")]
+    [InlineData("keys create anonymous")]
+    [InlineData("keys create alice --frob")]
+    [InlineData("keys create alice --scopes")]
+    [InlineData("keys create alice --scopes write")]
+    [InlineData("keys create alice --scopes infer,")]
+    [InlineData("keys create alice --models a?")]
+    [InlineData("keys create alice --models a,")]
+    [InlineData("keys create alice --requests-per-minute 0")]
+    [InlineData("keys create alice --requests-per-minute -1")]
+    [InlineData("keys create alice --tokens-per-minute x")]
+    [InlineData("keys create alice --tokens-per-minute 2147483648")]
+    [InlineData("keys create alice --concurrent 1.5")]
+    [InlineData("keys create alice --expires 0d")]
+    [InlineData("keys create alice --expires 99999999d")]
+    [InlineData("keys create alice --expires 99999999999d")]
+    [InlineData("keys create alice --expires 2026-06-01")]
+    [InlineData("keys create alice --expires soon")]
+    [InlineData("keys revoke")]
+    [InlineData("keys list x")]
+    public async Task What_is_not_understood_is_told_and_changes_nothing(string line)
+    {
+        var (code, output, error) = await Run(line.Split(' '));
+
+        Assert.Equal((2, ""), (code, output));
+        Assert.NotEmpty(error.Trim());
+        Assert.False(File.Exists(Path));
+    }
+
+    [Fact]
+    public void Only_the_word_keys_asks_for_it()
+    {
+        Assert.True(KeysCommand.IsAsked(["keys"]));
+        Assert.True(KeysCommand.IsAsked(["keys", "list"]));
+        Assert.False(KeysCommand.IsAsked([]));
+        Assert.False(KeysCommand.IsAsked(["--urls", "keys"]));
+    }
+
+    [Fact]
+    public void The_default_file_is_the_users()
+    {
+        var file = KeyOptions.DefaultFile;
+
+        Assert.True(file is null || (System.IO.Path.IsPathRooted(file) && file.EndsWith(System.IO.Path.Combine("hazumu", "keys.json"), StringComparison.Ordinal)));
+    }
+
+    private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    private async Task AssertFails(string sentence, params string[] args)
+    {
+        var (code, output, error) = await Run(args);
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains(sentence, Assert.Single(Lines(error)), StringComparison.Ordinal);
+    }
+
+    private async Task<(int Code, string Output, string Error)> Run(params string[] args)
+    {
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection(new Dictionary<string, string?> { ["Gateway:Keys:File"] = Path, ["Gateway:Keys:Configured:webui:Key"] = "x" })
+            .Build();
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var code = await KeysCommand.RunAsync(args, configuration, output, error, _time);
+        return (code, output.ToString(), error.ToString());
+    }
+}

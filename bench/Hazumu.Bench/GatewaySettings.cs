@@ -1,0 +1,65 @@
+using Hazumu.Bench.Proxies;
+
+namespace Hazumu.Bench;
+
+/// <summary>What the gateway benchmark does.</summary>
+/// <param name="Rounds">How often every target is measured.</param>
+/// <param name="Seconds">How long each of a round's measurements counts.</param>
+/// <param name="WarmUpSeconds">How long each target is warmed up with either kind of load.</param>
+/// <param name="MemoryRounds">How often memory is measured, each time with fresh processes.</param>
+/// <param name="Targets">What is measured.</param>
+/// <param name="Connections">Connections of the small requests.</param>
+/// <param name="Streams">Numbers of streams.</param>
+/// <param name="Workers">Processes of nginx, threads of HAProxy.</param>
+/// <param name="GatewayPath">The gateway's program.</param>
+/// <param name="GatewayEnvironment">Added to the gateway's environment.</param>
+/// <param name="Output">The file for the results, besides the table; one with the time in its name unless given.</param>
+internal sealed record GatewaySettings(
+    int Rounds,
+    double Seconds,
+    double WarmUpSeconds,
+    int MemoryRounds,
+    IReadOnlyList<string> Targets,
+    int Connections,
+    IReadOnlyList<int> Streams,
+    int Workers,
+    string GatewayPath,
+    IReadOnlyList<KeyValuePair<string, string>> GatewayEnvironment,
+    string? Output)
+{
+    /// <summary>Time from one token of a stream to the next, in seconds.</summary>
+    public const double TokenSeconds = 0.05;
+
+    public static GatewaySettings Read(IReadOnlyList<string> arguments)
+    {
+        var options = new Arguments(arguments, "--quick");
+        var isQuick = options.Has("--quick");
+        var rounds = options.Whole("--rounds", isQuick ? 2 : 5);
+        var settings = new GatewaySettings(
+            rounds,
+            options.Number("--seconds", isQuick ? 2 : 5),
+            options.Number("--warm-up", isQuick ? 2 : 4),
+            options.Whole("--memory-rounds", isQuick ? 1 : Math.Min(3, rounds)),
+            options.Words("--targets", TargetFactory.Names),
+            options.Whole("--connections", 64),
+            [.. options.Words("--streams", ["1", "100", "1000"]).Select(Command.Whole)],
+            options.Whole("--workers", 1),
+            options.Text("--gateway-dll") ?? GatewayProcess.DefaultPath,
+            options.Pairs("--gateway-env"),
+            options.Text("--output"));
+        options.ThrowIfUnknown();
+        if (settings.Targets.Except(TargetFactory.Names).FirstOrDefault() is { } unknown)
+        {
+            throw new ArgumentException($"There is no target {unknown}; there are {string.Join(", ", TargetFactory.Names)}.");
+        }
+
+        // What a proxy adds is told against the same without one.
+        return settings with { Targets = [TargetFactory.Direct, .. settings.Targets.Where(name => name != TargetFactory.Direct)] };
+    }
+
+    /// <summary>Tokens of a stream: many, so that requests cost little beside chunks; few where otherwise hardly a first byte would be seen.</summary>
+    public static int TokensOf(int streams) => streams < 10 ? 10 : 100;
+
+    /// <summary>Seconds over which streams are opened.</summary>
+    public static double RampOf(int streams) => streams < 10 ? 0 : 1 + (streams / 1000.0);
+}

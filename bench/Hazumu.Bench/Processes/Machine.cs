@@ -1,0 +1,26 @@
+using System.Runtime.InteropServices;
+
+namespace Hazumu.Bench.Processes;
+
+/// <summary>What the numbers were measured on and with.</summary>
+internal sealed record Machine(
+    string Cpu, int Cores, string Kernel, double MemoryGiB, string Dotnet, string? Nginx, string? HAProxy, string Yarp)
+{
+    public static Machine Read() => new(
+        ValueOf("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString(),
+        Environment.ProcessorCount,
+        File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
+        Math.Round(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (double)(1 << 30), 1),
+        RuntimeInformation.FrameworkDescription,
+        Programs.FirstLine("nginx", "-v"),
+        Programs.FirstLine("haproxy", "-v"),
+        typeof(Yarp.ReverseProxy.Forwarder.IHttpForwarder).Assembly.GetName().Version!.ToString(3));
+
+    public override string ToString() =>
+        $"{Cpu}, {Cores} cores, {MemoryGiB:0.#} GiB, Linux {Kernel}; {Dotnet}, YARP {Yarp}{Also(Nginx)}{Also(HAProxy)}";
+
+    private static string Also(string? version) => version is null ? "" : $"; {version}";
+
+    private static string? ValueOf(string file, string key) => File.ReadLines(file)
+        .FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal))?.Split(':', 2)[1].Trim();
+}
