@@ -21,6 +21,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
     private int _headLength;
     private int _isDisposed;
     private bool _isDeaf;
+    private bool _isWithin;
 
     /// <inheritdoc/>
     public override bool CanRead => true;
@@ -42,8 +43,12 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
     }
 
     /// <inheritdoc/>
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        socket.ReceiveAsync(buffer, SocketFlags.None, _disposed.Token);
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        // What is written after that is a head again.
+        _isWithin = false;
+        return socket.ReceiveAsync(buffer, SocketFlags.None, _disposed.Token);
+    }
 
     /// <inheritdoc/>
     /// <remarks>
@@ -57,7 +62,10 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
             return SendWithHeadAsync(buffer);
         }
 
-        if (buffer.Length > LargestHead || !IsHeadWithBody(buffer.Span))
+        // A part of a body may look like a head: it must not wait for what will never come.
+        var isWithin = _isWithin;
+        _isWithin = true;
+        if (isWithin || buffer.Length > LargestHead || !IsHeadWithBody(buffer.Span))
         {
             return SendAsync(buffer);
         }
