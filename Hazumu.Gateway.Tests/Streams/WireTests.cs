@@ -132,6 +132,29 @@ public sealed class WireTests
     }
 
     [Fact]
+    public async Task An_upload_that_looks_like_a_request_passes_as_an_upload()
+    {
+        await using var engine = RawEngine.Start(async exchange =>
+        {
+            await exchange.ReadBodyAsync();
+            await exchange.AnswerAsync(201, "X-A: 1", "");
+        });
+        await using var gateway = await TestGateway.StartAsync(engine.Address);
+        using var connection = await RawConnection.OpenAsync(gateway.Address);
+
+        const string Part = "POST /api/chat HTTP/1.1\r\nContent-Length: 5\r\n\r\n";
+        await connection.SendAsync($"POST /api/blobs/sha256:x HTTP/1.1\r\nHost: gateway\r\nContent-Length: {5 + (3 * Part.Length)}\r\n\r\nbegun");
+        for (var i = 0; i < 3; i++)
+        {
+            await Task.Delay(30);
+            await connection.SendAsync(Part);
+        }
+
+        Assert.Equal(201, (await connection.ReadAsync()).Status);
+        Assert.Equal($"begun{Part}{Part}{Part}", Encoding.Latin1.GetString(Assert.Single(engine.Exchanges).Body));
+    }
+
+    [Fact]
     public async Task A_client_that_asks_before_it_uploads_is_told_before_it_uploads()
     {
         await using var engine = RawEngine.Start(async exchange =>
