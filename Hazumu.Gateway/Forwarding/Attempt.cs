@@ -62,8 +62,10 @@ internal sealed class Attempt : HttpTransformer
     private readonly string[] _removedHeaders;
     private readonly CancellationTokenSource _cancel = new();
     private readonly LetGo _letGo = new();
+
+    // How it went; and apart from that, since a cancellation may come at any time, as what it was cancelled, plus one.
     private AttemptEnd? _end;
-    private int _isCancelled;
+    private int _cancelledAs;
     private bool _isWriting;
 
     /// <summary>Prepares an attempt.</summary>
@@ -121,7 +123,7 @@ internal sealed class Attempt : HttpTransformer
             context.RequestAborted = aborted;
         }
 
-        return _end ?? EndOf(error, context);
+        return _end ?? CancelledAs ?? EndOf(error, context);
     }
 
     /// <summary>Breaks it off because nothing moves.</summary>
@@ -259,13 +261,15 @@ internal sealed class Attempt : HttpTransformer
         }
         catch (Exception error) when (error is IOException or HttpRequestException or OperationCanceledException or ObjectDisposedException)
         {
-            if (_end is { } cancelled)
+            if (CancelledAs is { } cancelled)
             {
                 return Finish(context, cancelled);
             }
 
             if (HasBegun || context.Response.HasStarted)
             {
+                filter?.Flush(counted);
+                await SendRestAsync(writer, cancellationToken);
                 return Finish(context, AttemptEnd.BrokenOff);
             }
 
@@ -284,6 +288,19 @@ internal sealed class Attempt : HttpTransformer
         var result = await writer.FlushAsync(cancellationToken);
         _isWriting = false;
         return result is { IsCompleted: false, IsCanceled: false };
+    }
+
+    // What came before the engine broke off is the client's.
+    private async ValueTask SendRestAsync(System.IO.Pipelines.PipeWriter writer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await FlushAsync(writer, cancellationToken);
+        }
+        catch (Exception error) when (error is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            // Nobody is there to have it.
+        }
     }
 
     // The client must not take what it has for the whole answer: its connection, or its HTTP/2 stream, is broken off too.
@@ -327,11 +344,12 @@ internal sealed class Attempt : HttpTransformer
         context.Features.Get<IHttpResponseFeature>()!.ReasonPhrase = null;
     }
 
+    private AttemptEnd? CancelledAs => Volatile.Read(ref _cancelledAs) is > 0 and var end ? (AttemptEnd)(end - 1) : null;
+
     private void Cancel(AttemptEnd end)
     {
-        if (Interlocked.Exchange(ref _isCancelled, 1) == 0)
+        if (Interlocked.CompareExchange(ref _cancelledAs, (int)end + 1, 0) == 0)
         {
-            _end = end;
             _letGo.Watch(_cancel);
         }
     }

@@ -23,11 +23,13 @@ internal sealed partial class GatewayHandler(
     /// <summary>Handles a request.</summary>
     public async Task HandleAsync(HttpContext context)
     {
+        var isPathClean = EncodedSlashes.TryDecode(context);
         var request = new GatewayRequest { Operation = OperationTable.Match(context.Request.Method, context.Request.Path.Value ?? "/") };
         recorder.Begin(request);
         try
         {
-            if (await AnswerAsync(context, request) is { } refusal)
+            var refused = isPathClean ? await AnswerAsync(context, request) : GatewayRefusal.BadRequest("The path has a segment '.' or '..' beside an encoded slash.");
+            if (refused is { } refusal)
             {
                 request.Outcome = refusal.Outcome;
                 await DialectError.WriteAsync(context, request.Operation.Dialect, refusal.Status, refusal.Message, refusal.RetryAfter);

@@ -20,6 +20,8 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
     private byte[]? _head;
     private int _headLength;
     private int _isDisposed;
+    private bool _isDeaf;
+    private bool _isWithin;
 
     /// <inheritdoc/>
     public override bool CanRead => true;
@@ -41,8 +43,12 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
     }
 
     /// <inheritdoc/>
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        socket.ReceiveAsync(buffer, SocketFlags.None, _disposed.Token);
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        // What is written after that is a head again.
+        _isWithin = false;
+        return socket.ReceiveAsync(buffer, SocketFlags.None, _disposed.Token);
+    }
 
     /// <inheritdoc/>
     /// <remarks>
@@ -56,7 +62,10 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
             return SendWithHeadAsync(buffer);
         }
 
-        if (buffer.Length > LargestHead || !IsHeadWithBody(buffer.Span))
+        // A part of a body may look like a head: it must not wait for what will never come.
+        var isWithin = _isWithin;
+        _isWithin = true;
+        if (isWithin || buffer.Length > LargestHead || !IsHeadWithBody(buffer.Span))
         {
             return SendAsync(buffer);
         }
@@ -155,6 +164,11 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
 
     private ValueTask SendAsync(ReadOnlyMemory<byte> buffer)
     {
+        if (_isDeaf)
+        {
+            return default;
+        }
+
         var sending = socket.SendAsync(buffer, SocketFlags.None, _disposed.Token);
         if (!sending.IsCompletedSuccessfully)
         {
@@ -165,12 +179,21 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         return sent == buffer.Length ? default : SendRestAsync(new(sent), buffer);
     }
 
+    // An engine may answer and close before it has read the whole body: Ollama does where it has the blob already. SocketsHttpHandler reads
+    // the answer only after the body, so that what cannot be written is dropped, and what there is to read tells how it went.
     private async ValueTask SendRestAsync(ValueTask<int> sending, ReadOnlyMemory<byte> buffer)
     {
-        buffer = buffer[await sending..];
-        while (!buffer.IsEmpty)
+        try
         {
-            buffer = buffer[await socket.SendAsync(buffer, SocketFlags.None, _disposed.Token)..];
+            buffer = buffer[await sending..];
+            while (!buffer.IsEmpty)
+            {
+                buffer = buffer[await socket.SendAsync(buffer, SocketFlags.None, _disposed.Token)..];
+            }
+        }
+        catch (SocketException error) when (error.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown)
+        {
+            _isDeaf = true;
         }
     }
 
