@@ -37,8 +37,8 @@ internal sealed record GatewaySettings(
         var rounds = options.Whole("--rounds", isQuick ? 2 : 5);
         var settings = new GatewaySettings(
             rounds,
-            options.Number("--seconds", isQuick ? 2 : 5),
-            options.Number("--warm-up", isQuick ? 2 : 4),
+            options.Number("--seconds", isQuick ? 1.5 : 5),
+            options.Number("--warm-up", isQuick ? 1.5 : 4),
             options.Whole("--memory-rounds", isQuick ? 1 : Math.Min(3, rounds)),
             options.Words("--targets", TargetFactory.Names),
             options.Whole("--connections", 64),
