@@ -91,6 +91,7 @@ public class RequestFormTests
         { Part("Content-Disposition: form-data; name=\"x\"\r\n\t; name*=utf-8''model; y=\":\"", "n") + "--B--\r\n", "The request's form has a part that is no field." },
         { Part("Content-Disposition: form-data; name=\"model\"\n\nn\r\nContent-Type: a/b", "m") + "--B--\r\n", "The request's form has a part that is no field." },
         { Part("Content-Type: a/b\nContent-Disposition: form-data; name=\"model\"", "n") + "--B--\r\n", "The request's form has a part that is no field." },
+        { Part("X: y\n" + Field + "\r\nContent-Disposition: form-data; name=\"x\"", "n") + "--B--\r\n", "The request's form has a part that is no field." },
         { Part("Content-Disposition: attachment; name=\"model\"", "n") + "--B--\r\n", "The request's form has a part that is no field." },
         { Part(Field + "\r\n" + Field, "n") + "--B--\r\n", "The request's form has a part that is no field." },
         { Part("X: y", "n") + "--B--\r\n", "The request's form has a part that is no field." },

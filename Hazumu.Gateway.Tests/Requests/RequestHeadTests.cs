@@ -173,6 +173,9 @@ public class RequestHeadTests
         Assert.Equal((expected, false, "m"), (head.UnloadsModel, head.HasPrompt, head.Model));
     }
 
+    [Fact]
+    public void Takes_the_Kelvin_sign_for_a_k_as_Go_does() => Assert.True(Parse("""{"model":"m","\u212AEEP_ALIVE":0}""").UnloadsModel);
+
     [Theory]
     [InlineData("\"prompt\":\"x\"", true)]
     [InlineData("\"prompt\":\"\"", false)]

@@ -37,7 +37,7 @@ internal static class RecordedStreams
     public static RecordedStream NativeGenerate { get; } = new("native generate, with a context", Lines, Dialect.Native, """
         {"model":"llama3.2","created_at":"2026-08-20T10:00:00Z","response":"The","done":false}
         {"model":"llama3.2","created_at":"2026-08-20T10:00:00Z","response":" sky\\","done":false}
-        {"model":"llama3.2","created_at":"2026-08-20T10:00:00Z","response":"","done":true,"done_reason":"length","context":[128006,882,128007,271,-1,2.5e3],"total_duration":5,"prompt_eval_count":26,"prompt_eval_duration":3,"eval_count":2,"eval_duration":4}
+        {"model":"llama3.2","created_at":"2026-08-20T10:00:00Z","response":"\"done\", she\\","done":true,"done_reason":"length","context":[128006,882,128007,271,-1,2.5e3],"total_duration":5,"prompt_eval_count":26,"prompt_eval_duration":3,"eval_count":2,"eval_duration":4}
 
         """, new()
     {
@@ -325,6 +325,18 @@ internal static class RecordedStreams
 
         """, new() { Events = 2, ResponseModel = "qwen3:8b", InputTokens = 19, HasUsage = true, HasError = true });
 
+    public static RecordedStream AnthropicNames { get; } = new("events that only their names tell apart", Events, Dialect.Anthropic, """
+        event: ping
+        data: {}
+
+        event: error
+
+        event: message_stop
+        data: {}
+
+
+        """, new() { Events = 2, IsComplete = true });
+
     public static RecordedStream AnthropicDocument { get; } = new("Anthropic message, one document", Document, Dialect.Anthropic, """
         {"id":"msg_1","type":"message","role":"assistant","model":"qwen3:8b","content":[{"type":"text","text":"\"usage\""}],"stop_reason":"max_tokens","usage":{"input_tokens":26,"output_tokens":298}}
 
@@ -358,6 +370,6 @@ internal static class RecordedStreams
         NativeChat, NativeGenerate, NativeError, NativeBroken, NativeUnended, NativePull, NativeLoad, NativeEmbed, NativeRefusal,
         OpenAIChat, OpenAICompletion, OpenAILlamaCpp, OpenAILlamaCppError, OpenAILlamaCppCompletion, OpenAIResponses, OpenAIResponsesFailed,
         OpenAIDocument, OpenAIEmbeddings, OpenAIRefusal,
-        AnthropicMessages, AnthropicLlamaCpp, AnthropicError, AnthropicDocument, OddEvents, Plain,
+        AnthropicMessages, AnthropicLlamaCpp, AnthropicError, AnthropicNames, AnthropicDocument, OddEvents, Plain,
     ];
 }
