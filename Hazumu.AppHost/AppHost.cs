@@ -4,12 +4,24 @@ var hazumu = builder.AddHazumu(args);
 var grafanaUser = builder.AddParameter("grafana-admin-user");
 var grafanaPassword = builder.AddParameter("grafana-admin-password", secret: true);
 
-var ollama = builder.AddOllama("ollama", hazumu.Ollama.Port)
-    .WithDataVolume(hazumu.Ollama.Volume)
+var ollama = builder.AddOllamaInstances("ollama", hazumu.Ollama, instance => instance
     .WithGpu(hazumu.Gpu)
+    .WithParallel(hazumu.Ollama)
     .WithOperations()
     .WithSettings(hazumu.Ollama)
-    .WithModels(hazumu.Models);
+    .WithModels(hazumu.Models));
+
+var gateway = builder.AddProject<Projects.Hazumu_Gateway>("gateway", launchProfileName: null)
+    .WithOperations(hazumu.Gateway.Port)
+    .WithInstances(ollama, hazumu.Ollama)
+    .WithKeys(hazumu.Gateway)
+    .WithContainerAccess()
+    .WithSettings(hazumu.Gateway);
+
+builder.AddOpenWebUI("openwebui", hazumu.OpenWebUI.Port)
+    .WithDataVolume(hazumu.OpenWebUI.Volume)
+    .WithSettings(hazumu.OpenWebUI)
+    .WithGateway(gateway);
 
 var cadvisor = builder.AddCAdvisor("cadvisor", hazumu.CAdvisor.Port)
     .WithPrivileges(hazumu.CAdvisor.Privileged)
@@ -24,6 +36,7 @@ var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithConfiguration("../prometheus")
     .WithDataVolume(hazumu.Prometheus.Volume)
     .WithRetention(hazumu.Prometheus.Retention)
+    .WithScrapeTarget(gateway)
     .WithScrapeTarget(cadvisor, job: "cadvisor")
     .WithScrapeTarget(cadvisor, job: "ollama")
     .WithScrapeTarget(blackbox, job: "blackbox")

@@ -38,6 +38,7 @@ public static class HazumuBuilderExtensions
             builder.Services.AddSingleton<BridgeNetwork>();
             builder.Services.AddHostedService(services => services.GetRequiredService<BridgeNetwork>());
             builder.Services.AddHostedService<ReadyReport>();
+            builder.Services.AddHostedService<ContainerAccessCheck>();
             PromptHealthCheck.AddTo(builder.Services);
             LoopbackCertificateService.AddTo(builder.Services);
             builder.Services.TryAddEventingSubscriber<StartChecks>();
@@ -51,14 +52,14 @@ public static class HazumuBuilderExtensions
     }
 
     /// <summary>
-    /// Applies what every container of the graph has in common: image override, bind address, labels, network and, where the
-    /// component is not enabled, its absence.
+    /// Applies what every component of the graph has in common: its absence where it is not enabled, the bind address, how it is
+    /// published; for a container, also the image override, the labels and the network.
     /// </summary>
-    /// <typeparam name="T">The container resource.</typeparam>
+    /// <typeparam name="T">The resource, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The component's settings.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<T> WithSettings<T>(this IResourceBuilder<T> builder, ComponentOptions settings) where T : ContainerResource
+    public static IResourceBuilder<T> WithSettings<T>(this IResourceBuilder<T> builder, ComponentOptions settings) where T : IResourceWithEndpoints, IComputeResource
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
@@ -70,32 +71,67 @@ public static class HazumuBuilderExtensions
             return builder;
         }
 
-        builder
-            .WithImageFrom(settings)
-            .WithAnnotation(new SettingsAnnotation(settings));
+        builder.WithAnnotation(new SettingsAnnotation(settings));
 
         foreach (var endpoint in builder.Resource.Annotations.OfType<EndpointAnnotation>())
         {
-            // The engine binds the port itself: DCP's proxy would be one more hop in every token stream.
+            // Whoever listens binds the port itself: DCP's proxy would be one more hop in every token stream.
             endpoint.IsProxied = false;
             endpoint.TargetHost = settings.Host.BindAddress == "127.0.0.1" ? endpoint.TargetHost : settings.Host.BindAddress;
         }
 
-        if (application.ExecutionContext.IsPublishMode)
+        if (builder is IResourceBuilder<ContainerResource> container)
         {
-            return builder.PublishToCompose(settings);
+            container.WithImageFrom(settings);
+            if (application.ExecutionContext.IsRunMode)
+            {
+                container.WithLabelsAndNetwork(settings);
+            }
         }
 
+        return application.ExecutionContext.IsPublishMode ? builder.PublishToCompose(settings) : builder;
+    }
+
+    /// <summary>Sets an environment variable to a setting's value; a published application takes the setting's own variable there.</summary>
+    /// <typeparam name="T">The resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="name">The variable.</param>
+    /// <param name="settings">The component's settings.</param>
+    /// <param name="setting">The setting below the component's section.</param>
+    /// <param name="value">Its value.</param>
+    internal static IResourceBuilder<T> WithEnvironment<T>(this IResourceBuilder<T> builder, string name, ComponentOptions settings, string setting, object value) where T : IResourceWithEnvironment =>
+        builder.WithEnvironment(name, builder.ApplicationBuilder.ExecutionContext.IsPublishMode ? new ComposeVariables(settings).Setting(setting, value) : ComposeVariables.Format(value));
+
+    /// <summary>Shows relationships to several resources.</summary>
+    /// <typeparam name="T">The resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="others">The resources that are referred to.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<T> WithReferenceRelationship<T>(this IResourceBuilder<T> builder, IEnumerable<IResourceBuilder<IResource>> others) where T : IResource
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(others);
+
+        foreach (var other in others)
+        {
+            builder.WithReferenceRelationship(other.Resource);
+        }
+
+        return builder;
+    }
+
+    private static void WithLabelsAndNetwork(this IResourceBuilder<ContainerResource> builder, ComponentOptions settings)
+    {
         foreach (var (label, value) in ContainerLabels.Of(builder.Resource, settings))
         {
             builder.WithContainerRuntimeArgs("--label", $"{label}={value}");
         }
 
-        return builder.OnResourceReady((resource, ready, cancellationToken) =>
+        builder.OnResourceReady((resource, ready, cancellationToken) =>
             ready.Services.GetRequiredService<BridgeNetwork>().ConnectAsync(resource, cancellationToken));
     }
 
-    private static IResourceBuilder<T> WithImageFrom<T>(this IResourceBuilder<T> builder, ComponentOptions settings) where T : ContainerResource
+    private static void WithImageFrom(this IResourceBuilder<ContainerResource> builder, ComponentOptions settings)
     {
         var image = builder.Resource.Annotations.OfType<ContainerImageAnnotation>().Last();
         var wanted = ImageReference.Parse(settings.Image);
@@ -110,7 +146,5 @@ public static class HazumuBuilderExtensions
         {
             image.Tag = tag;
         }
-
-        return builder;
     }
 }

@@ -36,7 +36,10 @@ public sealed class HazumuOptions
     public string? ImageRegistry { get; set; }
 
     /// <summary>The inference engine.</summary>
-    public StoringComponentOptions Ollama { get; set; } = new() { Port = 11434, Volume = "ollama_data" };
+    public OllamaOptions Ollama { get; set; } = new() { Port = 11434, Volume = "ollama_data" };
+
+    /// <summary>What clients talk to.</summary>
+    public GatewayOptions Gateway { get; set; } = new() { Port = 11435, Volume = "gateway_data" };
 
     /// <summary>The metrics store.</summary>
     public PrometheusOptions Prometheus { get; set; } = new() { Port = 9090, Volume = "prometheus_data" };
@@ -49,6 +52,9 @@ public sealed class HazumuOptions
 
     /// <summary>The HTTP prober.</summary>
     public ComponentOptions Blackbox { get; set; } = new() { Port = 9115 };
+
+    /// <summary>The chat page.</summary>
+    public StoringComponentOptions OpenWebUI { get; set; } = new() { Enabled = false, Port = 3080, Volume = "open_webui_data" };
 
     internal const string NamePattern = @"[A-Za-z0-9][A-Za-z0-9_.\-]*";
     internal const string NameRule = "letters, digits, '_', '.' and '-', starting with a letter or digit";
@@ -69,11 +75,17 @@ public sealed class HazumuOptions
             {
                 component.Section = property.Name;
                 component.Host = options;
+                options._components.Add(component);
             }
         }
 
         return options;
     }
+
+    private readonly List<ComponentOptions> _components = [];
+
+    /// <summary>The settings of every component, also of those that are not enabled.</summary>
+    internal IReadOnlyList<ComponentOptions> Components => _components;
 }
 
 /// <summary>Which GPU Ollama gets.</summary>
@@ -105,7 +117,7 @@ public enum AutoSwitch
     False,
 }
 
-/// <summary>Settings that every container component has.</summary>
+/// <summary>Settings that every component has.</summary>
 public class ComponentOptions
 {
     /// <summary>Whether the component is part of the graph.</summary>
@@ -118,7 +130,7 @@ public class ComponentOptions
     public int Port { get; set; }
 
     /// <summary>The image to run instead of the default; parts not given keep their default.</summary>
-    [Setting("The image of {0}, instead of the pinned one", Allowed = "an image reference such as 'registry.example/repository:tag'")]
+    [Setting("The image of {0}, instead of the default one", Allowed = "an image reference such as 'registry.example/repository:tag'")]
     [ImageReference]
     public string? Image { get; set; }
 
@@ -139,6 +151,32 @@ public class StoringComponentOptions : ComponentOptions
     [Setting("The volume that holds the data of {0}", Allowed = HazumuOptions.NameRule)]
     [RegularExpression(HazumuOptions.NamePattern)]
     public string Volume { get; set; } = "";
+}
+
+/// <summary>Settings of Ollama.</summary>
+public sealed class OllamaOptions : StoringComponentOptions
+{
+    /// <summary>How many instances there are. Each has a volume and a port of its own.</summary>
+    [Setting("How many instances of {0} there are; further ones take volumes of their own and the next free ports", Allowed = "a number from 1 to 16")]
+    [Range(1, 16)]
+    public int Instances { get; set; } = 1;
+
+    /// <summary>How many requests an instance answers at the same time with one model: <c>OLLAMA_NUM_PARALLEL</c>.</summary>
+    [Setting("How many requests an instance of {0} answers at the same time with one model", Allowed = "a number from 1 to 64")]
+    [Range(1, 64)]
+    public int Parallel { get; set; } = 1;
+}
+
+/// <summary>Settings of the gateway.</summary>
+public sealed class GatewayOptions : StoringComponentOptions
+{
+    /// <summary>Whether a request needs a key.</summary>
+    [Setting("Whether a request to {0} needs a key")]
+    public bool RequireKeys { get; set; }
+
+    /// <summary>The file on this machine that holds the keys; the command's own default unless given. Compose has the volume instead.</summary>
+    [Setting("The file with the keys of {0}; in Compose the volume has it", Allowed = "a path")]
+    public string? KeysFile { get; set; }
 }
 
 /// <summary>Settings of Prometheus.</summary>

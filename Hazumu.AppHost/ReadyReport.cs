@@ -19,8 +19,8 @@ internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNot
     {
         var models = Task.WhenAll(model.Resources.OfType<OllamaModelResource>().Select(resource => ReportModelAsync(resource, stoppingToken)));
 
-        var containers = model.Resources.OfType<ContainerResource>().Where(resource => SettingsAnnotation.Of(resource) is not null).ToList();
-        var waits = containers.ConvertAll(container => (Container: container, IsHealthy: WaitUntilHealthyAsync(container, stoppingToken)));
+        var components = model.Resources.Where(resource => SettingsAnnotation.Of(resource) is not null).ToList();
+        var waits = components.ConvertAll(component => (Component: component, IsHealthy: WaitUntilHealthyAsync(component, stoppingToken)));
         var all = Task.WhenAll(waits.Select(wait => wait.IsHealthy));
 
         while (await Task.WhenAny(all, Task.Delay(s_patience, stoppingToken)) != all)
@@ -28,42 +28,42 @@ internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNot
             stoppingToken.ThrowIfCancellationRequested();
             _logger.LogWarning(
                 "Not healthy yet: {Components}; their console logs, in the Aspire dashboard, tell why.",
-                string.Join(", ", waits.Where(wait => !wait.IsHealthy.IsCompleted).Select(wait => wait.Container.Name)));
+                string.Join(", ", waits.Where(wait => !wait.IsHealthy.IsCompleted).Select(wait => wait.Component.Name)));
         }
 
         if ((await all).All(isHealthy => isHealthy))
         {
-            ReportAddresses(containers);
+            ReportAddresses(components);
         }
 
         await models;
     }
 
-    private async Task<bool> WaitUntilHealthyAsync(ContainerResource container, CancellationToken cancellationToken)
+    private async Task<bool> WaitUntilHealthyAsync(IResource component, CancellationToken cancellationToken)
     {
         try
         {
-            await notifications.WaitForResourceHealthyAsync(container.Name, cancellationToken);
+            await notifications.WaitForResourceHealthyAsync(component.Name, cancellationToken);
             return true;
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
             // Said here and not thrown: a report must not stop the host it reports on.
-            _logger.LogError("'{Component}' is not ready: {Reason}", container.Name, error.Message);
+            _logger.LogError("'{Component}' is not ready: {Reason}", component.Name, error.Message);
             return false;
         }
     }
 
-    private void ReportAddresses(List<ContainerResource> containers)
+    private void ReportAddresses(List<IResource> components)
     {
         using var process = Process.GetCurrentProcess();
         var elapsed = DateTime.Now - process.StartTime;
-        var addresses = containers
-            .SelectMany(container => container.Annotations.OfType<EndpointAnnotation>().Select(endpoint => (container.Name, endpoint.AllocatedEndpoint)))
+        var addresses = components
+            .SelectMany(component => component.Annotations.OfType<EndpointAnnotation>().Select(endpoint => (component.Name, endpoint.AllocatedEndpoint)))
             .Where(entry => entry.AllocatedEndpoint is not null)
             .Select(entry => $"{Environment.NewLine}{entry.Name,12}  {entry.AllocatedEndpoint!.UriString}");
 
-        _logger.LogInformation("All {Count} components are healthy after {Seconds:F1} s:{Addresses}", containers.Count, elapsed.TotalSeconds, string.Concat(addresses));
+        _logger.LogInformation("All {Count} components are healthy after {Seconds:F1} s:{Addresses}", components.Count, elapsed.TotalSeconds, string.Concat(addresses));
     }
 
     // A model's resource is "Running" with its parent, before the Toolkit has looked for the model: its health tells whether the model

@@ -31,6 +31,10 @@ public abstract class Backend : IAsyncLifetime
     /// <param name="component">The component.</param>
     public bool Has(Component component) => Components.Contains(component);
 
+    /// <summary>Whether a component is a container of this graph; it is another process of this machine otherwise.</summary>
+    /// <param name="component">The component.</param>
+    public virtual bool IsContainer(Component component) => true;
+
     /// <summary>The component's host port.</summary>
     /// <param name="component">The component.</param>
     public int Port(Component component) => _ports[component];
@@ -99,7 +103,7 @@ public abstract class Backend : IAsyncLifetime
 
     /// <summary>The last lines of a component's log, for a message.</summary>
     /// <param name="component">The component.</param>
-    public async Task<string> LogAsync(Component component)
+    public virtual async Task<string> LogAsync(Component component)
     {
         ArgumentNullException.ThrowIfNull(component);
 

@@ -11,7 +11,7 @@ namespace Hazumu.Checks;
 /// What any running graph must show, however it was started: data, not just answers. Each way of running derives its tests from this.
 /// </summary>
 /// <param name="backend">The running graph.</param>
-public abstract class BackendChecks(Backend backend)
+public abstract partial class BackendChecks(Backend backend)
 {
     // Two scrapes, and some time for a slow machine.
     private static readonly TimeSpan s_dataLimit = TimeSpan.FromSeconds(90);
@@ -20,6 +20,7 @@ public abstract class BackendChecks(Backend backend)
     private static readonly Dictionary<Component, (int Port, string Path)> s_probes = new()
     {
         [Component.Ollama] = (11434, ""),
+        [Component.Gateway] = (8080, "health"),
         [Component.Prometheus] = (9090, "-/ready"),
         [Component.Grafana] = (3000, "api/health"),
         [Component.CAdvisor] = (8080, "healthz"),
@@ -30,13 +31,18 @@ public abstract class BackendChecks(Backend backend)
     private static readonly Dictionary<string, Component[]> s_jobs = new()
     {
         ["prometheus"] = [],
+        ["gateway"] = [Component.Gateway],
         ["cadvisor"] = [Component.CAdvisor],
         ["ollama"] = [Component.CAdvisor],
         ["blackbox"] = [Component.Blackbox],
         ["ollama-health"] = [Component.Blackbox, Component.Ollama],
     };
 
+    private static readonly object[] s_messages = [new { role = "user", content = "Hello" }];
+
     private OllamaClient Ollama => new(backend.Http, backend.Url(Component.Ollama));
+
+    private OllamaClient Gateway => new(backend.Http, backend.Url(Component.Gateway));
 
     /// <summary>The health probes of the issue's table answer 200, and whoever runs the graph agrees.</summary>
     [RequiresFact]
@@ -94,7 +100,7 @@ public abstract class BackendChecks(Backend backend)
 
             var others = await backend.Prometheus.QueryAsync($"count by (service) ({metric}{{job=\"cadvisor\"}})");
             Assert.Equal(
-                backend.Components.Where(component => component != Component.Ollama).Select(component => component.Service).Order(),
+                backend.Components.Where(component => component != Component.Ollama && backend.IsContainer(component)).Select(component => component.Service).Order(),
                 others.Select(series => series["service"]).Order());
         });
 
@@ -145,11 +151,11 @@ public abstract class BackendChecks(Backend backend)
             Assert.Contains(found.EnumerateArray(), dashboard => dashboard.GetProperty("uid").GetString() == "ollama-monitoring");
         });
 
-    /// <summary>An outsider that joins the network finds every component by its resource's name.</summary>
+    /// <summary>An outsider that joins the network finds every container by its resource's name.</summary>
     [RequiresFact("Prometheus")]
     public async Task Names_resolve_on_the_network()
     {
-        foreach (var component in backend.Components)
+        foreach (var component in backend.Components.Where(backend.IsContainer))
         {
             var address = $"http://{component.Service}:{s_probes[component].Port}/{s_probes[component].Path}";
             await UntilAsync($"{address} to answer on the network", component, async () =>
@@ -172,6 +178,52 @@ public abstract class BackendChecks(Backend backend)
         Assert.Contains(objects, part => part.GetProperty("response").GetString()!.Length > 0);
         Assert.True(objects[^1].GetProperty("done").GetBoolean());
         Assert.True(objects[^1].GetProperty("eval_count").GetInt32() > 0);
+    }
+
+    /// <summary>By way of the gateway, a stream has the very bytes that Ollama gives, but for its times.</summary>
+    /// <param name="path">The operation.</param>
+    [RequiresTheory("Gateway", "Ollama")]
+    [InlineData("api/generate")]
+    [InlineData("api/chat")]
+    [InlineData("v1/chat/completions")]
+    public async Task The_gateway_streams_what_Ollama_does(string path)
+    {
+        await Ollama.CreateTinyModelAsync();
+        object body = path.StartsWith("v1/", StringComparison.Ordinal)
+            ? new { model = TinyModel.Name, messages = s_messages, stream = true, seed = 7, temperature = 0, max_tokens = 24 }
+            : new { model = TinyModel.Name, prompt = "Hello", messages = s_messages, options = new { seed = 7, temperature = 0 } };
+
+        // The second and later answers to the same prompt may differ from the first, which found no cache.
+        await Ollama.PostAsync(path, body);
+        var direct = await Ollama.PostAsync(path, body);
+        var byGateway = await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.PostAsync(path, body));
+
+        Assert.True(direct.Split('\n').Length > 5, direct);
+        Assert.Equal(WithoutTimes(direct), WithoutTimes(byGateway));
+    }
+
+    /// <summary>The gateway's list of models has those of its instances.</summary>
+    [RequiresFact("Gateway", "Ollama")]
+    public async Task The_gateway_lists_the_models_of_its_instances()
+    {
+        await Ollama.CreateTinyModelAsync();
+        await UntilAsync("the gateway to list the model", Component.Gateway, async () => Assert.Contains(TinyModel.Name, await Gateway.ListModelsAsync()));
+    }
+
+    /// <summary>What the gateway measures of a request is in Prometheus.</summary>
+    /// <param name="metric">A metric of the gateway.</param>
+    [RequiresTheory("Gateway", "Ollama", "Prometheus")]
+    [InlineData("gen_ai_server_request_duration_seconds_count")]
+    [InlineData("gen_ai_server_time_to_first_token_seconds_count")]
+    public async Task A_request_through_the_gateway_is_measured(string metric)
+    {
+        await Ollama.CreateTinyModelAsync();
+        await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.GenerateAsync("Hello"));
+        await UntilAsync($"{metric} of the request", Component.Gateway, async () =>
+        {
+            var series = await backend.Prometheus.QueryAsync($"{metric}{{job=\"gateway\",instance=\"gateway\",gen_ai_request_model=\"{TinyModel.Name}\"}}");
+            Assert.Contains(series, sample => sample.Value >= 1);
+        });
     }
 
     /// <summary>When Ollama stops, the probe turns 0 and the component unhealthy; when it starts, all recovers and nothing is lost.</summary>
@@ -199,6 +251,12 @@ public abstract class BackendChecks(Backend backend)
             Assert.NotEmpty(await backend.Prometheus.QueryAsync("container_start_time_seconds{job=\"ollama\"} > time() - 120")));
         Assert.NotEmpty(await Ollama.GenerateAsync("Hello again"));
     }
+
+    // Times, names made of them, and how much of the prompt was cached: they differ from one answer to the next of Ollama's own.
+    private static string WithoutTimes(string stream) => ChangingField().Replace(stream, "");
+
+    [GeneratedRegex("\"(created_at|created|id|(total|load|prompt_eval|eval)_duration|prompt_eval_cached_count|cached_tokens)\":(\"[^\"]*\"|[0-9]+),?")]
+    private static partial Regex ChangingField();
 
     private async Task<JsonElement> GetGrafanaAsync(string path)
     {

@@ -2,11 +2,14 @@ using System.Text.RegularExpressions;
 
 namespace Hazumu.Checks;
 
-/// <summary>A container component of the graph, as tests name it.</summary>
+/// <summary>A component of the graph, as tests name it.</summary>
 public sealed partial record Component
 {
     /// <summary>The inference engine.</summary>
     public static readonly Component Ollama = new("Ollama");
+
+    /// <summary>What clients talk to: a project in the AppHost's graph, a container in the published application.</summary>
+    public static readonly Component Gateway = new("Gateway", hasPulledImage: false);
 
     /// <summary>The metrics store.</summary>
     public static readonly Component Prometheus = new("Prometheus");
@@ -21,13 +24,15 @@ public sealed partial record Component
     public static readonly Component Blackbox = new("Blackbox");
 
     /// <summary>Every component, in the order of the README's table.</summary>
-    public static readonly IReadOnlyList<Component> All = [Ollama, Prometheus, Grafana, CAdvisor, Blackbox];
+    public static readonly IReadOnlyList<Component> All = [Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox];
 
+    private readonly bool _hasPulledImage;
     private readonly Lazy<string?> _missing;
 
-    private Component(string section)
+    private Component(string section, bool hasPulledImage = true)
     {
         Section = section;
+        _hasPulledImage = hasPulledImage;
         _missing = new(FindOutWhyMissing);
     }
 
@@ -46,7 +51,8 @@ public sealed partial record Component
     /// <summary>
     /// Why the component cannot run on this machine, or <see langword="null"/> where it can. Missing means: left out by
     /// <c>Hazumu__{Section}__Enabled=false</c>, no container engine, or an image that is not here and whose registry cannot be
-    /// reached. An image that a reachable registry refuses is not missing: its tests run and fail.
+    /// reached. An image that a reachable registry refuses is not missing: its tests run and fail. One that is built and not pulled is
+    /// the business of those tests that run it.
     /// </summary>
     public string? Missing => _missing.Value;
 
@@ -82,7 +88,7 @@ public sealed partial record Component
             return $"{Service}: {reason}";
         }
 
-        if (ContainerEngine.RunAsync("image", "inspect", Image).GetAwaiter().GetResult().Succeeded)
+        if (!_hasPulledImage || ContainerEngine.RunAsync("image", "inspect", Image).GetAwaiter().GetResult().Succeeded)
         {
             return null;
         }
@@ -96,14 +102,15 @@ public sealed partial record Component
     private string DefaultImage()
     {
         // image: ${Hazumu__Prometheus__Image:-${Hazumu__ImageRegistry:-docker.io}/prom/prometheus:v3.14.0}
+        // image: ${Hazumu__Gateway__Image:-localhost/hazumu/gateway:dev}
         var file = File.ReadAllText(RepositoryRoot.Combine("deploy", "compose", "docker-compose.yaml"));
-        var line = Regex.Match(file, $$"""image: "?\$\{Hazumu__{{Section}}__Image:-\$\{Hazumu__ImageRegistry:-(?<registry>[^}]+)\}(?<rest>[^}]+)\}""");
+        var line = Regex.Match(file, $$"""image: "?\$\{Hazumu__{{Section}}__Image:-(\$\{Hazumu__ImageRegistry:-(?<registry>[^}]+)\})?(?<rest>[^}]+)\}""");
         if (!line.Success)
         {
             throw new InvalidOperationException($"deploy/compose/docker-compose.yaml has no image for Hazumu__{Section}__Image.");
         }
 
-        var registry = Environment.GetEnvironmentVariable("Hazumu__ImageRegistry") is { Length: > 0 } configured
+        var registry = line.Groups["registry"].Success && Environment.GetEnvironmentVariable("Hazumu__ImageRegistry") is { Length: > 0 } configured
             ? configured.TrimEnd('/')
             : line.Groups["registry"].Value;
         return registry + line.Groups["rest"].Value;

@@ -35,23 +35,28 @@ public sealed class OllamaClient(HttpClient http, Uri address)
         return [.. tags.GetProperty("models").EnumerateArray().Select(model => model.GetProperty("name").GetString()!)];
     }
 
+    /// <summary>The names of the models in memory.</summary>
+    public async Task<IReadOnlyList<string>> ListLoadedAsync()
+    {
+        var loaded = await http.GetFromJsonAsync<JsonElement>(new Uri(address, "api/ps"));
+        return [.. loaded.GetProperty("models").EnumerateArray().Select(model => model.GetProperty("name").GetString()!)];
+    }
+
     /// <summary>Generates and returns the stream's objects, each as it came.</summary>
     /// <param name="prompt">The prompt.</param>
     public async Task<IReadOnlyList<JsonElement>> GenerateAsync(string prompt)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, "api/generate"))
-        {
-            Content = JsonContent.Create(new { model = TinyModel.Name, prompt }),
-        };
-        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        var stream = await PostAsync("api/generate", new { model = TinyModel.Name, prompt });
+        return [.. stream.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
+    }
 
-        var objects = new List<JsonElement>();
-        while (await reader.ReadLineAsync() is { } line)
-        {
-            objects.Add(JsonSerializer.Deserialize<JsonElement>(line));
-        }
-
-        return objects;
+    /// <summary>Posts a request and returns the body of the answer as it is.</summary>
+    /// <param name="path">The operation's path.</param>
+    /// <param name="body">What is sent, as JSON.</param>
+    public async Task<string> PostAsync(string path, object body)
+    {
+        using var response = await http.PostAsJsonAsync(new Uri(address, path), body);
+        var answer = await response.Content.ReadAsStringAsync();
+        return response.IsSuccessStatusCode ? answer : throw new InvalidOperationException($"{path} answers {(int)response.StatusCode}: {answer}");
     }
 }

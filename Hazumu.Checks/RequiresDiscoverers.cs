@@ -10,7 +10,7 @@ public sealed class RequiresFactDiscoverer(IMessageSink diagnostics) : FactDisco
 {
     /// <inheritdoc/>
     protected override IXunitTestCase CreateTestCase(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo factAttribute) =>
-        SkippedTestCase.For(DiagnosticMessageSink, discoveryOptions, testMethod) ?? base.CreateTestCase(discoveryOptions, testMethod, factAttribute);
+        SkippedTestCase.For(DiagnosticMessageSink, discoveryOptions, testMethod, factAttribute) ?? base.CreateTestCase(discoveryOptions, testMethod, factAttribute);
 }
 
 /// <summary>Discovers theories marked with <see cref="RequiresTheoryAttribute"/>, and skips those of a class that lacks what it needs.</summary>
@@ -19,7 +19,7 @@ public sealed class RequiresTheoryDiscoverer(IMessageSink diagnostics) : TheoryD
 {
     /// <inheritdoc/>
     public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo theoryAttribute) =>
-        SkippedTestCase.For(DiagnosticMessageSink, discoveryOptions, testMethod) is { } skipped
+        SkippedTestCase.For(DiagnosticMessageSink, discoveryOptions, testMethod, theoryAttribute) is { } skipped
             ? [skipped]
             : base.Discover(discoveryOptions, testMethod, theoryAttribute);
 }
@@ -38,10 +38,20 @@ internal sealed class SkippedTestCase : XunitTestCase
         : base(diagnostics, options.MethodDisplayOrDefault(), options.MethodDisplayOptionsOrDefault(), method) => _reason = reason;
 
     /// <summary>The skipped test, or <see langword="null"/> where the class lacks nothing.</summary>
-    public static SkippedTestCase? For(IMessageSink diagnostics, ITestFrameworkDiscoveryOptions options, ITestMethod method) =>
-        method.TestClass.Class.ToRuntimeType().GetCustomAttribute<RequiresAttribute>()?.WhyMissing is { } reason
-            ? new SkippedTestCase(reason, diagnostics, options, method)
-            : null;
+    public static SkippedTestCase? For(IMessageSink diagnostics, ITestFrameworkDiscoveryOptions options, ITestMethod method, IAttributeInfo attribute)
+    {
+        if (method.TestClass.Class.ToRuntimeType().GetCustomAttribute<RequiresAttribute>() is not { } ofClass)
+        {
+            return null;
+        }
+
+        var needed = attribute.GetNamedArgument<IReadOnlyList<string>>(nameof(RequiresFactAttribute.Components));
+        var reason = ofClass.WhyMissing ?? Component.All
+            .Where(component => needed.Contains(component.Section))
+            .Select(ofClass.WhyComponentMissing)
+            .FirstOrDefault(missing => missing is not null);
+        return reason is null ? null : new SkippedTestCase(reason, diagnostics, options, method);
+    }
 
     public override void Serialize(IXunitSerializationInfo data)
     {

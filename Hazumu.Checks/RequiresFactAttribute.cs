@@ -11,5 +11,12 @@ public sealed class RequiresFactAttribute : FactAttribute
     /// <summary>Marks a test.</summary>
     /// <param name="components">Sections of the components it needs; none means just the container engine.</param>
     /// <exception cref="ArgumentException">A component has no such name.</exception>
-    public RequiresFactAttribute(params string[] components) => Skip = Component.WhyMissing(components);
+    public RequiresFactAttribute(params string[] components)
+    {
+        Components = components;
+        Skip = Component.WhyMissing(components);
+    }
+
+    /// <summary>Sections of the components it needs.</summary>
+    public IReadOnlyList<string> Components { get; }
 }

@@ -11,5 +11,12 @@ public sealed class RequiresTheoryAttribute : TheoryAttribute
     /// <summary>Marks a test.</summary>
     /// <param name="components">Sections of the components it needs; none means just the container engine.</param>
     /// <exception cref="ArgumentException">A component has no such name.</exception>
-    public RequiresTheoryAttribute(params string[] components) => Skip = Component.WhyMissing(components);
+    public RequiresTheoryAttribute(params string[] components)
+    {
+        Components = components;
+        Skip = Component.WhyMissing(components);
+    }
+
+    /// <summary>Sections of the components it needs.</summary>
+    public IReadOnlyList<string> Components { get; }
 }

@@ -9,6 +9,45 @@ namespace Aspire.Hosting;
 /// <summary>Provides extension methods that complete the Toolkit's Ollama resource.</summary>
 public static class OllamaBuilderExtensions
 {
+    /// <summary>Adds as many Ollama instances as the settings ask for: <c>ollama</c>, <c>ollama-2</c>, …, each with a port and a volume of its own.</summary>
+    /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
+    /// <param name="name">The name of the first one.</param>
+    /// <param name="settings">The instances' settings.</param>
+    /// <param name="configure">Completes each of them, when all are in the application model.</param>
+    /// <returns>The resource builders, the first one first.</returns>
+    public static IReadOnlyList<IResourceBuilder<OllamaResource>> AddOllamaInstances(this IDistributedApplicationBuilder builder, [ResourceName] string name, OllamaOptions settings, Action<IResourceBuilder<OllamaResource>> configure)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(configure);
+
+        // A published application must not depend on what runs on the machine that published it.
+        Func<int, bool> isTaken = builder.ExecutionContext.IsRunMode && settings.Enabled
+            ? InstancePorts.OnThisMachine(settings.Host, builder.Configuration)
+            : _ => false;
+
+        var instances = InstancePorts.Choose(settings, isTaken)
+            .Select((port, index) => builder
+                .AddOllama(index == 0 ? name : $"{name}-{index + 1}", port)
+                .WithDataVolume(index == 0 ? settings.Volume : $"{settings.Volume}_{index + 1}"))
+            .ToList();
+        instances.ForEach(configure);
+        return instances;
+    }
+
+    /// <summary>Sets how many requests Ollama answers at the same time with one model.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">The instance's settings.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<OllamaResource> WithParallel(this IResourceBuilder<OllamaResource> builder, OllamaOptions settings)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        return builder.WithEnvironment("OLLAMA_NUM_PARALLEL", settings, nameof(settings.Parallel), settings.Parallel);
+    }
+
     /// <summary>Gives Ollama the GPU that was asked for, or what the host turns out to offer.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="mode">What to use.</param>

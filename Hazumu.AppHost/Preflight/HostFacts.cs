@@ -1,4 +1,8 @@
+using System.ComponentModel;
 using System.Globalization;
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Hazumu.AppHost.Preflight;
@@ -11,6 +15,12 @@ internal sealed record HostFacts
 
     /// <summary>Whether containers see this machine's own kernel and files: false for Docker Desktop's virtual machine and for a remote engine.</summary>
     public bool SharesThisMachine { get; init; } = true;
+
+    /// <summary>Whether the engine is Docker Desktop, which gives containers a way to this machine's loopback.</summary>
+    public bool IsDockerDesktop { get; init; }
+
+    /// <summary>This machine's end of Docker's default bridge, which every container reaches; <see langword="null"/> where it has none.</summary>
+    public IPAddress? BridgeAddress { get; init; }
 
     /// <summary>Whether this machine has NVIDIA's device files or, with Docker Desktop, its driver's program.</summary>
     public bool HasNvidiaDevice { get; init; }
@@ -31,20 +41,49 @@ internal sealed record HostFacts
     /// <exception cref="StartupProblemException">There is no engine, or it does not answer.</exception>
     public static async Task<HostFacts> FindOutAsync(ContainerEngine engine, CancellationToken cancellationToken)
     {
+        var bridge = FindBridgeAddressAsync(engine, cancellationToken);
         var info = await engine.GetInfoAsync(cancellationToken);
         var isPodman = !info.TryGetProperty("OSType", out _);
-        var sharesThisMachine = engine.IsLocal && OperatingSystem.IsLinux() && Text(info, "OperatingSystem") != "Docker Desktop";
+        var isDockerDesktop = Text(info, "OperatingSystem") == "Docker Desktop";
+        var sharesThisMachine = engine.IsLocal && OperatingSystem.IsLinux() && !isDockerDesktop;
 
         return new HostFacts
         {
             IsRootless = isPodman ? info.GetRawText().Contains("\"rootless\":true", StringComparison.Ordinal) : info.GetRawText().Contains("name=rootless", StringComparison.Ordinal),
             SharesThisMachine = sharesThisMachine,
+            IsDockerDesktop = engine.IsLocal && isDockerDesktop,
+            BridgeAddress = sharesThisMachine && !isPodman ? await bridge : null,
             // Docker Desktop lists the runtime on machines without such a GPU too (docker/for-win#14331): the driver's program tells.
             HasNvidiaDevice = File.Exists("/dev/nvidiactl") || (!sharesThisMachine && ExecutablePath.Find("nvidia-smi") is not null),
             EngineOffersNvidia = OffersNvidia(info, isPodman, sharesThisMachine),
             HasAmdDevice = sharesThisMachine && File.Exists("/dev/kfd") && Directory.Exists("/dev/dri"),
             AllowsPrivileged = !sharesThisMachine || KernelGrants(CapSysResource),
         };
+    }
+
+    // The engine tells the bridge's subnet, and not always its gateway. With an engine that runs without root, the gateway is in another
+    // network namespace than this process, and is therefore none of this machine's addresses.
+    private static async Task<IPAddress?> FindBridgeAddressAsync(ContainerEngine engine, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var bridge = await engine.RunAsync(["network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{println .Subnet}}{{end}}"], cancellationToken);
+            var subnets = bridge.StandardOutput
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .Select(text => IPNetwork.TryParse(text, out var subnet) ? subnet : (IPNetwork?)null)
+                .OfType<IPNetwork>()
+                .ToList();
+
+            return NetworkInterface.GetAllNetworkInterfaces()
+                .SelectMany(card => card.GetIPProperties().UnicastAddresses)
+                .Select(entry => entry.Address)
+                .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && subnets.Exists(subnet => subnet.Contains(address)));
+        }
+        catch (Exception error) when (error is Win32Exception or StartupProblemException or NetworkInformationException)
+        {
+            // That there is no engine, or one that does not answer, is told where it is asked what it is.
+            return null;
+        }
     }
 
     private static bool OffersNvidia(JsonElement info, bool isPodman, bool sharesThisMachine)

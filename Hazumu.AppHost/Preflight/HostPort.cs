@@ -20,9 +20,18 @@ internal sealed record HostPort(IPAddress Address, int Port, string Owner, strin
 
     /// <summary>Every fixed port of the model, and the dashboard's where it has one.</summary>
     public static IEnumerable<HostPort> All(DistributedApplicationModel model, IConfiguration configuration) =>
-        [.. Containers(model), .. Dashboard(model, configuration)];
+        [.. Components(model), .. model.Resources.Any(resource => resource.Name == "aspire-dashboard") ? Dashboard(configuration) : []];
 
-    private static IEnumerable<HostPort> Containers(DistributedApplicationModel model) =>
+    /// <summary>The ports that the dashboard takes where the graph has one.</summary>
+    public static IEnumerable<HostPort> Dashboard(IConfiguration configuration) =>
+        from entry in s_dashboard
+        from url in (configuration[entry.Key] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries)
+        where Uri.IsWellFormedUriString(url, UriKind.Absolute)
+        let uri = new Uri(url)
+        where uri.Port > 0
+        select new HostPort(IPAddress.TryParse(uri.Host, out var address) ? address : IPAddress.Loopback, uri.Port, entry.Owner, entry.Key);
+
+    private static IEnumerable<HostPort> Components(DistributedApplicationModel model) =>
         from resource in model.Resources
         let settings = SettingsAnnotation.Of(resource)
         where settings is not null
@@ -34,12 +43,4 @@ internal sealed record HostPort(IPAddress Address, int Port, string Owner, strin
             port.Value,
             $"'{resource.Name}'",
             port == settings.Port ? $"{HazumuOptions.SectionName}:{settings.Section}:Port" : $"the port of '{resource.Name}' in AppHost.cs");
-
-    private static IEnumerable<HostPort> Dashboard(DistributedApplicationModel model, IConfiguration configuration) =>
-        from entry in model.Resources.Any(resource => resource.Name == "aspire-dashboard") ? s_dashboard : []
-        from url in (configuration[entry.Key] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries)
-        where Uri.IsWellFormedUriString(url, UriKind.Absolute)
-        let uri = new Uri(url)
-        where uri.Port > 0
-        select new HostPort(IPAddress.TryParse(uri.Host, out var address) ? address : IPAddress.Loopback, uri.Port, entry.Owner, entry.Key);
 }

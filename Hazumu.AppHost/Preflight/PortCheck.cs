@@ -17,7 +17,7 @@ internal sealed class PortCheck(ContainerEngine engine)
             {
                 problems.Add($"Port {group.Key} is asked for by {first.Owner} and by {second.Owner}; change {second.Setting}.");
             }
-            else if (IsTaken(first))
+            else if (IsTaken(first.Address, first.Port))
             {
                 problems.Add($"Port {first.Port} of {first.Address}, for {first.Owner}, is taken{await DescribeHolderAsync(first.Port, cancellationToken)}; stop that or set {first.Setting} to a free port.");
             }
@@ -26,9 +26,11 @@ internal sealed class PortCheck(ContainerEngine engine)
         return problems;
     }
 
-    private static bool IsTaken(HostPort port)
+    /// <summary>Whether a port of this machine cannot be bound.</summary>
+    /// <exception cref="StartupProblemException">This machine has no such address.</exception>
+    public static bool IsTaken(IPAddress address, int port)
     {
-        using var socket = new Socket(port.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         if (OperatingSystem.IsWindows())
         {
             socket.ExclusiveAddressUse = true;
@@ -41,7 +43,7 @@ internal sealed class PortCheck(ContainerEngine engine)
 
         try
         {
-            socket.Bind(new IPEndPoint(port.Address, port.Port));
+            socket.Bind(new IPEndPoint(address, port));
             return false;
         }
         catch (SocketException error) when (error.SocketErrorCode is SocketError.AddressAlreadyInUse or SocketError.AccessDenied)
@@ -50,7 +52,7 @@ internal sealed class PortCheck(ContainerEngine engine)
         }
         catch (SocketException error) when (error.SocketErrorCode is SocketError.AddressNotAvailable)
         {
-            throw new StartupProblemException($"This machine has no address {port.Address}; set {HazumuOptions.SectionName}:{nameof(HazumuOptions.BindAddress)} to one of its addresses, 127.0.0.1 or 0.0.0.0.");
+            throw new StartupProblemException($"This machine has no address {address}; set {HazumuOptions.SectionName}:{nameof(HazumuOptions.BindAddress)} to one of its addresses, 127.0.0.1 or 0.0.0.0.");
         }
     }
 

@@ -1,5 +1,6 @@
 using Aspire.Hosting.Eventing;
 using Aspire.Hosting.Lifecycle;
+using Hazumu.AppHost.Networking;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
@@ -24,6 +25,7 @@ internal sealed class StartChecks(ContainerEngine engine, IConfiguration configu
         var facts = await HostFacts.FindOutAsync(engine, cancellationToken);
         var problems = new List<string>();
 
+        await DecideContainerAccessAsync(model, facts, cancellationToken);
         foreach (var resource in model.Resources)
         {
             foreach (var annotation in resource.Annotations.OfType<HostFactsCallbackAnnotation>().ToList())
@@ -41,5 +43,29 @@ internal sealed class StartChecks(ContainerEngine engine, IConfiguration configu
 
         problems.AddRange(await new PortCheck(engine).FindProblemsAsync(HostPort.All(model, configuration), cancellationToken));
         StartupProblemException.ThrowIfAny(problems);
+    }
+
+    private async Task DecideContainerAccessAsync(DistributedApplicationModel model, HostFacts facts, CancellationToken cancellationToken)
+    {
+        var connections = (
+            from container in model.Resources
+            from connection in container.Annotations.OfType<ConnectsToProjectAnnotation>()
+            where model.Resources.Contains(connection.Endpoint.Resource) && ContainerAccessAnnotation.Of(connection.Endpoint.Resource) is not null
+            select (Container: container, Project: connection.Endpoint.Resource)).ToList();
+        if (connections.Count == 0)
+        {
+            return;
+        }
+
+        var access = await ContainerAccess.ChooseAsync(facts, configuration, engine, cancellationToken);
+        ContainerAccess.Apply(access, model.Resources);
+
+        foreach (var (container, project) in connections)
+        {
+            if (access.Problem is { } problem)
+            {
+                _logger.LogError("'{Container}' cannot reach '{Project}', which runs on this machine itself, because {Problem}.", container.Name, project.Name, problem);
+            }
+        }
     }
 }

@@ -41,7 +41,7 @@ public static class PrometheusBuilderExtensions
                 // A target, or who probes it, may have been left out of the graph by its settings.
                 resource.Resource.Annotations.OfType<ScrapeTargetAnnotation>().Where(target => builder.Resources.Contains(target.Endpoint.Resource) && (target.Prober is null || builder.Resources.Contains(target.Prober))),
                 SettingsAnnotation.Of(resource.Resource)?.Host.Network,
-                builder.ExecutionContext.IsRunMode,
+                builder.ExecutionContext,
                 cancellationToken))
             .WithHttpCommand("/-/reload", "Reload configuration", PrometheusResource.PrimaryEndpointName, "reload", new HttpCommandOptions
             {
@@ -101,7 +101,28 @@ public static class PrometheusBuilderExtensions
             builder.WithReferenceRelationship(target.Resource);
         }
 
-        return builder.WithAnnotation(new ScrapeTargetAnnotation(job, target.GetEndpoint(endpointName), metricsPath, prober?.Resource));
+        var endpoint = target.GetEndpoint(endpointName);
+        return builder
+            .WithWayTo(endpoint)
+            .WithAnnotation(new ScrapeTargetAnnotation(job, endpoint, metricsPath, prober?.Resource));
+    }
+
+    /// <summary>Has Prometheus scrape several resources, each under its name as <c>instance</c>.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="targets">The resources to scrape, or to probe where the job does that.</param>
+    /// <param name="job">The job of prometheus.yml that takes the targets.</param>
+    /// <param name="prober">Who probes the resources, where the job has that done.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> WithScrapeTarget(this IResourceBuilder<PrometheusResource> builder, IEnumerable<IResourceBuilder<IResourceWithEndpoints>> targets, string job, IResourceBuilder<IResource>? prober = null)
+    {
+        ArgumentNullException.ThrowIfNull(targets);
+
+        foreach (var target in targets)
+        {
+            builder.WithScrapeTarget(target, job, prober: prober);
+        }
+
+        return builder;
     }
 
     private static async Task<ExecuteCommandResult> ExplainReloadAsync(HttpCommandResultContext context)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Hazumu.AppHost.Networking;
 
 namespace Hazumu.AppHost.Prometheus;
 
@@ -17,17 +18,17 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
     /// </summary>
     /// <param name="targets">What to scrape.</param>
     /// <param name="network">The graph's network: cAdvisor sees every graph on the engine, and this label tells Prometheus which is its own.</param>
-    /// <param name="isRunMode">Whether the graph runs now, rather than being published.</param>
+    /// <param name="context">Whether the graph runs now or is published.</param>
     /// <param name="cancellationToken">Ends the wait for addresses.</param>
-    public static async Task<IReadOnlyDictionary<string, string>> WriteFilesAsync(IEnumerable<ScrapeTargetAnnotation> targets, string? network, bool isRunMode, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyDictionary<string, string>> WriteFilesAsync(IEnumerable<ScrapeTargetAnnotation> targets, string? network, DistributedApplicationExecutionContext context, CancellationToken cancellationToken)
     {
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var job in targets.GroupBy(target => target.Job ?? GeneralJob))
+        foreach (var job in targets.Where(target => ContainerAccessAnnotation.Of(target.Endpoint.Resource)?.Problem is null).GroupBy(target => target.Job ?? GeneralJob))
         {
             var groups = new JsonArray();
             foreach (var target in job)
             {
-                groups.Add(await target.WriteGroupAsync(network, isRunMode, cancellationToken));
+                groups.Add(await target.WriteGroupAsync(network, context, cancellationToken));
             }
 
             files.Add($"{job.Key}.json", groups.ToJsonString(new() { WriteIndented = true }) + "\n");
@@ -36,7 +37,7 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
         return files;
     }
 
-    private async Task<JsonObject> WriteGroupAsync(string? network, bool isRunMode, CancellationToken cancellationToken)
+    private async Task<JsonObject> WriteGroupAsync(string? network, DistributedApplicationExecutionContext context, CancellationToken cancellationToken)
     {
         var labels = new JsonObject { ["instance"] = Endpoint.Resource.Name };
         if (network is not null)
@@ -56,21 +57,15 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
 
         return new JsonObject
         {
-            ["targets"] = new JsonArray(await GetAddressAsync(isRunMode, cancellationToken)),
+            ["targets"] = new JsonArray(await GetAddressAsync(context, cancellationToken)),
             ["labels"] = labels,
         };
     }
 
-    // Where containers of the graph find the endpoint: another container by its name, a project on the host by Aspire's tunnel.
-    private async Task<string> GetAddressAsync(bool isRunMode, CancellationToken cancellationToken)
+    private async Task<string> GetAddressAsync(DistributedApplicationExecutionContext context, CancellationToken cancellationToken)
     {
-        if (Endpoint.Resource.IsContainer() || !isRunMode)
-        {
-            return $"{Endpoint.Resource.Name}:{Endpoint.TargetPort}";
-        }
-
-        var context = new ValueProviderContext { Network = KnownNetworkIdentifiers.DefaultAspireContainerNetwork };
-        return await Endpoint.Property(EndpointProperty.HostAndPort).GetValueAsync(context, cancellationToken)
+        var ofContainers = new ValueProviderContext { Network = KnownNetworkIdentifiers.DefaultAspireContainerNetwork };
+        return await Endpoint.AddressForContainers(context).GetValueAsync(ofContainers, cancellationToken)
             ?? throw new InvalidOperationException($"'{Endpoint.Resource.Name}' has no address that a container could scrape.");
     }
 }

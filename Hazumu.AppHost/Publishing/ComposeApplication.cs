@@ -21,7 +21,7 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
     /// <summary>Writes everything.</summary>
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
-        var resources = model.Resources.OfType<ContainerResource>().Where(resource => SettingsAnnotation.Of(resource) is not null).ToList();
+        var resources = model.Resources.Where(resource => SettingsAnnotation.Of(resource) is not null).ToList();
 
         await CompleteComposeFileAsync(resources, cancellationToken);
         await WriteFoldersAsync(resources, cancellationToken);
@@ -29,7 +29,7 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
         await WriteEnvironmentExampleAsync(cancellationToken);
     }
 
-    private async Task CompleteComposeFileAsync(List<ContainerResource> resources, CancellationToken cancellationToken)
+    private async Task CompleteComposeFileAsync(List<IResource> resources, CancellationToken cancellationToken)
     {
         var path = Path.Combine(folder, FileName);
         var yaml = new YamlStream();
@@ -76,7 +76,7 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
 
     private static YamlScalarNode Quoted(string value) => new(value) { Style = ScalarStyle.DoubleQuoted };
 
-    private async Task WriteFoldersAsync(List<ContainerResource> resources, CancellationToken cancellationToken)
+    private async Task WriteFoldersAsync(List<IResource> resources, CancellationToken cancellationToken)
     {
         foreach (var published in resources.SelectMany(resource => resource.Annotations.OfType<PublishedFolderAnnotation>()))
         {

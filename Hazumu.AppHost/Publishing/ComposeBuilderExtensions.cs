@@ -14,18 +14,19 @@ namespace Aspire.Hosting;
 internal static class ComposeBuilderExtensions
 {
     private const string EnvironmentName = "compose";
+    private const string RepositoryRoot = "../..";
 
     /// <summary>How a published container tells Compose whether it is healthy.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="command">A program of the image and its arguments.</param>
-    public static IResourceBuilder<T> WithComposeHealthcheck<T>(this IResourceBuilder<T> builder, params string[] command) where T : ContainerResource =>
+    public static IResourceBuilder<T> WithComposeHealthcheck<T>(this IResourceBuilder<T> builder, params string[] command) where T : IComputeResource =>
         builder.WithAnnotation(new ComposeHealthcheckAnnotation(command), ResourceAnnotationMutationBehavior.Replace);
 
     /// <summary>The same by HTTP, asked from within the container; the image has wget.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="port">The port in the container.</param>
     /// <param name="path">The path that answers 200 when the program is healthy.</param>
-    public static IResourceBuilder<T> WithComposeHttpHealthcheck<T>(this IResourceBuilder<T> builder, int port, string path) where T : ContainerResource =>
+    public static IResourceBuilder<T> WithComposeHttpHealthcheck<T>(this IResourceBuilder<T> builder, int port, string path) where T : IComputeResource =>
         builder.WithComposeHealthcheck("wget", "-q", "-O", "/dev/null", $"http://127.0.0.1:{port}{path}");
 
     /// <summary>Adds the Compose environment and the step that completes what it writes.</summary>
@@ -50,11 +51,15 @@ internal static class ComposeBuilderExtensions
     /// <summary>Says of a service what Aspire's publisher does not.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The component's settings.</param>
-    public static IResourceBuilder<T> PublishToCompose<T>(this IResourceBuilder<T> builder, ComponentOptions settings) where T : ContainerResource =>
+    public static IResourceBuilder<T> PublishToCompose<T>(this IResourceBuilder<T> builder, ComponentOptions settings) where T : IComputeResource =>
         builder.PublishAsDockerComposeService((_, service) =>
         {
             var variables = new ComposeVariables(settings);
             service.Image = variables.Image(builder.Resource);
+            if (builder.Resource.Annotations.OfType<PublishedBuildAnnotation>().LastOrDefault() is { } build)
+            {
+                service.Build = new() { Context = RepositoryRoot, Dockerfile = build.Dockerfile };
+            }
 
             // Aspire publishes ports of external endpoints only, and on every address (microsoft/aspire#13460); to be removed when the address can be set.
             service.Expose = [];
@@ -75,9 +80,20 @@ internal static class ComposeBuilderExtensions
                 service.Environment[name] = ComposeVariables.Parameter(value, developmentDefaults);
             }
 
+            if (builder.Resource is ProjectResource)
+            {
+                // Of no use without an address to send to, which a published application has none of.
+                service.Environment.Remove("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY");
+            }
+
+            foreach (var dependency in service.DependsOn.Values)
+            {
+                dependency.Condition = "service_healthy";
+            }
+
             service.Command = [.. service.Command.Select(variables.Argument)];
 
-            if (builder.Resource.Annotations.OfType<PublishedPrivilegesAnnotation>().Any())
+            if (builder.Resource is ProjectResource || builder.Resource.Annotations.OfType<PublishedPrivilegesAnnotation>().Any())
             {
                 // The engine drops nothing where `privileged` (added by ComposeApplication, as a variable) is on.
                 service.CapDrop = ["ALL"];

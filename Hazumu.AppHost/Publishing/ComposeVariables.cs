@@ -12,9 +12,14 @@ internal sealed partial class ComposeVariables(ComponentOptions settings)
 {
     private const string Prefix = HazumuOptions.SectionName;
 
-    /// <summary>The image: an override, else the default below the common registry.</summary>
-    public string Image(ContainerResource resource)
+    /// <summary>The image: an override, else the default below the common registry, or what Compose builds.</summary>
+    public string Image(IResource resource)
     {
+        if (resource.Annotations.OfType<PublishedBuildAnnotation>().LastOrDefault() is { } build)
+        {
+            return $"${{{Key(nameof(settings.Image))}:-{build.Image}}}";
+        }
+
         var image = resource.Annotations.OfType<ContainerImageAnnotation>().Last();
         var version = image.SHA256 is { } digest ? $"@sha256:{digest}" : $":{image.Tag}";
         return $"${{{Key(nameof(settings.Image))}:-${{{Prefix}__{nameof(HazumuOptions.ImageRegistry)}:-{image.Registry}}}/{image.Image}{version}}}";
@@ -46,6 +51,14 @@ internal sealed partial class ComposeVariables(ComponentOptions settings)
         var key = name.Replace('_', '-').ToLowerInvariant();
         return developmentDefaults[$"Parameters:{key}"] is { } fallback ? $"${{{name}:-{fallback}}}" : match.Value;
     });
+
+    /// <summary>A setting's variable with its value as default: <c>${Hazumu__Ollama__Parallel:-1}</c>.</summary>
+    /// <param name="name">The setting below the component's section.</param>
+    /// <param name="value">Its value.</param>
+    public string Setting(string name, object value) => $"${{{Key(name)}:-{Format(value)}}}";
+
+    /// <summary>A value as Compose and .NET configuration both read it.</summary>
+    public static string Format(object value) => value is bool flag ? (flag ? "true" : "false") : Convert.ToString(value, CultureInfo.InvariantCulture)!;
 
     private string Key(string name) => $"{Prefix}__{settings.Section}__{name}";
 

@@ -11,7 +11,9 @@ public sealed class ComposeBackend : Backend
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-compose-");
 
-    public override IReadOnlyList<Component> Components => ComposeCommand.Missing is null ? base.Components : [];
+    public override IReadOnlyList<Component> Components => ComposeCommand.Missing is not null ? []
+        : GatewayImage.Missing is not null ? [.. base.Components.Where(component => component != Component.Gateway)]
+        : base.Components;
 
     public override async Task StartAsync()
     {
@@ -82,6 +84,8 @@ public sealed class ComposeBackend : Backend
         var environment = Component.All.ToDictionary(component => $"Hazumu__{component.Section}__Port", component => (string?)Port(component).ToString(CultureInfo.InvariantCulture));
         environment["Hazumu__BindAddress"] = "127.0.0.1";
         environment["Hazumu__Prometheus__Retention"] = "15d";
+        environment["Hazumu__Ollama__Parallel"] = "1";
+        environment["Hazumu__Gateway__RequireKeys"] = "false";
         environment["GRAFANA_ADMIN_USER"] = "admin";
         environment["GRAFANA_ADMIN_PASSWORD"] = "admin";
         if (System.Environment.GetEnvironmentVariable("Hazumu__CAdvisor__Privileged") is not ("true" or "false"))

@@ -9,6 +9,9 @@ public sealed class RequiresComposeAttribute : RequiresAttribute
 {
     /// <inheritdoc/>
     public override string? WhyMissing => ComposeCommand.Missing;
+
+    /// <inheritdoc/>
+    public override string? WhyComponentMissing(Component component) => component == Component.Gateway ? GatewayImage.Missing : null;
 }
 
 /// <summary>The whole graph, run by Compose as it is published.</summary>

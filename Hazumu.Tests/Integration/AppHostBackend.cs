@@ -1,3 +1,4 @@
+using System.Text;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
@@ -18,7 +19,7 @@ public class AppHostBackend : Backend
     public string Models { get; set; } = "";
 
     /// <summary>Options that set what no test may share with a developer's running host.</summary>
-    public string[] Options =>
+    public virtual string[] Options =>
     [
         .. DefaultOptions.All,
         $"--Hazumu:Network={Name}",
@@ -27,10 +28,30 @@ public class AppHostBackend : Backend
         {
             $"--Hazumu:{component.Section}:Port={Port(component)}",
             $"--Hazumu:{component.Section}:Enabled={Has(component)}",
-            $"--Hazumu:{component.Section}:Image={component.Image}",
+            $"--Hazumu:{component.Section}:Image={(IsContainer(component) ? component.Image : "")}",
         }),
+        $"--Hazumu:Gateway:KeysFile={Path.Combine(Path.GetTempPath(), Name, "keys.json")}",
         .. new[] { Component.Ollama, Component.Prometheus, Component.Grafana }.Select(component => $"--Hazumu:{component.Section}:Volume={Volume(component)}"),
     ];
+
+    /// <summary>The gateway is a process of this machine, so that .NET engineers can debug it.</summary>
+    public override bool IsContainer(Component component) => component != Component.Gateway;
+
+    public override async Task<string> LogAsync(Component component)
+    {
+        if (IsContainer(component))
+        {
+            return await base.LogAsync(component);
+        }
+
+        var log = new StringBuilder($"The log of '{component}':\n");
+        await foreach (var lines in Application.Services.GetRequiredService<ResourceLoggerService>().GetAllAsync(component.Service))
+        {
+            log.AppendJoin('\n', lines.Select(line => line.Content)).Append('\n');
+        }
+
+        return log.ToString();
+    }
 
     public override async Task StartAsync()
     {

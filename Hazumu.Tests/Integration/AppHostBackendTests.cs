@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
-using System.Text.Json;
 using Hazumu.Checks;
 
 namespace Hazumu.Tests.Integration;
@@ -20,12 +19,12 @@ public sealed class AppHostBackendTests(AppHostBackend backend) : BackendChecks(
         var ollama = new OllamaClient(backend.Http, backend.Url(Component.Ollama));
         await ollama.CreateTinyModelAsync();
         await ollama.GenerateAsync("Hello");
-        Assert.Contains(TinyModel.Name, await ListLoadedAsync());
+        Assert.Contains(TinyModel.Name, await ollama.ListLoadedAsync());
 
         var result = await backend.ExecuteForModelAsync("unload-model", TinyModel.Name);
 
         Assert.True(result.Success, result.Message);
-        await Wait.UntilAsync("the model to be unloaded", TimeSpan.FromSeconds(30), async () => Assert.DoesNotContain(TinyModel.Name, await ListLoadedAsync()), () => backend.LogAsync(Component.Ollama));
+        await Wait.UntilAsync("the model to be unloaded", TimeSpan.FromSeconds(30), async () => Assert.DoesNotContain(TinyModel.Name, await ollama.ListLoadedAsync()), () => backend.LogAsync(Component.Ollama));
     }
 
     [RequiresFact("Ollama")]
@@ -50,12 +49,6 @@ public sealed class AppHostBackendTests(AppHostBackend backend) : BackendChecks(
         using var ask = Administrator(HttpMethod.Get, "api/user", "admin");
         using var answer = await backend.Http.SendAsync(ask);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-    }
-
-    private async Task<IReadOnlyList<string>> ListLoadedAsync()
-    {
-        var loaded = await backend.Http.GetFromJsonAsync<JsonElement>(new Uri(backend.Url(Component.Ollama), "api/ps"));
-        return [.. loaded.GetProperty("models").EnumerateArray().Select(model => model.GetProperty("name").GetString()!)];
     }
 
     private HttpRequestMessage Administrator(HttpMethod method, string path, string password) => new(method, new Uri(backend.Url(Component.Grafana), path))

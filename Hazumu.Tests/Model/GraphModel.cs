@@ -1,6 +1,8 @@
+using System.Text.Json;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
+using Hazumu.AppHost.Networking;
 using Hazumu.AppHost.Preflight;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -24,9 +26,12 @@ internal sealed class GraphModel : IAsyncDisposable
 
     public ContainerResource Container(string name) => Get<ContainerResource>(name);
 
+    public ProjectResource Gateway => Get<ProjectResource>("gateway");
+
     /// <summary>Finishes the resources as the start would on such a host.</summary>
     public GraphModel OnHost(HostFacts facts)
     {
+        ContainerAccess.Apply(ContainerAccess.Choose(facts, _builder.Configuration), _builder.Resources);
         foreach (var annotation in _builder.Resources.SelectMany(resource => resource.Annotations.OfType<HostFactsCallbackAnnotation>()).ToList())
         {
             annotation.Apply(facts, NullLogger.Instance);
@@ -41,7 +46,7 @@ internal sealed class GraphModel : IAsyncDisposable
         return name;
     }
 
-    public static EndpointAnnotation Endpoint(ContainerResource resource) => Assert.Single(resource.Annotations.OfType<EndpointAnnotation>());
+    public static EndpointAnnotation Endpoint(IResource resource) => Assert.Single(resource.Annotations.OfType<EndpointAnnotation>());
 
     public static IReadOnlyList<string> Mounts(ContainerResource resource) =>
         [.. resource.Annotations.OfType<ContainerMountAnnotation>().Select(mount => $"{mount.Type}:{mount.Source}:{mount.Target}{(mount.IsReadOnly ? ":ro" : "")}")];
@@ -68,7 +73,7 @@ internal sealed class GraphModel : IAsyncDisposable
         return [.. arguments.Cast<string>()];
     }
 
-    public async Task<IReadOnlyDictionary<string, object>> EnvironmentAsync(ContainerResource resource)
+    public async Task<IReadOnlyDictionary<string, object>> EnvironmentAsync(IResource resource)
     {
         var context = new EnvironmentCallbackContext(_builder.ExecutionContext, resource);
         foreach (var callback in resource.Annotations.OfType<EnvironmentCallbackAnnotation>())
@@ -78,6 +83,26 @@ internal sealed class GraphModel : IAsyncDisposable
 
         return context.EnvironmentVariables;
     }
+
+    /// <summary>The files of Prometheus' discovery, and each target's address and instance.</summary>
+    public async Task<SortedDictionary<string, IReadOnlyList<(string Address, string Instance)>>> ReadTargetsAsync()
+    {
+        var prometheus = Container("prometheus");
+        var folder = Assert.Single(prometheus.Annotations.OfType<ContainerFileSystemCallbackAnnotation>());
+        var files = await folder.Callback(new ContainerFileSystemCallbackContext { Model = prometheus, Services = null! }, default);
+        return new(files.Cast<ContainerFile>().ToDictionary(file => file.Name, file => ReadTargets(file.Contents!)), StringComparer.Ordinal);
+    }
+
+    public static IReadOnlyList<(string Address, string Instance)> ReadTargets(string file) =>
+        [.. JsonDocument.Parse(file).RootElement.EnumerateArray().Select(group => (group.GetProperty("targets")[0].GetString()!, group.GetProperty("labels").GetProperty("instance").GetString()!))];
+
+    /// <summary>A variable as the process would get it, resolved.</summary>
+    public static async Task<string?> ValueAsync(object value) => value switch
+    {
+        string text => text,
+        IValueProvider provider => await provider.GetValueAsync(default),
+        _ => throw new InvalidOperationException($"{value} is no value."),
+    };
 
     public static IEnumerable<string> References(IResource resource) => resource.Annotations
         .OfType<ResourceRelationshipAnnotation>()

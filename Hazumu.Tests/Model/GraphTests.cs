@@ -63,7 +63,7 @@ public sealed class GraphTests
     public async Task Every_container_carries_the_labels_that_queries_use()
     {
         await using var model = await CreateAsync();
-        foreach (var component in Component.All)
+        foreach (var component in Component.All.Where(component => component != Component.Gateway))
         {
             var arguments = await EngineArgumentsAsync(model.Container(component.Service));
             Assert.Contains($"hazumu.service={component.Service}", arguments);
@@ -78,10 +78,11 @@ public sealed class GraphTests
         await using var model = await CreateAsync("--Hazumu:Models=tinyllama");
 
         Assert.Equal(
-            ["Reference:blackbox", "Reference:cadvisor", "Reference:ollama"],
+            ["Reference:blackbox", "Reference:cadvisor", "Reference:gateway", "Reference:ollama"],
             References(model.Get<PrometheusResource>("prometheus")).Order());
         Assert.Contains("Reference:prometheus", References(model.Get<GrafanaResource>("grafana")));
         Assert.Contains("Reference:ollama", References(model.Get<BlackboxExporterResource>("blackbox")));
+        Assert.Contains("Reference:ollama", References(model.Gateway));
         Assert.Equal("ollama", model.Get<OllamaModelResource>("ollama-tinyllama").Parent.Name);
     }
 
@@ -113,9 +114,11 @@ public sealed class GraphTests
     public async Task Scrape_targets_come_from_the_references()
     {
         await using var model = await CreateAsync();
-        var files = await ReadTargetsAsync(model);
+        model.OnHost(GatewayTests.LinuxHost);
+        var files = await model.ReadTargetsAsync();
 
-        Assert.Equal(["blackbox.json", "cadvisor.json", "ollama-health.json", "ollama.json"], files.Keys);
+        Assert.Equal(["blackbox.json", "cadvisor.json", "ollama-health.json", "ollama.json", "services.json"], files.Keys);
+        Assert.Equal(("gateway:11435", "gateway"), Assert.Single(files["services.json"]));
         Assert.Equal(("cadvisor:8080", "cadvisor"), Assert.Single(files["ollama.json"]));
         Assert.Equal(("ollama:11434", "ollama"), Assert.Single(files["ollama-health.json"]));
         Assert.Equal(("blackbox:9115", "blackbox"), Assert.Single(files["blackbox.json"]));
@@ -131,8 +134,8 @@ public sealed class GraphTests
             prometheus.WithScrapeTarget(builder.AddOllama(name), job: "ollama-health");
         }
 
-        var files = await ScrapeTargetAnnotation.WriteFilesAsync(prometheus.Resource.Annotations.OfType<ScrapeTargetAnnotation>(), "net", isRunMode: true, default);
-        Assert.Equal([("ollama:11434", "ollama"), ("ollama-2:11434", "ollama-2")], Read(files["ollama-health.json"]));
+        var files = await ScrapeTargetAnnotation.WriteFilesAsync(prometheus.Resource.Annotations.OfType<ScrapeTargetAnnotation>(), "net", builder.ExecutionContext, default);
+        Assert.Equal([("ollama:11434", "ollama"), ("ollama-2:11434", "ollama-2")], ReadTargets(files["ollama-health.json"]));
     }
 
     [Fact]
@@ -142,7 +145,7 @@ public sealed class GraphTests
         var service = builder.AddContainer("api", "api").WithHttpEndpoint(targetPort: 5000);
         var prometheus = builder.AddPrometheus("prometheus").WithScrapeTarget(service, metricsPath: "/internal/metrics");
 
-        var files = await ScrapeTargetAnnotation.WriteFilesAsync(prometheus.Resource.Annotations.OfType<ScrapeTargetAnnotation>(), null, isRunMode: true, default);
+        var files = await ScrapeTargetAnnotation.WriteFilesAsync(prometheus.Resource.Annotations.OfType<ScrapeTargetAnnotation>(), null, builder.ExecutionContext, default);
         var labels = JsonDocument.Parse(files["services.json"]).RootElement[0].GetProperty("labels");
         Assert.Equal(("api", "/internal/metrics"), (labels.GetProperty("job").GetString(), labels.GetProperty("__metrics_path__").GetString()));
     }
@@ -150,17 +153,17 @@ public sealed class GraphTests
     [Fact]
     public async Task A_component_that_is_not_enabled_is_absent_everywhere()
     {
-        await using var model = await CreateAsync("--Hazumu:Ollama:Enabled=false", "--Hazumu:CAdvisor:Enabled=false", "--Hazumu:Models=tinyllama");
+        await using var model = await CreateAsync("--Hazumu:Ollama:Enabled=false", "--Hazumu:CAdvisor:Enabled=false", "--Hazumu:Gateway:Enabled=false", "--Hazumu:Models=tinyllama");
 
-        Assert.DoesNotContain(model.Resources, resource => resource.Name.StartsWith("ollama", StringComparison.Ordinal) || resource.Name == "cadvisor");
-        Assert.Equal(["blackbox.json"], (await ReadTargetsAsync(model)).Keys);
+        Assert.DoesNotContain(model.Resources, resource => resource.Name.StartsWith("ollama", StringComparison.Ordinal) || resource.Name is "cadvisor" or "gateway");
+        Assert.Equal(["blackbox.json"], (await model.ReadTargetsAsync()).Keys);
     }
 
     [Fact]
     public async Task Without_a_prober_nothing_is_probed()
     {
-        await using var model = await CreateAsync("--Hazumu:Blackbox:Enabled=false");
-        Assert.Equal(["cadvisor.json", "ollama.json"], (await ReadTargetsAsync(model)).Keys);
+        await using var model = await CreateAsync("--Hazumu:Blackbox:Enabled=false", "--Hazumu:Gateway:Enabled=false");
+        Assert.Equal(["cadvisor.json", "ollama.json"], (await model.ReadTargetsAsync()).Keys);
     }
 
     [Fact]
@@ -202,7 +205,7 @@ public sealed class GraphTests
     public async Task One_registry_prefix_serves_every_image()
     {
         await using var model = await CreateAsync("--Hazumu:ImageRegistry=mirror.example");
-        Assert.All(Component.All, component => Assert.StartsWith("mirror.example/", Image(model.Container(component.Service)), StringComparison.Ordinal));
+        Assert.All(model.Resources.OfType<ContainerResource>(), container => Assert.StartsWith("mirror.example/", Image(container), StringComparison.Ordinal));
     }
 
     [Fact]
@@ -292,14 +295,4 @@ public sealed class GraphTests
         Assert.Contains("/dev/kfd", await EngineArgumentsAsync(model.Container("ollama")));
         Assert.Equal("own.example/ollama:site", Image(model.Container("ollama")));
     }
-
-    private static async Task<SortedDictionary<string, IReadOnlyList<(string, string)>>> ReadTargetsAsync(GraphModel model)
-    {
-        var folder = Assert.Single(model.Container("prometheus").Annotations.OfType<ContainerFileSystemCallbackAnnotation>());
-        var files = await folder.Callback(new ContainerFileSystemCallbackContext { Model = model.Container("prometheus"), Services = null! }, default);
-        return new(files.Cast<ContainerFile>().ToDictionary(file => file.Name, file => Read(file.Contents!)), StringComparer.Ordinal);
-    }
-
-    private static IReadOnlyList<(string Address, string Instance)> Read(string file) =>
-        [.. JsonDocument.Parse(file).RootElement.EnumerateArray().Select(group => (group.GetProperty("targets")[0].GetString()!, group.GetProperty("labels").GetProperty("instance").GetString()!))];
 }

@@ -25,7 +25,13 @@ public sealed class OptionsTests
     [InlineData("Hazumu:BindAddress", "::1", "'Hazumu:BindAddress' is '::1'; allowed: an IPv4 address such as 127.0.0.1 or 0.0.0.0.")]
     [InlineData("Hazumu:Models", "good,bad model", "'Hazumu:Models' is 'good,bad model'; allowed: model names such as 'qwen3:0.6b'.")]
     [InlineData("Hazumu:ImageRegistry", "https://mirror.example", "'Hazumu:ImageRegistry' is 'https://mirror.example'; allowed: a registry such as 'registry.example:5000/mirror'.")]
-    [InlineData("Hazumu:Gpuu", "none", "Unknown setting 'Hazumu:Gpuu' with the value 'none'; 'Hazumu' has Gpu, Models, BindAddress, Network, ImageRegistry, Ollama, Prometheus, Grafana, CAdvisor, Blackbox.")]
+    [InlineData("Hazumu:Ollama:Instances", "0", "'Hazumu:Ollama:Instances' is '0'; allowed: a number from 1 to 16.")]
+    [InlineData("Hazumu:Ollama:Instances", "17", "'Hazumu:Ollama:Instances' is '17'; allowed: a number from 1 to 16.")]
+    [InlineData("Hazumu:Ollama:Parallel", "many", "'Hazumu:Ollama:Parallel' is 'many'; allowed: a number from 1 to 64.")]
+    [InlineData("Hazumu:Gateway:RequireKeys", "1", "'Hazumu:Gateway:RequireKeys' is '1'; allowed: true, false.")]
+    [InlineData("Hazumu:Gateway:Port", "0", "'Hazumu:Gateway:Port' is '0'; allowed: a port from 1 to 65535.")]
+    [InlineData("Hazumu:OpenWebUI:Enabled", "on", "'Hazumu:OpenWebUI:Enabled' is 'on'; allowed: true, false.")]
+    [InlineData("Hazumu:Gpuu", "none", "Unknown setting 'Hazumu:Gpuu' with the value 'none'; 'Hazumu' has Gpu, Models, BindAddress, Network, ImageRegistry, Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, OpenWebUI.")]
     [InlineData("Hazumu:Blackbox:Volume", "v", "Unknown setting 'Hazumu:Blackbox:Volume' with the value 'v'; 'Hazumu:Blackbox' has Enabled, Port, Image.")]
     [InlineData("Hazumu:Prometheus", "9091", "'Hazumu:Prometheus' is '9091'; it is a section with Volume, Enabled, Port, Image, Retention.")]
     public void A_bad_setting_is_told_in_a_sentence(string key, string value, string sentence) =>
@@ -76,7 +82,7 @@ public sealed class OptionsTests
         }
     }
 
-    private static HazumuOptions Read(params (string Key, string Value)[] settings) => HazumuOptions.Read(new ConfigurationBuilder()
+    internal static HazumuOptions Read(params (string Key, string Value)[] settings) => HazumuOptions.Read(new ConfigurationBuilder()
         .AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value))
         .Build());
 }

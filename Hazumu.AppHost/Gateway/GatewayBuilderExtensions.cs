@@ -1,0 +1,94 @@
+using Hazumu.AppHost;
+using Hazumu.AppHost.Gateway;
+using Hazumu.AppHost.Publishing;
+
+namespace Aspire.Hosting;
+
+/// <summary>Provides extension methods that complete the gateway's project resource.</summary>
+public static class GatewayBuilderExtensions
+{
+    private const int ContainerPort = 8080;
+    private const string DataDirectory = "/data";
+
+    /// <summary>Gives the gateway its address, its health check, and what people who run it look for.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="port">The host port.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<ProjectResource> WithOperations(this IResourceBuilder<ProjectResource> builder, int port)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+
+        return builder
+            // The process itself binds the port: DCP's proxy would be one more hop in every token stream.
+            .WithHttpEndpoint(port: port, targetPort: builder.ApplicationBuilder.ExecutionContext.IsRunMode ? port : ContainerPort, isProxied: false)
+            .WithUrlForEndpoint("http", url => url.DisplayText = "API for clients")
+            .WithIconName("Router")
+            .WithHttpHealthCheck("/health")
+            // Clients connect to the gateway itself: what they say of whom they speak for is not to be believed.
+            .DisableForwardedHeaders()
+            .WithComposeHttpHealthcheck(ContainerPort, "/health")
+            .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev", "Hazumu.Gateway/Dockerfile"));
+    }
+
+    /// <summary>Has the gateway spread requests over Ollama instances.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="instances">The instances; those that are not enabled are left out.</param>
+    /// <param name="settings">Their settings.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<ProjectResource> WithInstances(this IResourceBuilder<ProjectResource> builder, IEnumerable<IResourceBuilder<OllamaResource>> instances, OllamaOptions settings)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(instances);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        // A connection string each says it all.
+        builder.WithReferenceEnvironment(ReferenceEnvironmentInjectionFlags.ConnectionString);
+        foreach (var instance in instances.Where(instance => builder.ApplicationBuilder.Resources.Contains(instance.Resource)))
+        {
+            // Not waited for: the gateway notices by itself which instances are there.
+            builder.WithReference(instance);
+        }
+
+        return builder.WithEnvironment("Gateway__Slots", settings, nameof(settings.Parallel), settings.Parallel);
+    }
+
+    /// <summary>Tells the gateway whether clients need keys, and where the keys are.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">The gateway's settings.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<ProjectResource> WithKeys(this IResourceBuilder<ProjectResource> builder, GatewayOptions settings)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        builder.WithEnvironment("Gateway__Keys__Required", settings, nameof(settings.RequireKeys), settings.RequireKeys);
+
+        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        {
+            return builder
+                .WithAnnotation(new ContainerMountAnnotation(settings.Volume, DataDirectory, ContainerMountType.Volume, isReadOnly: false))
+                .WithEnvironment("Gateway__Keys__File", $"{DataDirectory}/keys.json");
+        }
+
+        // Where no file is named, the gateway and its command agree on one by themselves.
+        return settings.KeysFile is { } file
+            ? builder.WithEnvironment("Gateway__Keys__File", Path.GetFullPath(file, builder.ApplicationBuilder.AppHostDirectory))
+            : builder;
+    }
+
+    /// <summary>Gives a client of the graph a key of its own: a secret, made once and kept in the user secrets, with the scopes to infer and to read.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="client">The key's name, and the client's.</param>
+    /// <returns>The key.</returns>
+    public static IResourceBuilder<ParameterResource> AddClientKey(this IResourceBuilder<ProjectResource> builder, string client)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(client);
+
+        var key = builder.ApplicationBuilder.AddParameter($"{client}-key", new GatewayKeyDefault(), secret: true, persist: true);
+        builder
+            .WithEnvironment($"Gateway__Keys__Configured__{client}__Key", key)
+            .WithEnvironment($"Gateway__Keys__Configured__{client}__Scopes", "infer,read");
+        return key;
+    }
+}

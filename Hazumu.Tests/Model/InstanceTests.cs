@@ -1,0 +1,71 @@
+using Aspire.Hosting.ApplicationModel;
+using Hazumu.AppHost;
+using Hazumu.AppHost.Ollama;
+using Microsoft.Extensions.Configuration;
+using static Hazumu.Tests.Model.GraphModel;
+
+namespace Hazumu.Tests.Model;
+
+public sealed class InstanceTests
+{
+    [Fact]
+    public async Task There_is_one_unless_more_are_asked_for()
+    {
+        await using var model = await CreateAsync();
+        Assert.Equal("ollama", Assert.Single(model.Resources.OfType<OllamaResource>()).Name);
+    }
+
+    [Fact]
+    public async Task A_further_one_has_all_that_the_first_has()
+    {
+        await using var model = await CreateAsync("--Hazumu:Ollama:Instances=2", "--Hazumu:Models=tinyllama");
+        model.OnHost(GatewayTests.LinuxHost with { HasNvidiaDevice = true, EngineOffersNvidia = true });
+        var first = model.Container("ollama");
+        var second = model.Container("ollama-2");
+
+        Assert.Equal(["Volume:ollama_data_2:/root/.ollama"], Mounts(second));
+        Assert.Equal(Image(first), Image(second));
+        Assert.NotEmpty(second.Annotations.OfType<HealthCheckAnnotation>());
+        Assert.Equal(
+            first.Annotations.OfType<ResourceCommandAnnotation>().Select(command => command.Name),
+            second.Annotations.OfType<ResourceCommandAnnotation>().Select(command => command.Name));
+        Assert.Equal("ollama-2", model.Get<OllamaModelResource>("ollama-2-tinyllama").Parent.Name);
+
+        var arguments = await EngineArgumentsAsync(second);
+        Assert.Contains("hazumu.service=ollama", arguments);
+        Assert.Contains("hazumu.instance=ollama-2", arguments);
+        Assert.Contains("--gpus", arguments);
+
+        Assert.Equal([("ollama:11434", "ollama"), ("ollama-2:11434", "ollama-2")], (await model.ReadTargetsAsync())["ollama-health.json"]);
+    }
+
+    [Fact]
+    public async Task A_model_named_as_an_instance_is_called_otherwise()
+    {
+        await using var model = await CreateAsync("--Hazumu:Ollama:Instances=2", "--Hazumu:Models=2");
+        Assert.Equal(2, model.Resources.OfType<OllamaModelResource>().Count());
+        Assert.Equal("ollama-2", Assert.Single(model.Resources.OfType<OllamaResource>(), instance => instance.Name != "ollama").Name);
+    }
+
+    [Fact]
+    public void Ports_follow_the_first_and_pass_over_those_of_other_components() =>
+        Assert.Equal([11434, 11436, 11437], Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "3")));
+
+    [Fact]
+    public void Ports_of_components_that_are_left_out_stay_theirs() =>
+        Assert.Equal([11434, 11436], Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "2"), ("Hazumu:Gateway:Enabled", "false")));
+
+    [Fact]
+    public void Ports_that_something_else_has_are_passed_over() =>
+        Assert.Equal([11434, 11438], Choose(isTaken: port => port is 11434 or 11436 or 11437, ("Hazumu:Ollama:Instances", "2")));
+
+    [Fact]
+    public void Too_few_ports_are_told()
+    {
+        var problem = Assert.Throws<StartupProblemException>(() => Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "3"), ("Hazumu:Ollama:Port", "65534")));
+        Assert.Equal("There is no free port above 65534 for instance 3 of Ollama; set Hazumu:Ollama:Port to a lower port.", problem.Message);
+    }
+
+    private static List<int> Choose(Func<int, bool> isTaken, params (string Key, string Value)[] settings) =>
+        [.. InstancePorts.Choose(OptionsTests.Read(settings).Ollama, isTaken)];
+}
