@@ -49,7 +49,8 @@ internal enum AttemptEnd
 internal sealed class Attempt : HttpTransformer
 #pragma warning restore CA1001
 {
-    private const int SmallBuffer = 4 * 1024;
+    // A token and what is around it; each open stream holds one.
+    private const int SmallBuffer = 512;
     private const int LargeBuffer = 64 * 1024;
 
     // Timeouts are AttemptWatch's: YARP has one for all phases (dotnet/yarp#2950).
@@ -133,6 +134,8 @@ internal sealed class Attempt : HttpTransformer
     public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
         await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+
+        proxyRequest.RequestUri = Instance.Targets.Find(httpContext.Request.Path, httpContext.Request.QueryString);
 
         // The engine's own name, not the gateway's: Ollama refuses names that it does not know where it listens on loopback.
         proxyRequest.Headers.Host = null;
@@ -243,9 +246,10 @@ internal sealed class Attempt : HttpTransformer
 
                 if (count == buffer.Length && count < LargeBuffer)
                 {
-                    // More than tokens: a file, or a vector.
+                    // More than tokens: a whole answer, a file, or a vector.
+                    var larger = Math.Min(buffer.Length * 8, LargeBuffer);
                     ArrayPool<byte>.Shared.Return(buffer);
-                    buffer = ArrayPool<byte>.Shared.Rent(LargeBuffer);
+                    buffer = ArrayPool<byte>.Shared.Rent(larger);
                 }
             }
 

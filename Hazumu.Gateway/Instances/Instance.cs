@@ -14,6 +14,9 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>The URL without the slash at its end, as the forwarder wants it.</summary>
     public string Prefix { get; } = url.GetLeftPart(UriPartial.Authority);
 
+    /// <summary>The URLs of its routes.</summary>
+    public Targets Targets { get; } = new(url.GetLeftPart(UriPartial.Authority));
+
     /// <summary>The address that the name resolved to; <see langword="null"/> where connections resolve it themselves.</summary>
     public IPAddress? Address { get; } = address;
 
