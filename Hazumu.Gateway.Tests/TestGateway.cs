@@ -4,6 +4,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Gateway.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -57,8 +58,12 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
     {
         var log = new Lines();
         var app = GatewayHost.Build(
-            [.. GatewayArguments.Of(instances, arguments), "--Telemetry:AccessLog:Enabled=false"],
-            builder => builder.Logging.ClearProviders().AddProvider(log));
+            [.. GatewayArguments.Of(instances, arguments), "--Gateway:Telemetry:AccessLog:Enabled=false"],
+            builder =>
+            {
+                builder.Logging.ClearProviders().AddProvider(log);
+                builder.Services.AddSingleton<IMeterFactory>(new LastingMeterFactory());
+            });
         var gateway = new TestGateway(app, log);
         try
         {

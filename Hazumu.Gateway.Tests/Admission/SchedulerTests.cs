@@ -436,7 +436,7 @@ public sealed class SchedulerTests
             Assert.Equal(i, fleet.Scheduler.Waiting);
         }
 
-        Assert.True(time.Elapsed < TimeSpan.FromSeconds(5), $"It took {time.Elapsed}.");
+        Assert.True(time.Elapsed < TimeSpan.FromSeconds(30), $"It took {time.Elapsed}.");
         await Eventually.HoldsAsync(() => waiting.TrueForAll(task => task.IsCompleted), "all have been told");
         Assert.All(waiting, task => Assert.Equal(Outcome.ClientDisconnect, task.Result.Refusal));
         cancels.ForEach(cancel => cancel.Dispose());

@@ -75,7 +75,7 @@ public class RouteScopeTests
     [Theory]
     [InlineData("GET", Scope.Read)]
     [InlineData("HEAD", Scope.Read)]
-    [InlineData("OPTIONS", Scope.Read)]
+    [InlineData("OPTIONS", Scope.None)]
     [InlineData("POST", Scope.Admin)]
     [InlineData("PUT", Scope.Admin)]
     [InlineData("PATCH", Scope.Admin)]

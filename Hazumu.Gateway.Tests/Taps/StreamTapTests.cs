@@ -58,7 +58,8 @@ public class StreamTapTests
     public void Is_not_complete_before_the_closing_object_is_whole(string name)
     {
         var stream = Stream(name);
-        if (!stream.Facts.IsComplete || stream.ContentType == "text/plain")
+        // What only an event's name tells is known at the blank line that ends it.
+        if (!stream.Facts.IsComplete || stream.ContentType == "text/plain" || stream == RecordedStreams.AnthropicNames)
         {
             return;
         }

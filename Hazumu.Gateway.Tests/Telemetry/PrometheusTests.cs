@@ -32,6 +32,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
 
     private readonly string _name = $"n{Guid.NewGuid():N}";
     private readonly FakeFleet _fleet = new();
+    private readonly TelemetryOptions _options = new() { AccessLog = { Enabled = false } };
     private WebApplication? _app;
     private HttpClient? _client;
 
@@ -51,12 +52,12 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
             ContentRootPath = AppContext.BaseDirectory,
         });
         builder.Configuration.Sources.Clear();
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Telemetry:AccessLog:Enabled"] = "false" });
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddSingleton<IMeterFactory>(new LastingMeterFactory());
         builder.Services.AddSingleton<IFleetGauges>(_fleet);
         builder.Services.AddGatewayTelemetry();
+        builder.Services.AddSingleton(new TelemetrySettings(() => _options));
         builder.AddServiceDefaults();
 
         _app = builder.Build();
