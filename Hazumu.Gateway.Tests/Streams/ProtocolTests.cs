@@ -172,6 +172,30 @@ public sealed class ProtocolTests(ProtocolTests.Certificate certificate) : IClas
         await Eventually.HoldsAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
     }
 
+    [Theory]
+    [MemberData(nameof(Wires))]
+    public async Task An_engine_that_dies_in_mid_answer_breaks_the_clients_answer_off(string wire)
+    {
+        await using var engine = RawEngine.Start(async exchange =>
+        {
+            await exchange.ReadBodyAsync();
+            await exchange.BeginAsync("application/x-ndjson");
+            await exchange.SendChunkAsync("{}\n"u8.ToArray());
+            await Task.Delay(20);
+            exchange.Reset();
+        });
+        await using var gateway = await StartAsync(engine.Address, wire);
+        using var client = Client(gateway, wire);
+
+        using var request = Post(client, "/api/chat", Chat);
+        using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await using var stream = await answer.Content.ReadAsStreamAsync();
+        await stream.ReadExactlyAsync(new byte[3]);
+        await Assert.ThrowsAnyAsync<IOException>(() => stream.ReadAsync(new byte[1]).AsTask().WaitAsync(TimeSpan.FromSeconds(5)));
+        await gateway.Measured.RequestsAsync(1);
+        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "stream_truncated")));
+    }
+
     [Fact]
     public async Task A_hundred_streams_share_a_connection()
     {
