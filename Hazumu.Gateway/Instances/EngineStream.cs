@@ -5,7 +5,7 @@ namespace Hazumu.Gateway.Instances;
 
 /// <summary>
 /// A connection to an engine that is told, when a request is broken off, how to learn that the engine has let go: it stops sending, which
-/// the engine takes for a disconnect, and waits for the engine to close its side. Go's and Kestrel's servers do that once the handler has returned.
+/// the engine takes for a disconnect, and waits for the engine to close its side. Go's server does that once the handler has returned, Kestrel's at once.
 /// </summary>
 /// <remarks>
 /// <c>SocketsHttpHandler</c> breaks a request off by disposing its connection, on the thread that cancels. <see cref="LetGo.Watch"/> marks
