@@ -72,6 +72,12 @@ internal sealed partial class GatewayHandler(
     private async ValueTask<GatewayRefusal?> AnswerAsync(HttpContext context, GatewayRequest request)
     {
         var operation = request.Operation;
+        if (HttpMethods.IsConnect(context.Request.Method))
+        {
+            // SocketsHttpHandler would take it for a tunnel of its own, and the instance for broken when that fails.
+            return GatewayRefusal.BadRequest("CONNECT asks for a tunnel, and this is no proxy for that.");
+        }
+
         if (operation.Handling == Handling.Banner)
         {
             return await WriteBannerAsync(context);
