@@ -106,12 +106,23 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
         Http.Dispose();
         using (var now = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
         {
-            await _app.StopAsync(now.Token);
+            try
+            {
+                await _app.StopAsync(now.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                // What the test has left running is cut off; the test's own failure must not be hidden behind that.
+            }
         }
 
         await _app.DisposeAsync();
         Measured.Dispose();
-        Assert.DoesNotContain(Logged, line => line.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal) || line.StartsWith(nameof(LogLevel.Critical), StringComparison.Ordinal));
+
+        // Kestrel's own word where a client's connection is reset in the middle of its body, not ours to change.
+        var errors = Logged.Where(line => (line.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal) || line.StartsWith(nameof(LogLevel.Critical), StringComparison.Ordinal))
+            && !line.Contains("automatic draining of the request body failed", StringComparison.Ordinal)).ToList();
+        Assert.True(errors.Count == 0, string.Join('\n', Logged));
     }
 
     private sealed class Lines : ILoggerProvider, ILogger

@@ -33,6 +33,9 @@ public class UsageFilterTests
         ["lone carriage returns"] = Same("data: {\"choices\":[],\"usage\":{}}\r\rdata: {\"choices\":[],\"usage\":{}}\n\n"),
     };
 
+    /// <summary>What an engine sends that was asked for usage, and what it would have sent unasked.</summary>
+    internal static IReadOnlyDictionary<string, (string Asked, string Unasked)> Streams => s_streams;
+
     public static TheoryData<string> Names => [.. s_streams.Keys];
 
     [Theory]

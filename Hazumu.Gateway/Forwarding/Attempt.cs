@@ -360,9 +360,16 @@ internal sealed class Attempt : HttpTransformer
 
     private static AttemptEnd EndOf(ForwarderError error, HttpContext context) => error switch
     {
-        ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled => AttemptEnd.BadBody,
+        ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled => IsMalformed(context) ? AttemptEnd.BadBody : AttemptEnd.ClientGone,
         ForwarderError.None => throw new InvalidOperationException("The forwarder has sent nothing and tells of no error."),
         _ => context.Response.HasStarted ? AttemptEnd.BrokenOff : Failed(context),
+    };
+
+    // Else the connection broke in the middle of the body.
+    private static bool IsMalformed(HttpContext context) => context.GetForwarderErrorFeature()?.Exception switch
+    {
+        AggregateException several => several.Flatten().InnerExceptions.Any(inner => inner is BadHttpRequestException),
+        var error => error is BadHttpRequestException,
     };
 
     private static AttemptEnd Failed(HttpContext context)

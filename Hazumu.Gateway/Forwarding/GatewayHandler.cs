@@ -31,8 +31,8 @@ internal sealed partial class GatewayHandler(
             var refused = isPathClean ? await AnswerAsync(context, request) : GatewayRefusal.BadRequest("The path has a segment '.' or '..' beside an encoded slash.");
             if (refused is { } refusal)
             {
-                request.Outcome = refusal.Outcome;
                 await DialectError.WriteAsync(context, request.Operation.Dialect, refusal.Status, refusal.Message, refusal.RetryAfter);
+                request.Outcome = refusal.Outcome == Outcome.BadRequest ? await BadRequestOrGoneAsync(context) : refusal.Outcome;
             }
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -41,8 +41,8 @@ internal sealed partial class GatewayHandler(
         }
         catch (BadHttpRequestException error)
         {
-            request.Outcome = Outcome.BadRequest;
             await DialectError.WriteAsync(context, request.Operation.Dialect, error.StatusCode, error.Message);
+            request.Outcome = await BadRequestOrGoneAsync(context);
         }
         catch (IOException)
         {
@@ -65,9 +65,19 @@ internal sealed partial class GatewayHandler(
         }
     }
 
+    // Kestrel takes a body that ends with its connection for a malformed one, and lets the connection go before it says so.
+    private static async ValueTask<Outcome> BadRequestOrGoneAsync(HttpContext context) =>
+        (await context.Response.BodyWriter.FlushAsync()).IsCompleted ? Outcome.ClientDisconnect : Outcome.BadRequest;
+
     private async ValueTask<GatewayRefusal?> AnswerAsync(HttpContext context, GatewayRequest request)
     {
         var operation = request.Operation;
+        if (HttpMethods.IsConnect(context.Request.Method))
+        {
+            // SocketsHttpHandler would take it for a tunnel of its own, and the instance for broken when that fails.
+            return GatewayRefusal.BadRequest("CONNECT asks for a tunnel, and this is no proxy for that.");
+        }
+
         if (operation.Handling == Handling.Banner)
         {
             return await WriteBannerAsync(context);

@@ -5,7 +5,7 @@ namespace Hazumu.Gateway.Instances;
 
 /// <summary>
 /// A connection to an engine that is told, when a request is broken off, how to learn that the engine has let go: it stops sending, which
-/// the engine takes for a disconnect, and waits for the engine to close its side. Go's and Kestrel's servers do that once the handler has returned.
+/// the engine takes for a disconnect, and waits for the engine to close its side. Go's server does that once the handler has returned, Kestrel's at once.
 /// </summary>
 /// <remarks>
 /// <c>SocketsHttpHandler</c> breaks a request off by disposing its connection, on the thread that cancels. <see cref="LetGo.Watch"/> marks
@@ -17,6 +17,9 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
     private const int LargestTogether = 64 * 1024;
 
     private readonly CancellationTokenSource _disposed = new();
+
+    // SocketsHttpHandler, and who reads its streams, know a broken connection by IOException; a socket's own is none.
+    private readonly NetworkStream _reading = new(socket, ownsSocket: false);
     private byte[]? _head;
     private int _headLength;
     private int _isDisposed;
@@ -47,7 +50,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
     {
         // What is written after that is a head again.
         _isWithin = false;
-        return socket.ReceiveAsync(buffer, SocketFlags.None, _disposed.Token);
+        return _reading.ReadAsync(buffer, _disposed.Token);
     }
 
     /// <inheritdoc/>
@@ -85,7 +88,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => socket.Receive(buffer, offset, count, SocketFlags.None);
+    public override int Read(byte[] buffer, int offset, int count) => _reading.Read(buffer, offset, count);
 
     /// <inheritdoc/>
     public override void Write(byte[] buffer, int offset, int count) => socket.Send(buffer, offset, count, SocketFlags.None);
@@ -195,6 +198,10 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         {
             _isDeaf = true;
         }
+        catch (SocketException error)
+        {
+            throw new IOException(error.Message, error);
+        }
     }
 
     private async Task WaitForEngineAsync(LetGo letGo)
@@ -223,6 +230,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
 
     private void CloseSocket()
     {
+        _reading.Dispose();
         socket.Dispose();
         _disposed.Dispose();
     }

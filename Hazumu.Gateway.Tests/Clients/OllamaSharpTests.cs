@@ -1,0 +1,111 @@
+using Hazumu.Gateway.Tests.Streams;
+using OllamaSharp;
+using OllamaSharp.Models;
+using OllamaSharp.Models.Chat;
+
+namespace Hazumu.Gateway.Tests.Clients;
+
+/// <summary>OllamaSharp as it is, with the gateway's address for Ollama's.</summary>
+public sealed class OllamaSharpTests(InThisProcess fixture) : IClassFixture<InThisProcess>
+{
+    private const string Answer = "日本é日本é日本é日本é";
+
+    [Fact]
+    public async Task Streams_a_chat()
+    {
+        using var client = Client();
+        var chat = new Chat(client);
+        var pieces = new List<string>();
+        await foreach (var piece in chat.SendAsync("hi"))
+        {
+            pieces.Add(piece);
+        }
+
+        Assert.Equal(Answer, string.Concat(pieces));
+        Assert.True(pieces.Count >= 4, $"{pieces.Count} pieces");
+        Assert.Equal([ChatRole.User, ChatRole.Assistant], chat.Messages.Select(message => message.Role!.Value));
+    }
+
+    [Fact]
+    public async Task Learns_of_a_chats_tokens()
+    {
+        using var client = Client();
+        ChatDoneResponseStream? done = null;
+        await foreach (var piece in client.ChatAsync(new ChatRequest { Messages = [new Message(ChatRole.User, "hi")], Stream = true }))
+        {
+            done = piece as ChatDoneResponseStream ?? done;
+        }
+
+        Assert.Equal((4, 26), (done!.EvalCount, done.PromptEvalCount));
+        Assert.Equal("stop", done.DoneReason);
+    }
+
+    [Fact]
+    public async Task Generates()
+    {
+        using var client = Client();
+        var text = "";
+        await foreach (var piece in client.GenerateAsync("hi"))
+        {
+            text += piece!.Response;
+        }
+
+        Assert.Equal(Answer, text);
+    }
+
+    [Fact]
+    public async Task Embeds()
+    {
+        using var client = Client();
+        var answer = await client.EmbedAsync(new EmbedRequest { Model = "mock", Input = ["a", "b"] });
+        Assert.Equal(2, answer.Embeddings.Count);
+        Assert.All(answer.Embeddings, vector => Assert.NotEmpty(vector));
+    }
+
+    [Fact]
+    public async Task Lists_shows_and_pulls_models()
+    {
+        using var client = Client();
+        Assert.True(await client.IsRunningAsync());
+        Assert.Equal("0.32.15", await client.GetVersionAsync());
+        Assert.Contains("mock:latest", (await client.ListLocalModelsAsync()).Select(model => model.Name));
+        Assert.NotNull(await client.ShowModelAsync("mock"));
+
+        var statuses = new List<string>();
+        await foreach (var status in client.PullModelAsync("new"))
+        {
+            statuses.Add(status!.Status);
+        }
+
+        Assert.Equal("success", statuses[^1]);
+        Assert.Contains("new:latest", (await client.ListLocalModelsAsync()).Select(model => model.Name));
+
+        await client.CopyModelAsync("new", "newer");
+        await client.DeleteModelAsync("new");
+        Assert.Contains("newer:latest", (await client.ListLocalModelsAsync()).Select(model => model.Name));
+        Assert.DoesNotContain("new:latest", (await client.ListLocalModelsAsync()).Select(model => model.Name));
+        await client.DeleteModelAsync("newer");
+
+        await foreach (var _ in client.GenerateAsync("hi"))
+        {
+        }
+
+        Assert.Contains("mock:latest", (await client.ListRunningModelsAsync()).Select(model => model.Name));
+    }
+
+    [Fact]
+    public async Task Understands_that_a_model_is_not_there()
+    {
+        using var client = Client();
+        client.SelectedModel = "nobody";
+        var error = await Assert.ThrowsAnyAsync<Exception>(async () =>
+        {
+            await foreach (var _ in client.GenerateAsync("hi"))
+            {
+            }
+        });
+        Assert.Contains("not found", error.Message, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private OllamaApiClient Client() => new(fixture.Gateway.Address, "mock");
+}
