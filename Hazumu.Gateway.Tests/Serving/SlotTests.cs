@@ -17,6 +17,7 @@ public sealed class SlotTests
         {
             Models = [new MockModel("mock"), new MockModel("spare")], Parallel = slots, Tokens = 3, TokenTime = TimeSpan.FromMilliseconds(2),
         });
+        await engine.LoadAsync("mock", "spare");
         await using var gateway = await TestGateway.StartAsync(engine.Address, $"--Gateway:Slots={slots}");
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 60).Select(number => gateway.Http.ChatAsync(
@@ -25,41 +26,81 @@ public sealed class SlotTests
         Assert.All(answers, answer => Assert.Equal(200, answer.Status));
         Assert.Equal(slots, engine.Statistics.Models["mock:latest"].MaxInFlight);
         Assert.All(engine.Statistics.Models.Values, model => Assert.Equal((true, 0), (model.MaxInFlight <= slots, model.MaxWaiting)));
-        Assert.Equal(1, engine.Statistics.Models["mock:latest"].ColdLoads);
+        Assert.Equal(0, engine.Statistics.ColdLoads);
         Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used"));
         Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.queued"));
     }
 
     [Fact]
-    public async Task Its_queue_stays_empty_where_clients_come_and_go()
+    public async Task Its_queue_stays_empty_where_clients_go_away_in_the_middle_of_a_stream_at_any_moment()
     {
-        await using var engine = await MockEngine.StartAsync(new()
+        const int Crowd = 300;
+        var (running, most, left) = (0, 0, 0);
+
+        // Kestrel closes a connection before its handler has returned: only an engine that does as Ollama does can tell.
+        await using var engine = RawEngine.Start(async exchange =>
         {
-            Parallel = 2, Tokens = 5, TokenTime = TimeSpan.FromMilliseconds(2), PrefillTime = TimeSpan.FromMilliseconds(10),
+            await exchange.ReadBodyAsync();
+            InterlockedMax(ref most, Interlocked.Increment(ref running));
+            try
+            {
+                await exchange.BeginAsync("application/x-ndjson");
+                for (var token = 0; token < 8 && !exchange.Gone.IsCompleted; token++)
+                {
+                    await exchange.SendChunkAsync("{\"message\":{\"content\":\"hi\"},\"done\":false}\n"u8.ToArray());
+                    await Task.WhenAny(Task.Delay(1), exchange.Gone);
+                }
+
+                if (exchange.Gone.IsCompleted)
+                {
+                    Interlocked.Increment(ref left);
+                    await Task.Delay(2);
+                    return;
+                }
+
+                await exchange.SendChunkAsync("{\"done\":true}\n"u8.ToArray());
+            }
+            finally
+            {
+                Interlocked.Decrement(ref running);
+            }
+
+            await exchange.EndChunksAsync();
         });
         await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Slots=2");
 
-        var wholes = await Task.WhenAll(Enumerable.Range(0, 120).Select(async number =>
+        await Task.WhenAll(Enumerable.Range(0, Crowd).Select(async number =>
         {
-            using var patience = new CancellationTokenSource(number % 2 == 0 ? TimeSpan.FromMilliseconds(5 + (number * 3)) : TimeSpan.FromSeconds(30));
-            try
+            using var answer = await gateway.Http.BeginAsync();
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            if (number % 3 == 0)
             {
-                return (await gateway.Http.ChatAsync(cancellationToken: patience.Token)).Status;
+                Assert.Contains("\"done\":true", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+                return;
             }
-            catch (OperationCanceledException) when (patience.IsCancellationRequested)
-            {
-                return 0;
-            }
+
+            // Reading is broken off with the answer, and its connection with it.
+            await using var stream = await answer.Content.ReadAsStreamAsync();
+            using var leave = new CancellationTokenSource();
+            var reading = stream.CopyToAsync(Stream.Null, leave.Token);
+            await Task.Delay(number % 4);
+            await leave.CancelAsync();
+            await Task.WhenAny(reading);
         }));
 
-        Assert.True(wholes.Count(status => status == 200) >= 60);
-        Assert.DoesNotContain(wholes, status => status is not 0 and not 200);
-        Assert.NotEqual(0, engine.Statistics.AllDisconnects);
-        Assert.Equal((2, 0), (engine.Statistics.Models["mock:latest"].MaxInFlight, engine.Statistics.Models["mock:latest"].MaxWaiting));
+        Assert.InRange(left, Crowd / 10, Crowd);
+        Assert.Equal(2, most);
+        await gateway.Measured.RequestsAsync(Crowd);
         await Eventually.HoldsAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
-        await gateway.Measured.RequestsAsync(120);
-        Assert.Equal(wholes.Count(status => status == 0), gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "client_disconnect")));
         Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.in_flight"));
+    }
+
+    private static void InterlockedMax(ref int most, int value)
+    {
+        for (var seen = Volatile.Read(ref most); value > seen; seen = Volatile.Read(ref most))
+        {
+            Interlocked.CompareExchange(ref most, value, seen);
+        }
     }
 
     [Fact]
@@ -137,9 +178,22 @@ public sealed class SlotTests
     }
 }
 
-/// <summary>What a test waits for at a gateway.</summary>
+/// <summary>What a test waits for.</summary>
 internal static class Waiting
 {
+    /// <summary>Has an engine load models, and forget that it was asked to.</summary>
+    public static async Task LoadAsync(this MockEngine engine, params string[] models)
+    {
+        using var http = new HttpClient { BaseAddress = engine.Address };
+        foreach (var model in models)
+        {
+            Assert.Equal(200, (await http.ChatAsync("/api/generate", $$"""{"model":"{{model}}"}""")).Status);
+        }
+
+        await engine.WaitUntilAsync(engine => engine.Statistics.InFlight == 0);
+        engine.ResetStatistics();
+    }
+
     /// <summary>Waits until as many requests wait in its queue.</summary>
     public static Task WaitsAsync(this TestGateway gateway, int count, TimeSpan? limit = null) =>
         Eventually.HoldsAsync(() => Assert.Equal(count, gateway.Service<Scheduler>().Waiting), limit);
