@@ -171,6 +171,11 @@ internal sealed class Attempt : HttpTransformer
 
         await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         _end = await CopyBodyAsync(httpContext, proxyResponse, cancellationToken);
+        if (_end != AttemptEnd.Answered)
+        {
+            _letGo.Watch(proxyResponse);
+        }
+
         return false;
     }
 
@@ -185,7 +190,8 @@ internal sealed class Attempt : HttpTransformer
         var buffer = ArrayPool<byte>.Shared.Rent(SmallBuffer);
         try
         {
-            await using var source = await response.Content.ReadAsStreamAsync(cancellationToken);
+            // Disposed of with the response.
+            var source = await response.Content.ReadAsStreamAsync(cancellationToken);
             var unflushed = 0;
             while (true)
             {

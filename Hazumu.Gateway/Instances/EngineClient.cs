@@ -19,6 +19,9 @@ internal static class EngineClient
         ConnectTimeout = timeouts.Connect,
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
 
+        // Who gives up an answer wants the engine to stop, not to be listened to until it has said all.
+        ResponseDrainTimeout = TimeSpan.Zero,
+
         // The server's own activity is passed on; one more for each attempt would tell nothing that the phases do not.
         ActivityHeadersPropagator = null,
         ConnectCallback = async (context, cancellationToken) =>

@@ -8,7 +8,7 @@ namespace Hazumu.Gateway.Instances;
 /// the engine takes for a disconnect, and waits for the engine to close its side. Go's server does that once the handler has returned, Kestrel's at once.
 /// </summary>
 /// <remarks>
-/// <c>SocketsHttpHandler</c> breaks a request off by disposing its connection, on the thread that cancels. <see cref="LetGo.Watch"/> marks
+/// <c>SocketsHttpHandler</c> breaks a request off by disposing its connection, on the thread that cancels. <see cref="LetGo"/> marks
 /// that thread, so the connection knows which request it was for.
 /// </remarks>
 internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream

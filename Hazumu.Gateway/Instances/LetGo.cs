@@ -17,13 +17,20 @@ internal sealed class LetGo
 
     /// <summary>Breaks a request off.</summary>
     /// <param name="cancel">Cancels it; connections that this disposes of are watched.</param>
-    public void Watch(CancellationTokenSource cancel)
+    public void Watch(CancellationTokenSource cancel) => Watch(cancel, static cancel => cancel.Cancel());
+
+    /// <summary>
+    /// Gives up an answer that was not read to its end: where it was broken off between two reads, nobody has disposed of its connection yet.
+    /// </summary>
+    public void Watch(HttpResponseMessage response) => Watch(response, static response => response.Dispose());
+
+    private void Watch<T>(T broken, Action<T> breakOff)
     {
         var outer = s_current;
         s_current = this;
         try
         {
-            cancel.Cancel();
+            breakOff(broken);
         }
         finally
         {

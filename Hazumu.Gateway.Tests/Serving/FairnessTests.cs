@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using System.Net;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Tests.Keys;
+using Hazumu.Gateway.Tests.Streams;
+
+namespace Hazumu.Gateway.Tests.Serving;
+
+/// <summary>A queue, short or long, over HTTP.</summary>
+public sealed class FairnessTests : IDisposable
+{
+    private const string Greedy = "the-key-of-somebody-greedy";
+    private const string Modest = "the-key-of-somebody-modest";
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task A_key_with_two_hundred_requests_waiting_does_not_starve_another()
+    {
+        await using var engine = HeldEngine.Start();
+        await using var gateway = await TestGateway.StartAsync(
+            engine.Address, "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:greedy:Key={Greedy}", $"--Gateway:Keys:Configured:modest:Key={Modest}", $"--Gateway:Keys:File={_folder.File("none")}");
+        var greedy = Enumerable.Range(0, 201).Select(_ => gateway.Http.ChatAsync(body: Ask.Body("greedy"), key: Greedy)).ToList();
+        await engine.HoldsAsync(1);
+        await gateway.WaitsAsync(200);
+        var modest = Enumerable.Range(0, 3).Select(_ => gateway.Http.ChatAsync(body: Ask.Body("modest"), key: Modest)).ToList();
+        await gateway.WaitsAsync(203);
+
+        engine.Release(8);
+        await Task.WhenAll(modest).WaitAsync(TimeSpan.FromSeconds(20));
+
+        // Each in turn with one of the other key's.
+        Assert.Equal(["greedy", "greedy", "modest", "greedy", "modest", "greedy", "modest"], engine.Asked.Take(7).Select(asked => asked.Contains("modest", StringComparison.Ordinal) ? "modest" : "greedy"));
+        engine.Release(300);
+        Assert.All(await Task.WhenAll(greedy), answer => Assert.Equal(200, answer.Status));
+        Assert.Equal(1, engine.Most);
+    }
+
+    [Fact]
+    public async Task Ten_thousand_wait_over_HTTP2_through_a_reload_of_the_settings_and_all_are_answered()
+    {
+        const int Crowd = 10_000;
+        var file = _folder.File("settings.json");
+        await File.WriteAllTextAsync(file, """{"Gateway":{"Slots":1,"Queue":{"Limit":100}}}""");
+        await using var engine = HeldEngine.Start();
+        await using var gateway = await TestGateway.StartAsync(
+            engine.Address, $"--Gateway:SettingsFile={file}", "--Kestrel:Endpoints:h2c:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:h2c:Protocols=Http2");
+        using var http = new HttpClient(new SocketsHttpHandler { EnableMultipleHttp2Connections = true, UseProxy = false })
+        {
+            BaseAddress = gateway.Address,
+            Timeout = TimeSpan.FromMinutes(2),
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        var scheduler = gateway.Service<Scheduler>();
+
+        // A longer queue is in force for those who wait already, and for who comes.
+        await File.WriteAllTextAsync(file, $$$"""{"Gateway":{"Slots":1,"Queue":{"Limit":{{{Crowd}}} } } }""");
+        gateway.Service<GatewaySettings>().ReloadIfChanged();
+        var watch = Stopwatch.StartNew();
+        var asked = new List<Task<Answer>>(Crowd) { http.ChatAsync(body: Ask.Body("first")) };
+        await engine.HoldsAsync(1);
+        while (asked.Count < Crowd)
+        {
+            // No faster than they are taken in: it is the queue that is to be long, not the client's.
+            asked.AddRange(Enumerable.Range(asked.Count, 500).TakeWhile(number => number < Crowd).Select(number => http.ChatAsync(body: Ask.Body($"number {number}"))));
+            await gateway.WaitsAsync(asked.Count - 1, TimeSpan.FromSeconds(30));
+        }
+
+        Assert.Equal((1, Crowd - 1), (engine.Running, scheduler.Waiting));
+        var arrived = watch.Elapsed;
+
+        // More slots, for those who wait.
+        await File.WriteAllTextAsync(file, """{"Gateway":{"Slots":16,"Queue":{"Limit":100}}}""");
+        gateway.Service<GatewaySettings>().ReloadIfChanged();
+        await engine.HoldsAsync(16);
+        Assert.Equal(Crowd - 16, scheduler.Waiting);
+
+        // The shorter queue takes nobody new and sends nobody away.
+        var refused = await http.ChatAsync();
+        refused.IsRefusal(Ask.Native, HttpStatusCode.ServiceUnavailable, "", "the queue is full");
+        refused.TellsWhenToComeBack();
+
+        engine.Release(Crowd);
+        var answers = await Task.WhenAll(asked);
+
+        Assert.All(answers, answer => Assert.Equal(200, answer.Status));
+        Assert.Equal(Enumerable.Range(0, Crowd), answers.Select(answer => int.Parse(answer.Position!, null)).Order());
+        Assert.Equal((Crowd, 16, 0), (engine.Answered, engine.Most, scheduler.Waiting));
+        Assert.Equal(Crowd, engine.Asked.Distinct().Count());
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(60), $"They were there after {arrived}, and answered after {watch.Elapsed}.");
+    }
+
+    [Fact]
+    public async Task Two_thousand_who_wait_may_all_go_away_at_once()
+    {
+        const int Crowd = 2_000;
+        await using var engine = HeldEngine.Start();
+        await using var gateway = await TestGateway.StartAsync(engine.Address, $"--Gateway:Queue:Limit={Crowd}");
+        var running = gateway.Http.ChatAsync();
+        await engine.HoldsAsync(1);
+
+        using var leave = new CancellationTokenSource();
+        var waiting = Enumerable.Range(0, Crowd).Select(_ => gateway.Http.ChatAsync(cancellationToken: leave.Token)).ToList();
+        await gateway.WaitsAsync(Crowd, TimeSpan.FromSeconds(30));
+        await leave.CancelAsync();
+        await gateway.WaitsAsync(0, TimeSpan.FromSeconds(20));
+
+        Assert.Equal(1, engine.Running);
+        engine.Release();
+        Assert.Equal(200, (await running).Status);
+        await gateway.Measured.RequestsAsync(Crowd + 1);
+        Assert.Equal(Crowd, gateway.Measured.Sum("hazumu.gateway.disconnects", ("phase", "queue")));
+        Assert.Single(engine.Exchanges);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(waiting));
+    }
+}
