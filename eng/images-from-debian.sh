@@ -64,9 +64,9 @@ GATEWAY_IMAGE=localhost/hazumu/gateway:dev # as deploy/compose names it
 GATEWAY_USER=1654                         # as Microsoft's images have it: APP_UID
 
 # The program depends on the framework, so that nothing but its own packages has to be restored: where it can be built it can be
-# packed. Without the libraries below, which Microsoft's builds of the runtime and Debian's need, it would not start.
+# packed. The libraries are what Microsoft's builds of the runtime and Debian's need, libzstd1 what libssl does.
 image_gateway() {
-  local root made_of
+  local root made_of libraries=(libgcc-s1 libstdc++6 libssl3t64 libzstd1 zlib1g libbrotli1)
   made_of=$(gateway_sources)
   if [ "$("$ENGINE" image inspect --format '{{index .Config.Labels "hazumu.sources"}}' "$GATEWAY_IMAGE" 2> /dev/null)" = "$made_of" ]; then
     echo "gateway $GATEWAY_IMAGE"
@@ -75,14 +75,15 @@ image_gateway() {
   have dotnet || fail "The gateway's image needs the .NET SDK 10."
 
   (cd "$ROOT" && dotnet publish Hazumu.Gateway --configuration Release --no-self-contained --output "$WORK/gateway" < /dev/null) >&2
-  get libgcc-s1 libstdc++6 libssl3t64 zlib1g libbrotli1
-  root=$(new_root libgcc-s1 libstdc++6 libssl3t64 zlib1g libbrotli1)
+  get "${libraries[@]}"
+  root=$(new_root "${libraries[@]}")
   copy_runtime "$root"
   mv "$WORK/gateway" "$root/app"
   install -d -o "$GATEWAY_USER" -g "$GATEWAY_USER" "$root/data"
   echo "app:x:$GATEWAY_USER:$GATEWAY_USER:app:/home:/bin/false" >> "$root/etc/passwd"
   echo "app:x:$GATEWAY_USER:" >> "$root/etc/group"
-  import "$root" gateway "$GATEWAY_IMAGE" 'keys list' \
+  # To make a key takes cryptography, which the runtime looks for only when it is used.
+  import "$root" gateway "$GATEWAY_IMAGE" 'keys create start --file /tmp/keys.json' \
     "LABEL hazumu.sources=$made_of" \
     'WORKDIR /app' "USER $GATEWAY_USER" 'EXPOSE 8080' 'VOLUME /data' \
     "ENV APP_UID=$GATEWAY_USER HTTP_PORTS=8080 DOTNET_RUNNING_IN_CONTAINER=true Gateway__Keys__File=/data/keys.json" \
