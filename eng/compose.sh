@@ -46,6 +46,48 @@ set_compose_command() {
   while read -r file; do COMPOSE+=(-f "$file"); done < <(compose_files)
 }
 
+# --- the gateway's image, which no registry has
+
+GATEWAY_PROBLEM=
+
+# Has the image that the Compose application runs, of this checkout as it is: by its Dockerfile, or where the images of that cannot
+# be had, of what this machine and Debian have. False where neither can be; GATEWAY_PROBLEM tells why.
+prepare_gateway_image() {
+  local image base
+  is_enabled Gateway || return 0
+  image=$(setting Gateway__Image)
+  if [ -n "$image" ]; then
+    if has_image "$image" || pull_image Gateway "$image"; then return 0; fi
+    GATEWAY_PROBLEM="the image $image (Hazumu:Gateway:Image) cannot be pulled ($(pull_said Gateway))"
+    return 1
+  fi
+
+  image=$(components | sed -nE 's/^Gateway - //p')
+  for base in $(sed -nE 's/^FROM ([^ ]+).*/\1/p' Hazumu.Gateway/Dockerfile); do
+    if ! has_image "$base" && ! pull_image Gateway "$base"; then
+      build_gateway_from_debian "$base"
+      return
+    fi
+  done
+  say "Building the image $image (log: .hazumu/gateway-image.log)."
+  if DOCKER_BUILDKIT=1 interruptible "$ENGINE" build -f Hazumu.Gateway/Dockerfile -t "$image" . > "$STATE/gateway-image.log" 2>&1; then return 0; fi
+  GATEWAY_PROBLEM="the image $image cannot be built ($(last_line "$STATE/gateway-image.log")); .hazumu/gateway-image.log tells more"
+  return 1
+}
+
+build_gateway_from_debian() { # image that could not be pulled
+  local problem
+  problem=$(debian_problem)
+  if [ -n "$problem" ]; then
+    GATEWAY_PROBLEM="its image cannot be built by Hazumu.Gateway/Dockerfile ($1: $(pull_said Gateway)), nor from Debian's packages: $problem"
+    return 1
+  fi
+  say "Building the gateway's image from this machine's .NET runtime and Debian's packages (log: .hazumu/gateway-image.log)."
+  if interruptible eng/images-from-debian.sh gateway > "$STATE/gateway-image.log" 2>&1; then return 0; fi
+  GATEWAY_PROBLEM="its image cannot be built ($(last_line "$STATE/gateway-image.log")); .hazumu/gateway-image.log tells more"
+  return 1
+}
+
 # Finds or fetches Docker Compose v2. HAZUMU_COMPOSE tells the tests, too, how it is called: two words ("docker compose",
 # "podman compose"), or else a program's name or path, which may have spaces.
 prepare_compose() {

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Builds images of the real programs from Debian's packages, for machines that reach no container registry: with the
 # names, paths, users, entrypoints and default commands of the upstream images, and the version that Debian has as tag.
+# The gateway's image is this checkout's program on the same base, with the .NET runtime of this machine, and otherwise as
+# Hazumu.Gateway/Dockerfile makes it.
 #
 #   eng/images-from-debian.sh COMPONENT...   prints a line "COMPONENT IMAGE" for each image built
-#   eng/images-from-debian.sh --list         prints the components that Debian packages
+#   eng/images-from-debian.sh --list         prints the components that can be built
 #
 # Needs Debian, root and a container engine that answers. About 25 s and 60 MB of downloads; the machine's own packages
 # and apt state are not touched. SUITE (sid) and HAZUMU_DEBIAN_MIRROR (the machine's own) choose the packages.
@@ -58,6 +60,62 @@ image_blackbox() {
     'CMD ["--config.file=/etc/blackbox_exporter/config.yml"]'
 }
 
+GATEWAY_IMAGE=localhost/hazumu/gateway:dev # as deploy/compose names it
+GATEWAY_USER=1654                         # as Microsoft's images have it: APP_UID
+
+# The program depends on the framework, so that nothing but its own packages has to be restored: where it can be built it can be
+# packed. The libraries are what Microsoft's builds of the runtime and Debian's need, libzstd1 what libssl does.
+image_gateway() {
+  local root made_of libraries=(libgcc-s1 libstdc++6 libssl3t64 libzstd1 zlib1g libbrotli1)
+  made_of=$(gateway_sources)
+  if [ "$("$ENGINE" image inspect --format '{{index .Config.Labels "hazumu.sources"}}' "$GATEWAY_IMAGE" 2> /dev/null)" = "$made_of" ]; then
+    echo "gateway $GATEWAY_IMAGE"
+    return
+  fi
+  have dotnet || fail "The gateway's image needs the .NET SDK 10."
+
+  (cd "$ROOT" && dotnet publish Hazumu.Gateway --configuration Release --no-self-contained --output "$WORK/gateway" < /dev/null) >&2
+  get "${libraries[@]}"
+  root=$(new_root "${libraries[@]}")
+  copy_runtime "$root"
+  mv "$WORK/gateway" "$root/app"
+  install -d -o "$GATEWAY_USER" -g "$GATEWAY_USER" "$root/data"
+  echo "app:x:$GATEWAY_USER:$GATEWAY_USER:app:/home:/bin/false" >> "$root/etc/passwd"
+  echo "app:x:$GATEWAY_USER:" >> "$root/etc/group"
+  # To make a key takes cryptography, which the runtime looks for only when it is used.
+  import "$root" gateway "$GATEWAY_IMAGE" 'keys create start --file /tmp/keys.json' \
+    "LABEL hazumu.sources=$made_of" \
+    'WORKDIR /app' "USER $GATEWAY_USER" 'EXPOSE 8080' 'VOLUME /data' \
+    "ENV APP_UID=$GATEWAY_USER HTTP_PORTS=8080 DOTNET_RUNNING_IN_CONTAINER=true Gateway__Keys__File=/data/keys.json" \
+    'ENTRYPOINT ["/app/Hazumu.Gateway"]'
+}
+
+# One word for all that goes into the gateway's image.
+gateway_sources() {
+  (
+    cd "$ROOT"
+    dotnet --version
+    find Hazumu.Gateway Hazumu.ServiceDefaults Hazumu.Settings global.json Directory.Build.props Directory.Packages.props .editorconfig eng/images-from-debian.sh \
+      \( -name bin -o -name obj \) -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+  ) | sha256sum | cut -c 1-64
+}
+
+# The .NET runtime of this machine, to where a program looks for it first.
+copy_runtime() { # root
+  local name version folder home=''
+  install -d "$1/usr/share/dotnet/host/fxr"
+  for name in Microsoft.NETCore.App Microsoft.AspNetCore.App; do
+    # "Microsoft.NETCore.App 10.0.12 [/usr/share/dotnet/shared/Microsoft.NETCore.App]", the newest last
+    read -r version folder <<< "$(dotnet --list-runtimes | sed -nE "s/^$name (10\.[^ ]+) \[(.*)\]$/\1 \2/p" | tail -n 1)"
+    [ -n "$folder" ] || fail "The gateway's image needs $name 10, which 'dotnet --list-runtimes' does not have."
+    home=${folder%/shared/*}
+    install -d "$1/usr/share/dotnet/shared/$name"
+    cp -a "$folder/$version" "$1/usr/share/dotnet/shared/$name/"
+  done
+  version=$(find "$home"/host/fxr/ -mindepth 1 -maxdepth 1 -name '10.*' | sort -V | tail -n 1)
+  cp -a "$version" "$1/usr/share/dotnet/host/fxr/"
+}
+
 # --- what they are made with
 
 list() { compgen -A function image_ | sed 's/^image_//'; }
@@ -92,21 +150,26 @@ new_root() { # packages...: prints the folder of a bare system with the base's a
 }
 
 pack() { # root, component, repository, package that gives the version, instructions...
-  local root=$1 component=$2 version image instruction changes=()
+  local version
   version=$(dpkg-deb -f "$(deb "$4")" Version)
   # The registry is named so that Podman, too, sees upstream's name. The tag is always the version that is inside: an
   # image of another version must never stand in for the pinned one unseen.
-  image=docker.io/$3:v$(upstream_version "$version")
+  import "$1" "$2" "docker.io/$3:v$(upstream_version "$version")" --version "LABEL hazumu.package=$4=$version" "${@:5}"
+}
+
+import() { # root, component, image, arguments that only try whether the program starts, instructions...
+  local root=$1 component=$2 image=$3 instruction changes=()
   for instruction in 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
-    "LABEL hazumu.source=debian hazumu.component=$component hazumu.package=$4=$version" "${@:5}"; do
+    "LABEL hazumu.source=debian hazumu.component=$component" "${@:5}"; do
     changes+=(--change "$instruction")
   done
   tar -C "$root" --numeric-owner -c . | "$ENGINE" import "${changes[@]}" - "$image" > /dev/null
   rm -rf "$root"
   # A program that does not even start here must not be found by the next run.
-  if ! "$ENGINE" run --rm --network none "$image" --version >&2; then
+  # shellcheck disable=SC2086 # a list of words
+  if ! "$ENGINE" run --rm --network none "$image" $4 >&2; then
     "$ENGINE" rmi "$image" > /dev/null
-    fail "The $component built from Debian's $4 $version does not start."
+    fail "The image $image that was built of $component does not start."
   fi
   echo "$component $image"
 }
@@ -123,7 +186,7 @@ if [ "$*" = --list ]; then
   exit
 fi
 for component in "$@"; do
-  list | grep -qxF -- "$component" || misuse "'$component' cannot be built from Debian's packages; these can: $(listed)."
+  list | grep -qxF -- "$component" || misuse "'$component' cannot be built here; these can: $(listed)."
 done
 
 mkdir -p "$STATE"

@@ -2,11 +2,15 @@ using Hazumu.Checks;
 
 namespace Hazumu.Standalone.Tests.Compose;
 
-/// <summary>The gateway's image, which no registry has: <c>./hazumu test</c> builds it.</summary>
+/// <summary>
+/// The gateway's image, which no registry has: <c>./hazumu test</c> builds it of the checkout as it is, and where it cannot, says why in
+/// <c>HAZUMU_GATEWAY_PROBLEM</c>; then one of an earlier checkout must not be tested instead.
+/// </summary>
 internal static class GatewayImage
 {
     private static readonly Lazy<string?> s_missing = new(() =>
         Component.Gateway.Missing
+        ?? (Environment.GetEnvironmentVariable("HAZUMU_GATEWAY_PROBLEM") is { Length: > 0 } problem ? $"gateway: {problem}" : null)
         ?? (ContainerEngine.RunAsync("image", "inspect", Component.Gateway.Image).GetAwaiter().GetResult().Succeeded
             ? null
             : $"gateway: the image {Component.Gateway.Image} has not been built here"));
