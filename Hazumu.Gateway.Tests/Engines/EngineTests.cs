@@ -13,7 +13,9 @@ public abstract partial class EngineTests
     /// <summary>Asks directly and through the gateway, and compares.</summary>
     private protected static async Task CompareAsync(Uri engine, TestGateway gateway, string method, string path, string? body)
     {
+        // A connection for each request: llama.cpp's server closes some unsaid after their answer, and a client that has one sent on then has lost it.
         using var http = TestGateway.Client(engine);
+        http.DefaultRequestHeaders.ConnectionClose = true;
 
         // The first finds the prompt new, all others find it in the cache.
         await AskAsync(http, method, path, body);
@@ -40,7 +42,7 @@ public abstract partial class EngineTests
         }
 
         yield return ("/v1/chat/completions", $$"""{"model":"{{model}}",{{messages}},"stream":true,"stream_options":{"include_usage":true},"temperature":0,"seed":1,"max_tokens":12}""");
-        yield return ("/v1/chat/completions", $$"""{"model":"{{model}}","messages":5}""");
+        yield return ("/v1/chat/completions", $$"""{"model":"{{model}}","max_tokens":1}""");
     }
 
     private static async Task<string> AskAsync(HttpClient http, string method, string path, string? body)

@@ -190,6 +190,8 @@ public sealed class MeasuredTests(MeasuredTests.Warm warm) : IClassFixture<Measu
     // Hardly early, but that what follows something late is short; a busy machine may be very late.
     private static void Near(TimeSpan expected, double seconds, double early = 0.02) => Assert.InRange(seconds, expected.TotalSeconds - early, expected.TotalSeconds + 3);
 
+    private static void Near(double expected, double seconds, double tolerance) => Assert.InRange(seconds, expected - tolerance, expected + tolerance);
+
     // What is missing is the way to the engine and back, which a busy machine makes longer.
     private static void AddsUp(double duration, Measurements measured) => Assert.InRange(measured.Sum("hazumu.gateway.request.phase"), duration - 1, duration + 0.05);
 
