@@ -1,0 +1,63 @@
+using Hazumu.Checks;
+using Hazumu.Gateway.Tests.Streams;
+
+namespace Hazumu.Gateway.Tests.Engines;
+
+/// <summary>A class whose tests need an image that this machine has already; nothing is pulled for them.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class RequiresImageAttribute(string image) : RequiresAttribute
+{
+    /// <inheritdoc/>
+    public override string? WhyMissing => ContainerEngine.Missing
+        ?? (ContainerEngine.RunAsync("image", "inspect", "--format", "{{.Id}}", image).GetAwaiter().GetResult().Succeeded ? null : $"the image '{image}' is not on this machine");
+}
+
+/// <summary>A real engine in a container, on a free port of loopback, gone with its test.</summary>
+internal sealed class EngineContainer : IAsyncDisposable
+{
+    private readonly string _id;
+
+    private EngineContainer(string id, Uri address)
+    {
+        _id = id;
+        Address = address;
+    }
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address { get; }
+
+    /// <summary>Starts one, and waits until it answers.</summary>
+    /// <param name="image">Its image.</param>
+    /// <param name="port">The port that it listens on inside.</param>
+    /// <param name="ready">A path that answers 200 when it is ready.</param>
+    /// <param name="model">Where the model's file goes inside; nowhere where <see langword="null"/>.</param>
+    /// <param name="arguments">Arguments of the engine.</param>
+    public static async Task<EngineContainer> StartAsync(string image, int port, string ready, string? model, params string[] arguments)
+    {
+        var id = (await ContainerEngine.RunOrThrowAsync(["create", "--pull", "never", "--publish", $"127.0.0.1::{port}", image, .. arguments])).Trim();
+        try
+        {
+            if (model is not null)
+            {
+                var file = Path.GetTempFileName();
+                await File.WriteAllBytesAsync(file, TinyModel.File);
+                await ContainerEngine.RunOrThrowAsync("cp", file, $"{id}:{model}");
+                File.Delete(file);
+            }
+
+            await ContainerEngine.RunOrThrowAsync("start", id);
+            var published = (await ContainerEngine.RunOrThrowAsync("port", id, $"{port}/tcp")).Split('\n')[0].Trim();
+            var container = new EngineContainer(id, new Uri($"http://{published}/"));
+            using var http = new HttpClient { BaseAddress = container.Address };
+            await Eventually.HoldsAsync(() => Assert.True(http.GetAsync(new Uri(ready, UriKind.Relative)).GetAwaiter().GetResult().IsSuccessStatusCode), TimeSpan.FromSeconds(60));
+            return container;
+        }
+        catch
+        {
+            await ContainerEngine.RunAsync("rm", "--force", id);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await ContainerEngine.RunAsync("rm", "--force", "--volumes", _id);
+}

@@ -1,0 +1,109 @@
+using System.Net;
+using System.Security.Cryptography;
+using Hazumu.Mocks;
+
+namespace Hazumu.Gateway.Tests.Streams;
+
+/// <summary>Bodies of a gigabyte, through a gateway whose memory hardly grows.</summary>
+[Collection(Alone.Name)]
+public sealed class LargeTests
+{
+    private const long Megabyte = 1024 * 1024;
+    private const long Allowed = 64 * Megabyte;
+
+    private static readonly byte[] s_block = RandomNumberGenerator.GetBytes((int)Megabyte);
+
+    [Theory]
+    [InlineData(1024, true)]
+    [InlineData(256, false)]
+    public async Task A_blob_is_uploaded_whole_in_little_memory(int megabytes, bool tellsLength)
+    {
+        await using var engine = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")], RememberedBodyBytes = 0 });
+        await using var gateway = await GatewayProcess.StartAsync(engine.Address);
+        await UploadAsync(gateway, 8, tellsLength);
+
+        // The engine compares the digest: nothing is lost or out of place.
+        var before = gateway.PeakMemory;
+        await UploadAsync(gateway, megabytes, tellsLength);
+        Assert.InRange(gateway.PeakMemory - before, 0, Allowed);
+        Assert.Equal((megabytes + 8) * Megabyte, engine.Requests.Where(request => request.Path.StartsWith("/api/blobs/", StringComparison.Ordinal)).Sum(request => request.BodyBytes));
+    }
+
+    [Theory]
+    [InlineData("HTTP/1.1")]
+    [InlineData("HTTP/2")]
+    public async Task A_client_that_reads_slowly_holds_the_engine_back_and_not_the_gateways_memory(string wire)
+    {
+        const int Blocks = 256;
+        await using var engine = RawEngine.Start(async exchange =>
+        {
+            await exchange.ReadBodyAsync();
+            await exchange.BeginAsync("application/octet-stream");
+            for (var i = 0; i < Blocks; i++)
+            {
+                await exchange.SendChunkAsync(s_block);
+            }
+
+            await exchange.EndChunksAsync();
+        });
+        await using var gateway = await GatewayProcess.StartAsync(engine.Address, "--Kestrel:Endpoints:test:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:test:Protocols=Http1", "--Kestrel:Endpoints:two:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:two:Protocols=Http2");
+        const string Listening = "Now listening on: ";
+        var addresses = gateway.Printed.Where(line => line.Contains(Listening, StringComparison.Ordinal)).Select(line => new Uri(line.Split(Listening)[1])).ToList();
+        using var client = TestGateway.Client(addresses[wire == "HTTP/2" ? 1 : 0], wire == "HTTP/2" ? HttpVersion.Version20 : HttpVersion.Version11);
+        var before = gateway.PeakMemory;
+        using var answer = await client.GetAsync(new Uri("/large", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead);
+        var exchange = await engine.WaitForAsync();
+
+        var sent = 0L;
+        await Eventually.HoldsAsync(() =>
+        {
+            var last = sent;
+            Thread.Sleep(200);
+            sent = exchange.Sent;
+            Assert.True(sent > 0 && sent == last);
+        });
+        Assert.InRange(sent, 1, 48 * Megabyte);
+
+        // And then all of it, as it was sent.
+        await using var stream = await answer.Content.ReadAsStreamAsync();
+        var block = new byte[Megabyte];
+        for (var i = 0; i < Blocks; i++)
+        {
+            await stream.ReadExactlyAsync(block);
+            Assert.True(block.AsSpan().SequenceEqual(s_block));
+        }
+
+        Assert.Equal(0, await stream.ReadAsync(block));
+        Assert.InRange(gateway.PeakMemory - before, 0, Allowed);
+    }
+
+    private static async Task UploadAsync(GatewayProcess gateway, int megabytes, bool tellsLength)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        for (var i = 0; i < megabytes; i++)
+        {
+            hash.AppendData(s_block);
+        }
+
+        using var blob = new Blob(megabytes, tellsLength);
+        using var answer = await gateway.Http.PostAsync(new Uri($"/api/blobs/sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}", UriKind.Relative), blob);
+        Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+    }
+
+    private sealed class Blob(int megabytes, bool tellsLength) : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            for (var i = 0; i < megabytes; i++)
+            {
+                await stream.WriteAsync(s_block);
+            }
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = megabytes * Megabyte;
+            return tellsLength;
+        }
+    }
+}
