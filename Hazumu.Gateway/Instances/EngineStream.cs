@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 
 namespace Hazumu.Gateway.Instances;
 
@@ -47,7 +48,8 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
     {
         // What is written after that is a head again.
         _isWithin = false;
-        return socket.ReceiveAsync(buffer, SocketFlags.None, _disposed.Token);
+        var receiving = socket.ReceiveAsync(buffer, SocketFlags.None, _disposed.Token);
+        return receiving.IsCompletedSuccessfully ? receiving : ReceiveAsync(receiving);
     }
 
     /// <inheritdoc/>
@@ -121,6 +123,20 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         }
 
         base.Dispose(disposing);
+    }
+
+    // As NetworkStream's: whoever reads an answer expects a stream's errors, and no socket's.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<int> ReceiveAsync(ValueTask<int> receiving)
+    {
+        try
+        {
+            return await receiving;
+        }
+        catch (SocketException error)
+        {
+            throw new IOException(error.Message, error);
+        }
     }
 
     // A client that expects 100 (Continue) sends no body before the engine has seen the head.
