@@ -107,6 +107,11 @@ internal sealed class Attempt : HttpTransformer
         var aborted = context.RequestAborted;
         await using var registration = aborted.UnsafeRegister(static attempt => ((Attempt)attempt!).Cancel(AttemptEnd.ClientGone), this);
 
+        if (_body is not { IsWhole: true } && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false)
+        {
+            context.Request.Body = new UploadStream(context.Request.Body, this);
+        }
+
         // So that it is this attempt that breaks the connection off, and learns when the engine has let go.
         context.RequestAborted = _cancel.Token;
         watch.Add(this);
@@ -128,6 +133,9 @@ internal sealed class Attempt : HttpTransformer
 
     /// <summary>Breaks it off because nothing moves.</summary>
     public void CutOff() => Cancel(!HasBegun ? AttemptEnd.TimedOut : _isWriting ? AttemptEnd.ClientGone : AttemptEnd.Stalled);
+
+    /// <summary>Something of the request has moved.</summary>
+    public void OnProgress() => LastProgress = Stopwatch.GetTimestamp();
 
     /// <inheritdoc/>
     public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
