@@ -167,7 +167,6 @@ internal sealed class Attempt : HttpTransformer
             return false;
         }
 
-        _body?.ReleaseIfSent();
         httpContext.Response.Headers[GatewayHeaders.Instance] = Instance.Name;
         if (_lease is not null)
         {
@@ -225,6 +224,7 @@ internal sealed class Attempt : HttpTransformer
                 {
                     HasBegun = true;
                     _request.FirstByte = LastProgress;
+                    _body?.ReleaseIfSent();
                     if ((int)response.StatusCode < 400)
                     {
                         _lease?.OnFirstByte();
