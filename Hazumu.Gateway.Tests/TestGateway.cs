@@ -54,7 +54,13 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
     /// <summary>Starts one in front of some engines.</summary>
     /// <param name="instances">The engines and their names.</param>
     /// <param name="arguments">Further arguments of its command line. An endpoint among them takes the place of the free port.</param>
-    public static async Task<TestGateway> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
+    public static Task<TestGateway> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments) => StartAsync(instances, null, arguments);
+
+    /// <summary>Starts one with other services than its own.</summary>
+    /// <param name="instances">The engines and their names.</param>
+    /// <param name="services">Changes the services.</param>
+    /// <param name="arguments">Further arguments of its command line.</param>
+    public static async Task<TestGateway> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, Action<IServiceCollection>? services, params string[] arguments)
     {
         var log = new Lines();
         var app = GatewayHost.Build(
@@ -111,7 +117,9 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
 
         await _app.DisposeAsync();
         Measured.Dispose();
-var errors = Logged.Where(line => line.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal) || line.StartsWith(nameof(LogLevel.Critical), StringComparison.Ordinal)).ToList();
+// That its engines are down is told by the framework as an error of its health.
+        var errors = Logged.Where(line => line.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal) || line.StartsWith(nameof(LogLevel.Critical), StringComparison.Ordinal))
+            .Where(line => !line.StartsWith("Error: Health check instances ", StringComparison.Ordinal)).ToList();
         Assert.True(errors.Count == 0, string.Join('\n', errors));
     }
 
