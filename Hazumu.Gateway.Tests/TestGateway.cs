@@ -54,7 +54,13 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
     /// <summary>Starts one in front of some engines.</summary>
     /// <param name="instances">The engines and their names.</param>
     /// <param name="arguments">Further arguments of its command line. An endpoint among them takes the place of the free port.</param>
-    public static async Task<TestGateway> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
+    public static Task<TestGateway> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments) => StartAsync(instances, null, arguments);
+
+    /// <summary>Starts one with other services than its own.</summary>
+    /// <param name="instances">The engines and their names.</param>
+    /// <param name="services">Changes the services.</param>
+    /// <param name="arguments">Further arguments of its command line.</param>
+    public static async Task<TestGateway> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, Action<IServiceCollection>? services, params string[] arguments)
     {
         var log = new Lines();
         var app = GatewayHost.Build(
@@ -119,10 +125,11 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
         await _app.DisposeAsync();
         Measured.Dispose();
 
-        // Kestrel's own word where a client's connection is reset in the middle of its body, not ours to change.
-        var errors = Logged.Where(line => (line.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal) || line.StartsWith(nameof(LogLevel.Critical), StringComparison.Ordinal))
-            && !line.Contains("automatic draining of the request body failed", StringComparison.Ordinal)).ToList();
-        Assert.True(errors.Count == 0, string.Join('\n', Logged));
+        // Told by the framework, and not ours to change: a client's connection that is reset in the middle of its body, and that engines are down.
+        var errors = Logged.Where(line => line.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal) || line.StartsWith(nameof(LogLevel.Critical), StringComparison.Ordinal))
+            .Where(line => !line.Contains("automatic draining of the request body failed", StringComparison.Ordinal) && !line.StartsWith("Error: Health check instances ", StringComparison.Ordinal)).ToList();
+        Assert.True(errors.Count == 0, string.Join('
+', errors));
     }
 
     private sealed class Lines : ILoggerProvider, ILogger

@@ -179,7 +179,7 @@ public sealed class SlotTests
 }
 
 /// <summary>What a test waits for.</summary>
-internal static class Waiting
+internal static class Awaiting
 {
     /// <summary>Has an engine load models, and forget that it was asked to.</summary>
     public static async Task LoadAsync(this MockEngine engine, params string[] models)
@@ -194,7 +194,10 @@ internal static class Waiting
         engine.ResetStatistics();
     }
 
+    /// <summary>How many requests wait in a gateway's queue.</summary>
+    public static int Waiting(this TestGateway gateway) => gateway.Service<Scheduler>().Waiting;
+
     /// <summary>Waits until as many requests wait in its queue.</summary>
     public static Task WaitsAsync(this TestGateway gateway, int count, TimeSpan? limit = null) =>
-        Eventually.HoldsAsync(() => Assert.Equal(count, gateway.Service<Scheduler>().Waiting), limit);
+        Eventually.HoldsAsync(() => Assert.Equal(count, gateway.Waiting()), limit);
 }

@@ -108,6 +108,11 @@ internal sealed class Attempt : HttpTransformer
         var aborted = context.RequestAborted;
         await using var registration = aborted.UnsafeRegister(static attempt => ((Attempt)attempt!).Cancel(AttemptEnd.ClientGone), this);
 
+        if (_body is not { IsWhole: true } && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false)
+        {
+            context.Request.Body = new UploadStream(context.Request.Body, this);
+        }
+
         // So that it is this attempt that breaks the connection off, and learns when the engine has let go.
         context.RequestAborted = _cancel.Token;
         watch.Add(this);
@@ -129,6 +134,9 @@ internal sealed class Attempt : HttpTransformer
 
     /// <summary>Breaks it off because nothing moves.</summary>
     public void CutOff() => Cancel(!HasBegun ? AttemptEnd.TimedOut : _isWriting ? AttemptEnd.ClientGone : AttemptEnd.Stalled);
+
+    /// <summary>Something of the request has moved.</summary>
+    public void OnProgress() => LastProgress = Stopwatch.GetTimestamp();
 
     /// <inheritdoc/>
     public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
@@ -162,7 +170,6 @@ internal sealed class Attempt : HttpTransformer
             return false;
         }
 
-        _body?.ReleaseIfSent();
         httpContext.Response.Headers[GatewayHeaders.Instance] = Instance.Name;
         if (_lease is not null)
         {
@@ -220,6 +227,7 @@ internal sealed class Attempt : HttpTransformer
                 {
                     HasBegun = true;
                     _request.FirstByte = LastProgress;
+                    _body?.ReleaseIfSent();
                     if ((int)response.StatusCode < 400)
                     {
                         _lease?.OnFirstByte();

@@ -1,0 +1,234 @@
+using System.Net;
+using System.Text.Json;
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Tests.Keys;
+using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Mocks;
+
+namespace Hazumu.Gateway.Tests.Serving;
+
+/// <summary>Keys over HTTP: what clients of each dialect are told, and what the engine gets to see.</summary>
+public sealed class KeyTests : IAsyncLifetime, IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly List<ApiKey> _keys = [];
+    private MockEngine _engine = null!;
+
+    public async Task InitializeAsync() => _engine = await MockEngine.StartAsync(new() { Models = [new MockModel("mock"), new MockModel("spare"), new MockModel("gpt-oss:120b-cloud")] });
+
+    public async Task DisposeAsync() => await _engine.DisposeAsync();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
+    public async Task Who_has_no_key_or_a_wrong_one_is_told_in_its_dialect(string path)
+    {
+        var key = Make();
+        await using var gateway = await StartAsync();
+
+        var missing = await gateway.Http.ChatAsync(path);
+        missing.IsRefusal(path, HttpStatusCode.Unauthorized, "authentication_error", "needs an API key");
+        Assert.Equal("Bearer", missing["WWW-Authenticate"]);
+        (await gateway.Http.ChatAsync(path, key: TestKeys.WithOtherSecret(key))).IsRefusal(path, HttpStatusCode.Unauthorized, "authentication_error", "not valid");
+        (await gateway.Http.ChatAsync(path, key: "sk-something")).IsRefusal(path, HttpStatusCode.Unauthorized, "authentication_error", "not valid");
+
+        Assert.Equal(200, (await gateway.Http.ChatAsync(path, key: key)).Status);
+        Assert.Single(_engine.Inferences());
+        await gateway.Measured.RequestsAsync(4);
+        Assert.Equal(3, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "unauthorized")));
+        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "success"), ("key", "alice")));
+    }
+
+    [Theory]
+    [InlineData("Authorization", "Bearer ")]
+    [InlineData("Authorization", "bearer ")]
+    [InlineData("x-api-key", "")]
+    public async Task A_key_comes_in_either_header_and_stays_at_the_gateway(string header, string scheme)
+    {
+        var key = Make();
+        await using var gateway = await StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Ask.Anthropic, UriKind.Relative)) { Content = new StringContent(Ask.Body()) };
+        Assert.True(request.Headers.TryAddWithoutValidation(header, scheme + key));
+
+        using var answer = await gateway.Http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.DoesNotContain(Assert.Single(_engine.Inferences()).Headers, sent => sent.Value.Contains(key, StringComparison.Ordinal));
+        Assert.DoesNotContain(gateway.Logged, line => line.Contains(key, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
+    public async Task A_key_is_held_to_its_models_and_scopes(string path)
+    {
+        var some = Make("some", models: "mock*");
+        var reader = Make("reader", Scope.Read);
+        await using var gateway = await StartAsync();
+
+        (await gateway.Http.ChatAsync(path, Ask.Body(model: "spare"), some)).IsRefusal(path, HttpStatusCode.Forbidden, "permission_error", "may not use the model 'spare'");
+        (await gateway.Http.ChatAsync(path, key: reader)).IsRefusal(path, HttpStatusCode.Forbidden, "permission_error", "lacks the scope 'infer'");
+
+        Assert.Equal(200, (await gateway.Http.ChatAsync(path, key: some)).Status);
+        Assert.Single(_engine.Inferences());
+    }
+
+    [Theory]
+    [InlineData("POST", "/api/pull", """{"model":"new"}""")]
+    [InlineData("POST", "/api/push", """{"model":"mock"}""")]
+    [InlineData("POST", "/api/create", """{"model":"made","from":"mock"}""")]
+    [InlineData("POST", "/api/copy", """{"source":"mock","destination":"copied"}""")]
+    [InlineData("DELETE", "/api/delete", """{"model":"spare"}""")]
+    [InlineData("POST", "/api/unknown", "{}")]
+    public async Task What_manages_models_needs_the_scope_admin(string method, string path, string body)
+    {
+        var user = Make();
+        var admin = Make("root", Scope.Admin);
+        _engine.Script("/api/unknown", new MockScript(["{}"u8.ToArray()]));
+        await using var gateway = await StartAsync();
+
+        (await gateway.Http.AnswerAsync(new(method), path, body, user)).IsRefusal(path, HttpStatusCode.Forbidden, "", "lacks the scope 'admin'");
+        Assert.DoesNotContain(_engine.Requests, request => request.Path == path);
+
+        Assert.Equal(200, (await gateway.Http.AnswerAsync(new(method), path, body, admin)).Status);
+        Assert.Single(_engine.Requests, request => request.Path == path);
+    }
+
+    [Theory]
+    [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
+    public async Task Limits_are_kept_and_told_in_the_clients_dialect(string path)
+    {
+        var twice = Make("twice", change: key => key with { RequestsPerMinute = 2 });
+        var chatty = Make("chatty", change: key => key with { TokensPerMinute = 30 });
+        await using var gateway = await StartAsync();
+
+        Assert.Equal((200, 200), ((await gateway.Http.ChatAsync(path, key: twice)).Status, (await gateway.Http.ChatAsync(path, key: twice)).Status));
+        var third = await gateway.Http.ChatAsync(path, key: twice);
+        third.IsRefusal(path, HttpStatusCode.TooManyRequests, "rate_limit_error", "requests per minute");
+        third.TellsWhenToComeBack(most: 30);
+
+        // 26 tokens of a prompt and 16 of an answer, as the engine tells at its end.
+        Assert.Equal(200, (await gateway.Http.ChatAsync(path, key: chatty)).Status);
+        await gateway.Measured.RequestsAsync(4);
+        var next = await gateway.Http.ChatAsync(path, key: chatty);
+        next.IsRefusal(path, HttpStatusCode.TooManyRequests, "rate_limit_error", "tokens per minute");
+        next.TellsWhenToComeBack();
+
+        Assert.Equal(3, _engine.Inferences().Count);
+        await gateway.Measured.RequestsAsync(5);
+        Assert.Equal(2, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "rate_limited")));
+        Assert.Equal(42, gateway.Measured.Sum("hazumu.gateway.key.tokens", ("key", "chatty")));
+    }
+
+    [Fact]
+    public async Task Concurrent_requests_are_limited_and_a_place_is_free_when_one_is_over_or_gone()
+    {
+        var key = Make(change: key => key with { ConcurrentRequests = 1 });
+        _engine.Options = _engine.Options with { Tokens = 1_000, TokenTime = TimeSpan.FromMilliseconds(20) };
+        await using var gateway = await StartAsync("--Gateway:Slots=8");
+        var running = await gateway.Http.BeginAsync(key: key);
+        Assert.Equal(HttpStatusCode.OK, running.StatusCode);
+
+        var refused = await gateway.Http.ChatAsync(key: key);
+        refused.IsRefusal(Ask.Native, HttpStatusCode.TooManyRequests, "", "requests at the same time");
+        Assert.Equal("1", refused["Retry-After"]);
+
+        running.Dispose();
+        _engine.Options = _engine.Options with { Tokens = 1 };
+        await gateway.Measured.RequestsAsync(2);
+        Assert.Equal(200, (await gateway.Http.ChatAsync(key: key)).Status);
+        Assert.Equal(200, (await gateway.Http.ChatAsync(key: key)).Status);
+    }
+
+    [Fact]
+    public async Task A_revoked_key_stops_working_while_the_gateway_runs_and_a_new_one_begins_to()
+    {
+        var old = Make("old");
+        await using var gateway = await StartAsync();
+        Assert.Equal(200, (await gateway.Http.ChatAsync(key: old)).Status);
+
+        _keys.Clear();
+        var young = Make("young");
+        TestKeys.Write(_folder.File("keys.json"), _keys);
+
+        await Eventually.HoldsAsync(() => Assert.Equal(401, gateway.Http.ChatAsync(key: old).GetAwaiter().GetResult().Status), TimeSpan.FromSeconds(5));
+        Assert.Equal(200, (await gateway.Http.ChatAsync(key: young)).Status);
+    }
+
+    [Theory]
+    [InlineData("/api/tags", "models", "name")]
+    [InlineData("/api/ps", "models", "name")]
+    [InlineData("/v1/models", "data", "id")]
+    public async Task A_key_for_some_models_sees_those(string path, string list, string name)
+    {
+        var (all, some) = (Make("all"), Make("some", models: "mock*"));
+        await _engine.LoadAsync("mock", "spare");
+        await using var gateway = await StartAsync();
+
+        Assert.Contains("spare:latest", Names(await gateway.Http.AnswerAsync(HttpMethod.Get, path, key: all)));
+        Assert.Equal(["mock:latest"], Names(await gateway.Http.AnswerAsync(HttpMethod.Get, path, key: some)));
+        (await gateway.Http.AnswerAsync(HttpMethod.Post, "/api/show", """{"model":"spare"}""", some)).IsRefusal("/api/show", HttpStatusCode.Forbidden, "", "'spare'");
+        (await gateway.Http.AnswerAsync(HttpMethod.Get, "/v1/models/spare", key: some)).IsRefusal("/v1/models/spare", HttpStatusCode.Forbidden, "permission_error", "'spare'");
+
+        IEnumerable<string?> Names(Answer answer) => JsonSerializer.Deserialize<JsonElement>(answer.Text).GetProperty(list).EnumerateArray().Select(model => model.GetProperty(name).GetString());
+    }
+
+    [Theory]
+    [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
+    public async Task Models_of_the_cloud_are_refused_unless_they_are_allowed(string path)
+    {
+        var body = Ask.Body(model: "gpt-oss:120b-cloud");
+        await using (var gateway = await StartAsync("--Gateway:Keys:Required=false"))
+        {
+            (await gateway.Http.ChatAsync(path, body)).IsRefusal(path, HttpStatusCode.Forbidden, "permission_error", "runs in Ollama's cloud");
+            Assert.Empty(_engine.Inferences());
+        }
+
+        await using (var gateway = await StartAsync("--Gateway:Keys:Required=false", "--Gateway:AllowCloudModels=true"))
+        {
+            Assert.Equal(200, (await gateway.Http.ChatAsync(path, body)).Status);
+        }
+    }
+
+    [Fact]
+    public async Task Probes_need_no_key_and_learn_nothing()
+    {
+        await using var gateway = await StartAsync();
+
+        foreach (var path in (string[])["/", "/health", "/alive", "/metrics"])
+        {
+            Assert.Equal((path, 200), (path, (await gateway.Http.AnswerAsync(HttpMethod.Get, path)).Status));
+        }
+
+        foreach (var path in (string[])["/api/version", "/api/tags", "/v1/models", "/health/x", "/metrics/x"])
+        {
+            Assert.Equal((path, 401), (path, (await gateway.Http.AnswerAsync(HttpMethod.Get, path)).Status));
+        }
+
+        Assert.Equal("Healthy", (await gateway.Http.AnswerAsync(HttpMethod.Get, "/health")).Text);
+        await _engine.KillAsync();
+        await Eventually.HoldsAsync(() => Assert.Equal((503, "Unhealthy"), StatusOf("/health")), TimeSpan.FromSeconds(10));
+        Assert.Equal((200, "Healthy"), StatusOf("/alive"));
+
+        (int, string) StatusOf(string path)
+        {
+            var answer = gateway.Http.AnswerAsync(HttpMethod.Get, path).GetAwaiter().GetResult();
+            return (answer.Status, answer.Text);
+        }
+    }
+
+    private string Make(string name = "alice", Scope scopes = Scope.Infer | Scope.Read, Func<ApiKey, ApiKey>? change = null, params string[] models)
+    {
+        var (key, text) = TestKeys.Make(name, scopes, models);
+        _keys.Add(change?.Invoke(key) ?? key);
+        return text;
+    }
+
+    private Task<TestGateway> StartAsync(params string[] arguments)
+    {
+        var file = _folder.File("keys.json");
+        TestKeys.Write(file, _keys);
+        return TestGateway.StartAsync(_engine.Address, ["--Gateway:Keys:Required=true", $"--Gateway:Keys:File={file}", "--Gateway:Fleet:ProbeInterval=1s", .. arguments]);
+    }
+}
