@@ -202,6 +202,16 @@ public abstract partial class BackendChecks(Backend backend)
         Assert.Equal(WithoutTimes(direct), WithoutTimes(byGateway));
     }
 
+    /// <summary>The gateway answers as its instance does where no model is asked for.</summary>
+    /// <param name="path">The operation's path.</param>
+    [RequiresTheory("Gateway", "Ollama")]
+    [InlineData("")]
+    [InlineData("api/version")]
+    public Task The_gateway_answers_as_Ollama_does(string path) =>
+        UntilAsync("the gateway to answer", Component.Gateway, async () => Assert.Equal(
+            await backend.Http.GetStringAsync(new Uri(backend.Url(Component.Ollama), path)),
+            await backend.Http.GetStringAsync(new Uri(backend.Url(Component.Gateway), path))));
+
     /// <summary>The gateway's list of models has those of its instances.</summary>
     [RequiresFact("Gateway", "Ollama")]
     public async Task The_gateway_lists_the_models_of_its_instances()

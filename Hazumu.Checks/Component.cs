@@ -9,7 +9,7 @@ public sealed partial record Component
     public static readonly Component Ollama = new("Ollama");
 
     /// <summary>What clients talk to: a project in the AppHost's graph, a container in the published application.</summary>
-    public static readonly Component Gateway = new("Gateway", hasPulledImage: false);
+    public static readonly Component Gateway = new("Gateway", hasPulledImage: false, needs: Ollama);
 
     /// <summary>The metrics store.</summary>
     public static readonly Component Prometheus = new("Prometheus");
@@ -27,12 +27,14 @@ public sealed partial record Component
     public static readonly IReadOnlyList<Component> All = [Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox];
 
     private readonly bool _hasPulledImage;
+    private readonly Component? _needs;
     private readonly Lazy<string?> _missing;
 
-    private Component(string section, bool hasPulledImage = true)
+    private Component(string section, bool hasPulledImage = true, Component? needs = null)
     {
         Section = section;
         _hasPulledImage = hasPulledImage;
+        _needs = needs;
         _missing = new(FindOutWhyMissing);
     }
 
@@ -51,7 +53,7 @@ public sealed partial record Component
     /// <summary>
     /// Why the component cannot run on this machine, or <see langword="null"/> where it can. Missing means: left out by
     /// <c>Hazumu__{Section}__Enabled=false</c>, no container engine, or an image that is not here and whose registry cannot be
-    /// reached. An image that a reachable registry refuses is not missing: its tests run and fail. One that is built and not pulled is
+    /// reached; or that another component is missing without which it is never healthy. An image that a reachable registry refuses is not missing: its tests run and fail. One that is built and not pulled is
     /// the business of those tests that run it.
     /// </summary>
     public string? Missing => _missing.Value;
@@ -86,6 +88,11 @@ public sealed partial record Component
         if (ContainerEngine.Missing is { } reason)
         {
             return $"{Service}: {reason}";
+        }
+
+        if (_needs?.Missing is { } needed)
+        {
+            return $"{Service}: nothing without {needed}";
         }
 
         if (!_hasPulledImage || ContainerEngine.RunAsync("image", "inspect", Image).GetAwaiter().GetResult().Succeeded)

@@ -5,11 +5,14 @@ using Xunit;
 namespace Hazumu.Standalone.Tests.Compose;
 
 /// <summary>The published application, run by Compose from a copy whose network and volumes have names of their own.</summary>
-public sealed class ComposeBackend : Backend
+public class ComposeBackend : Backend
 {
     private const int CapSysResource = 24;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-compose-");
+
+    /// <summary>How many replicas of Ollama there are.</summary>
+    public virtual int OllamaInstances => 1;
 
     public override IReadOnlyList<Component> Components => ComposeCommand.Missing is not null ? []
         : GatewayImage.Missing is not null ? [.. base.Components.Where(component => component != Component.Gateway)]
@@ -18,7 +21,7 @@ public sealed class ComposeBackend : Backend
     public override async Task StartAsync()
     {
         CopyApplication();
-        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", .. Components.Select(component => component.Service)], StartLimit);
+        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", "--scale", $"ollama={OllamaInstances}", .. Components.Select(component => component.Service)], StartLimit);
         if (!up.Succeeded)
         {
             throw new InvalidOperationException($"Compose could not start the application:\n{up.Output}\n{(await ComposeAsync(["logs", "--tail", "60"])).Output}");
@@ -39,6 +42,15 @@ public sealed class ComposeBackend : Backend
     {
         var container = Assert.Single(await FindContainersAsync(component));
         return await ContainerEngine.RunOrThrowAsync("inspect", "--format", "{{.State.Status}}/{{.State.Health.Status}}", container) == "running/healthy";
+    }
+
+    /// <summary>Runs a program in a component's container.</summary>
+    /// <param name="component">The component.</param>
+    /// <param name="command">The program and its arguments.</param>
+    public async Task<CliResult> ExecuteAsync(Component component, params string[] command)
+    {
+        ArgumentNullException.ThrowIfNull(component);
+        return await ComposeAsync(["exec", "-T", component.Service, .. command]);
     }
 
     private void CopyApplication()
@@ -82,6 +94,12 @@ public sealed class ComposeBackend : Backend
     {
         // What the session's own settings may have changed is set back: the checks know the defaults.
         var environment = Component.All.ToDictionary(component => $"Hazumu__{component.Section}__Port", component => (string?)Port(component).ToString(CultureInfo.InvariantCulture));
+        if (OllamaInstances > 1)
+        {
+            // A port for each; the engine passes over those that are taken.
+            environment["Hazumu__Ollama__Port"] = $"{Port(Component.Ollama)}-{Port(Component.Ollama) + 9}";
+        }
+
         environment["Hazumu__BindAddress"] = "127.0.0.1";
         environment["Hazumu__Prometheus__Retention"] = "15d";
         environment["Hazumu__Ollama__Parallel"] = "1";

@@ -45,9 +45,10 @@ public class AppHostBackend : Backend
         }
 
         var log = new StringBuilder($"The log of '{component}':\n");
-        await foreach (var lines in Application.Services.GetRequiredService<ResourceLoggerService>().GetAllAsync(component.Service))
+        var resource = Application.Services.GetRequiredService<DistributedApplicationModel>().Resources.Single(resource => resource.Name == component.Service);
+        await foreach (var lines in Application.Services.GetRequiredService<ResourceLoggerService>().GetAllAsync(resource))
         {
-            log.AppendJoin('\n', lines.Select(line => line.Content)).Append('\n');
+            log.AppendJoin('\n', lines.TakeLast(60).Select(line => line.Content)).Append('\n');
         }
 
         return log.ToString();
@@ -111,10 +112,15 @@ public class AppHostBackend : Backend
     /// <summary>Runs a command of the dashboard.</summary>
     /// <param name="component">The component.</param>
     /// <param name="command">The command's name.</param>
-    public async Task ExecuteAsync(Component component, string command)
+    public Task ExecuteAsync(Component component, string command) => ExecuteAsync(component.Service, command);
+
+    /// <summary>Runs a command of the dashboard.</summary>
+    /// <param name="resource">The resource's name.</param>
+    /// <param name="command">The command's name.</param>
+    public async Task ExecuteAsync(string resource, string command)
     {
-        var result = await Application.ResourceCommands.ExecuteCommandAsync(component.Service, command);
-        Assert.True(result.Success, $"'{command}' of '{component}' failed: {result.Message}");
+        var result = await Application.ResourceCommands.ExecuteCommandAsync(resource, command);
+        Assert.True(result.Success, $"'{command}' of '{resource}' failed: {result.Message}");
     }
 
     /// <summary>Runs a command of the dashboard about a model.</summary>
