@@ -128,8 +128,7 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
         // Told by the framework, and not ours to change: a client's connection that is reset in the middle of its body, and that engines are down.
         var errors = Logged.Where(line => line.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal) || line.StartsWith(nameof(LogLevel.Critical), StringComparison.Ordinal))
             .Where(line => !line.Contains("automatic draining of the request body failed", StringComparison.Ordinal) && !line.StartsWith("Error: Health check instances ", StringComparison.Ordinal)).ToList();
-        Assert.True(errors.Count == 0, string.Join('
-', errors));
+        Assert.True(errors.Count == 0, string.Join('\n', errors));
     }
 
     private sealed class Lines : ILoggerProvider, ILogger
