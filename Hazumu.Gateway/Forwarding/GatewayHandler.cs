@@ -31,8 +31,15 @@ internal sealed partial class GatewayHandler(
             var refused = isPathClean ? await AnswerAsync(context, request) : GatewayRefusal.BadRequest("The path has a segment '.' or '..' beside an encoded slash.");
             if (refused is { } refusal)
             {
-                await DialectError.WriteAsync(context, request.Operation.Dialect, refusal.Status, refusal.Message, refusal.RetryAfter);
-                request.Outcome = refusal.Outcome == Outcome.BadRequest ? await BadRequestOrGoneAsync(context) : refusal.Outcome;
+                request.Outcome = refusal.Outcome;
+                if (refusal.Outcome == Outcome.BadRequest)
+                {
+                    request.Outcome = await TellBadRequestAsync(context, request.Operation.Dialect, refusal.Status, refusal.Message);
+                }
+                else
+                {
+                    await DialectError.WriteAsync(context, request.Operation.Dialect, refusal.Status, refusal.Message, refusal.RetryAfter);
+                }
             }
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -41,8 +48,7 @@ internal sealed partial class GatewayHandler(
         }
         catch (BadHttpRequestException error)
         {
-            await DialectError.WriteAsync(context, request.Operation.Dialect, error.StatusCode, error.Message);
-            request.Outcome = await BadRequestOrGoneAsync(context);
+            request.Outcome = await TellBadRequestAsync(context, request.Operation.Dialect, error.StatusCode, error.Message);
         }
         catch (IOException)
         {
@@ -66,8 +72,18 @@ internal sealed partial class GatewayHandler(
     }
 
     // Kestrel takes a body that ends with its connection for a malformed one, and lets the connection go before it says so.
-    private static async ValueTask<Outcome> BadRequestOrGoneAsync(HttpContext context) =>
-        (await context.Response.BodyWriter.FlushAsync()).IsCompleted ? Outcome.ClientDisconnect : Outcome.BadRequest;
+    private static async ValueTask<Outcome> TellBadRequestAsync(HttpContext context, Dialect dialect, int status, string message)
+    {
+        try
+        {
+            await DialectError.WriteAsync(context, dialect, status, message);
+            return (await context.Response.BodyWriter.FlushAsync()).IsCompleted ? Outcome.ClientDisconnect : Outcome.BadRequest;
+        }
+        catch (Exception error) when (error is OperationCanceledException or IOException)
+        {
+            return Outcome.ClientDisconnect;
+        }
+    }
 
     private async ValueTask<GatewayRefusal?> AnswerAsync(HttpContext context, GatewayRequest request)
     {
