@@ -1,3 +1,4 @@
+using System.Net;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Forwarding;
@@ -136,6 +137,7 @@ internal static class GatewayHost
         services.AddSingleton<IFleetGauges, FleetGauges>();
 
         services.AddSingleton<Fleet>();
+        services.AddSingleton<NameResolver>(Dns.GetHostAddressesAsync);
         services.AddSingleton<FleetMonitor>();
         services.AddHostedService(provider => provider.GetRequiredService<FleetMonitor>());
         services.AddSingleton<Scheduler>();
