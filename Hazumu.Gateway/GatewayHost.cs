@@ -70,9 +70,15 @@ internal static class GatewayHost
         builder.AddServiceDefaults();
         AddServer(builder, settings);
         AddServices(builder.Services, sources, settings);
+
+        // What fails in a start or an end is thrown to Program, which tells it in a sentence; the host would add the stack of every service.
+        var isRunning = false;
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", _ => isRunning);
         customise?.Invoke(builder);
 
         var app = builder.Build();
+        app.Lifetime.ApplicationStarted.Register(() => isRunning = true);
+        app.Lifetime.ApplicationStopping.Register(() => isRunning = false);
         app.MapDefaultEndpoints();
 
         // Health and metrics are endpoints; everything else goes through, whatever its path.
