@@ -69,6 +69,7 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
             {
                 builder.Logging.ClearProviders().AddProvider(log);
                 builder.Services.AddSingleton<IMeterFactory>(new LastingMeterFactory());
+                services?.Invoke(builder.Services);
             });
         var gateway = new TestGateway(app, log);
         try

@@ -1,3 +1,4 @@
+using System.Net;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Forwarding;
@@ -69,9 +70,15 @@ internal static class GatewayHost
         builder.AddServiceDefaults();
         AddServer(builder, settings);
         AddServices(builder.Services, sources, settings);
+
+        // What fails in a start or an end is thrown to Program, which tells it in a sentence; the host would add the stack of every service.
+        var isRunning = false;
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", _ => isRunning);
         customise?.Invoke(builder);
 
         var app = builder.Build();
+        app.Lifetime.ApplicationStarted.Register(() => isRunning = true);
+        app.Lifetime.ApplicationStopping.Register(() => isRunning = false);
         app.MapDefaultEndpoints();
 
         // Health and metrics are endpoints; everything else goes through, whatever its path.
@@ -136,6 +143,7 @@ internal static class GatewayHost
         services.AddSingleton<IFleetGauges, FleetGauges>();
 
         services.AddSingleton<Fleet>();
+        services.AddSingleton<NameResolver>(Dns.GetHostAddressesAsync);
         services.AddSingleton<FleetMonitor>();
         services.AddHostedService(provider => provider.GetRequiredService<FleetMonitor>());
         services.AddSingleton<Scheduler>();

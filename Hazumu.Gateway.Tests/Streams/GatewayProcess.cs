@@ -53,19 +53,7 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
     /// <summary>Starts it in front of some engines.</summary>
     public static async Task<GatewayProcess> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = AppContext.BaseDirectory,
-        };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Hazumu.Gateway.dll"));
-        foreach (var argument in GatewayArguments.Of(instances, arguments))
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        var gateway = new GatewayProcess(new Process { StartInfo = start });
+        var gateway = new GatewayProcess(new Process { StartInfo = Start([.. GatewayArguments.Of(instances, arguments)]) });
         try
         {
             gateway._process.OutputDataReceived += (_, line) => gateway.Take(line.Data);
@@ -86,6 +74,41 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
             await gateway.DisposeAsync();
             throw new InvalidOperationException($"The gateway did not start:\n{printed}", error);
         }
+    }
+
+    /// <summary>Runs it until it ends by itself.</summary>
+    /// <returns>Its exit code, and what it has printed.</returns>
+    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        using var process = Process.Start(Start(arguments))!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(limit.Token);
+            var error = process.StandardError.ReadToEndAsync(limit.Token);
+            await process.WaitForExitAsync(limit.Token);
+            return (process.ExitCode, await output, await error);
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
+    /// <summary>Asks it to end, as a platform does.</summary>
+    public void Terminate()
+    {
+        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>Waits for its end.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> EndAsync(TimeSpan limit)
+    {
+        using var late = new CancellationTokenSource(limit);
+        await _process.WaitForExitAsync(late.Token);
+        return _process.ExitCode;
     }
 
     /// <summary>The access log's line of a request, which may come a little later.</summary>
@@ -111,6 +134,23 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
         }
 
         _process.Dispose();
+    }
+
+    private static ProcessStartInfo Start(IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = AppContext.BaseDirectory,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Hazumu.Gateway.dll"));
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return start;
     }
 
     private void Take(string? line)

@@ -11,14 +11,18 @@ namespace Hazumu.Gateway.Tests.Streams;
 /// </summary>
 internal sealed class RawEngine : IAsyncDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener;
     private readonly Func<RawExchange, Task> _handle;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<RawExchange> _exchanges = new();
     private readonly ConcurrentBag<Task> _connections = [];
     private Task _accepting = Task.CompletedTask;
 
-    private RawEngine(Func<RawExchange, Task> handle) => _handle = handle;
+    private RawEngine(Func<RawExchange, Task> handle, IPEndPoint endpoint)
+    {
+        _handle = handle;
+        _listener = new TcpListener(endpoint);
+    }
 
     /// <summary>Where it listens.</summary>
     public Uri Address { get; private set; } = null!;
@@ -28,11 +32,12 @@ internal sealed class RawEngine : IAsyncDisposable
 
     /// <summary>Starts one.</summary>
     /// <param name="handle">Answers a request. The connection stays open when it has returned, unless it is broken by then.</param>
-    public static RawEngine Start(Func<RawExchange, Task> handle)
+    /// <param name="endpoint">Where it listens; on a free port of 127.0.0.1 unless given.</param>
+    public static RawEngine Start(Func<RawExchange, Task> handle, IPEndPoint? endpoint = null)
     {
-        var engine = new RawEngine(handle);
+        var engine = new RawEngine(handle, endpoint ?? new IPEndPoint(IPAddress.Loopback, 0));
         engine._listener.Start();
-        engine.Address = new Uri($"http://127.0.0.1:{((IPEndPoint)engine._listener.LocalEndpoint).Port}/");
+        engine.Address = new Uri($"http://{engine._listener.LocalEndpoint}/");
         engine._accepting = engine.AcceptAsync();
         return engine;
     }

@@ -7,10 +7,13 @@ using Hazumu.Gateway.Configuration;
 
 namespace Hazumu.Gateway.Instances;
 
+/// <summary>Finds a host's addresses, as <see cref="Dns.GetHostAddressesAsync(string, CancellationToken)"/> does.</summary>
+internal delegate Task<IPAddress[]> NameResolver(string host, CancellationToken cancellationToken);
+
 /// <summary>
 /// Keeps the fleet true: resolves the instances' names, probes each instance, and reads what it has in memory and on disk.
 /// </summary>
-internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings, TimeProvider time, ILogger<FleetMonitor> logger) : BackgroundService
+internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings, TimeProvider time, NameResolver names, ILogger<FleetMonitor> logger) : BackgroundService
 {
     // An instance that is down is asked more often: what waits for it should not wait for the next round.
     private static readonly TimeSpan s_downInterval = TimeSpan.FromSeconds(1);
@@ -254,7 +257,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
 
         try
         {
-            var all = await Dns.GetHostAddressesAsync(url.IdnHost, cancellationToken);
+            var all = await names(url.IdnHost, cancellationToken);
             var family = all.Any(address => address.AddressFamily == AddressFamily.InterNetwork) ? AddressFamily.InterNetwork : AddressFamily.InterNetworkV6;
             var addresses = all.Where(address => address.AddressFamily == family).Distinct().OrderBy(address => address.ToString(), StringComparer.Ordinal).ToArray();
             _unresolved.Remove(name);

@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Hazumu.Gateway.Tests.Keys;
+using Hazumu.Gateway.Tests.Streams;
+
+namespace Hazumu.Gateway.Tests.Serving;
+
+/// <summary>A gateway that cannot start says why in a sentence, and ends.</summary>
+public sealed class StartTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("--Gateway:Slots=0", "Gateway:Slots")]
+    [InlineData("--Gateway:Slot=1", "Gateway:Slot")]
+    [InlineData("--Gateway:Instances:a=ftp://gpu-1", "ftp://gpu-1")]
+    [InlineData("--ConnectionStrings:ollama=Endpoint=gpu-1", "gpu-1")]
+    public Task A_setting_that_is_not_allowed(string argument, string names) => FailsAsync(names, argument);
+
+    [Fact]
+    public Task A_file_with_settings_that_is_not_there() => FailsAsync("nowhere.json", $"--Gateway:SettingsFile={_folder.File("nowhere.json")}");
+
+    [Fact]
+    public async Task A_file_with_settings_that_is_broken()
+    {
+        await File.WriteAllTextAsync(_folder.File("settings.json"), """{"Gateway":{"Slots":""");
+        await FailsAsync("settings.json", $"--Gateway:SettingsFile={_folder.File("settings.json")}");
+    }
+
+    [Fact]
+    public async Task A_file_with_keys_that_is_broken()
+    {
+        await File.WriteAllTextAsync(_folder.File("keys.json"), "no keys");
+        await FailsAsync("keys.json", $"--Gateway:Keys:File={_folder.File("keys.json")}");
+    }
+
+    [Fact]
+    public Task A_file_with_keys_that_cannot_be_read()
+    {
+        Directory.CreateDirectory(_folder.File("keys.json"));
+        return FailsAsync("keys.json", $"--Gateway:Keys:File={_folder.File("keys.json")}");
+    }
+
+    [Fact]
+    public async Task A_port_that_is_taken()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
+        await FailsAsync(port, $"--urls=http://127.0.0.1:{port}");
+    }
+
+    private static async Task FailsAsync(string names, params string[] arguments)
+    {
+        var (exitCode, output, error) = await GatewayProcess.RunAsync(["--urls=http://127.0.0.1:0", .. arguments]);
+
+        Assert.Equal(1, exitCode);
+        var sentence = Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains(names, sentence, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output + error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", output + error, StringComparison.Ordinal);
+    }
+}
