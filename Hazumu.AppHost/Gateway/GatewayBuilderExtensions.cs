@@ -18,6 +18,13 @@ public static class GatewayBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
 
+        if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
+        {
+            // In milliseconds. The dashboard ends with the host; with the default of ten seconds the gateway would try that long to
+            // tell it the last, and keep its port from the next start.
+            builder.WithEnvironment("OTEL_EXPORTER_OTLP_TIMEOUT", "1000");
+        }
+
         return builder
             // The process itself binds the port: DCP's proxy would be one more hop in every token stream.
             .WithHttpEndpoint(port: port, targetPort: builder.ApplicationBuilder.ExecutionContext.IsRunMode ? port : ContainerPort, isProxied: false)

@@ -42,6 +42,13 @@ public sealed class GatewayTests
     }
 
     [Fact]
+    public async Task It_does_not_wait_long_for_a_dashboard_that_is_gone()
+    {
+        await using var model = await CreateAsync();
+        Assert.Equal("1000", (await model.EnvironmentAsync(model.Gateway))["OTEL_EXPORTER_OTLP_TIMEOUT"]);
+    }
+
+    [Fact]
     public async Task It_needs_no_keys_unless_that_is_set()
     {
         await using var model = await CreateAsync();
