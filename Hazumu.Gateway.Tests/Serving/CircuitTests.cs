@@ -38,7 +38,7 @@ public sealed class CircuitTests
     [Fact]
     public async Task No_herd_falls_on_an_instance_that_comes_back()
     {
-        const int Herd = 40;
+        const int Herd = 20;
         var engine = await MockEngine.StartAsync(new() { Parallel = 8 });
         await using var gateway = await TestGateway.StartAsync(engine.Address, ["--Gateway:Slots=8", .. s_quick]);
         await engine.DisposeAsync();
@@ -47,11 +47,11 @@ public sealed class CircuitTests
         await gateway.WaitsAsync(Herd);
 
         // Its model is in memory at once: only the circuit holds the others back.
-        await using var back = await MockEngine.StartAsync(new() { Port = engine.Address.Port, Parallel = 8, PrefillTime = TimeSpan.FromMilliseconds(500) });
+        await using var back = await MockEngine.StartAsync(new() { Port = engine.Address.Port, Parallel = 8, PrefillTime = TimeSpan.FromMilliseconds(400) });
         await back.LoadAsync("mock");
         await back.WaitUntilAsync(engine => engine.Inferences().Count > 0);
         Assert.Equal(CircuitState.HalfOpen, StateOf(gateway, "engine"));
-        await Task.Delay(250);
+        await Task.Delay(200);
         Assert.Equal((CircuitState.HalfOpen, 1, Herd - 1), (StateOf(gateway, "engine"), back.Inferences().Count, gateway.Waiting()));
 
         await back.WaitUntilAsync(engine => engine.Inferences().Count > 1);

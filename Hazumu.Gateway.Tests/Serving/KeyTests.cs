@@ -118,7 +118,7 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
         Assert.Equal(3, _engine.Inferences().Count);
         await gateway.Measured.RequestsAsync(5);
         Assert.Equal(2, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "rate_limited")));
-        Assert.Equal(42, gateway.Measured.Sum("hazumu.gateway.key.tokens", ("key", "chatty")));
+        await gateway.MeasuresAsync(42, "hazumu.gateway.key.tokens", ("key", "chatty"));
     }
 
     [Fact]

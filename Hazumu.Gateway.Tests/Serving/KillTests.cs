@@ -31,26 +31,21 @@ public sealed class KillTests
             {
                 for (var request = 0; !enough.IsCancellationRequested; request++)
                 {
-                    using var answer = await gateway.Http.BeginAsync(body: Ask.Body($"{client} {request}"));
-                    if (answer.StatusCode != HttpStatusCode.OK)
-                    {
-                        wrong.Add($"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
-                        continue;
-                    }
-
                     try
                     {
+                        using var answer = await gateway.Http.BeginAsync(body: Ask.Body($"{client} {request}"));
                         var text = await answer.Content.ReadAsStringAsync();
-                        if (!text.Contains("\"done\":true", StringComparison.Ordinal))
+                        if (answer.StatusCode != HttpStatusCode.OK || !text.Contains("\"done\":true", StringComparison.Ordinal))
                         {
-                            wrong.Add(text);
+                            wrong.Add($"{(int)answer.StatusCode} {text}");
                         }
 
                         Interlocked.Increment(ref whole);
                     }
                     catch (HttpRequestException)
                     {
-                        // Its answer had begun: it is broken off for the client too, and nobody takes it for a whole one.
+                        // Nobody takes half an answer for a whole one. That it had begun, as the gateway counts it, is asserted below: the reset
+                        // may overtake its first bytes on the way here.
                         Interlocked.Increment(ref broken);
                     }
                 }
@@ -76,10 +71,9 @@ public sealed class KillTests
             var seen = engines.SelectMany(engine => engine.Inferences()).ToList();
             await Eventually.HoldsAsync(() => Assert.DoesNotContain(seen, request => request.Outcome == MockOutcome.Running));
             Assert.Equal(whole, seen.Count(request => request.Outcome == MockOutcome.Answered));
-            var retries = gateway.Measured.Sum("hazumu.gateway.retries");
-            Assert.InRange(seen.Count, whole + broken, whole + broken + retries);
-            Assert.Equal(whole * options.Tokens, gateway.Measured.Sum("gen_ai.client.inference.usage.output_tokens"));
-            Assert.Equal(whole, gateway.Measured.Of("gen_ai.server.time_to_first_token").Count);
+            await gateway.MeasuresAsync(whole * options.Tokens, "gen_ai.client.inference.usage.output_tokens");
+            await Eventually.HoldsAsync(() => Assert.Equal(whole, gateway.Measured.Of("gen_ai.server.time_to_first_token").Count));
+            Assert.InRange(seen.Count, whole + broken, whole + broken + gateway.Measured.Sum("hazumu.gateway.retries"));
             Assert.Equal((0, 0, 0), (gateway.Measured.Now("hazumu.gateway.in_flight"), gateway.Measured.Now("hazumu.gateway.queued"), gateway.Measured.Now("hazumu.gateway.slots.used")));
             Assert.All(engines, engine => Assert.InRange(engine.Statistics.Models["mock:latest"].MaxInFlight, 1, 8));
         }

@@ -197,6 +197,10 @@ internal static class Awaiting
     /// <summary>How many requests wait in a gateway's queue.</summary>
     public static int Waiting(this TestGateway gateway) => gateway.Service<Scheduler>().Waiting;
 
+    /// <summary>Waits for the sum of a metric: a request's outcome is counted before the rest is.</summary>
+    public static Task MeasuresAsync(this TestGateway gateway, double sum, string name, params (string Key, object Value)[] tags) =>
+        Eventually.HoldsAsync(() => Assert.Equal(sum, gateway.Measured.Sum(name, tags)));
+
     /// <summary>Waits until as many requests wait in its queue.</summary>
     public static Task WaitsAsync(this TestGateway gateway, int count, TimeSpan? limit = null) =>
         Eventually.HoldsAsync(() => Assert.Equal(count, gateway.Waiting()), limit);
