@@ -14,7 +14,7 @@ internal static class CommandLine
     // Sections that the host, Aspire and .NET read.
     private static readonly HashSet<string> s_sections = new(StringComparer.OrdinalIgnoreCase)
     {
-        HazumuOptions.SectionName, "Parameters", "Logging", "AppHost", "DcpPublisher", "Dashboard", "Pipeline", "Publishing", "ConnectionStrings", "Kestrel",
+        HazumuOptions.SectionName, "Parameters", "Logging", "AppHost", "DcpPublisher", "Dashboard", "Pipeline", "Publishing", "ConnectionStrings", "Kestrel", "hostBuilder",
     };
 
     /// <summary>Checks the arguments' keys; values are checked where they are read.</summary>
