@@ -118,7 +118,8 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
 
         await _app.DisposeAsync();
         Measured.Dispose();
-// That its engines are down is told by the framework as an error of its health.
+
+        // That its engines are down is told by the framework as an error of its health.
         var errors = Logged.Where(line => line.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal) || line.StartsWith(nameof(LogLevel.Critical), StringComparison.Ordinal))
             .Where(line => !line.StartsWith("Error: Health check instances ", StringComparison.Ordinal)).ToList();
         Assert.True(errors.Count == 0, string.Join('\n', errors));

@@ -15,7 +15,10 @@ public sealed class SlotTests
     {
         await using var engine = await MockEngine.StartAsync(new()
         {
-            Models = [new MockModel("mock"), new MockModel("spare")], Parallel = slots, Tokens = 3, TokenTime = TimeSpan.FromMilliseconds(2),
+            Models = [new MockModel("mock"), new MockModel("spare")],
+            Parallel = slots,
+            Tokens = 3,
+            TokenTime = TimeSpan.FromMilliseconds(2),
         });
         await engine.LoadAsync("mock", "spare");
         await using var gateway = await TestGateway.StartAsync(engine.Address, $"--Gateway:Slots={slots}");
