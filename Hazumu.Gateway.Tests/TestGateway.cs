@@ -77,7 +77,11 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
             await app.StartAsync();
             gateway.Address = new Uri(app.Urls.First());
             gateway.Http = Client(gateway.Address);
-            await Eventually.HoldsAsync(() => Assert.All(gateway.Fleet.Instances, instance => Assert.True(instance.IsUp == false || instance.Stored is not null)));
+            await Eventually.HoldsAsync(() =>
+            {
+                Assert.True(!gateway.Fleet.Instances.IsEmpty || !instances.Any(), "No instance has joined.");
+                Assert.All(gateway.Fleet.Instances, instance => Assert.True(instance.IsUp == false || instance.Stored is not null));
+            });
             return gateway;
         }
         catch

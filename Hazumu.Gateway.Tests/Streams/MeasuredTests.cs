@@ -45,7 +45,7 @@ public sealed class MeasuredTests(MeasuredTests.Warm warm) : IClassFixture<Measu
         {
             using var body = new StringContent(Body(options), Encoding.UTF8, "application/json");
             using var answer = await gateway.Http.PostAsync(new Uri(path, UriKind.Relative), body);
-            Assert.True(answer.IsSuccessStatusCode);
+            Assert.True(answer.IsSuccessStatusCode, $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}\n{string.Join('\n', gateway.Logged)}");
             await gateway.Measured.RequestsAsync(i + 1);
         }
 
