@@ -58,7 +58,7 @@ public sealed class FairnessTests : IDisposable
         var scheduler = gateway.Service<Scheduler>();
 
         // A longer queue is in force for those who wait already, and for who comes.
-        await File.WriteAllTextAsync(file, $$$"""{"Gateway":{"Slots":1,"Queue":{"Limit":{{{Crowd}}} } } }""");
+        await ReplaceAsync(file, $$$"""{"Gateway":{"Slots":1,"Queue":{"Limit":{{{Crowd}}} } } }""");
         gateway.Service<GatewaySettings>().ReloadIfChanged();
         var watch = Stopwatch.StartNew();
         var asked = new List<Task<Answer>>(Crowd) { http.ChatAsync(body: Ask.Body("first")) };
@@ -74,7 +74,7 @@ public sealed class FairnessTests : IDisposable
         var arrived = watch.Elapsed;
 
         // More slots, for those who wait.
-        await File.WriteAllTextAsync(file, """{"Gateway":{"Slots":16,"Queue":{"Limit":100}}}""");
+        await ReplaceAsync(file, """{"Gateway":{"Slots":16,"Queue":{"Limit":100}}}""");
         gateway.Service<GatewaySettings>().ReloadIfChanged();
         await engine.HoldsAsync(16);
         Assert.Equal(Crowd - 16, scheduler.Waiting);
@@ -92,6 +92,13 @@ public sealed class FairnessTests : IDisposable
         Assert.Equal((Crowd, 16, 0), (engine.Answered, engine.Most, scheduler.Waiting));
         Assert.Equal(Crowd, engine.Asked.Distinct().Count());
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(60), $"They were there after {arrived}, and answered after {watch.Elapsed}.");
+    }
+
+    // At once: the gateway looks at the file by itself too, and half of one is an error that it would tell.
+    private static async Task ReplaceAsync(string file, string text)
+    {
+        await File.WriteAllTextAsync($"{file}.new", text);
+        File.Move($"{file}.new", file, overwrite: true);
     }
 
     [Fact]

@@ -77,5 +77,10 @@ public sealed class SettingsFileTests : IDisposable
 
     private string File => _folder.File("settings.json");
 
-    private Task WriteAsync(string text) => System.IO.File.WriteAllTextAsync(File, text);
+    // At once: half of a file is an error that the gateway would tell.
+    private async Task WriteAsync(string text)
+    {
+        await System.IO.File.WriteAllTextAsync($"{File}.new", text);
+        System.IO.File.Move($"{File}.new", File, overwrite: true);
+    }
 }
