@@ -65,7 +65,7 @@ public sealed class TimeoutTests
     public async Task A_client_that_uploads_slowly_is_no_engine_that_hangs()
     {
         await using var engine = await MockEngine.StartAsync();
-        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Timeouts:FirstByte=500ms");
+        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Timeouts:FirstByte=1500ms");
         var blob = new byte[24 * 1024];
         using var connection = await RawConnection.OpenAsync(gateway.Address);
 
@@ -73,7 +73,7 @@ public sealed class TimeoutTests
         for (var part = 0; part < 12; part++)
         {
             await connection.SendAsync(blob.AsMemory(part * 2048, 2048));
-            await Task.Delay(200);
+            await Task.Delay(250);
         }
 
         Assert.Equal(201, (await connection.ReadAsync()).Status);

@@ -7,6 +7,8 @@ internal sealed class PrometheusConfiguration
 {
     public GlobalSettings Global { get; init; } = new();
 
+    public List<string> RuleFiles { get; init; } = [];
+
     public List<ScrapeJob> ScrapeConfigs { get; init; } = [];
 
     public static PrometheusConfiguration Read() => ConfigurationFile.ReadUnderscored<PrometheusConfiguration>("prometheus", "prometheus.yml");
