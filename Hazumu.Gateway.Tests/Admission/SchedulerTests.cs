@@ -2,12 +2,16 @@ using System.Diagnostics;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Tests.Streams;
 using Admitted = Hazumu.Gateway.Admission.Admission;
 
 namespace Hazumu.Gateway.Tests.Admission;
 
 public sealed class SchedulerTests
 {
+    // However busy the machine is.
+    private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(20);
+
     [Fact]
     public async Task As_many_run_as_there_are_slots_and_who_waits_is_next()
     {
@@ -135,7 +139,7 @@ public sealed class SchedulerTests
 
         fleet.Pass(TimeSpan.FromSeconds(30));
 
-        Assert.All(await Task.WhenAll([young, .. waiting]).WaitAsync(Eventually.Limit), admission => Assert.Equal(Outcome.QueueTimeout, admission.Refusal));
+        Assert.All(await Task.WhenAll([young, .. waiting]).WaitAsync(s_soon), admission => Assert.Equal(Outcome.QueueTimeout, admission.Refusal));
     }
 
     [Fact]
@@ -280,7 +284,7 @@ public sealed class SchedulerTests
 
         Assert.Equal(0, fleet.Scheduler.Waiting);
         Assert.Empty(fleet.Scheduler.WaitingByModel());
-        Assert.All(await Task.WhenAll(waiting).WaitAsync(Eventually.Limit), admission => Assert.Equal(Outcome.ShuttingDown, admission.Refusal));
+        Assert.All(await Task.WhenAll(waiting).WaitAsync(s_soon), admission => Assert.Equal(Outcome.ShuttingDown, admission.Refusal));
         Assert.Equal(Outcome.ShuttingDown, (await Soon(Ask(fleet, "m"))).Refusal);
     }
 
@@ -294,7 +298,7 @@ public sealed class SchedulerTests
         fleet.Set("Slots=4");
 
         Assert.Equal(2, fleet.Scheduler.Waiting);
-        Assert.All(await Task.WhenAll(waiting.Take(3)).WaitAsync(Eventually.Limit), admission => Assert.NotNull(admission.Lease));
+        Assert.All(await Task.WhenAll(waiting.Take(3)).WaitAsync(s_soon), admission => Assert.NotNull(admission.Lease));
 
         // Fewer again: nobody comes before enough have gone.
         fleet.Set("Slots=2");
@@ -320,7 +324,7 @@ public sealed class SchedulerTests
         loading.OnFirstByte();
 
         Assert.Equal(2, fleet.Scheduler.Waiting);
-        var admitted = await Task.WhenAll(waiting.Take(2)).WaitAsync(Eventually.Limit);
+        var admitted = await Task.WhenAll(waiting.Take(2)).WaitAsync(s_soon);
         Assert.All(admitted, admission => Assert.False(admission.Lease!.IsCold));
         Assert.All(admitted, admission => Assert.Same(loading.Instance, admission.Lease!.Instance));
     }
@@ -437,7 +441,7 @@ public sealed class SchedulerTests
         }
 
         Assert.True(time.Elapsed < TimeSpan.FromSeconds(30), $"It took {time.Elapsed}.");
-        await Eventually.HoldsAsync(() => waiting.TrueForAll(task => task.IsCompleted), "all have been told");
+        await Eventually.HoldsAsync(() => Assert.All(waiting, task => Assert.True(task.IsCompleted)), s_soon);
         Assert.All(waiting, task => Assert.Equal(Outcome.ClientDisconnect, task.Result.Refusal));
         cancels.ForEach(cancel => cancel.Dispose());
 
@@ -477,5 +481,5 @@ public sealed class SchedulerTests
         return (await admission).Lease ?? throw new InvalidOperationException("There is no slot.");
     }
 
-    private static Task<Admitted> Soon(Task<Admitted> admission) => admission.WaitAsync(Eventually.Limit);
+    private static Task<Admitted> Soon(Task<Admitted> admission) => admission.WaitAsync(s_soon);
 }
