@@ -121,7 +121,7 @@ internal sealed class Attempt : HttpTransformer
         {
             _request.Sent = Stopwatch.GetTimestamp();
             _request.Attempts++;
-            error = await forwarder.SendAsync(context, Instance.Prefix, Instance.Client, s_config, this);
+            error = await forwarder.SendAsync(context, Instance.Targets.Prefix, Instance.Client, s_config, this);
         }
         finally
         {

@@ -11,9 +11,6 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>The URL, with the host's name.</summary>
     public Uri Url { get; } = url;
 
-    /// <summary>The URL without the slash at its end, as the forwarder wants it.</summary>
-    public string Prefix { get; } = url.GetLeftPart(UriPartial.Authority);
-
     /// <summary>The URLs of its routes.</summary>
     public Targets Targets { get; } = new(url.GetLeftPart(UriPartial.Authority));
 

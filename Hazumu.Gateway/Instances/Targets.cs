@@ -12,17 +12,20 @@ internal sealed class Targets(string prefix)
 
     private readonly ConcurrentDictionary<string, Uri> _known = new(StringComparer.Ordinal);
 
+    /// <summary>The instance's URL without the slash at its end, as the forwarder wants it.</summary>
+    public string Prefix { get; } = prefix;
+
     /// <summary>The URL of a path, escaped as the forwarder does.</summary>
     public Uri Find(PathString path, QueryString query)
     {
         if (query.HasValue || path.Value is not { } text)
         {
-            return RequestUtilities.MakeDestinationAddress(prefix, path, query);
+            return RequestUtilities.MakeDestinationAddress(Prefix, path, query);
         }
 
         if (!_known.TryGetValue(text, out var target))
         {
-            target = RequestUtilities.MakeDestinationAddress(prefix, path, query);
+            target = RequestUtilities.MakeDestinationAddress(Prefix, path, query);
             if (_known.Count < Limit)
             {
                 _known.TryAdd(text, target);
