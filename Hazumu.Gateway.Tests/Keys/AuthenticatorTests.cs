@@ -216,11 +216,8 @@ public sealed class AuthenticatorTests : IDisposable
             new() { ["Authorization"] = "Bearer ollama" },
             new(),
         ];
-        Run();
 
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Run();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(Run));
 
         void Run()
         {
