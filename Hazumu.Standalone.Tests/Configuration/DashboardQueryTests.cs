@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Hazumu.Standalone.Tests.Configuration;
 
-/// <summary>What the dashboards' less obvious queries say of made-up series, by Prometheus' own unit tests for rules.</summary>
+/// <summary>What the less obvious queries of Ollama monitoring say of made-up series, by Prometheus' own unit tests for rules.</summary>
 public sealed class DashboardQueryTests
 {
     [RequiresFact("Prometheus")]
@@ -78,7 +78,7 @@ public sealed class DashboardQueryTests
 
     private static async Task AssertAsync(string panel, Series[] given, Expected[] expected)
     {
-        var queries = Dashboards.Expressions().Where(expression => expression.Panel == panel).ToList();
+        var queries = Dashboards.Expressions().Where(expression => expression.Dashboard == "ollama-monitoring" && expression.Panel == panel).ToList();
         var test = new
         {
             interval = "15s",

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Hazumu.Checks;
+using Hazumu.Standalone.Tests.Rules;
 using Xunit;
 
 namespace Hazumu.Standalone.Tests.Configuration;
@@ -11,6 +12,16 @@ public sealed partial class DashboardTests
 
     private const int GridColumns = 24;
 
+    // By type. They are provisioned under these uids, which never change.
+    private static readonly Dictionary<string, string> s_dataSources = new() { ["prometheus"] = DataSourceUid, ["loki"] = "loki", ["alertmanager"] = "alertmanager" };
+
+    // Panels whose queries return rows or lines, not named series; lines have no unit either.
+    private static readonly string[] s_rows = ["table", "logs"];
+
+    private static readonly string[] s_percentiles = ["p50", "p95", "p99"];
+    private static readonly string[] s_thresholdColours = ["green", "yellow", "red"];
+    private static readonly string[] s_logRanges = ["[$__auto]", "[$__range]"];
+
     public static TheoryData<string> Names => [.. Dashboards.Files.Select(file => Path.GetFileNameWithoutExtension(file))];
 
     [Theory]
@@ -19,9 +30,86 @@ public sealed partial class DashboardTests
     {
         var dashboard = Read(name);
 
-        Assert.Equal(name, dashboard.GetProperty("uid").GetString());
-        Assert.NotEqual("", dashboard.GetProperty("title").GetString());
+        Assert.Contains(Text(dashboard, "uid"), new[] { name, $"hazumu-{name}" });
+        Assert.NotEqual("", Text(dashboard, "title"));
+        Assert.EndsWith(".", Text(dashboard, "description"), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void No_title_is_there_twice() => Assert.Distinct(Dashboards.ByUid.Values.Select(dashboard => Text(dashboard, "title")));
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Dashboards_lead_to_each_other(string name)
+    {
+        var dashboard = Read(name);
+        var link = Assert.Single(dashboard.GetProperty("links").EnumerateArray());
+
+        Assert.Contains("hazumu", dashboard.GetProperty("tags").EnumerateArray().Select(tag => tag.GetString()));
+        Assert.Equal("dashboards", Text(link, "type"));
+        Assert.Equal(["hazumu"], link.GetProperty("tags").EnumerateArray().Select(tag => tag.GetString()));
+        Assert.True(link.GetProperty("asDropdown").GetBoolean() && link.GetProperty("keepTime").GetBoolean());
+        // There "instance" is any container; elsewhere it is an Ollama server.
+        Assert.Equal(name != "containers", link.GetProperty("includeVars").GetBoolean());
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Links_lead_to_dashboards_and_variables_that_exist_and_keep_the_time(string name)
+    {
+        var own = Dashboards.Variables(Read(name)).Select(variable => Text(variable, "name")).ToHashSet();
+
+        Assert.All(FindAll(Read(name), "links").Where(links => links.ValueKind is JsonValueKind.Array).SelectMany(links => links.EnumerateArray()).Concat(FindAll(Read(name), "properties").SelectMany(PropertyLinks)), link =>
+        {
+            var url = Text(link, "url");
+            if (!url.StartsWith("/d/", StringComparison.Ordinal))
+            {
+                Assert.True(Text(link, "type") == "dashboards" || url.StartsWith("/alerting/list?search=rule:", StringComparison.Ordinal) || url.StartsWith("${traces}/traces/detail/", StringComparison.Ordinal), $"'{url}' leads elsewhere.");
+                return;
+            }
+
+            var parts = url["/d/".Length..].Split('?', 2);
+            Assert.True(Dashboards.ByUid.TryGetValue(parts[0], out var target), $"'{url}' leads to no dashboard.");
+            var there = Dashboards.Variables(target).Select(variable => Text(variable, "name")).ToHashSet();
+            var parameters = parts[1].Split('&');
+            Assert.True(parameters[0] == "${__url_time_range}" || parameters is ["time=${__value.time}", "time.window=120000", ..], $"'{url}' does not keep the time.");
+            Assert.All(parameters, parameter => Assert.True(
+                (QueryParameter().Match(parameter) is not { Success: true } handed || (own.Contains(handed.Groups["name"].Value) && there.Contains(handed.Groups["name"].Value)))
+                && (SetParameter().Match(parameter) is not { Success: true } set || there.Contains(set.Groups["name"].Value)),
+                $"'{parameter}' of '{url}' is no variable there."));
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Alerts_and_starts_are_marked(string name) => Assert.Equal(
+        ["Alerts", "Starts and deploys"],
+        Read(name).GetProperty("annotations").GetProperty("list").EnumerateArray().Where(annotation => annotation.GetProperty("enable").GetBoolean()).Select(annotation => Text(annotation, "name")));
+
+    [Fact]
+    public void A_variable_means_the_same_everywhere() => Assert.All(
+        Dashboards.ByUid.Where(dashboard => dashboard.Key != "hazumu-containers").SelectMany(dashboard => Dashboards.Variables(dashboard.Value)).GroupBy(variable => Text(variable, "name")),
+        variables => Assert.Single(variables.Select(variable => Text(variable, "label")).Distinct()));
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_percentile_has_its_colour(string name)
+    {
+        var colours = ReadPanels(name)
+            .Where(panel => Text(panel, "type") == "timeseries")
+            .SelectMany(panel => panel.GetProperty("targets").EnumerateArray()
+                .Select(target => s_percentiles.FirstOrDefault(percentile => Text(target, "legendFormat").StartsWith(percentile, StringComparison.Ordinal)))
+                .OfType<string>()
+                .Select(percentile => (Percentile: percentile, Colour: FixedColour(panel, $"/^{percentile}\\b/"))))
+            .Distinct();
+
+        Assert.All(colours, one => Assert.Equal(one.Percentile switch { "p50" => "light-blue", "p95" => "blue", _ => "dark-blue" }, one.Colour));
+    }
+
+    [Fact]
+    public void Thresholds_are_green_yellow_and_red() => Assert.All(
+        Dashboards.ByUid.Values.SelectMany(dashboard => FindAll(dashboard, "steps")).Where(steps => steps.ValueKind is JsonValueKind.Array).SelectMany(steps => steps.EnumerateArray()),
+        step => Assert.Contains(Text(step, "color"), s_thresholdColours));
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -29,14 +117,18 @@ public sealed partial class DashboardTests
     {
         Assert.False(string.IsNullOrWhiteSpace(Text(panel, "title")));
         Assert.EndsWith(".", Text(panel, "description"), StringComparison.Ordinal);
-        Assert.False(string.IsNullOrWhiteSpace(Text(panel.GetProperty("fieldConfig").GetProperty("defaults"), "unit")), $"'{Text(panel, "title")}' has no unit.");
-        Assert.All(panel.GetProperty("targets").EnumerateArray(), target => Assert.Contains("{{", Text(target, "legendFormat"), StringComparison.Ordinal));
+        Assert.True(
+            Text(panel, "type") == "logs" || !string.IsNullOrWhiteSpace(Text(panel.GetProperty("fieldConfig").GetProperty("defaults"), "unit")),
+            $"'{Text(panel, "title")}' has no unit.");
+        Assert.All(panel.GetProperty("targets").EnumerateArray(), target => Assert.True(
+            s_rows.Contains(Text(panel, "type")) || Text(target, "legendFormat") is { Length: > 0 } and not "__auto",
+            $"'{Text(panel, "title")}' {Text(target, "refId")} has no legend."));
     });
 
     [Theory]
     [MemberData(nameof(Names))]
     public void Single_values_are_judged_by_thresholds(string name) => Assert.All(
-        ReadPanels(name).Where(panel => Text(panel, "type") == "stat"),
+        ReadPanels(name).Where(panel => Text(panel, "type") is "stat" or "bargauge"),
         panel => Assert.True(panel.GetProperty("fieldConfig").GetProperty("defaults").GetProperty("thresholds").GetProperty("steps").GetArrayLength() > 1, $"'{Text(panel, "title")}' has no thresholds."));
 
     [Theory]
@@ -63,15 +155,25 @@ public sealed partial class DashboardTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Every_query_names_the_one_data_source(string name)
+    public void Every_query_names_a_data_source_that_is_provisioned(string name)
     {
-        var uids = FindAll(Read(name), "datasource").Select(source => Text(source, "uid")).ToList();
+        var sources = FindAll(Read(name), "datasource").ToList();
 
-        Assert.NotEmpty(uids);
-        Assert.All(uids, uid => Assert.Equal(DataSourceUid, uid));
+        Assert.NotEmpty(sources);
+        Assert.All(sources, source => Assert.Equal(s_dataSources[Text(source, "type")], Text(source, "uid")));
         Assert.DoesNotContain("${DS_", File.ReadAllText(PathOf(name)), StringComparison.Ordinal);
         Assert.All(ReadPanels(name), panel => Assert.True(panel.TryGetProperty("datasource", out _), $"'{Text(panel, "title")}' names no data source."));
     }
+
+    [Fact]
+    public void Queries_read_metrics_that_exist() => Assert.All(Dashboards.Expressions(), expression => Assert.All(
+        PromQL.MetricNames(expression.ToQuery()),
+        name => Assert.True(KnownMetrics.All.Contains(name), $"{expression} reads '{name}': not in docs/metrics.md, not recorded, not in known-metrics.txt.")));
+
+    [Fact]
+    public void What_is_empty_while_all_is_well_exists() => Assert.Subset(
+        Dashboards.Expressions().Select(expression => (expression.Dashboard, expression.Panel, expression.RefId)).ToHashSet(),
+        Dashboards.EmptyWhileWell.Keys.ToHashSet());
 
     [Fact]
     public void Queries_use_our_labels_and_never_names_of_containers() => Assert.All(
@@ -81,10 +183,10 @@ public sealed partial class DashboardTests
     [Fact]
     public void Queries_take_their_time_ranges_from_Grafana() => Assert.All(
         Dashboards.Expressions().SelectMany(expression => TimeRange().Matches(expression.Expression)),
-        range => Assert.Matches(@"^\[\$__(rate_interval|range(:15s)?)\]$", range.Value));
+        range => Assert.Matches(@"^\[\$__(rate_interval|range)(:15s)?\]$", range.Value));
 
     [Fact]
-    public void Queries_use_variables_that_exist() => Assert.All(Dashboards.Expressions(), expression =>
+    public void Queries_use_variables_that_exist() => Assert.All(Dashboards.Expressions().Concat(Dashboards.LogQueries()), expression =>
     {
         var declared = Dashboards.Variables(Read(expression.Dashboard)).Select(variable => Text(variable, "name"));
         Assert.Subset(declared.ToHashSet(), expression.Variables.ToHashSet());
@@ -93,7 +195,7 @@ public sealed partial class DashboardTests
     [Fact]
     public void A_query_for_Prometheus_has_no_variables_left() => Assert.All(
         Dashboards.Expressions(),
-        expression => Assert.DoesNotContain("$", expression.ToQuery(), StringComparison.Ordinal));
+        expression => Assert.DoesNotMatch(@"\$\D", expression.ToQuery()));
 
     [Theory]
     [InlineData("rate(a{b=~\"$b\"}[$__rate_interval])", "rate(a{b=~\".+\"}[1m])")]
@@ -115,6 +217,60 @@ public sealed partial class DashboardTests
         Assert.True(check.Succeeded, $"{check.Output}\n{string.Join('\n', expressions.Select((expression, i) => $"query_{i + 1}: {expression}"))}");
     }
 
+    // Loki's own parser cannot be had here: this is what can be said without it.
+    [Fact]
+    public void Every_query_for_logs_looks_like_LogQL()
+    {
+        var members = AccessLogMember().Matches(File.ReadAllText(RepositoryRoot.Combine("docs", "metrics.md")).Split("## The access log")[1]).Select(match => match.Groups["name"].Value).ToHashSet();
+        var queries = Dashboards.LogQueries().ToList();
+
+        Assert.NotEmpty(queries);
+        Assert.All(queries, query =>
+        {
+            var text = query.ToQuery();
+            var bare = LogText().Replace(text, "");
+
+            Assert.DoesNotContain("$", text, StringComparison.Ordinal);
+            Assert.DoesNotMatch("[\"`]", bare);
+            Assert.True(IsBalanced(bare), $"{query} has a bracket too many or too few.");
+            Assert.Single(StreamSelector().Matches(text));
+            Assert.All(LogRange().Matches(query.Expression), range => Assert.Contains(range.Value, s_logRanges));
+            Assert.Equal(bare.Contains("_over_time", StringComparison.Ordinal), bare.Contains('['));
+            Assert.Subset(members, JsonMember().Matches(text).Select(match => match.Groups["name"].Value).ToHashSet());
+        });
+        Assert.All(FindAll(Read("logs"), "names").SelectMany(names => names.EnumerateArray()), column => Assert.Contains(column.GetString()!, members));
+    }
+
+    private static bool IsBalanced(string text)
+    {
+        var open = new Stack<char>();
+        return text.All(character => character switch
+        {
+            '(' or '[' or '{' => Push(character),
+            ')' => open.TryPop(out var last) && last == '(',
+            ']' => open.TryPop(out var last) && last == '[',
+            '}' => open.TryPop(out var last) && last == '{',
+            _ => true,
+        }) && open.Count == 0;
+
+        bool Push(char character)
+        {
+            open.Push(character);
+            return true;
+        }
+    }
+
+    private static IEnumerable<JsonElement> PropertyLinks(JsonElement properties) => properties.EnumerateArray()
+        .Where(property => Text(property, "id") == "links")
+        .SelectMany(property => property.GetProperty("value").EnumerateArray());
+
+    private static string FixedColour(JsonElement panel, string series) => panel.GetProperty("fieldConfig").GetProperty("overrides").EnumerateArray()
+        .Where(one => Text(one.GetProperty("matcher"), "id") == "byRegexp" && one.GetProperty("matcher").GetProperty("options").GetString() == series)
+        .SelectMany(one => one.GetProperty("properties").EnumerateArray())
+        .Where(property => Text(property, "id") == "color")
+        .Select(property => Text(property.GetProperty("value"), "fixedColor"))
+        .FirstOrDefault("");
+
     private static string PathOf(string name) => RepositoryRoot.Combine("grafana", "dashboards", $"{name}.json");
 
     private static JsonElement Read(string name) => JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(PathOf(name)));
@@ -135,6 +291,27 @@ public sealed partial class DashboardTests
 
     [GeneratedRegex(@"\[[^\]]*\]")]
     private static partial Regex TimeRange();
+
+    [GeneratedRegex(@"^\$\{(?<name>\w+):queryparam\}$")]
+    private static partial Regex QueryParameter();
+
+    [GeneratedRegex("^var-(?<name>[^=]+)=")]
+    private static partial Regex SetParameter();
+
+    [GeneratedRegex("`[^`]*`|\"[^\"]*\"")]
+    private static partial Regex LogText();
+
+    [GeneratedRegex("""\{(service|instance|level)=~?"[^"]+"(,(service|instance|level)=~?"[^"]+")*\}""")]
+    private static partial Regex StreamSelector();
+
+    [GeneratedRegex(@"\[\$[^\]]*\]")]
+    private static partial Regex LogRange();
+
+    [GeneratedRegex("(?:\\| json |, )\\w+=\"(?<name>\\w+)\"")]
+    private static partial Regex JsonMember();
+
+    [GeneratedRegex("`(?<name>[a-z_]+)`")]
+    private static partial Regex AccessLogMember();
 
     private readonly record struct Area(int X, int Y, int Width, int Height)
     {

@@ -6,9 +6,6 @@ namespace Hazumu.Standalone.Tests.Rules;
 
 public sealed partial class AlertTests
 {
-    private static readonly string[] s_dashboards =
-        ["hazumu-overview", "ollama-monitoring", "hazumu-inference", "hazumu-gateway", "hazumu-containers", "hazumu-host-gpu", "hazumu-logs", "hazumu-monitoring"];
-
     private static readonly string[] s_severities = ["critical", "warning", "info"];
     private static readonly string[] s_roles = ["root", "symptom", "watchdog"];
 
@@ -38,7 +35,11 @@ public sealed partial class AlertTests
         Assert.True(
             annotations["description"].Contains("{{ $value | humanize", StringComparison.Ordinal) || State().IsMatch(alert.Expression.Trim()),
             $"{alert} does not tell its value.");
-        Assert.Contains(Dashboard().Match(annotations["dashboard"]).Groups["uid"].Value, s_dashboards);
+        var link = Dashboard().Match(annotations["dashboard"]);
+        Assert.True(Dashboards.ByUid.TryGetValue(link.Groups["uid"].Value, out var dashboard), $"{alert} leads to no dashboard.");
+        Assert.Subset(
+            Dashboards.Variables(dashboard).Select(variable => variable.GetProperty("name").GetString()!).ToHashSet(),
+            link.Groups["variable"].Captures.Select(variable => variable.Value).ToHashSet());
     });
 
     [Theory]
@@ -88,7 +89,7 @@ public sealed partial class AlertTests
     [GeneratedRegex(@"^(vector\(1\)|[\w:]+ == 1)$")]
     private static partial Regex State();
 
-    [GeneratedRegex(@"^/d/(?<uid>[a-z-]+)(\?var-\w+=\S.*)?$")]
+    [GeneratedRegex(@"^/d/(?<uid>[a-z-]+)(\?var-(?<variable>\w+)=\S.*)?$")]
     private static partial Regex Dashboard();
 
     [GeneratedRegex("^## (?<text>.+)$", RegexOptions.Multiline)]

@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Hazumu.Checks;
+using Hazumu.Standalone.Tests.Rules;
+using Xunit;
+
+namespace Hazumu.Standalone.Tests.Configuration;
+
+/// <summary>
+/// What dashboards show of exporters that need hardware, or that a test's graph may lack: their recorded output (folder <c>Recorded</c>)
+/// goes through the rules into every expression that reads it, by Prometheus' own unit tests for rules.
+/// </summary>
+public sealed partial class RecordedExporterTests
+{
+    // By file: the job, which is the service too.
+    private static readonly Dictionary<string, string> s_jobs = new()
+    {
+        ["prometheus"] = "prometheus",
+        ["alertmanager"] = "alertmanager",
+        ["node-exporter"] = "node-exporter",
+        ["loki"] = "loki",
+        ["alloy"] = "alloy",
+        ["nvidia-gpu-exporter"] = "gpu-exporter",
+        ["dcgm-exporter"] = "gpu-exporter",
+        ["amd-device-metrics-exporter"] = "gpu-exporter",
+    };
+
+    private static readonly string[] s_rules = ["/etc/prometheus/rules/*.yaml"];
+
+    private static readonly object[] s_one = [new { labels = "{}", value = 1 }];
+
+    // What Prometheus adds to every scrape.
+    private static readonly string[] s_ofEveryScrape = ["up", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling"];
+
+    [RequiresTheory("Prometheus")]
+    [InlineData("nvidia-gpu-exporter")]
+    [InlineData("dcgm-exporter")]
+    [InlineData("amd-device-metrics-exporter")]
+    public Task What_reads_GPUs_has_data_with_any_vendors_exporter(string exporter) =>
+        AssertAsync([exporter], expression => expression.Sources is ["gpu-exporter"]);
+
+    [RequiresFact("Prometheus")]
+    public Task What_reads_the_host_has_data() =>
+        AssertAsync(["node-exporter"], expression => expression.Sources is ["node-exporter"]);
+
+    [RequiresFact("Prometheus")]
+    public Task What_watches_the_watchers_has_data() =>
+        AssertAsync(["prometheus", "alertmanager", "loki", "alloy"], expression => expression.Dashboard == "monitoring");
+
+    [Fact]
+    public void Every_expression_is_tried_on_a_running_graph_or_here() => Assert.All(
+        Dashboards.Expressions().Where(expression => !expression.IsAnnotation && expression.Dashboard != "monitoring"),
+        expression => Assert.True(
+            expression.Sources is ["gpu-exporter"] or ["node-exporter"] || expression.Sources.All(source => source is "gateway" or "cadvisor" or "blackbox"),
+            $"{expression} reads {string.Join(" and ", expression.Sources)}, which no test has together."));
+
+    [Fact]
+    public void Every_recording_is_of_metrics_that_are_read() => Assert.All(s_jobs.Keys, file =>
+        Assert.All(Read(file), sample => Assert.Contains(sample.Name, KnownMetrics.All)));
+
+    private static async Task AssertAsync(string[] files, Func<DashboardExpression, bool> isMeant)
+    {
+        var expressions = Dashboards.Expressions()
+            .Where(expression => !expression.IsAnnotation && !Dashboards.EmptyWhileWell.ContainsKey((expression.Dashboard, expression.Panel, expression.RefId)))
+            .Where(isMeant)
+            .ToList();
+        var test = new
+        {
+            interval = "15s",
+            input_series = files.SelectMany(file => Read(file).Select(sample => new { series = sample.Series(s_jobs[file], file), values = $"{sample.Value}x40" })
+                .Concat(s_ofEveryScrape.Select(name => new { series = new Sample(name, "", 1).Series(s_jobs[file], file), values = "1x40" }))),
+            promql_expr_test = expressions.Select(expression => new
+            {
+                expr = $"count({expression.ToQuery()}) > bool 0",
+                eval_time = "9m45s",
+                exp_samples = s_one,
+            }),
+        };
+        var groups = RuleFiles.Rules.Select(rule => rule.Group.Name).Distinct();
+
+        var result = await PromTool.RunWithFileAsync(
+            new { rule_files = s_rules, group_eval_order = groups, evaluation_interval = "15s", tests = new[] { test } },
+            "test",
+            "rules");
+
+        Assert.NotEmpty(expressions);
+        Assert.True(result.Succeeded, result.Output);
+    }
+
+    private static List<Sample> Read(string file) =>
+    [
+        .. File.ReadLines(RepositoryRoot.Combine("Hazumu.Standalone.Tests", "Configuration", "Recorded", $"{file}.txt"))
+            .Where(line => line.Length > 0 && line[0] != '#')
+            .Select(line => Line().Match(line))
+            .Select(line => new Sample(line.Groups["name"].Value, line.Groups["labels"].Value, decimal.Parse(line.Groups["value"].Value, NumberStyles.Float, CultureInfo.InvariantCulture))),
+    ];
+
+    [GeneratedRegex(@"^(?<name>[a-zA-Z_]\w*)(\{(?<labels>[^}]*)\})? (?<value>\S+)$")]
+    private static partial Regex Line();
+
+    private sealed record Sample(string Name, string Labels, decimal Value)
+    {
+        public string Series(string job, string instance) => $"{Name}{{job=\"{job}\",instance=\"{instance}\"{(Labels.Length > 0 ? $",{Labels}" : "")}}}";
+    }
+}
