@@ -76,6 +76,18 @@ public sealed class DashboardQueryTests
         [new("container_start_time_seconds{job=\"ollama\",instance=\"ollama\"}", "100x40")],
         [new("{instance=\"ollama\"}", 0)]);
 
+    [RequiresFact("Prometheus")]
+    public Task A_start_is_marked_once_wherever_it_is_seen() => AssertAsync(
+        "@Starts and deploys",
+        [
+            new("dotnet_process_cpu_time_seconds_total{job=\"gateway\",instance=\"gateway\",cpu_mode=\"user\"}", "10+1x36 0 1 2"),
+            new("container_start_time_seconds{job=\"cadvisor\",service=\"gateway\",instance=\"gateway\"}", "100x36 900x3"),
+            new("container_start_time_seconds{job=\"ollama\",service=\"ollama\",instance=\"ollama\",name=\"a\"}", "100x36 stale"),
+            new("container_start_time_seconds{job=\"ollama\",service=\"ollama\",instance=\"ollama\",name=\"b\"}", "_x37 900x3"),
+            new("container_start_time_seconds{job=\"ollama\",service=\"ollama\",instance=\"ollama-2\"}", "100x40"),
+        ],
+        [new("{instance=\"gateway\"}", 1), new("{instance=\"ollama\"}", 1)]);
+
     private static async Task AssertAsync(string panel, Series[] given, Expected[] expected)
     {
         var queries = Dashboards.Expressions().Where(expression => expression.Dashboard == "ollama-monitoring" && expression.Panel == panel).ToList();
