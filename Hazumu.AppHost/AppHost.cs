@@ -32,6 +32,19 @@ var blackbox = builder.AddBlackboxExporter("blackbox", hazumu.Blackbox.Port)
     .WithReferenceRelationship(ollama)
     .WithSettings(hazumu.Blackbox);
 
+var node = builder.AddNodeExporter("nodeexporter", hazumu.NodeExporter.Port)
+    .WithSettings(hazumu.NodeExporter);
+
+var gpu = builder.AddGpuExporter("gpuexporter", hazumu.GpuExporter, hazumu.Gpu)
+    .WithSettings(hazumu.GpuExporter);
+
+var alertmanager = builder.AddAlertmanager("alertmanager", hazumu.Alertmanager.Port)
+    .WithConfiguration("../alertmanager")
+    .WithDataVolume(hazumu.Alertmanager.Volume)
+    .WithReceivers(hazumu.Alertmanager)
+    .WithDashboards(hazumu.Grafana)
+    .WithSettings(hazumu.Alertmanager);
+
 var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithConfiguration("../prometheus")
     .WithDataVolume(hazumu.Prometheus.Volume)
@@ -41,12 +54,16 @@ var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithScrapeTarget(cadvisor, job: "ollama")
     .WithScrapeTarget(blackbox, job: "blackbox")
     .WithScrapeTarget(ollama, job: "ollama-health", prober: blackbox)
+    .WithScrapeTarget(node)
+    .WithScrapeTarget(gpu)
+    .WithAlertmanager(alertmanager)
     .WithSettings(hazumu.Prometheus);
 
 builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, grafanaPassword)
     .WithConfiguration("../grafana")
     .WithDataVolume(hazumu.Grafana.Volume)
     .WithDataSource(prometheus)
+    .WithDataSource(alertmanager)
     .WithSettings(hazumu.Grafana);
 
 builder.Build().Run();

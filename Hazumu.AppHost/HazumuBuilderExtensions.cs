@@ -102,6 +102,13 @@ public static class HazumuBuilderExtensions
     internal static IResourceBuilder<T> WithEnvironment<T>(this IResourceBuilder<T> builder, string name, ComponentOptions settings, string setting, object value) where T : IResourceWithEnvironment =>
         builder.WithEnvironment(name, builder.ApplicationBuilder.ExecutionContext.IsPublishMode ? new ComposeVariables(settings).Setting(setting, value) : ComposeVariables.Format(value));
 
+    /// <summary>Tells a program of Prometheus' family under which address people see it, for the links in what it sends.</summary>
+    /// <typeparam name="T">The resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="port">Its port on this machine; nothing is told without one.</param>
+    internal static IResourceBuilder<T> WithExternalUrl<T>(this IResourceBuilder<T> builder, int? port) where T : ContainerResource =>
+        port is null ? builder : builder.WithArgs($"--web.external-url=http://localhost:{port}/");
+
     /// <summary>Shows relationships to several resources.</summary>
     /// <typeparam name="T">The resource.</typeparam>
     /// <param name="builder">The resource builder.</param>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -31,6 +32,8 @@ public abstract partial class BackendChecks(Backend backend)
         [Component.Grafana] = (3000, "api/health"),
         [Component.CAdvisor] = (8080, "healthz"),
         [Component.Blackbox] = (9115, "-/healthy"),
+        [Component.Alertmanager] = (9093, "-/ready"),
+        [Component.NodeExporter] = (9100, ""),
     };
 
     // What a job's targets need to be up.
@@ -42,6 +45,8 @@ public abstract partial class BackendChecks(Backend backend)
         ["ollama"] = [Component.CAdvisor],
         ["blackbox"] = [Component.Blackbox],
         ["ollama-health"] = [Component.Blackbox, Component.Ollama],
+        ["alertmanager"] = [Component.Alertmanager],
+        ["nodeexporter"] = [Component.NodeExporter],
     };
 
     // What must be there for the metrics of a service to be. Services that are not here have no metrics in these tests.
@@ -50,6 +55,7 @@ public abstract partial class BackendChecks(Backend backend)
         ["gateway"] = [Component.Gateway, Component.Ollama],
         ["cadvisor"] = [Component.CAdvisor],
         ["blackbox"] = [Component.Blackbox, Component.Ollama],
+        ["alertmanager"] = [Component.Alertmanager],
     };
 
     private static readonly object[] s_messages = [new { role = "user", content = "Hello" }];
@@ -116,6 +122,26 @@ public abstract partial class BackendChecks(Backend backend)
             Assert.Equal(
                 backend.Components.Where(component => component != Component.Ollama && backend.IsContainer(component)).Select(component => component.Service).Order(),
                 others.Select(series => series["service"]).Order());
+        });
+
+    /// <summary>The alert that always fires is at Alertmanager, whose links lead where people see it.</summary>
+    [RequiresFact("Prometheus", "Alertmanager")]
+    public Task Alerts_reach_Alertmanager() =>
+        UntilAsync("the alert that always fires", Component.Alertmanager, async () =>
+        {
+            var alert = Assert.Single((await backend.Http.GetFromJsonAsync<JsonElement>(new Uri(backend.Url(Component.Alertmanager), "api/v2/alerts?filter=alertname%3DWatchdog"))).EnumerateArray());
+            Assert.Equal("active", alert.GetProperty("status").GetProperty("state").GetString());
+            Assert.StartsWith($"http://localhost:{backend.Port(Component.Prometheus)}/", alert.GetProperty("generatorURL").GetString(), StringComparison.Ordinal);
+        });
+
+    /// <summary>The host's disks and memory are measured, and are this host's.</summary>
+    [RequiresFact("Prometheus", "NodeExporter")]
+    public Task The_host_is_measured() =>
+        UntilAsync("the host's disks", Component.NodeExporter, async () =>
+        {
+            Assert.NotEmpty(await backend.Prometheus.QueryAsync("instance_device:node_filesystem_avail:ratio{instance=\"nodeexporter\"}"));
+            var memory = Assert.Single(await backend.Prometheus.QueryAsync("node_memory_MemTotal_bytes{job=\"nodeexporter\"}"));
+            Assert.InRange(memory.Value, 1 << 28, double.MaxValue);
         });
 
     /// <summary>Samples are kept for 15 days.</summary>

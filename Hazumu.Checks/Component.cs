@@ -23,17 +23,25 @@ public sealed partial record Component
     /// <summary>The HTTP prober.</summary>
     public static readonly Component Blackbox = new("Blackbox");
 
+    /// <summary>What tells people of alerts.</summary>
+    public static readonly Component Alertmanager = new("Alertmanager");
+
+    /// <summary>The host's metrics, where containers see the host.</summary>
+    public static readonly Component NodeExporter = new("NodeExporter", needsThisMachine: true);
+
     /// <summary>Every component, in the order of the README's table.</summary>
-    public static readonly IReadOnlyList<Component> All = [Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox];
+    public static readonly IReadOnlyList<Component> All = [Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter];
 
     private readonly bool _hasPulledImage;
+    private readonly bool _needsThisMachine;
     private readonly Component? _needs;
     private readonly Lazy<string?> _missing;
 
-    private Component(string section, bool hasPulledImage = true, Component? needs = null)
+    private Component(string section, bool hasPulledImage = true, Component? needs = null, bool needsThisMachine = false)
     {
         Section = section;
         _hasPulledImage = hasPulledImage;
+        _needsThisMachine = needsThisMachine;
         _needs = needs;
         _missing = new(FindOutWhyMissing);
     }
@@ -88,6 +96,11 @@ public sealed partial record Component
         if (ContainerEngine.Missing is { } reason)
         {
             return $"{Service}: {reason}";
+        }
+
+        if (_needsThisMachine && !ContainerEngine.SharesThisMachine)
+        {
+            return $"{Service}: containers of this engine do not see this machine";
         }
 
         if (_needs?.Missing is { } needed)

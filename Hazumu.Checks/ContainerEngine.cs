@@ -15,6 +15,12 @@ public static class ContainerEngine
     /// <summary>Why no engine can be used, or <see langword="null"/> where one answers.</summary>
     public static string? Missing => s_missing.Value;
 
+    /// <summary>Whether containers see this machine's own kernel and files, and not a virtual machine's or another one's.</summary>
+    public static bool SharesThisMachine { get; } =
+        OperatingSystem.IsLinux()
+        && Environment.GetEnvironmentVariable("DOCKER_HOST") is null or { Length: 0 } or ['u', 'n', 'i', 'x', ':', ..]
+        && !RunAsync("info").GetAwaiter().GetResult().Output.Contains("Docker Desktop", StringComparison.Ordinal);
+
     /// <summary>Runs an engine command to its end.</summary>
     /// <param name="arguments">Arguments after the program's name.</param>
     /// <returns>Exit code and output; a failing command does not throw.</returns>

@@ -60,6 +60,28 @@ image_blackbox() {
     'CMD ["--config.file=/etc/blackbox_exporter/config.yml"]'
 }
 
+image_alertmanager() {
+  local root
+  get prometheus-alertmanager
+  root=$(new_root prometheus-alertmanager)
+  mv "$root/usr/bin/prometheus-alertmanager" "$root/usr/bin/alertmanager"
+  install -d -o 65534 -g 65534 "$root/alertmanager"
+  install -d "$root/etc/alertmanager"
+  pack "$root" alertmanager prom/alertmanager prometheus-alertmanager \
+    'WORKDIR /alertmanager' 'USER nobody' 'EXPOSE 9093' 'VOLUME /alertmanager' \
+    'ENTRYPOINT ["/bin/alertmanager"]' \
+    'CMD ["--config.file=/etc/alertmanager/alertmanager.yml","--storage.path=/alertmanager"]'
+}
+
+image_nodeexporter() {
+  local root
+  get prometheus-node-exporter
+  root=$(new_root prometheus-node-exporter)
+  mv "$root/usr/bin/prometheus-node-exporter" "$root/usr/bin/node_exporter"
+  pack "$root" nodeexporter prom/node-exporter prometheus-node-exporter \
+    'USER nobody' 'EXPOSE 9100' 'ENTRYPOINT ["/bin/node_exporter"]'
+}
+
 GATEWAY_IMAGE=localhost/hazumu/gateway:dev # as deploy/compose names it
 GATEWAY_USER=1654                         # as Microsoft's images have it: APP_UID
 

@@ -82,18 +82,28 @@ public static class GrafanaBuilderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="prometheus">The server.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<PrometheusResource> prometheus)
+    public static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<PrometheusResource> prometheus) =>
+        builder.WithDataSource("PROMETHEUS_URL", prometheus, resource => resource.PrimaryEndpoint);
+
+    /// <summary>Names the Alertmanager that the provisioned data source reads.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="alertmanager">The Alertmanager.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<AlertmanagerResource> alertmanager) =>
+        builder.WithDataSource("ALERTMANAGER_URL", alertmanager, resource => resource.PrimaryEndpoint);
+
+    private static IResourceBuilder<GrafanaResource> WithDataSource<T>(this IResourceBuilder<GrafanaResource> builder, string variable, IResourceBuilder<T> source, Func<T, EndpointReference> endpoint) where T : IResource
     {
         ArgumentNullException.ThrowIfNull(builder);
-        ArgumentNullException.ThrowIfNull(prometheus);
+        ArgumentNullException.ThrowIfNull(source);
 
-        builder.WithReferenceRelationship(prometheus.Resource);
+        builder.WithReferenceRelationship(source.Resource);
         return builder.WithEnvironment(context =>
         {
-            // Prometheus may have been left out of the graph by its settings.
-            if (builder.ApplicationBuilder.Resources.Contains(prometheus.Resource))
+            // It may have been left out of the graph by its settings.
+            if (builder.ApplicationBuilder.Resources.Contains(source.Resource))
             {
-                context.EnvironmentVariables["PROMETHEUS_URL"] = prometheus.Resource.PrimaryEndpoint;
+                context.EnvironmentVariables[variable] = endpoint(source.Resource);
             }
         });
     }

@@ -26,7 +26,8 @@ internal sealed class StartChecks(ContainerEngine engine, IConfiguration configu
         var problems = new List<string>();
 
         await DecideContainerAccessAsync(model, facts, cancellationToken);
-        foreach (var resource in model.Resources)
+        // A copy: what the host turns out to be may take a resource out of the graph.
+        foreach (var resource in model.Resources.ToList())
         {
             foreach (var annotation in resource.Annotations.OfType<HostFactsCallbackAnnotation>().ToList())
             {

@@ -2,7 +2,6 @@ using Aspire.Hosting.Utils;
 using Hazumu.AppHost;
 using Hazumu.AppHost.Prometheus;
 using Hazumu.AppHost.Publishing;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Aspire.Hosting;
 
@@ -10,7 +9,8 @@ namespace Aspire.Hosting;
 public static class PrometheusBuilderExtensions
 {
     private const string ConfigurationDirectory = "/etc/prometheus";
-    private const string TargetsDirectory = "/etc/prometheus-targets";
+    private const string TargetsFolder = "prometheus-targets";
+    private const string TargetsDirectory = $"/etc/{TargetsFolder}";
     private const string DataDirectory = "/prometheus";
 
     /// <summary>Adds a Prometheus server.</summary>
@@ -37,12 +37,8 @@ public static class PrometheusBuilderExtensions
                 $"--config.file={ConfigurationDirectory}/prometheus.yml",
                 $"--storage.tsdb.path={DataDirectory}",
                 "--web.enable-lifecycle")
-            .WithGeneratedFolder("prometheus-targets", TargetsDirectory, cancellationToken => ScrapeTargetAnnotation.WriteFilesAsync(
-                // A target, or who probes it, may have been left out of the graph by its settings.
-                resource.Resource.Annotations.OfType<ScrapeTargetAnnotation>().Where(target => builder.Resources.Contains(target.Endpoint.Resource) && (target.Prober is null || builder.Resources.Contains(target.Prober))),
-                SettingsAnnotation.Of(resource.Resource)?.Host.Network,
-                builder.ExecutionContext,
-                cancellationToken))
+            .WithExternalUrl(port)
+            .WithGeneratedFolder(TargetsFolder, TargetsDirectory, cancellationToken => resource.WriteTargetsAsync(option: null, cancellationToken))
             .WithHttpCommand("/-/reload", "Reload configuration", PrometheusResource.PrimaryEndpointName, "reload", new HttpCommandOptions
             {
                 Description = "Makes Prometheus read prometheus.yml and its rules again, without a restart.",
@@ -53,12 +49,12 @@ public static class PrometheusBuilderExtensions
             });
     }
 
-    /// <summary>Mounts the folder that holds <c>prometheus.yml</c>, read-only.</summary>
+    /// <summary>Mounts the folder that holds <c>prometheus.yml</c>, read-only. The tests of its rules, in <c>tests</c>, are not published.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="source">The folder, relative to the AppHost's.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<PrometheusResource> WithConfiguration(this IResourceBuilder<PrometheusResource> builder, string source) =>
-        builder.WithConfigurationFolder(source, ConfigurationDirectory);
+        builder.WithConfigurationFolder(source, ConfigurationDirectory, unpublished: "tests");
 
     /// <summary>Keeps the samples in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>
@@ -102,9 +98,28 @@ public static class PrometheusBuilderExtensions
         }
 
         var endpoint = target.GetEndpoint(endpointName);
+        foreach (var form in PublishedOptionAnnotation.Of(target.Resource))
+        {
+            builder.WithOptionalFolder(form.Option, $"{TargetsFolder}-{form.Option}", $"{TargetsDirectory}-{form.Option}", cancellationToken => builder.WriteTargetsAsync(form.Option, cancellationToken));
+        }
+
         return builder
             .WithWayTo(endpoint)
             .WithAnnotation(new ScrapeTargetAnnotation(job, endpoint, metricsPath, prober?.Resource));
+    }
+
+    /// <summary>Has Prometheus hand its alerts to an Alertmanager, and scrape it.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="alertmanager">The Alertmanager.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> WithAlertmanager(this IResourceBuilder<PrometheusResource> builder, IResourceBuilder<AlertmanagerResource> alertmanager)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(alertmanager);
+
+        return builder
+            .WithScrapeTarget(alertmanager)
+            .WithAnnotation(new ScrapeTargetAnnotation("alertmanagers", alertmanager.Resource.PrimaryEndpoint, MetricsPath: null));
     }
 
     /// <summary>Has Prometheus scrape several resources, each under its name as <c>instance</c>.</summary>
@@ -123,6 +138,20 @@ public static class PrometheusBuilderExtensions
         }
 
         return builder;
+    }
+
+    // A target, or who probes it, may have been left out of the graph by its settings or by what the host is.
+    private static Task<IReadOnlyDictionary<string, string>> WriteTargetsAsync(this IResourceBuilder<PrometheusResource> builder, string? option, CancellationToken cancellationToken)
+    {
+        var application = builder.ApplicationBuilder;
+        return ScrapeTargetAnnotation.WriteFilesAsync(
+            builder.Resource.Annotations.OfType<ScrapeTargetAnnotation>()
+                .Where(target => application.Resources.Contains(target.Endpoint.Resource) && (target.Prober is null || application.Resources.Contains(target.Prober)))
+                .Where(target => PublishedOptionAnnotation.Of(target.Endpoint.Resource).Select(form => form.Option).DefaultIfEmpty().Contains(option)),
+            SettingsAnnotation.Of(builder.Resource)?.Host.Network,
+            application.ExecutionContext,
+            cancellationToken,
+            option);
     }
 
     private static async Task<ExecuteCommandResult> ExplainReloadAsync(HttpCommandResultContext context)

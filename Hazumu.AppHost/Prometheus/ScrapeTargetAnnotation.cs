@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Hazumu.AppHost.Networking;
+using Hazumu.AppHost.Publishing;
 
 namespace Hazumu.AppHost.Prometheus;
 
@@ -20,7 +21,8 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
     /// <param name="network">The graph's network: cAdvisor sees every graph on the engine, and this label tells Prometheus which is its own.</param>
     /// <param name="context">Whether the graph runs now or is published.</param>
     /// <param name="cancellationToken">Ends the wait for addresses.</param>
-    public static async Task<IReadOnlyDictionary<string, string>> WriteFilesAsync(IEnumerable<ScrapeTargetAnnotation> targets, string? network, DistributedApplicationExecutionContext context, CancellationToken cancellationToken)
+    /// <param name="option">The option of a published application that the targets are in.</param>
+    public static async Task<IReadOnlyDictionary<string, string>> WriteFilesAsync(IEnumerable<ScrapeTargetAnnotation> targets, string? network, DistributedApplicationExecutionContext context, CancellationToken cancellationToken, string? option = null)
     {
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var job in targets.Where(target => ContainerAccessAnnotation.Of(target.Endpoint.Resource)?.Problem is null).GroupBy(target => target.Job ?? GeneralJob))
@@ -28,7 +30,7 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
             var groups = new JsonArray();
             foreach (var target in job)
             {
-                groups.Add(await target.WriteGroupAsync(network, context, cancellationToken));
+                groups.Add(await target.WriteGroupAsync(network, context, option, cancellationToken));
             }
 
             files.Add($"{job.Key}.json", groups.ToJsonString(new() { WriteIndented = true }) + "\n");
@@ -37,7 +39,7 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
         return files;
     }
 
-    private async Task<JsonObject> WriteGroupAsync(string? network, DistributedApplicationExecutionContext context, CancellationToken cancellationToken)
+    private async Task<JsonObject> WriteGroupAsync(string? network, DistributedApplicationExecutionContext context, string? option, CancellationToken cancellationToken)
     {
         var labels = new JsonObject { ["instance"] = Endpoint.Resource.Name };
         if (network is not null)
@@ -57,13 +59,18 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
 
         return new JsonObject
         {
-            ["targets"] = new JsonArray(await GetAddressAsync(context, cancellationToken)),
+            ["targets"] = new JsonArray(await GetAddressAsync(context, option, cancellationToken)),
             ["labels"] = labels,
         };
     }
 
-    private async Task<string> GetAddressAsync(DistributedApplicationExecutionContext context, CancellationToken cancellationToken)
+    private async Task<string> GetAddressAsync(DistributedApplicationExecutionContext context, string? option, CancellationToken cancellationToken)
     {
+        if (PublishedOptionAnnotation.Of(Endpoint.Resource).FirstOrDefault(form => form.Option == option)?.Port is { } port)
+        {
+            return $"{Endpoint.Resource.Name}:{port}";
+        }
+
         var ofContainers = new ValueProviderContext { Network = KnownNetworkIdentifiers.DefaultAspireContainerNetwork };
         return await Endpoint.AddressForContainers(context).GetValueAsync(ofContainers, cancellationToken)
             ?? throw new InvalidOperationException($"'{Endpoint.Resource.Name}' has no address that a container could scrape.");

@@ -1,14 +1,15 @@
-using YamlDotNet.Core;
+using System.Text.RegularExpressions;
 using YamlDotNet.RepresentationModel;
+using static Hazumu.AppHost.Publishing.ComposeFiles;
 
 namespace Hazumu.AppHost.Publishing;
 
 /// <summary>Completes the folder that Aspire's Compose publisher has written: what its types cannot say, and the files beside it.</summary>
 /// <remarks>
 /// Each part can go when the publisher learns it (13.5.2, no issues there yet): <c>name:</c> of networks and volumes is not emitted (their Name is YamlIgnore in
-/// Aspire.Hosting.Docker), <c>privileged</c> takes no variable, GPUs have no type, and files of a folder are not copied.
+/// Aspire.Hosting.Docker), <c>privileged</c> takes no variable, GPUs have no type, files of a folder are not copied, and there is one Compose file only.
 /// </remarks>
-internal sealed class ComposeApplication(DistributedApplicationModel model, string folder)
+internal sealed partial class ComposeApplication(DistributedApplicationModel model, string folder)
 {
     private const string FileName = "docker-compose.yaml";
 
@@ -18,27 +19,23 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
 
         """;
 
+    private readonly List<IResource> _resources = [.. model.Resources.Where(resource => SettingsAnnotation.Of(resource) is not null)];
+
     /// <summary>Writes everything.</summary>
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
-        var resources = model.Resources.Where(resource => SettingsAnnotation.Of(resource) is not null).ToList();
+        var root = Read(Path.Combine(folder, FileName));
+        Complete(root);
+        var optional = TakeOptionalServices(root);
+        await WriteAsync(Path.Combine(folder, FileName), Header, root, cancellationToken);
 
-        await CompleteComposeFileAsync(resources, cancellationToken);
-        await WriteFoldersAsync(resources, cancellationToken);
-        await WriteGpuOverridesAsync(resources.OfType<OllamaResource>().ToList(), cancellationToken);
+        await WriteFoldersAsync(cancellationToken);
+        await WriteGpuFilesAsync(optional, cancellationToken);
         await WriteEnvironmentExampleAsync(cancellationToken);
     }
 
-    private async Task CompleteComposeFileAsync(List<IResource> resources, CancellationToken cancellationToken)
+    private void Complete(YamlMappingNode root)
     {
-        var path = Path.Combine(folder, FileName);
-        var yaml = new YamlStream();
-        using (var reader = File.OpenText(path))
-        {
-            yaml.Load(reader);
-        }
-
-        var root = (YamlMappingNode)yaml.Documents[0].RootNode;
         root.Children.Insert(0, new YamlScalarNode("name"), Quoted("hazumu"));
 
         foreach (var (_, service) in (YamlMappingNode)root["services"])
@@ -47,38 +44,39 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
             ((YamlMappingNode)service).Children.Remove(new YamlScalarNode("networks"));
         }
 
-        foreach (var resource in resources)
+        foreach (var resource in _resources.Where(resource => resource.Annotations.OfType<PublishedPrivilegesAnnotation>().Any()))
         {
-            var service = (YamlMappingNode)root["services"][resource.Name];
-            if (resource.Annotations.OfType<PublishedPrivilegesAnnotation>().Any())
-            {
-                var section = SettingsAnnotation.Of(resource)!.Section;
-                service.Add("privileged", $"${{Hazumu__{section}__Privileged:-true}}");
-            }
+            var section = SettingsAnnotation.Of(resource)!.Section;
+            ((YamlMappingNode)root["services"][resource.Name]).Add("privileged", $"${{Hazumu__{section}__Privileged:-true}}");
         }
 
-        var network = SettingsAnnotation.Of(resources[0])!.Host.Network;
+        var network = SettingsAnnotation.Of(_resources[0])!.Host.Network;
         var driver = new YamlMappingNode("driver", "bridge") { { "name", Quoted(network) } };
         root.Children[new YamlScalarNode("networks")] = new YamlMappingNode("default", driver);
 
-        if (root.Children.TryGetValue(new YamlScalarNode("volumes"), out var volumes))
+        foreach (var (key, volume) in root.MappingAt("volumes"))
         {
-            foreach (var (key, volume) in (YamlMappingNode)volumes)
-            {
-                ((YamlMappingNode)volume).Add("name", Quoted(((YamlScalarNode)key).Value!));
-            }
+            ((YamlMappingNode)volume).Add("name", Quoted(((YamlScalarNode)key).Value!));
         }
-
-        using var text = new StringWriter { NewLine = "\n" };
-        yaml.Save(text, assignAnchors: false);
-        await File.WriteAllTextAsync(path, Header + text.ToString().TrimEnd('.', '\n', '\r') + "\n", cancellationToken);
     }
 
-    private static YamlScalarNode Quoted(string value) => new(value) { Style = ScalarStyle.DoubleQuoted };
-
-    private async Task WriteFoldersAsync(List<IResource> resources, CancellationToken cancellationToken)
+    private Dictionary<IResource, YamlMappingNode> TakeOptionalServices(YamlMappingNode root)
     {
-        foreach (var published in resources.SelectMany(resource => resource.Annotations.OfType<PublishedFolderAnnotation>()))
+        var services = (YamlMappingNode)root["services"];
+        var optional = _resources
+            .Where(resource => PublishedOptionAnnotation.Of(resource).Any())
+            .ToDictionary(resource => resource, resource => (YamlMappingNode)services[resource.Name]);
+        foreach (var resource in optional.Keys)
+        {
+            services.Children.Remove(new YamlScalarNode(resource.Name));
+        }
+
+        return optional;
+    }
+
+    private async Task WriteFoldersAsync(CancellationToken cancellationToken)
+    {
+        foreach (var published in _resources.SelectMany(resource => resource.Annotations.OfType<PublishedFolderAnnotation>()))
         {
             var target = Path.Combine(folder, published.Name);
             if (Directory.Exists(target))
@@ -96,37 +94,92 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
         }
     }
 
-    private async Task WriteGpuOverridesAsync(List<OllamaResource> instances, CancellationToken cancellationToken)
+    private async Task WriteGpuFilesAsync(Dictionary<IResource, YamlMappingNode> optional, CancellationToken cancellationToken)
     {
+        var instances = _resources.OfType<OllamaResource>().ToList();
         if (instances.Count == 0)
         {
             return;
         }
 
-        await WriteAsync("docker-compose.nvidia.yaml", "Gives Ollama the NVIDIA GPUs; needs the NVIDIA Container Toolkit.", _ => """
-                deploy:
-                  resources:
-                    reservations:
-                      devices:
-                        - driver: "nvidia"
-                          count: "all"
-                          capabilities: ["gpu"]
-            """);
-        await WriteAsync("docker-compose.amd.yaml", "Gives Ollama the AMD GPUs, by way of ROCm.", instance => $"""
-                image: "{AmdImage(instance)}"
-                devices:
-                  - "/dev/kfd"
-                  - "/dev/dri"
-            """);
-
-        async Task WriteAsync(string name, string purpose, Func<OllamaResource, string> service)
+        await WriteAsync(PublishedOptionAnnotation.Nvidia, "Gives Ollama the NVIDIA GPUs, and measures them; needs the NVIDIA Container Toolkit.", (_, service) =>
+            service.Add("deploy", new YamlMappingNode("resources", new YamlMappingNode("reservations", new YamlMappingNode("devices", new YamlSequenceNode(new YamlMappingNode
+            {
+                { "driver", Quoted("nvidia") },
+                { "count", Quoted("all") },
+                { "capabilities", new YamlSequenceNode(Quoted("gpu")) },
+            }))))));
+        await WriteAsync(PublishedOptionAnnotation.Amd, "Gives Ollama the AMD GPUs, by way of ROCm, and measures them.", (resource, service) =>
         {
-            var services = string.Join("\n", instances.Select(instance => $"  {instance.Name}:\n{service(instance)}"));
-            await File.WriteAllTextAsync(
-                Path.Combine(folder, name),
-                $"# {purpose}\n# docker compose -f {FileName} -f {name} up --detach --wait\nservices:\n{services}\n".ReplaceLineEndings("\n"),
-                cancellationToken);
+            if (resource is OllamaResource instance)
+            {
+                service.Add("image", Quoted(AmdImage(instance)));
+            }
+
+            service.Add("devices", new YamlSequenceNode(Quoted("/dev/kfd"), Quoted("/dev/dri")));
+        });
+
+        Task WriteAsync(string option, string purpose, Action<IResource, YamlMappingNode> giveGpu)
+        {
+            var services = OptionalServices(option, optional);
+            foreach (var resource in instances.Concat<IResource>(optional.Keys.Where(resource => PublishedOptionAnnotation.Of(resource).Any(other => other.Option == option))))
+            {
+                giveGpu(resource, services.MappingAt(resource.Name));
+            }
+
+            return WriteOptionAsync(option, purpose, services, cancellationToken);
         }
+    }
+
+    // What an option adds: services of its own, in their form there, and folders to those that are always there.
+    private YamlMappingNode OptionalServices(string option, Dictionary<IResource, YamlMappingNode> optional)
+    {
+        var services = new YamlMappingNode();
+        foreach (var (resource, node) in optional)
+        {
+            if (PublishedOptionAnnotation.Of(resource).FirstOrDefault(other => other.Option == option) is not { } form)
+            {
+                continue;
+            }
+
+            var service = new YamlMappingNode(node.Children);
+            services.Add(resource.Name, service);
+            if (form.Image is { } image)
+            {
+                service.Children["image"] = Quoted(new ComposeVariables(SettingsAnnotation.Of(resource)!).Image(image));
+            }
+
+            if (form.Port is { } port)
+            {
+                service.Children["ports"] = new YamlSequenceNode(((YamlSequenceNode)node["ports"]).Select(published => Quoted(TargetPort().Replace(((YamlScalarNode)published).Value!, $":{port}"))));
+            }
+        }
+
+        foreach (var resource in _resources)
+        {
+            foreach (var mounted in resource.Annotations.OfType<PublishedFolderAnnotation>().Where(mounted => mounted.Option == option))
+            {
+                services.MappingAt(resource.Name).SequenceAt("volumes").Add(new YamlMappingNode
+                {
+                    { "type", Quoted("bind") },
+                    { "target", Quoted(mounted.Target) },
+                    { "source", Quoted($"./{mounted.Name}") },
+                    { "read_only", "true" },
+                });
+            }
+        }
+
+        return services;
+    }
+
+    private Task WriteOptionAsync(string option, string purpose, YamlMappingNode services, CancellationToken cancellationToken)
+    {
+        var name = $"docker-compose.{option}.yaml";
+        return ComposeFiles.WriteAsync(
+            Path.Combine(folder, name),
+            $"# {purpose}\n# docker compose -f {FileName} -f {name} up --detach --wait\n",
+            new YamlMappingNode("services", services),
+            cancellationToken);
     }
 
     // As the Toolkit's WithGPUSupport(AMD) does in run mode.
@@ -134,13 +187,13 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
     {
         var image = instance.Annotations.OfType<ContainerImageAnnotation>().Last();
         return new ComposeVariables(SettingsAnnotation.Of(instance)!)
-            .Image(instance)
+            .Image(image)
             .Replace($":{image.Tag}}}", $":{image.Tag}-rocm}}", StringComparison.Ordinal);
     }
 
     private async Task WriteEnvironmentExampleAsync(CancellationToken cancellationToken)
     {
-        var compose = await File.ReadAllTextAsync(Path.Combine(folder, FileName), cancellationToken);
+        var compose = string.Concat(await Task.WhenAll(Directory.EnumerateFiles(folder, "docker-compose*.yaml").Order(StringComparer.Ordinal).Select(file => File.ReadAllTextAsync(file, cancellationToken))));
         var lines = SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions())
             .Select(setting => (Variable: setting.Key.Replace(":", "__", StringComparison.Ordinal), setting))
             .Where(entry => compose.Contains($"${{{entry.Variable}:-", StringComparison.Ordinal))
@@ -153,4 +206,7 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
         const string Grafana = "# The administrator of Grafana, taken on the first start of its volume. Keep .env out of version control.\n# GRAFANA_ADMIN_USER=\n# GRAFANA_ADMIN_PASSWORD=\n";
         await File.WriteAllTextAsync(Path.Combine(folder, ".env.example"), Head + string.Join("\n", lines) + "\n" + Grafana, cancellationToken);
     }
+
+    [GeneratedRegex(@":\d+$")]
+    private static partial Regex TargetPort();
 }

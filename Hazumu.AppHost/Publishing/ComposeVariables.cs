@@ -20,7 +20,12 @@ internal sealed partial class ComposeVariables(ComponentOptions settings)
             return $"${{{Key(nameof(settings.Image))}:-{build.Image}}}";
         }
 
-        var image = resource.Annotations.OfType<ContainerImageAnnotation>().Last();
+        return Image(resource.Annotations.OfType<ContainerImageAnnotation>().Last());
+    }
+
+    /// <summary>The same of an image that a registry has.</summary>
+    public string Image(ContainerImageAnnotation image)
+    {
         var version = image.SHA256 is { } digest ? $"@sha256:{digest}" : $":{image.Tag}";
         return $"${{{Key(nameof(settings.Image))}:-${{{Prefix}__{nameof(HazumuOptions.ImageRegistry)}:-{image.Registry}}}/{image.Image}{version}}}";
     }
@@ -34,10 +39,16 @@ internal sealed partial class ComposeVariables(ComponentOptions settings)
         return $"${{{Prefix}__{nameof(HazumuOptions.BindAddress)}:-{settings.Host.BindAddress}}}:{port}:{endpoint.TargetPort}";
     }
 
-    /// <summary>Gives the retention its variable.</summary>
-    public string Argument(string argument) => settings is PrometheusOptions prometheus && argument.EndsWith($"retention.time={prometheus.Retention}", StringComparison.Ordinal)
-        ? argument.Replace(prometheus.Retention, $"${{{Key(nameof(prometheus.Retention))}:-{prometheus.Retention}}}", StringComparison.Ordinal)
-        : argument;
+    /// <summary>Gives a setting within an argument its variable: the retention, and the port in the address that people see.</summary>
+    public string Argument(string argument) => argument switch
+    {
+        _ when settings is PrometheusOptions prometheus && argument.EndsWith($"retention.time={prometheus.Retention}", StringComparison.Ordinal) =>
+            argument.Replace(prometheus.Retention, Setting(nameof(prometheus.Retention), prometheus.Retention), StringComparison.Ordinal),
+        _ when argument.EndsWith($"//localhost:{settings.Port}/", StringComparison.Ordinal) =>
+            argument.Replace($":{settings.Port}/", $":{Setting(nameof(settings.Port), settings.Port)}/", StringComparison.Ordinal),
+        // Compose takes a dollar for a variable's beginning.
+        _ => argument.Replace("$", "$$", StringComparison.Ordinal),
+    };
 
     /// <summary>
     /// Gives a parameter, which Aspire leaves blank, its development default. That comes from the committed appsettings file and

@@ -13,9 +13,10 @@ public static class ConfigurationFolderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="source">The folder, relative to the AppHost's.</param>
     /// <param name="target">The absolute path in the container.</param>
+    /// <param name="unpublished">A folder in it that the container has no use for, and a published application does not get.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     /// <exception cref="DistributedApplicationException">There is no such folder: the engine would quietly make an empty one.</exception>
-    public static IResourceBuilder<T> WithConfigurationFolder<T>(this IResourceBuilder<T> builder, string source, string target) where T : ContainerResource
+    public static IResourceBuilder<T> WithConfigurationFolder<T>(this IResourceBuilder<T> builder, string source, string target, string? unpublished = null) where T : ContainerResource
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(source);
@@ -29,7 +30,7 @@ public static class ConfigurationFolderExtensions
 
         return builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder.WithBindMount(folder, target, isReadOnly: true)
-            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder))));
+            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished))));
     }
 
     /// <summary>Puts generated files into the container, and into a published application's folder.</summary>
@@ -45,10 +46,29 @@ public static class ConfigurationFolderExtensions
                 (await generate(cancellationToken)).Select(file => new ContainerFile { Name = file.Key, Contents = file.Value }))
             : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate));
 
+    /// <summary>Puts generated files into a published application's container where an option of the application is used.</summary>
+    /// <typeparam name="T">The container resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="option">The option, as in <see cref="PublishedOptionAnnotation"/>.</param>
+    /// <param name="name">The folder's name.</param>
+    /// <param name="target">The absolute path in the container.</param>
+    /// <param name="generate">Makes the files, by name; called when all resources are known.</param>
+    internal static IResourceBuilder<T> WithOptionalFolder<T>(this IResourceBuilder<T> builder, string option, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate) where T : ContainerResource
+    {
+        if (!builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Any(folder => folder.Name == name))
+        {
+            builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, option));
+        }
+
+        return builder;
+    }
+
     private static string NameInRepository(IDistributedApplicationBuilder builder, string folder) =>
         Path.GetRelativePath(Path.GetDirectoryName(builder.AppHostDirectory)!, folder).Replace('\\', '/');
 
-    private static Dictionary<string, string> ReadFolder(string folder) =>
+    private static Dictionary<string, string> ReadFolder(string folder, string? except) =>
         Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
-            .ToDictionary(file => Path.GetRelativePath(folder, file), File.ReadAllText);
+            .Select(file => Path.GetRelativePath(folder, file))
+            .Where(file => except is null || !file.StartsWith(except + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            .ToDictionary(file => file, file => File.ReadAllText(Path.Combine(folder, file)));
 }

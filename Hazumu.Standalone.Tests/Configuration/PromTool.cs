@@ -32,6 +32,8 @@ internal static class PromTool
         "run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "promtool",
         "--volume", $"{RepositoryRoot.Combine("prometheus")}:/etc/prometheus:ro",
         "--volume", $"{RepositoryRoot.Combine("Hazumu.Standalone.Tests", "Configuration", "Targets")}:/etc/prometheus-targets:ro",
+        "--volume", $"{RepositoryRoot.Combine("deploy", "compose", "prometheus-targets-nvidia")}:/etc/prometheus-targets-nvidia:ro",
+        "--volume", $"{RepositoryRoot.Combine("deploy", "compose", "prometheus-targets-amd")}:/etc/prometheus-targets-amd:ro",
         .. folder is null ? Array.Empty<string>() : ["--volume", $"{folder}:{WorkFolder}:ro"],
         Component.Prometheus.Image,
         .. arguments,

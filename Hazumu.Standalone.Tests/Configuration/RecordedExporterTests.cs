@@ -17,12 +17,12 @@ public sealed partial class RecordedExporterTests
     {
         ["prometheus"] = "prometheus",
         ["alertmanager"] = "alertmanager",
-        ["node-exporter"] = "node-exporter",
+        ["node-exporter"] = "nodeexporter",
         ["loki"] = "loki",
         ["alloy"] = "alloy",
-        ["nvidia-gpu-exporter"] = "gpu-exporter",
-        ["dcgm-exporter"] = "gpu-exporter",
-        ["amd-device-metrics-exporter"] = "gpu-exporter",
+        ["nvidia-gpu-exporter"] = "gpuexporter",
+        ["dcgm-exporter"] = "gpuexporter",
+        ["amd-device-metrics-exporter"] = "gpuexporter",
     };
 
     private static readonly string[] s_rules = ["/etc/prometheus/rules/*.yaml"];
@@ -37,11 +37,11 @@ public sealed partial class RecordedExporterTests
     [InlineData("dcgm-exporter")]
     [InlineData("amd-device-metrics-exporter")]
     public Task What_reads_GPUs_has_data_with_any_vendors_exporter(string exporter) =>
-        AssertAsync([exporter], expression => expression.Sources is ["gpu-exporter"]);
+        AssertAsync([exporter], expression => expression.Sources is ["gpuexporter"]);
 
     [RequiresFact("Prometheus")]
     public Task What_reads_the_host_has_data() =>
-        AssertAsync(["node-exporter"], expression => expression.Sources is ["node-exporter"]);
+        AssertAsync(["node-exporter"], expression => expression.Sources is ["nodeexporter"]);
 
     [RequiresFact("Prometheus")]
     public Task What_watches_the_watchers_has_data() =>
@@ -51,7 +51,7 @@ public sealed partial class RecordedExporterTests
     public void Every_expression_is_tried_on_a_running_graph_or_here() => Assert.All(
         Dashboards.Expressions().Where(expression => !expression.IsAnnotation && expression.Dashboard != "monitoring"),
         expression => Assert.True(
-            expression.Sources is ["gpu-exporter"] or ["node-exporter"] || expression.Sources.All(source => source is "gateway" or "cadvisor" or "blackbox"),
+            expression.Sources is ["gpuexporter"] or ["nodeexporter"] || expression.Sources.All(source => source is "gateway" or "cadvisor" or "blackbox"),
             $"{expression} reads {string.Join(" and ", expression.Sources)}, which no test has together."));
 
     [Fact]

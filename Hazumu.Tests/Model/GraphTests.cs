@@ -16,6 +16,8 @@ public sealed class GraphTests
     [InlineData("grafana", 3000, 3000, "docker.io/grafana/grafana:13.2.0")]
     [InlineData("cadvisor", 8080, 8080, "ghcr.io/google/cadvisor:v0.60.5")]
     [InlineData("blackbox", 9115, 9115, "docker.io/prom/blackbox-exporter:v0.28.0")]
+    [InlineData("alertmanager", 9093, 9093, "docker.io/prom/alertmanager:v0.33.1")]
+    [InlineData("nodeexporter", 9100, 9100, "docker.io/prom/node-exporter:v1.12.1")]
     public async Task Each_component_has_its_image_and_its_port_on_loopback(string name, int port, int targetPort, string image)
     {
         await using var model = await CreateAsync();
@@ -31,6 +33,7 @@ public sealed class GraphTests
     [InlineData("ollama", "ollama_data", "/root/.ollama")]
     [InlineData("prometheus", "prometheus_data", "/prometheus")]
     [InlineData("grafana", "grafana_data", "/var/lib/grafana")]
+    [InlineData("alertmanager", "alertmanager_data", "/alertmanager")]
     public async Task Data_lives_in_volumes_with_exact_names(string name, string volume, string target)
     {
         await using var model = await CreateAsync();
@@ -40,6 +43,7 @@ public sealed class GraphTests
     [Theory]
     [InlineData("prometheus", "/etc/prometheus", "prometheus")]
     [InlineData("blackbox", "/etc/blackbox_exporter", "blackbox")]
+    [InlineData("alertmanager", "/etc/alertmanager", "alertmanager")]
     [InlineData("grafana", "/etc/grafana/provisioning", "grafana", "provisioning")]
     [InlineData("grafana", "/etc/grafana/dashboards", "grafana", "dashboards")]
     public async Task Configuration_is_mounted_read_only(string name, string target, params string[] folder)
@@ -78,7 +82,7 @@ public sealed class GraphTests
         await using var model = await CreateAsync("--Hazumu:Models=tinyllama");
 
         Assert.Equal(
-            ["Reference:blackbox", "Reference:cadvisor", "Reference:gateway", "Reference:ollama"],
+            ["Reference:alertmanager", "Reference:blackbox", "Reference:cadvisor", "Reference:gateway", "Reference:gpuexporter", "Reference:nodeexporter", "Reference:ollama"],
             References(model.Get<PrometheusResource>("prometheus")).Order());
         Assert.Contains("Reference:prometheus", References(model.Get<GrafanaResource>("grafana")));
         Assert.Contains("Reference:ollama", References(model.Get<BlackboxExporterResource>("blackbox")));
@@ -117,8 +121,9 @@ public sealed class GraphTests
         model.OnHost(GatewayTests.LinuxHost);
         var files = await model.ReadTargetsAsync();
 
-        Assert.Equal(["blackbox.json", "cadvisor.json", "ollama-health.json", "ollama.json", "services.json"], files.Keys);
-        Assert.Equal(("gateway:11435", "gateway"), Assert.Single(files["services.json"]));
+        Assert.Equal(["alertmanagers.json", "blackbox.json", "cadvisor.json", "ollama-health.json", "ollama.json", "services.json"], files.Keys);
+        Assert.Equal([("gateway:11435", "gateway"), ("nodeexporter:9100", "nodeexporter"), ("alertmanager:9093", "alertmanager")], files["services.json"]);
+        Assert.Equal(("alertmanager:9093", "alertmanager"), Assert.Single(files["alertmanagers.json"]));
         Assert.Equal(("cadvisor:8080", "cadvisor"), Assert.Single(files["ollama.json"]));
         Assert.Equal(("ollama:11434", "ollama"), Assert.Single(files["ollama-health.json"]));
         Assert.Equal(("blackbox:9115", "blackbox"), Assert.Single(files["blackbox.json"]));
@@ -153,9 +158,10 @@ public sealed class GraphTests
     [Fact]
     public async Task A_component_that_is_not_enabled_is_absent_everywhere()
     {
-        await using var model = await CreateAsync("--Hazumu:Ollama:Enabled=false", "--Hazumu:CAdvisor:Enabled=false", "--Hazumu:Gateway:Enabled=false", "--Hazumu:Models=tinyllama");
+        await using var model = await CreateAsync("--Hazumu:Ollama:Enabled=false", "--Hazumu:CAdvisor:Enabled=false", "--Hazumu:Gateway:Enabled=false", "--Hazumu:Alertmanager:Enabled=false", "--Hazumu:NodeExporter:Enabled=false", "--Hazumu:Models=tinyllama");
+        model.OnHost(new HostFacts());
 
-        Assert.DoesNotContain(model.Resources, resource => resource.Name.StartsWith("ollama", StringComparison.Ordinal) || resource.Name is "cadvisor" or "gateway");
+        Assert.DoesNotContain(model.Resources, resource => resource.Name.StartsWith("ollama", StringComparison.Ordinal) || resource.Name is "cadvisor" or "gateway" or "alertmanager" or "nodeexporter" or "gpuexporter");
         Assert.Equal(["blackbox.json"], (await model.ReadTargetsAsync()).Keys);
     }
 
@@ -163,7 +169,7 @@ public sealed class GraphTests
     public async Task Without_a_prober_nothing_is_probed()
     {
         await using var model = await CreateAsync("--Hazumu:Blackbox:Enabled=false", "--Hazumu:Gateway:Enabled=false");
-        Assert.Equal(["cadvisor.json", "ollama.json"], (await model.ReadTargetsAsync()).Keys);
+        Assert.DoesNotContain("ollama-health.json", (await model.ReadTargetsAsync()).Keys);
     }
 
     [Fact]
@@ -294,5 +300,74 @@ public sealed class GraphTests
         model.OnHost(new HostFacts { HasAmdDevice = true });
         Assert.Contains("/dev/kfd", await EngineArgumentsAsync(model.Container("ollama")));
         Assert.Equal("own.example/ollama:site", Image(model.Container("ollama")));
+    }
+
+    [Fact]
+    public async Task Without_a_GPU_there_is_no_GPU_exporter()
+    {
+        await using var model = await CreateAsync();
+        model.OnHost(new HostFacts());
+        Assert.DoesNotContain(model.Resources, resource => resource.Name == "gpuexporter");
+    }
+
+    [Theory]
+    [InlineData("smi", "docker.io/utkuozdemir/nvidia_gpu_exporter:1.5.0", 9835)]
+    [InlineData("dcgm", "nvcr.io/nvidia/k8s/dcgm-exporter:4.5.3-4.8.2-distroless", 9400)]
+    public async Task NVIDIA_GPUs_are_measured(string exporter, string image, int port)
+    {
+        await using var model = await CreateAsync($"--Hazumu:GpuExporter:Nvidia={exporter}");
+        model.OnHost(GatewayTests.LinuxHost with { HasNvidiaDevice = true, EngineOffersNvidia = true });
+        var container = model.Container("gpuexporter");
+
+        Assert.Equal(image, Image(container));
+        Assert.Equal((9835, port), (Endpoint(container).Port, Endpoint(container).TargetPort));
+        Assert.Contains("--gpus", await EngineArgumentsAsync(container));
+        Assert.Contains(($"gpuexporter:{port}", "gpuexporter"), (await model.ReadTargetsAsync())["services.json"]);
+    }
+
+    [Fact]
+    public async Task AMD_GPUs_are_measured()
+    {
+        await using var model = await CreateAsync("--Hazumu:ImageRegistry=mirror.example");
+        model.OnHost(GatewayTests.LinuxHost with { HasAmdDevice = true });
+        var container = model.Container("gpuexporter");
+
+        Assert.Equal("mirror.example/rocm/device-metrics-exporter:v1.5.2", Image(container));
+        Assert.Contains("/dev/kfd", await EngineArgumentsAsync(container));
+        Assert.Contains(("gpuexporter:5000", "gpuexporter"), (await model.ReadTargetsAsync())["services.json"]);
+    }
+
+    [Fact]
+    public async Task Where_containers_do_not_see_the_host_it_is_not_measured()
+    {
+        await using var model = await CreateAsync();
+        model.OnHost(new HostFacts { SharesThisMachine = false });
+        Assert.DoesNotContain(model.Resources, resource => resource.Name == "nodeexporter");
+    }
+
+    [Fact]
+    public async Task Secrets_of_receivers_are_mounted_and_in_no_variable()
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, "https://secret.example");
+        await using var model = await CreateAsync($"--Hazumu:Alertmanager:WebhookUrlFile={file}", "--Hazumu:Alertmanager:SlackChannel=#ops");
+        var alertmanager = model.Container("alertmanager");
+        var environment = await model.EnvironmentAsync(alertmanager);
+
+        Assert.Contains($"BindMount:{file}:/run/secrets/alertmanager_webhook_url:ro", Mounts(alertmanager));
+        Assert.Equal("#ops", environment["SLACK_CHANNEL"]);
+        Assert.DoesNotContain(environment.Values, value => value.ToString()!.Contains("secret.example", StringComparison.Ordinal));
+        File.Delete(file);
+    }
+
+    [Theory]
+    [InlineData("WebhookUrlFile", "/no/such/file", "'Hazumu:Alertmanager:WebhookUrlFile' is '/no/such/file', where there is no file; name a file with the secret as its only line.")]
+    [InlineData("EmailTo", "a@b.example", "'Hazumu:Alertmanager:EmailTo' is set, but not EmailServer and EmailFrom, without which no e-mail can be sent.")]
+    [InlineData("EmailUser", "a", "'Hazumu:Alertmanager:EmailUser' is set, but not EmailPasswordFile, a file with that user's password.")]
+    public void A_receiver_that_could_not_work_is_told(string setting, string value, string sentence)
+    {
+        var alertmanager = DistributedApplication.CreateBuilder().AddAlertmanager("alertmanager");
+        var problem = Assert.Throws<StartupProblemException>(() => alertmanager.WithReceivers(OptionsTests.Read(($"Hazumu:Alertmanager:{setting}", value)).Alertmanager));
+        Assert.Equal(sentence, Assert.Single(problem.Problems));
     }
 }

@@ -31,7 +31,7 @@ public sealed class OptionsTests
     [InlineData("Hazumu:Gateway:RequireKeys", "1", "'Hazumu:Gateway:RequireKeys' is '1'; allowed: true, false.")]
     [InlineData("Hazumu:Gateway:Port", "0", "'Hazumu:Gateway:Port' is '0'; allowed: a port from 1 to 65535.")]
     [InlineData("Hazumu:OpenWebUI:Enabled", "on", "'Hazumu:OpenWebUI:Enabled' is 'on'; allowed: true, false.")]
-    [InlineData("Hazumu:Gpuu", "none", "Unknown setting 'Hazumu:Gpuu' with the value 'none'; 'Hazumu' has Gpu, Models, BindAddress, Network, ImageRegistry, Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, OpenWebUI.")]
+    [InlineData("Hazumu:Gpuu", "none", "Unknown setting 'Hazumu:Gpuu' with the value 'none'; 'Hazumu' has Gpu, Models, BindAddress, Network, ImageRegistry, Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter, GpuExporter, OpenWebUI.")]
     [InlineData("Hazumu:Blackbox:Volume", "v", "Unknown setting 'Hazumu:Blackbox:Volume' with the value 'v'; 'Hazumu:Blackbox' has Enabled, Port, Image.")]
     [InlineData("Hazumu:Prometheus", "9091", "'Hazumu:Prometheus' is '9091'; it is a section with Volume, Enabled, Port, Image, Retention.")]
     public void A_bad_setting_is_told_in_a_sentence(string key, string value, string sentence) =>

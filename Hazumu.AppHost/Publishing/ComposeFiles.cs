@@ -1,0 +1,50 @@
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Hazumu.AppHost.Publishing;
+
+/// <summary>Reads and writes the YAML of Compose files.</summary>
+internal static class ComposeFiles
+{
+    /// <summary>Reads a file's mapping.</summary>
+    public static YamlMappingNode Read(string path)
+    {
+        var yaml = new YamlStream();
+        using var reader = File.OpenText(path);
+        yaml.Load(reader);
+        return (YamlMappingNode)yaml.Documents[0].RootNode;
+    }
+
+    /// <summary>Writes a file: comment lines, then the mapping.</summary>
+    public static async Task WriteAsync(string path, string header, YamlMappingNode root, CancellationToken cancellationToken)
+    {
+        using var text = new StringWriter { NewLine = "\n" };
+        new YamlStream(new YamlDocument(root)).Save(text, assignAnchors: false);
+        await File.WriteAllTextAsync(path, header.ReplaceLineEndings("\n") + text.ToString().TrimEnd('.', '\n', '\r') + "\n", cancellationToken);
+    }
+
+    /// <summary>A text that YAML must not take for anything else.</summary>
+    public static YamlScalarNode Quoted(string value) => new(value) { Style = ScalarStyle.DoubleQuoted };
+
+    /// <summary>The mapping under a key, made where there is none.</summary>
+    public static YamlMappingNode MappingAt(this YamlMappingNode node, string key)
+    {
+        if (!node.Children.TryGetValue(key, out var child))
+        {
+            node.Add(key, child = new YamlMappingNode());
+        }
+
+        return (YamlMappingNode)child;
+    }
+
+    /// <summary>The sequence under a key, made where there is none.</summary>
+    public static YamlSequenceNode SequenceAt(this YamlMappingNode node, string key)
+    {
+        if (!node.Children.TryGetValue(key, out var child))
+        {
+            node.Add(key, child = new YamlSequenceNode());
+        }
+
+        return (YamlSequenceNode)child;
+    }
+}
