@@ -102,6 +102,13 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
         kill.WaitForExit();
     }
 
+    /// <summary>Kills it: it gets to say nothing.</summary>
+    public Task KillAsync()
+    {
+        _process.Kill();
+        return _process.WaitForExitAsync();
+    }
+
     /// <summary>Waits for its end.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> EndAsync(TimeSpan limit)

@@ -13,6 +13,9 @@ internal sealed class HeldLease(Peers peers, Lease lease)
     private long _id;
     private bool _isOver;
 
+    /// <summary>Whether it is a peer's, which tells of it by itself when this gateway stops.</summary>
+    public bool IsPeers { get; set; }
+
     /// <summary>Who gave it, where that was not this gateway.</summary>
     public void GivenBy(PeerLink link, long id) => (_link, _id) = (link, id);
 
@@ -21,7 +24,7 @@ internal sealed class HeldLease(Peers peers, Lease lease)
     {
         lock (_lock)
         {
-            if (_isOver || _link == link)
+            if (_isOver || _link == link || (IsPeers && peers.IsLeaving))
             {
                 return;
             }

@@ -30,6 +30,9 @@ internal sealed class PeerChannel(WebSocket socket)
     /// <summary>Sends what there is to send and ends the connection.</summary>
     public void Close() => _outgoing.Writer.TryComplete();
 
+    /// <summary>Breaks the connection off.</summary>
+    public void Cut() => socket.Abort();
+
     /// <summary>Sends and receives until the connection is over, for whatever reason.</summary>
     /// <param name="received">Called for each message, one at a time; it must not wait for anything.</param>
     /// <param name="cancellationToken">Breaks the connection off.</param>

@@ -27,7 +27,7 @@ internal static class PeerKey
     {
         if (string.IsNullOrEmpty(options.Key) == string.IsNullOrEmpty(options.KeyFile))
         {
-            throw new StartupProblemException($"'Gateway:Peers' needs one of 'Key' and 'KeyFile', and {(string.IsNullOrEmpty(options.Key) ? "neither" : "both")} is set; give all gateways the same secret.");
+            throw new StartupProblemException($"'Gateway:Peers' needs one of 'Key' and 'KeyFile', and {(string.IsNullOrEmpty(options.Key) ? "neither is" : "both are")} set; give all gateways the same secret.");
         }
 
         var key = options.Key ?? SecretFile.Read("Gateway:Peers:KeyFile", options.KeyFile!);

@@ -33,13 +33,20 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
         _ = ReleaseAllAsync();
     }
 
+    /// <summary>Breaks the connection off.</summary>
+    public void Cut() => channel.Cut();
+
     /// <summary>Says goodbye: this gateway stops.</summary>
     public void Close() => channel.Close();
 
-    // The engines learn of a gateway's death when we do, and need a moment to let go; one that lives tells who admits now of what it holds.
+    // The engines learn of a gateway's death when we do, and need a moment to let go. One that lives tells who admits now of what it holds.
     private async Task ReleaseAllAsync()
     {
-        await Task.Delay(Peers.Settling);
+        if (!peers.IsLeaving)
+        {
+            await Task.Delay(Peers.Settling);
+        }
+
         foreach (var id in _leases.Keys)
         {
             if (_leases.TryRemove(id, out var lease))
@@ -139,6 +146,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
     {
         if (admission.Lease is { } lease)
         {
+            lease.Held!.IsPeers = true;
             _leases[ask.Id] = lease;
             channel.Send(new(PeerWord.Grant, ask.Id) { Instance = lease.Instance.Name, IsCold = lease.IsCold, Position = ticket.Position, HasWaited = ticket.HasWaited });
             if (_isOver && _leases.TryRemove(ask.Id, out _))
@@ -162,6 +170,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
 
         var lease = scope.Scheduler.Adopt(instance, hold.Model!, hold.IsCold && !hold.HasAnswered);
         peers.Keep(lease);
+        lease.Held!.IsPeers = true;
         if (hold.HasAnswered)
         {
             lease.OnFirstByte();

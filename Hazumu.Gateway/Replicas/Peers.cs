@@ -74,6 +74,9 @@ internal sealed partial class Peers : BackgroundService
     /// <summary>Whether this gateway admits for all.</summary>
     public bool Admits => _admits is null;
 
+    /// <summary>Whether this gateway stops.</summary>
+    public bool IsLeaving => _isLeaving;
+
     /// <summary>Other gateways that are connected.</summary>
     public int Count
     {
@@ -235,6 +238,15 @@ internal sealed partial class Peers : BackgroundService
         finally
         {
             _sessions.TryRemove(session, out _);
+        }
+    }
+
+    /// <summary>Breaks every connection of a peer's, as a network does.</summary>
+    internal void Cut()
+    {
+        foreach (var session in _sessions.Keys)
+        {
+            session.Cut();
         }
     }
 
