@@ -110,7 +110,7 @@ public sealed class FailoverTests
     {
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
         await using var group = await PeerGroup.StartAsync(3, [engine.Address]);
-        using var stream = await group[1].Http.BeginAsync(body: Ask.Body("stream"));
+        using var stream = await group[2].Http.BeginAsync(body: Ask.Body("stream"));
         var waiting = new List<Task<Answer>>();
         for (var number = 0; number < 12; number++)
         {

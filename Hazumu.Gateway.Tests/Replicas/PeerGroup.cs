@@ -11,12 +11,12 @@ internal sealed class PeerGroup : IAsyncDisposable
 {
     public const string Key = "the-secret-of-all-gateways";
 
-    private readonly List<(string Name, Uri Engine)> _instances;
+    private readonly IReadOnlyList<(string Name, Uri Engine)> _instances;
     private readonly string[] _arguments;
     private readonly List<int> _ports;
     private readonly List<TestGateway> _gateways = [];
 
-    private PeerGroup(List<(string Name, Uri Engine)> instances, string[] arguments, int count)
+    private PeerGroup(IReadOnlyList<(string Name, Uri Engine)> instances, string[] arguments, int count)
     {
         _instances = instances;
         _arguments = arguments;
@@ -28,10 +28,14 @@ internal sealed class PeerGroup : IAsyncDisposable
 
     public TestGateway this[int index] => _gateways[index];
 
+    /// <summary>Starts some in front of engines of the names <c>e0</c>, <c>e1</c> and so on, and waits until they know each other.</summary>
+    public static Task<PeerGroup> StartAsync(int count, IEnumerable<Uri> engines, params string[] arguments) =>
+        StartAsync(count, [.. engines.Select((engine, number) => ($"e{number}", engine))], arguments);
+
     /// <summary>Starts some and waits until they know each other.</summary>
-    public static async Task<PeerGroup> StartAsync(int count, IEnumerable<Uri> engines, params string[] arguments)
+    public static async Task<PeerGroup> StartAsync(int count, IReadOnlyList<(string Name, Uri Engine)> instances, params string[] arguments)
     {
-        var group = new PeerGroup([.. engines.Select((engine, number) => ($"e{number}", engine))], arguments, count);
+        var group = new PeerGroup(instances, arguments, count);
         for (var number = 0; number < count; number++)
         {
             group._gateways.Add(await group.StartOneAsync(number));

@@ -329,7 +329,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     [LoggerMessage(Level = LogLevel.Warning, Message = "Instance '{Instance}': the name '{Host}' cannot be resolved ({Reason}); it is tried again.")]
     private partial void LogUnresolved(string instance, string host, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Instance '{Instance}': {Problem} All stays as it was.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Instance '{Instance}': {Problem} All stays as it was.")]
     private partial void LogUnreadable(string instance, string problem);
 
     private sealed class Times
