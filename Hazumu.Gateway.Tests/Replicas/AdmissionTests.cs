@@ -1,8 +1,11 @@
+using System.Net;
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Hazumu.Gateway.Tests.Replicas;
 
@@ -177,6 +180,62 @@ public sealed class AdmissionTests
         Assert.Equal([1, 1, 1], group.All.Select(gateway => gateway.Measured.Now("hazumu.gateway.in_flight")));
         engine.Release(3);
         await Task.WhenAll(asked);
+    }
+
+    [Fact]
+    public async Task A_gateway_that_has_yet_to_find_an_instance_is_served_by_those_it_knows()
+    {
+        await using var a = await MockEngine.StartAsync(new() { Models = [new MockModel("mock")] });
+        await using var b = await MockEngine.StartAsync(new() { Models = [new MockModel("mock")] });
+        await b.LoadAsync("mock");
+        int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
+        await using var all = await TestGateway.StartAsync([("a", a.Address), ("b", b.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", .. PeerGroup.Arguments(ports)]);
+        await Eventually.HoldsAsync(() => Assert.True(all.Fleet.Find("b")!.SlotsOf("mock:latest").IsResident));
+        await using var some = await TestGateway.StartAsync([("a", a.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", .. PeerGroup.Arguments(ports)]);
+        await PeerGroup.AdmitsAsync(all, [some]);
+
+        Assert.Equal("b", (await all.Http.ChatAsync()).Instance);
+        Assert.Equal((200, "a"), await InstanceOf(some));
+        await Eventually.HoldsAsync(() => Assert.Equal(0, InUse(all)));
+
+        static async Task<(int, string?)> InstanceOf(TestGateway gateway)
+        {
+            var answer = await gateway.Http.ChatAsync();
+            return (answer.Status, answer.Instance);
+        }
+    }
+
+    [Fact]
+    public async Task A_name_of_several_addresses_is_a_gateway_at_each()
+    {
+        await using var engine = HeldEngine.Start();
+        var port = PeerGroup.FreePort();
+        List<IPAddress> addresses = [IPAddress.Parse("127.0.0.1"), IPAddress.Parse("127.0.0.2")];
+        var gateways = new List<TestGateway>();
+        foreach (var address in addresses)
+        {
+            gateways.Add(await TestGateway.StartAsync(
+                [("e", engine.Address)],
+                services => services.AddSingleton<NameResolver>((_, _) => Task.FromResult<IPAddress[]>([.. addresses])),
+                $"--Kestrel:Endpoints:test:Url=http://{address}:{port}",
+                $"--Gateway:Peers:Addresses=http://gateways.internal:{port}",
+                $"--Gateway:Peers:Key={PeerGroup.Key}"));
+            await PeerGroup.AdmitsAsync(gateways[0], gateways[1..]);
+        }
+
+        try
+        {
+            var asked = gateways.Select(gateway => gateway.Http.ChatAsync()).ToList();
+            await gateways[0].WaitsAsync(1);
+            engine.Release(2);
+            Assert.All(await Task.WhenAll(asked), answer => Assert.Equal(200, answer.Status));
+            Assert.Equal(1, engine.Most);
+        }
+        finally
+        {
+            await gateways[1].DisposeAsync();
+            await gateways[0].DisposeAsync();
+        }
     }
 
     internal static int InUse(TestGateway gateway)
