@@ -186,6 +186,39 @@ public sealed class FailoverTests
     }
 
     [Fact]
+    public async Task One_that_hangs_counts_as_gone_after_some_seconds_and_admits_again_when_it_goes_on()
+    {
+        await using var engine = await MockEngine.StartAsync(s_engine);
+        int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
+        await using var old = await GatewayProcess.StartAsync(
+            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]);
+        await using var young = await TestGateway.StartAsync(
+            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]);
+        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
+        Assert.Equal(200, (await young.Http.ChatAsync()).Status);
+
+        old.Freeze();
+        try
+        {
+            // What was asked of it is asked elsewhere; nobody is refused.
+            var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(number => young.Http.ChatAsync(body: Ask.Body($"{number}")))).WaitAsync(TimeSpan.FromSeconds(20));
+            Assert.All(answers, answer => Assert.Equal(200, answer.Status));
+            await PeerGroup.AdmitsAsync(young, []);
+        }
+        finally
+        {
+            old.Thaw();
+        }
+
+        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
+        await Task.Delay(2 * Peers.Settling);
+        engine.ResetStatistics();
+        var after = await Task.WhenAll(Enumerable.Range(0, 30).Select(number => (number % 2 == 0 ? old.Http : young.Http).ChatAsync(body: Ask.Body($"{number}"))));
+        Assert.All(after, answer => Assert.Equal(200, answer.Status));
+        Assert.Equal((Slots, 0), (engine.Statistics.Models["mock:latest"].MaxInFlight, engine.Statistics.Models["mock:latest"].MaxWaiting));
+    }
+
+    [Fact]
     public async Task A_connection_that_breaks_changes_nothing()
     {
         await using var engine = HeldEngine.Start();
@@ -195,6 +228,8 @@ public sealed class FailoverTests
         var waiting = group[1].Http.ChatAsync(body: Ask.Body("waiting"));
         await group[0].WaitsAsync(1);
 
+        // Else it would be one that has never held.
+        await Task.Delay(1_200);
         group[0].Service<Peers>().Cut();
 
         await group[0].WaitsAsync(1);

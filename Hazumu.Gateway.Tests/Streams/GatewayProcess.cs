@@ -96,11 +96,13 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
     }
 
     /// <summary>Asks it to end, as a platform does.</summary>
-    public void Terminate()
-    {
-        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
-    }
+    public void Terminate() => Signal("TERM");
+
+    /// <summary>Lets it do nothing at all, until it may go on.</summary>
+    public void Freeze() => Signal("STOP");
+
+    /// <summary>Lets it go on.</summary>
+    public void Thaw() => Signal("CONT");
 
     /// <summary>Kills it: it gets to say nothing.</summary>
     public Task KillAsync()
@@ -158,6 +160,12 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
         }
 
         return start;
+    }
+
+    private void Signal(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
     }
 
     private void Take(string? line)

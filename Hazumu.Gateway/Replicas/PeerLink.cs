@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
@@ -217,7 +218,7 @@ internal sealed class PeerLink : IDisposable
             running = channel.RunAsync(message => Receive(message, welcome), stopping);
             if (await Task.WhenAny(welcome.Task, running, Task.Delay(s_connect, stopping)) != welcome.Task)
             {
-                channel.Close();
+                channel.Cut();
                 await running;
                 return false;
             }
@@ -258,9 +259,12 @@ internal sealed class PeerLink : IDisposable
         }
 
         _tried.TrySetResult();
+        var began = Stopwatch.GetTimestamp();
         await running;
         _channel = null;
-        return !channel.HasSaidGoodbye;
+
+        // One that breaks again at once is no connection.
+        return !channel.HasSaidGoodbye && Stopwatch.GetElapsedTime(began) > s_again;
     }
 
     // The peer is the same and has forgotten all: it is told what is held, and asked again what it has not answered.
