@@ -11,20 +11,11 @@ internal sealed class EngineAccess
 {
     private const int MaxKeyLength = 4096;
 
+    private readonly string? _authorities;
+    private string? _key;
     private volatile AuthenticationHeaderValue? _authorization;
 
-    private EngineAccess(AuthenticationHeaderValue? authorization, X509Certificate2Collection? authorities, string fingerprint)
-    {
-        _authorization = authorization;
-        Authorities = authorities;
-        Fingerprint = fingerprint;
-    }
-
-    /// <summary>The authorities; <see langword="null"/> for the system's.</summary>
-    public X509Certificate2Collection? Authorities { get; }
-
-    /// <summary>Tells one access from another; the key, which may change, is not in it.</summary>
-    public string Fingerprint { get; }
+    private EngineAccess(string? authorities) => _authorities = authorities;
 
     /// <summary>The header that has the key; <see langword="null"/> without one.</summary>
     public AuthenticationHeaderValue? Authorization => _authorization;
@@ -32,59 +23,66 @@ internal sealed class EngineAccess
     /// <summary>Reads what the settings say.</summary>
     /// <param name="name">The instance's name.</param>
     /// <param name="access">What they say.</param>
+    /// <param name="known">What was read before.</param>
+    /// <returns>The one before, with the key as it is now, unless the authorities are others or a key has come or gone.</returns>
     /// <exception cref="StartupProblemException">A file cannot be read, or holds no key or no certificate.</exception>
-    public static EngineAccess Read(string name, InstanceAccess access)
+    public static EngineAccess Read(string name, InstanceAccess access, EngineAccess? known = null)
     {
         var setting = $"Gateway:InstanceAccess:{name}";
-        X509Certificate2Collection? authorities = null;
-        var fingerprint = access.KeyFile ?? "";
-        if (access.CaFile is { } file)
+        var authorities = access.CaFile is { } file ? SecretFile.Read($"{setting}:CaFile", file) : null;
+        var key = access.KeyFile is { } keyFile ? SecretFile.Read($"{setting}:KeyFile", keyFile) : null;
+        if (known is null || known._authorities != authorities || (known._key is null) != (key is null))
         {
-            var text = SecretFile.Read($"{setting}:CaFile", file);
-            authorities = [];
-            try
-            {
-                authorities.ImportFromPem(text);
-            }
-            catch (CryptographicException problem)
-            {
-                throw new StartupProblemException($"The file of '{setting}:CaFile' holds no certificates in PEM: {problem.Message}");
-            }
-
-            if (authorities.Count == 0)
-            {
-                throw new StartupProblemException($"The file of '{setting}:CaFile' holds no certificate; it needs those of the authorities, in PEM.");
-            }
-
-            fingerprint += $" {string.Join(' ', authorities.Select(authority => authority.Thumbprint))}";
+            Check($"{setting}:CaFile", authorities);
+            known = new EngineAccess(authorities);
         }
 
-        return new EngineAccess(access.KeyFile is { } keyFile ? ReadKey($"{setting}:KeyFile", keyFile) : null, authorities, fingerprint);
-    }
+        if (known._key != key)
+        {
+            known._authorization = key!.Length is > 0 and <= MaxKeyLength && key.All(character => character is > ' ' and <= '~')
+                ? new AuthenticationHeaderValue("Bearer", key)
+                : throw new StartupProblemException($"The file of '{setting}:KeyFile' must hold a key of 1 to {MaxKeyLength} visible ASCII characters without a space.");
+            known._key = key;
+        }
 
-    /// <summary>Takes another's key, which was read later.</summary>
-    public void TakeKeyOf(EngineAccess later) => _authorization = later._authorization;
-
-    private static AuthenticationHeaderValue ReadKey(string setting, string file)
-    {
-        var key = SecretFile.Read(setting, file);
-        return key.Length is > 0 and <= MaxKeyLength && key.All(character => character is > ' ' and <= '~')
-            ? new AuthenticationHeaderValue("Bearer", key)
-            : throw new StartupProblemException($"The file of '{setting}' must hold a key of 1 to {MaxKeyLength} visible ASCII characters without a space.");
+        return known;
     }
 
     /// <summary>How its certificate is looked at.</summary>
     public SslClientAuthenticationOptions Tls()
     {
         var options = new SslClientAuthenticationOptions();
-        if (Authorities is not null)
+        if (_authorities is not null)
         {
             // An authority of one's own has no list of what it has revoked, as a rule.
             options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            options.CertificateChainPolicy.CustomTrustStore.AddRange(Authorities);
+            options.CertificateChainPolicy.CustomTrustStore.ImportFromPem(_authorities);
         }
 
         return options;
+    }
+
+    private static void Check(string setting, string? authorities)
+    {
+        if (authorities is null)
+        {
+            return;
+        }
+
+        var certificates = new X509Certificate2Collection();
+        try
+        {
+            certificates.ImportFromPem(authorities);
+        }
+        catch (CryptographicException problem)
+        {
+            throw new StartupProblemException($"The file of '{setting}' holds no certificates in PEM: {problem.Message}");
+        }
+
+        if (certificates.Count == 0)
+        {
+            throw new StartupProblemException($"The file of '{setting}' holds no certificate; it needs those of the authorities, in PEM.");
+        }
     }
 }
 

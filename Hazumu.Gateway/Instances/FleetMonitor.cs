@@ -19,7 +19,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     private static readonly TimeSpan s_downInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_probeTimeout = TimeSpan.FromSeconds(5);
 
-    private readonly Dictionary<(string Name, string Url, IPAddress? Address, string? Access), Instance> _known = [];
+    private readonly Dictionary<(string Name, string Url, IPAddress? Address, EngineAccess? Access), Instance> _known = [];
     private readonly Dictionary<string, EngineAccess> _access = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<Instance, Times> _times = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -219,10 +219,10 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
 
     private Instance GetOrMake(string name, string text, Uri url, IPAddress? address, bool isOneOfSeveral, EngineAccess? access)
     {
-        if (!_known.TryGetValue((name, text, address, access?.Fingerprint), out var instance))
+        if (!_known.TryGetValue((name, text, address, access), out var instance))
         {
             instance = new Instance(isOneOfSeveral ? $"{name}@{address}" : name, url, address, EngineClient.Create(address, settings.Current.Timeouts, access));
-            _known.Add((name, text, address, access?.Fingerprint), instance);
+            _known.Add((name, text, address, access), instance);
         }
 
         return instance;
@@ -240,14 +240,8 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
         var known = _access.GetValueOrDefault(name);
         try
         {
-            var access = EngineAccess.Read(name, options);
+            known = _access[name] = EngineAccess.Read(name, options, known);
             _unreadable.Remove(name);
-            if (known?.Fingerprint != access.Fingerprint)
-            {
-                return _access[name] = access;
-            }
-
-            known.TakeKeyOf(access);
         }
         catch (StartupProblemException problem)
         {
