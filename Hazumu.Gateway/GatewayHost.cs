@@ -121,6 +121,7 @@ internal static class GatewayHost
             // Blobs have gigabytes. A client that reads slowly is cut by AttemptWatch, not because a terminal was paused for seconds.
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.MaxConcurrentConnections = OpenFiles.Clients();
         });
         builder.Services.Configure<SocketTransportOptions>(sockets =>
         {

@@ -51,9 +51,26 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
     public static Task<GatewayProcess> StartAsync(Uri engine, params string[] arguments) => StartAsync([("engine", engine)], arguments);
 
     /// <summary>Starts it in front of some engines.</summary>
-    public static async Task<GatewayProcess> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
+    public static Task<GatewayProcess> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments) =>
+        StartAsync(Start([.. GatewayArguments.Of(instances, arguments)]));
+
+    /// <summary>Starts it with a limit of open files.</summary>
+    public static Task<GatewayProcess> StartLimitedAsync(int openFiles, IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
     {
-        var gateway = new GatewayProcess(new Process { StartInfo = Start([.. GatewayArguments.Of(instances, arguments)]) });
+        var start = Start([.. GatewayArguments.Of(instances, arguments)]);
+        start.ArgumentList.Insert(0, start.FileName);
+        start.FileName = "/bin/sh";
+        foreach (var argument in (string[])["sh", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {openFiles}; exec \"$@\""), "-c"])
+        {
+            start.ArgumentList.Insert(0, argument);
+        }
+
+        return StartAsync(start);
+    }
+
+    private static async Task<GatewayProcess> StartAsync(ProcessStartInfo start)
+    {
+        var gateway = new GatewayProcess(new Process { StartInfo = start });
         try
         {
             gateway._process.OutputDataReceived += (_, line) => gateway.Take(line.Data);
