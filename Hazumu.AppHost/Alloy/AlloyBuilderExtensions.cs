@@ -33,7 +33,7 @@ public static class AlloyBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(name);
 
-        return builder.AddResource(new AlloyResource(name))
+        var resource = builder.AddResource(new AlloyResource(name))
             .WithImage(AlloyContainerImageTags.Image, AlloyContainerImageTags.Tag)
             .WithImageRegistry(AlloyContainerImageTags.Registry)
             .WithHttpEndpoint(port: port, targetPort: ContainerPort, name: AlloyResource.PrimaryEndpointName)
@@ -47,8 +47,9 @@ public static class AlloyBuilderExtensions
                 $"--server.http.listen-addr=0.0.0.0:{ContainerPort}",
                 "--storage.path=/var/lib/alloy/data",
                 // Nothing is sent to grafana.com: the host is meant for machines without internet too.
-                "--disable-reporting")
-            .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs));
+                "--disable-reporting");
+
+        return builder.ExecutionContext.IsPublishMode ? resource.WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs)) : resource;
     }
 
     /// <summary>Mounts the folder that holds <c>config.alloy</c>, read-only.</summary>

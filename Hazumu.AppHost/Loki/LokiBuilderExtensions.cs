@@ -21,7 +21,7 @@ public static class LokiBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(name);
 
-        return builder.AddResource(new LokiResource(name))
+        var resource = builder.AddResource(new LokiResource(name))
             .WithImage(LokiContainerImageTags.Image, LokiContainerImageTags.Tag)
             .WithImageRegistry(LokiContainerImageTags.Registry)
             .WithHttpEndpoint(port: port, targetPort: 3100, name: LokiResource.PrimaryEndpointName)
@@ -30,8 +30,9 @@ public static class LokiBuilderExtensions
             .WithHttpHealthCheck("/ready")
             // The image has this one program, which asks /ready itself (3.7 and later).
             .WithComposeHealthcheck("/usr/bin/loki", "-health")
-            .WithArgs($"-config.file={ConfigurationDirectory}/loki.yaml", "-config.expand-env=true")
-            .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs));
+            .WithArgs($"-config.file={ConfigurationDirectory}/loki.yaml", "-config.expand-env=true");
+
+        return builder.ExecutionContext.IsPublishMode ? resource.WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs)) : resource;
     }
 
     /// <summary>Mounts the folder that holds <c>loki.yaml</c>, read-only.</summary>

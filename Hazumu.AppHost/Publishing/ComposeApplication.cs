@@ -201,7 +201,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         var root = new YamlMappingNode("services", services);
         foreach (var volume in services.Children.Values.SelectMany(VolumesOf))
         {
-            root.MappingAt("volumes").Add(volume, _optionalVolumes[volume]);
+            root.MappingAt("volumes").Add(((YamlScalarNode)volume).Value!, _optionalVolumes[volume]);
         }
 
         return ComposeFiles.WriteAsync(
