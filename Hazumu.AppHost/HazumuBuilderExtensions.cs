@@ -31,6 +31,10 @@ public static class HazumuBuilderExtensions
         CommandLine.Check(args);
         var options = HazumuOptions.Read(builder.Configuration);
 
+        // In a published application the use of the further file is the switch.
+        options.Loki.Enabled |= builder.ExecutionContext.IsPublishMode;
+        options.Alloy.Enabled &= options.Loki.Enabled;
+
         if (builder.ExecutionContext.IsRunMode)
         {
             builder.Services.AddSingleton(options);

@@ -34,6 +34,8 @@ public abstract partial class BackendChecks(Backend backend)
         [Component.Blackbox] = (9115, "-/healthy"),
         [Component.Alertmanager] = (9093, "-/ready"),
         [Component.NodeExporter] = (9100, ""),
+        [Component.Loki] = (3100, "ready"),
+        [Component.Alloy] = (12345, "-/ready"),
     };
 
     // What a job's targets need to be up.
@@ -47,6 +49,8 @@ public abstract partial class BackendChecks(Backend backend)
         ["ollama-health"] = [Component.Blackbox, Component.Ollama],
         ["alertmanager"] = [Component.Alertmanager],
         ["nodeexporter"] = [Component.NodeExporter],
+        ["loki"] = [Component.Loki],
+        ["alloy"] = [Component.Alloy],
     };
 
     // What must be there for the metrics of a service to be. Services that are not here have no metrics in these tests.
@@ -143,6 +147,29 @@ public abstract partial class BackendChecks(Backend backend)
             var memory = Assert.Single(await backend.Prometheus.QueryAsync("node_memory_MemTotal_bytes{job=\"nodeexporter\"}"));
             Assert.InRange(memory.Value, 1 << 28, double.MaxValue);
         });
+
+    /// <summary>What containers and the gateway write is in Loki, under our labels.</summary>
+    [RequiresFact("Loki", "Alloy", "Gateway", "Ollama")]
+    public async Task Logs_reach_Loki()
+    {
+        await Ollama.CreateTinyModelAsync();
+        await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.GenerateAsync("Hello"));
+        await UntilAsync("the logs", Component.Alloy, async () =>
+        {
+            Assert.NotEmpty(await QueryLogsAsync($$"""{service="gateway",instance="gateway",level="info"} |= `"type":"access"` | json | model="{{TinyModel.Name}}" """));
+            Assert.NotEmpty(await QueryLogsAsync("""{service="ollama",instance="ollama",level="info"}"""));
+        });
+    }
+
+    /// <summary>Loki understands every query of the dashboards.</summary>
+    [RequiresFact("Loki")]
+    public async Task Every_query_for_logs_is_valid_LogQL()
+    {
+        foreach (var query in Dashboards.LogQueries())
+        {
+            await QueryLogsAsync(query.ToQuery());
+        }
+    }
 
     /// <summary>Samples are kept for 15 days.</summary>
     [RequiresFact("Prometheus")]
@@ -322,6 +349,14 @@ public abstract partial class BackendChecks(Backend backend)
 
     [GeneratedRegex("\"(created_at|created|id|(total|load|prompt_eval|eval)_duration|prompt_eval_cached_count|cached_tokens)\":(\"[^\"]*\"|[0-9]+),?")]
     private static partial Regex ChangingField();
+
+    private async Task<IReadOnlyList<JsonElement>> QueryLogsAsync(string query)
+    {
+        using var response = await backend.Http.GetAsync(new Uri(backend.Url(Component.Loki), $"loki/api/v1/query_range?query={Uri.EscapeDataString(query)}"));
+        var body = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, $"{query}: {response.StatusCode} {body}");
+        return [.. JsonSerializer.Deserialize<JsonElement>(body).GetProperty("data").GetProperty("result").EnumerateArray()];
+    }
 
     private async Task<JsonElement> GetGrafanaAsync(string path)
     {

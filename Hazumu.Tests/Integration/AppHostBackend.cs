@@ -31,7 +31,7 @@ public class AppHostBackend : Backend
             $"--Hazumu:{component.Section}:Image={(IsContainer(component) ? component.Image : "")}",
         }),
         $"--Hazumu:Gateway:KeysFile={Path.Combine(Path.GetTempPath(), Name, "keys.json")}",
-        .. new[] { Component.Ollama, Component.Prometheus, Component.Grafana, Component.Alertmanager }.Select(component => $"--Hazumu:{component.Section}:Volume={Volume(component)}"),
+        .. new[] { Component.Ollama, Component.Prometheus, Component.Grafana, Component.Alertmanager, Component.Loki }.Select(component => $"--Hazumu:{component.Section}:Volume={Volume(component)}"),
     ];
 
     /// <summary>The gateway is a process of this machine, so that .NET engineers can debug it.</summary>
