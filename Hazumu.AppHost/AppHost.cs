@@ -59,11 +59,13 @@ var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithAlertmanager(alertmanager)
     .WithSettings(hazumu.Prometheus);
 
-builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, grafanaPassword)
+var grafana = builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, grafanaPassword)
     .WithConfiguration("../grafana")
     .WithDataVolume(hazumu.Grafana.Volume)
     .WithDataSource(prometheus)
     .WithDataSource(alertmanager)
     .WithSettings(hazumu.Grafana);
+
+prometheus.WithDoctor(alertmanager, grafana, gateway);
 
 builder.Build().Run();
