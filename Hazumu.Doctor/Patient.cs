@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using Hazumu.Doctor.Clients;
@@ -69,7 +70,9 @@ internal sealed record Pulse(ComponentClient Client, string Path, Answer? Answer
         try
         {
             var answer = await client.SendAsync(HttpMethod.Get, path, content: null, cancellationToken);
-            return new(client, path, answer, null, began + ((DateTimeOffset.UtcNow - began) / 2));
+            return answer.Status == HttpStatusCode.NotFound
+                ? new(client, path, null, $"What answers on {client.Address} is not {client.Name}: it has no '{path}'; see which program is there, or correct {client.Name}'s port.", began)
+                : new(client, path, answer, null, began + ((DateTimeOffset.UtcNow - began) / 2));
         }
         catch (CheckException problem)
         {

@@ -11,8 +11,8 @@ internal sealed class AlertPathCheck() : Check("alert path")
     private const string Watchdog = "Watchdog";
     private const string TestAlert = "HazumuTest";
 
-    // Prometheus repeats an alert every minute (--rules.alert.resend-delay).
-    private static readonly TimeSpan s_repeated = TimeSpan.FromMinutes(3);
+    // Prometheus repeats an alert with the first evaluation after a minute (--rules.alert.resend-delay).
+    private static readonly TimeSpan s_repeated = TimeSpan.FromMinutes(2);
 
     // A receiver has this long to answer; after a first failure, this long for a try that goes better.
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(15);

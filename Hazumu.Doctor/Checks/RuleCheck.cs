@@ -50,7 +50,7 @@ internal sealed class RuleCheck() : Check("rules")
 
         if (waiting > 0)
         {
-            findings.Note($"{Findings.Count(waiting, "rule")} wait for the first evaluation, within two minutes of the start.");
+            findings.Note($"{Findings.Count(waiting, "rule")} {(waiting == 1 ? "waits" : "wait")} for the first evaluation, which comes within two minutes of the start.");
         }
 
         return findings.ToResult(Name, $"{Findings.Count(groups.Sum(group => group.Rules.Count), "rule")} in {Findings.Count(groups.Count, "group")}");
