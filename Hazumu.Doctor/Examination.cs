@@ -7,7 +7,7 @@ namespace Hazumu.Doctor;
 public static class Examination
 {
     private static readonly Check[] s_checks =
-        [new TargetCheck(), new RuleCheck(), new DataSourceCheck(), new AlertPathCheck(), new ClockCheck(), new DiskCheck()];
+        [new TargetCheck(), new RuleCheck(), new DataSourceCheck(), new AlertPathCheck(answerLimit: TimeSpan.FromSeconds(15)), new ClockCheck(), new DiskCheck()];
 
     /// <summary>Runs every check. One of them sends a test alert to whoever is told of alerts, and ends it at once.</summary>
     /// <param name="graph">Where to look.</param>

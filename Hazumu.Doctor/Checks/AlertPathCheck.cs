@@ -6,7 +6,8 @@ namespace Hazumu.Doctor.Checks;
 /// Whether an alert gets from Prometheus to Alertmanager, and from there to people: the alert that always fires is looked for, and a test
 /// alert is sent, whose route in alertmanager/alertmanager.yml leads to the receiver of all real ones without delay.
 /// </summary>
-internal sealed class AlertPathCheck() : Check("alert path")
+/// <param name="answerLimit">How long a receiver has to answer.</param>
+internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
 {
     private const string Watchdog = "Watchdog";
     private const string TestAlert = "HazumuTest";
@@ -14,8 +15,7 @@ internal sealed class AlertPathCheck() : Check("alert path")
     // Prometheus repeats an alert with the first evaluation after a minute (--rules.alert.resend-delay).
     private static readonly TimeSpan s_repeated = TimeSpan.FromMinutes(2);
 
-    // A receiver has this long to answer; after a first failure, this long for a try that goes better.
-    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(15);
+    // After a first failure, a receiver has this long for a try that goes better.
     private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(3);
 
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(200);
@@ -53,7 +53,7 @@ internal sealed class AlertPathCheck() : Check("alert path")
     }
 
     // What is said of the way from Alertmanager to people.
-    private static async Task<string> SendTestAsync(AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
+    private async Task<string> SendTestAsync(AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
     {
         var run = Guid.NewGuid().ToString("N")[..12];
         var labels = new Dictionary<string, string> { ["alertname"] = TestAlert, ["severity"] = "info", ["run"] = run };
@@ -98,16 +98,16 @@ internal sealed class AlertPathCheck() : Check("alert path")
         }
     }
 
-    private static async Task WaitForDeliveryAsync(AlertmanagerApi alertmanager, IReadOnlyDictionary<AlertmanagerApi.Way, AlertmanagerApi.Attempts> before, List<AlertmanagerApi.Way> ways, Findings findings, CancellationToken cancellationToken)
+    private async Task WaitForDeliveryAsync(AlertmanagerApi alertmanager, IReadOnlyDictionary<AlertmanagerApi.Way, AlertmanagerApi.Attempts> before, List<AlertmanagerApi.Way> ways, Findings findings, CancellationToken cancellationToken)
     {
         var began = TimeProvider.System.GetTimestamp();
-        var limit = s_answer;
+        var limit = answerLimit;
         while (true)
         {
             var now = await alertmanager.GetAttemptsAsync(cancellationToken);
             var open = ways.Where(way => Delivered(now, way) == 0).ToList();
             var elapsed = TimeProvider.System.GetElapsedTime(began);
-            if (open.Count > 0 && limit == s_answer && open.TrueForAll(way => Failed(now, way) > 0))
+            if (open.Count > 0 && limit == answerLimit && open.TrueForAll(way => Failed(now, way) > 0))
             {
                 limit = elapsed + s_retry;
             }
@@ -118,7 +118,7 @@ internal sealed class AlertPathCheck() : Check("alert path")
                 {
                     findings.Problem(Failed(now, way) > 0
                         ? $"Alertmanager cannot deliver to the receiver '{way.Receiver}' by {way.Integration}; its log has the reason, and docs/runbooks/AlertmanagerNotificationsFailing.md tells what to do."
-                        : $"The receiver '{way.Receiver}' did not answer Alertmanager by {way.Integration} within {s_answer.TotalSeconds:0} s; see that what its address names runs and can be reached from the container.");
+                        : $"The receiver '{way.Receiver}' did not answer Alertmanager by {way.Integration} within {answerLimit.TotalSeconds:0} s; see that what its address names runs and can be reached from the container.");
                 }
 
                 return;
