@@ -74,12 +74,14 @@ var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithAlertmanager(alertmanager)
     .WithSettings(hazumu.Prometheus);
 
-builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, grafanaPassword)
+var grafana = builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, grafanaPassword)
     .WithConfiguration("../grafana")
     .WithDataVolume(hazumu.Grafana.Volume)
     .WithDataSource(prometheus)
     .WithDataSource(alertmanager)
     .WithDataSource(loki)
     .WithSettings(hazumu.Grafana);
+
+prometheus.WithDoctor(alertmanager, grafana, gateway);
 
 builder.Build().Run();

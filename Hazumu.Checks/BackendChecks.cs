@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Hazumu.Doctor;
 using Xunit;
 
 namespace Hazumu.Checks;
@@ -137,6 +138,33 @@ public abstract partial class BackendChecks(Backend backend)
             Assert.Equal("active", alert.GetProperty("status").GetProperty("state").GetString());
             Assert.StartsWith($"http://localhost:{backend.Port(Component.Prometheus)}/", alert.GetProperty("generatorURL").GetString(), StringComparison.Ordinal);
         });
+
+    /// <summary>The doctor finds nothing wrong, by way of a test alert that is over afterwards.</summary>
+    [RequiresFact("Prometheus")]
+    public async Task The_doctor_finds_nothing_wrong()
+    {
+        var graph = new WatchedGraph
+        {
+            Prometheus = backend.Url(Component.Prometheus),
+            Alertmanager = Address(Component.Alertmanager),
+            Grafana = Address(Component.Grafana),
+            Gateway = Address(Component.Gateway),
+            LeftOut = [.. Component.All.Where(component => !backend.Has(component)).Select(component => component.Service)],
+        };
+        await UntilAsync("the doctor to find nothing wrong", Component.Prometheus, async () =>
+        {
+            var results = await Examination.RunAsync(graph, CancellationToken.None);
+            Assert.True(results.All(result => !result.IsProblem), Report.Write(results));
+            Assert.Equal(graph.Alertmanager is null, results.Single(result => result.Name == "alert path").Outcome == CheckOutcome.NotApplicable);
+        });
+
+        if (graph.Alertmanager is not null)
+        {
+            Assert.Empty((await backend.Http.GetFromJsonAsync<JsonElement>(new Uri(graph.Alertmanager, "api/v2/alerts?filter=alertname%3DHazumuTest"))).EnumerateArray());
+        }
+
+        Uri? Address(Component component) => backend.Has(component) ? backend.Url(component) : null;
+    }
 
     /// <summary>The host's disks and memory are measured, and are this host's.</summary>
     [RequiresFact("Prometheus", "NodeExporter")]

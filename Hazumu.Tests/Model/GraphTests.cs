@@ -112,6 +112,7 @@ public sealed class GraphTests
 
     [Theory]
     [InlineData("prometheus", "reload")]
+    [InlineData("prometheus", "check-everything")]
     [InlineData("grafana", "reset-admin-password")]
     [InlineData("ollama", "pull-model")]
     [InlineData("ollama", "unload-model")]
