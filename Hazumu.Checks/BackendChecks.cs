@@ -139,6 +139,17 @@ public abstract partial class BackendChecks(Backend backend)
             Assert.StartsWith($"http://localhost:{backend.Port(Component.Prometheus)}/", alert.GetProperty("generatorURL").GetString(), StringComparison.Ordinal);
         });
 
+    /// <summary>What watches the graph stays small: less than 600 MB, and 5,000 series. Its CPU is told by the doctor, at rest.</summary>
+    [RequiresFact("Prometheus", "CAdvisor")]
+    public Task The_watching_is_small() =>
+        UntilAsync("the watchers to be measured", Component.Prometheus, async () =>
+        {
+            var memory = Assert.Single(await backend.Prometheus.QueryAsync("sum(container_memory_working_set_bytes{service!~\"ollama|gateway\"})"));
+            var series = Assert.Single(await backend.Prometheus.QueryAsync("prometheus_tsdb_head_series"));
+            Assert.InRange(memory.Value, 1, 600e6);
+            Assert.InRange(series.Value, 1, 5000);
+        });
+
     /// <summary>The doctor finds nothing wrong, by way of a test alert that is over afterwards.</summary>
     [RequiresFact("Prometheus")]
     public async Task The_doctor_finds_nothing_wrong()

@@ -3,11 +3,11 @@ using Hazumu.Doctor.Clients;
 
 namespace Hazumu.Doctor;
 
-/// <summary>Looks whether the watching itself works: targets, rules, data source, alert path, clocks, disk.</summary>
+/// <summary>Looks whether the watching itself works: targets, rules, data source, alert path, clocks, disk, cost.</summary>
 public static class Examination
 {
     private static readonly Check[] s_checks =
-        [new TargetCheck(), new RuleCheck(), new DataSourceCheck(), new AlertPathCheck(answerLimit: TimeSpan.FromSeconds(15)), new ClockCheck(), new DiskCheck()];
+        [new TargetCheck(), new RuleCheck(), new DataSourceCheck(), new AlertPathCheck(answerLimit: TimeSpan.FromSeconds(15)), new ClockCheck(), new DiskCheck(), new CostCheck()];
 
     /// <summary>Runs every check. One of them sends a test alert to whoever is told of alerts, and ends it at once.</summary>
     /// <param name="graph">Where to look.</param>

@@ -22,7 +22,7 @@ public sealed class ExaminationTests
         var results = await Examination.RunAsync(graph.Addresses, CancellationToken.None);
 
         Assert.All(results, result => Assert.True(result.Outcome == CheckOutcome.Ok, Report.Write(results)));
-        Assert.Equal(7, results.Count);
+        Assert.Equal(8, results.Count);
         Assert.EndsWith("Nothing is wrong.", Report.Write(results), StringComparison.Ordinal);
     }
 
@@ -33,7 +33,7 @@ public sealed class ExaminationTests
         var results = await Examination.RunAsync(new WatchedGraph { Gateway = graph.Addresses.Gateway }, CancellationToken.None);
 
         Assert.DoesNotContain(results, result => result.IsProblem);
-        Assert.Equal(["alert path", "data sources", "retention and disk", "rules", "targets"], results.Where(result => result.Outcome == CheckOutcome.NotApplicable).Select(result => result.Name).Order());
+        Assert.Equal(["alert path", "cost", "data sources", "retention and disk", "rules", "targets"], results.Where(result => result.Outcome == CheckOutcome.NotApplicable).Select(result => result.Name).Order());
     }
 
     [Fact]
@@ -327,6 +327,34 @@ public sealed class ExaminationTests
         graph.AnswerQuery("node_timex_sync_status == 0", ("""{"instance": "nodeexporter"}""", 0));
 
         Assert.Equal(CheckOutcome.Note, (await graph.CheckAsync("clocks")).Outcome);
+    }
+
+    [Fact]
+    public async Task What_the_watching_costs_is_told_by_component()
+    {
+        await using var graph = await StartAsync();
+        Assert.Equal("1.5 % of one core, 130 MB, 2,500 series (cadvisor 0.5 % 70 MB, prometheus 1.0 % 60 MB)", (await graph.CheckAsync("cost")).Summary);
+    }
+
+    [Fact]
+    public async Task Watching_that_costs_too_much_is_a_note()
+    {
+        await using var graph = await StartAsync();
+        graph.AnswerQuery(CostCheck.Memory, ("""{"service": "prometheus"}""", 601e6));
+        graph.AnswerQuery(CostCheck.Cpu, ("""{"service": "prometheus"}""", 0.06));
+        graph.AnswerQuery(CostCheck.Series, ("{}", 5001));
+
+        var result = await graph.CheckAsync("cost");
+        Assert.Equal((CheckOutcome.Note, 3), (result.Outcome, result.Findings.Count));
+        Assert.StartsWith("The watching takes 6.0 % of one core, more than 5.0 %, its limit at rest", result.Findings[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_cAdvisor_nobody_knows_the_cost()
+    {
+        await using var graph = await StartAsync();
+        graph.AnswerQuery(CostCheck.Memory);
+        Assert.Equal(CheckOutcome.NotApplicable, (await graph.CheckAsync("cost")).Outcome);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hazumu.Doctor;
+using Hazumu.Doctor.Checks;
 using Hazumu.Standalone.Tests.ServiceDefaults;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -32,6 +33,9 @@ internal sealed class FakeGraph : IAsyncDisposable
         AnswerQuery("max(time() - process_start_time_seconds{job=\"prometheus\"})", ("{}", 3600));
         AnswerQuery("max(prometheus_tsdb_storage_blocks_bytes{job=\"prometheus\"})", ("{}", 1 << 20));
         AnswerQuery("node_filesystem_avail_bytes", ("""{"mountpoint": "/"}""", 1e9), ("""{"mountpoint": "/var/lib"}""", 50e9), ("""{"mountpoint": "/var/lib/doc"}""", 1));
+        AnswerQuery(CostCheck.Memory, ("""{"service": "prometheus"}""", 60e6), ("""{"service": "cadvisor"}""", 70e6));
+        AnswerQuery(CostCheck.Cpu, ("""{"service": "prometheus"}""", 0.01), ("""{"service": "cadvisor"}""", 0.005));
+        AnswerQuery(CostCheck.Series, ("{}", 2500));
         AnswerQuery("node_time_seconds - timestamp(node_time_seconds)", ("""{"instance": "nodeexporter"}""", 0.01));
         Answer("grafana/api/datasources", """[{"uid": "hazumu-prometheus", "name": "Prometheus", "type": "prometheus", "url": "http://prometheus:9090"}, {"uid": "alertmanager", "name": "Alertmanager", "type": "alertmanager", "url": "http://alertmanager:9093"}]""");
         Answer("grafana/api/datasources/uid/hazumu-prometheus/health", """{"status": "OK", "message": "Successfully queried the Prometheus API."}""");
