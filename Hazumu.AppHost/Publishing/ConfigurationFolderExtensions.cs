@@ -30,7 +30,7 @@ public static class ConfigurationFolderExtensions
 
         return builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder.WithBindMount(folder, target, isReadOnly: true)
-            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished))));
+            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished)), IsGenerated: false));
     }
 
     /// <summary>Puts generated files into the container, and into a published application's folder.</summary>
@@ -44,7 +44,7 @@ public static class ConfigurationFolderExtensions
         builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder.WithContainerFiles(target, async (_, cancellationToken) =>
                 (await generate(cancellationToken)).Select(file => new ContainerFile { Name = file.Key, Contents = file.Value }))
-            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate));
+            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: true));
 
     /// <summary>Puts generated files into a published application's container where an option of the application is used.</summary>
     /// <typeparam name="T">The container resource.</typeparam>
@@ -57,7 +57,7 @@ public static class ConfigurationFolderExtensions
     {
         if (!builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Any(folder => folder.Name == name))
         {
-            builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, option));
+            builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: true, option));
         }
 
         return builder;
