@@ -38,9 +38,8 @@ public sealed class ChartDriftTests
         var folder = Directory.CreateTempSubdirectory("hazumu-chart-");
         try
         {
-            var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => PublishAsync(folder.FullName));
-
-            Assert.Contains("holds no values.yaml", refused.Message, StringComparison.Ordinal);
+            // Aspire 13.5.2 exits with 0 where a step fails.
+            Assert.Contains("holds no values.yaml", await PublishAsync(folder.FullName), StringComparison.Ordinal);
             Assert.Empty(folder.EnumerateFileSystemInfos());
         }
         finally
