@@ -30,7 +30,7 @@ public static class ConfigurationFolderExtensions
 
         return builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder.WithBindMount(folder, target, isReadOnly: true)
-            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished)), IsGenerated: false));
+            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished))));
     }
 
     /// <summary>Puts generated files into the container, and into a published application's folder.</summary>
@@ -57,7 +57,7 @@ public static class ConfigurationFolderExtensions
     {
         if (!builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Any(folder => folder.Name == name))
         {
-            builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: true, option));
+            builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, option, IsGenerated: true));
         }
 
         return builder;

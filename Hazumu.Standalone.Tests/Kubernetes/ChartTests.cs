@@ -199,6 +199,7 @@ public sealed partial class ChartTests
         var rendering = await Rendering.OfAsync("amd");
 
         Assert.Null(rendering.The<V1StatefulSet>("hazumu-ollama").Spec.Replicas);
+        Assert.Equal((300L, 330L), (rendering.Workloads["ollama"].Pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds, rendering.Workloads["ollama"].Pod.TerminationGracePeriodSeconds));
         Assert.Equal("http://hazumu-ollama:11434", Settings(rendering).GetProperty("Instances").GetProperty("ollama").GetString());
         var metric = Assert.Single(rendering.The<V2HorizontalPodAutoscaler>("hazumu-ollama").Spec.Metrics);
         Assert.Equal(("External", "hazumu_gateway_queued"), (metric.Type, metric.External.Metric.Name));
@@ -238,6 +239,16 @@ public sealed partial class ChartTests
         // It computes nothing.
         Assert.Null(preload.Resources.Limits);
         Assert.Null((await Rendering.OfAsync("least")).Workloads["ollama"].Pod.InitContainers);
+    }
+
+    [HelmFact]
+    public async Task Variables_are_written_as_they_were_meant()
+    {
+        var variables = (await Rendering.OfAsync("nvidia")).Workloads["ollama"].Pod.Containers[0].Env.ToDictionary(variable => variable.Name, variable => variable.Value);
+
+        Assert.Equal(
+            ("-1", "true", "1048576", "http://proxy.example:3128"),
+            (variables["OLLAMA_KEEP_ALIVE"], variables["OLLAMA_FLASH_ATTENTION"], variables["OLLAMA_CONTEXT_LENGTH"], variables["HTTPS_PROXY"]));
     }
 
     [HelmFact]

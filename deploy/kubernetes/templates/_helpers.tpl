@@ -80,9 +80,10 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
-{{/* The labels that every container of the graph has, whoever runs it. */}}
+{{/* The labels that every container of the graph has, whoever runs it; no version, with which each release would restart all pods. */}}
 {{- define "hazumu.podLabels" -}}
-{{ include "hazumu.labels" . }}
+{{ include "hazumu.selector" . }}
+app.kubernetes.io/part-of: hazumu
 hazumu.service: {{ .service }}
 hazumu.instance: {{ .service }}
 hazumu.network: {{ (include "hazumu.known" .root | fromYaml).network }}
@@ -147,7 +148,7 @@ capabilities:
 {{- $values := index .root.Values .service -}}
 {{- range $name, $value := mergeOverwrite (dict) ($component.environment | default dict) (.own | default dict) ($values.environment | default dict) }}
 - name: {{ $name }}
-  value: {{ $value | toString | quote }}
+  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
 {{- end }}
 {{- end }}
 
