@@ -27,6 +27,8 @@ public sealed partial class ChartTests
     [InlineData("images.gateway.repository=", "images.gateway.repository is not set: no registry has that image")]
     [InlineData("images.ollama.tag=", "images.ollama has neither tag nor digest")]
     [InlineData("ingress.enabled=true", "ingress.gateway.host is not set")]
+    [InlineData("gateway.replicas=2", "gateway.peers.existingSecret is not set: several gateways")]
+    [InlineData("gateway.autoscaling.enabled=true", "gateway.peers.existingSecret is not set: several gateways")]
     [InlineData("ollama.replica=2", "additional properties 'replica' not allowed")]
     public async Task What_is_missing_or_wrong_is_said_in_a_sentence(string value, string sentence)
     {
@@ -214,6 +216,19 @@ public sealed partial class ChartTests
         Assert.Equal("hazumu-gateway-keys", keys.Secret.SecretName);
         Assert.Equal("true", Variable(rendering, "gateway", "Gateway__Keys__Required"));
         Assert.Equal("/run/hazumu/keys/keys.json", Variable(rendering, "gateway", "Gateway__Keys__File"));
+    }
+
+    [HelmFact]
+    public async Task Several_gateways_find_each_other_and_share_a_secret()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+        var address = new Uri(Variable(rendering, "gateway", "Gateway__Peers__Addresses"));
+        var service = rendering.The<V1Service>(address.Host);
+
+        Assert.Equal(("None", true, service.Spec.Ports[0].Port), (service.Spec.ClusterIP, service.Spec.PublishNotReadyAddresses, address.Port));
+        Assert.Equal("/run/hazumu/peers/key", Variable(rendering, "gateway", "Gateway__Peers__KeyFile"));
+        Assert.Equal("hazumu-gateway-peers", Assert.Single(rendering.Workloads["gateway"].Pod.Volumes, volume => volume.Name == "peers").Secret.SecretName);
+        Assert.DoesNotContain((await Rendering.OfAsync("least")).Workloads["gateway"].Pod.Containers[0].Env, variable => variable.Name.Contains("Peers", StringComparison.Ordinal));
     }
 
     [HelmTheory]
