@@ -96,10 +96,10 @@ labels:
   {{- include "hazumu.labels" . | nindent 2 }}
 {{- end }}
 
-{{/* What all pods have in common; user is the number that the programs run as. */}}
+{{/* What all pods have in common; user is the number that the programs run as, token whether they talk to the API server. */}}
 {{- define "hazumu.pod" -}}
 {{- $values := index .root.Values .service -}}
-automountServiceAccountToken: false
+automountServiceAccountToken: {{ .token | default false }}
 enableServiceLinks: false
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:
