@@ -36,7 +36,9 @@ public static class AlertmanagerBuilderExtensions
                 $"{ConfigurationDirectory}/start.sh",
                 $"--storage.path={DataDirectory}",
                 // One Alertmanager has nobody to gossip with.
-                "--cluster.listen-address=")
+                "--cluster.listen-address=",
+                // Whether people were told, and not just the dead man's switch: both may be webhooks.
+                "--enable-feature=receiver-name-in-metrics")
             .WithExternalUrl(port);
     }
 

@@ -12,6 +12,7 @@ namespace Aspire.Hosting;
 public static class GrafanaBuilderExtensions
 {
     private const string DataDirectory = "/var/lib/grafana";
+    private const string LokiUrl = "LOKI_URL";
 
     /// <summary>Adds a Grafana server.</summary>
     /// <remarks>This version defaults to the <inheritdoc cref="GrafanaContainerImageTags.Tag"/> tag of the <inheritdoc cref="GrafanaContainerImageTags.Image"/> container image.</remarks>
@@ -91,6 +92,30 @@ public static class GrafanaBuilderExtensions
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<AlertmanagerResource> alertmanager) =>
         builder.WithDataSource("ALERTMANAGER_URL", alertmanager, resource => resource.PrimaryEndpoint);
+
+    /// <summary>Names the Loki that the provisioned data source reads, and where the traces are that its lines lead to.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="loki">The Loki.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<LokiResource> loki)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(loki);
+
+        const string Dashboard = "ASPIRE_DASHBOARD_URL";
+        const string DefaultDashboard = "http://localhost:15080";
+        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        {
+            return builder
+                .WithReferenceRelationship(loki.Resource)
+                .WithAnnotation(new PublishedOptionalVariableAnnotation(PublishedOptionAnnotation.Logs, LokiUrl, $"http://{loki.Resource.Name}:{loki.Resource.PrimaryEndpoint.TargetPort}"))
+                .WithAnnotation(new PublishedOptionalVariableAnnotation(PublishedOptionAnnotation.Logs, Dashboard, $"${{{Dashboard}:-{DefaultDashboard}}}"));
+        }
+
+        return builder
+            .WithDataSource(LokiUrl, loki, resource => resource.PrimaryEndpoint)
+            .WithEnvironment(Dashboard, builder.ApplicationBuilder.Configuration["ASPNETCORE_URLS"]?.Split(';')[0] ?? DefaultDashboard);
+    }
 
     private static IResourceBuilder<GrafanaResource> WithDataSource<T>(this IResourceBuilder<GrafanaResource> builder, string variable, IResourceBuilder<T> source, Func<T, EndpointReference> endpoint) where T : IResource
     {

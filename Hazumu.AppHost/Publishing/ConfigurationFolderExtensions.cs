@@ -44,7 +44,7 @@ public static class ConfigurationFolderExtensions
         builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder.WithContainerFiles(target, async (_, cancellationToken) =>
                 (await generate(cancellationToken)).Select(file => new ContainerFile { Name = file.Key, Contents = file.Value }))
-            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate));
+            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: true));
 
     /// <summary>Puts generated files into a published application's container where an option of the application is used.</summary>
     /// <typeparam name="T">The container resource.</typeparam>
@@ -57,7 +57,7 @@ public static class ConfigurationFolderExtensions
     {
         if (!builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Any(folder => folder.Name == name))
         {
-            builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, option));
+            builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, option, IsGenerated: true));
         }
 
         return builder;
