@@ -33,6 +33,9 @@ internal sealed record SizingMeasurement(
     int Errors,
     string? Error)
 {
+    /// <summary>Whether the streams take clearly more than what garbage comes and goes.</summary>
+    public bool HasGrown => OpenBytes > 1.2 * IdleBytes;
+
     public double BytesPerStream => (OpenBytes - IdleBytes) * Step.Gateways / Step.Streams;
 }
 

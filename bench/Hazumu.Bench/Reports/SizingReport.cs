@@ -30,7 +30,7 @@ internal static class SizingReport
                 Format(one.PerThousandChunks, "0.0"),
                 Format(one.LatencyP50, "0.00"),
                 Format(one.LatencyP99, "0.0"),
-                Format(one.BytesPerStream / 1024, "0.0"),
+                one.HasGrown ? Format(one.BytesPerStream / 1024, "0.0") : "",
                 Whole(one.Descriptors),
                 Format(one.RequestsPerSecond, "#,0"),
                 Format(one.PerThousandRequests, "0.0"),
