@@ -11,6 +11,12 @@ internal sealed class PeerGroup : IAsyncDisposable
 {
     public const string Key = "the-secret-of-all-gateways";
 
+    private const int LowestPort = 20_000;
+    private const int Ports = 12_000;
+
+    // Other test runs on the machine begin elsewhere.
+    private static int s_port = Random.Shared.Next(Ports);
+
     private readonly IReadOnlyList<(string Name, Uri Engine)> _instances;
     private readonly string[] _arguments;
     private readonly List<int> _ports;
@@ -60,12 +66,23 @@ internal sealed class PeerGroup : IAsyncDisposable
     public static IEnumerable<string> Arguments(IEnumerable<int> ports, string key = Key) =>
         [$"--Gateway:Peers:Addresses={string.Join(',', ports.Select(port => $"http://127.0.0.1:{port}"))}", $"--Gateway:Peers:Key={key}"];
 
-    /// <summary>A port that nobody has now.</summary>
+    /// <summary>A port that nobody has, and nobody is given before it is used: below those that the kernel gives to connections.</summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = LowestPort + (int)((uint)Interlocked.Increment(ref s_port) % Ports);
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody has it.
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.WebSockets;
+using System.Security.Cryptography.X509Certificates;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
@@ -48,6 +50,36 @@ public sealed class TrustTests
         await Task.Delay(2_500);
         Assert.Single(other.Printed, line => line.Contains($"127.0.0.1:{ports[0]} has another key", StringComparison.Ordinal));
         Assert.DoesNotContain(other.Printed.Concat(one.Printed), line => line.Contains("secret", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Over_TLS_they_know_each_other_where_they_trust_the_authority(bool isTrusted)
+    {
+        using var folder = new TemporaryFolder();
+        var (authority, certificate) = OwnCertificates.Make();
+        var (stranger, strangers) = OwnCertificates.Make();
+        await File.WriteAllBytesAsync(folder.File("tls.pfx"), certificate.Export(X509ContentType.Pkcs12));
+        await File.WriteAllTextAsync(folder.File("ca.pem"), (isTrusted ? authority : stranger).ExportCertificatePem());
+        await using var engine = await MockEngine.StartAsync();
+        int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
+        string[] arguments =
+        [
+            $"--Kestrel:Certificates:Default:Path={folder.File("tls.pfx")}",
+            $"--Gateway:Peers:Addresses={string.Join(',', ports.Select(port => $"https://localhost:{port}"))}",
+            $"--Gateway:Peers:Key={PeerGroup.Key}",
+            $"--Gateway:Peers:CaFile={folder.File("ca.pem")}",
+        ];
+        await using var old = await TestGateway.StartAsync([("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=https://localhost:{ports[0]}", .. arguments]);
+        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Open, old.Service<Scheduler>().Mode));
+        await using var young = await TestGateway.StartAsync([("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=https://localhost:{ports[1]}", .. arguments]);
+
+        await Eventually.HoldsAsync(() => Assert.Equal((!isTrusted, isTrusted ? AdmissionMode.Elsewhere : AdmissionMode.Open), (young.Service<Peers>().Admits, young.Service<Scheduler>().Mode)));
+        foreach (var one in (X509Certificate2[])[authority, certificate, stranger, strangers])
+        {
+            one.Dispose();
+        }
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
@@ -28,18 +27,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime, IDisposable
 
     public TlsInstanceTests()
     {
-        using var authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var authority = new CertificateRequest("CN=own authority", authorityKey, HashAlgorithmName.SHA256);
-        authority.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, true));
-        _authority = authority.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(2));
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=gpu-1", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("localhost");
-        request.CertificateExtensions.Add(names.Build());
-        using var signed = request.Create(_authority, DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1), [1, 2, 3]);
-        using var withKey = signed.CopyWithPrivateKey(key);
-        _certificate = X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pkcs12), null);
+        (_authority, _certificate) = OwnCertificates.Make();
         File.WriteAllText(CaFile, _authority.ExportCertificatePem());
         File.WriteAllText(KeyFile, Key + "\n");
     }
@@ -130,11 +118,10 @@ public sealed class TlsInstanceTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task A_certificate_of_somebody_else_is_refused()
     {
-        using var strangerKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var stranger = new CertificateRequest("CN=own authority", strangerKey, HashAlgorithmName.SHA256);
-        stranger.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, true));
-        using var shown = stranger.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(2));
-        await File.WriteAllTextAsync(CaFile, shown.ExportCertificatePem());
+        var (stranger, certificate) = OwnCertificates.Make();
+        await File.WriteAllTextAsync(CaFile, stranger.ExportCertificatePem());
+        stranger.Dispose();
+        certificate.Dispose();
         await using var gateway = await StartAsync("--Gateway:Queue:OutageTimeout=200ms", "--Gateway:Retries:Limit=0");
 
         Assert.InRange((await gateway.Http.ChatAsync()).Status, 502, 503);

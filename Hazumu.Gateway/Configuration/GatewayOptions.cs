@@ -163,6 +163,10 @@ internal sealed class PeerOptions
     /// <summary>A file that holds the secret; read whenever one connects.</summary>
     [Setting("A file that holds that secret", Allowed = "a path")]
     public string? KeyFile { get; set; }
+
+    /// <summary>The certificates of the authorities that theirs are trusted by, in PEM; the system's unless it is set.</summary>
+    [Setting("A file with the authorities that their certificates may be of", Allowed = "a path")]
+    public string? CaFile { get; set; }
 }
 
 /// <summary>How an instance is reached that wants a key, or whose certificate is of an authority of one's own.</summary>

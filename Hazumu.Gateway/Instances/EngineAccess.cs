@@ -1,7 +1,5 @@
 using System.Net.Http.Headers;
 using System.Net.Security;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Hazumu.Gateway.Configuration;
 
 namespace Hazumu.Gateway.Instances;
@@ -33,7 +31,11 @@ internal sealed class EngineAccess
         var key = access.KeyFile is { } keyFile ? SecretFile.Read($"{setting}:KeyFile", keyFile) : null;
         if (known is null || known._authorities != authorities || (known._key is null) != (key is null))
         {
-            Check($"{setting}:CaFile", authorities);
+            if (authorities is not null)
+            {
+                OwnAuthorities.Check($"{setting}:CaFile", authorities);
+            }
+
             known = new EngineAccess(authorities);
         }
 
@@ -49,41 +51,7 @@ internal sealed class EngineAccess
     }
 
     /// <summary>How its certificate is looked at.</summary>
-    public SslClientAuthenticationOptions Tls()
-    {
-        var options = new SslClientAuthenticationOptions();
-        if (_authorities is not null)
-        {
-            // An authority of one's own has no list of what it has revoked, as a rule.
-            options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            options.CertificateChainPolicy.CustomTrustStore.ImportFromPem(_authorities);
-        }
-
-        return options;
-    }
-
-    private static void Check(string setting, string? authorities)
-    {
-        if (authorities is null)
-        {
-            return;
-        }
-
-        var certificates = new X509Certificate2Collection();
-        try
-        {
-            certificates.ImportFromPem(authorities);
-        }
-        catch (CryptographicException problem)
-        {
-            throw new StartupProblemException($"The file of '{setting}' holds no certificates in PEM: {problem.Message}");
-        }
-
-        if (certificates.Count == 0)
-        {
-            throw new StartupProblemException($"The file of '{setting}' holds no certificate; it needs those of the authorities, in PEM.");
-        }
-    }
+    public SslClientAuthenticationOptions Tls() => OwnAuthorities.Tls(_authorities);
 }
 
 /// <summary>Gives each request its instance's key, in place of whatever the client has sent.</summary>

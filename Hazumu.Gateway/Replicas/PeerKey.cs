@@ -12,14 +12,22 @@ internal static class PeerKey
     private const string Bearer = "Bearer ";
 
     /// <summary>Says what is wrong with the settings.</summary>
-    /// <exception cref="StartupProblemException">There are peers and no key, or one that is not allowed.</exception>
+    /// <exception cref="StartupProblemException">There are peers and no key, or one that is not allowed; or a file is not as it must be.</exception>
     public static void Check(PeerOptions options)
     {
         if (options.Addresses.Count > 0)
         {
             Read(options);
+            if (Authorities(options) is { } authorities)
+            {
+                OwnAuthorities.Check("Gateway:Peers:CaFile", authorities);
+            }
         }
     }
+
+    /// <summary>The authorities of peers' certificates, in PEM; <see langword="null"/> for the system's.</summary>
+    /// <exception cref="StartupProblemException">The file cannot be read.</exception>
+    public static string? Authorities(PeerOptions options) => options.CaFile is { } file ? SecretFile.Read("Gateway:Peers:CaFile", file) : null;
 
     /// <summary>Reads the key.</summary>
     /// <exception cref="StartupProblemException">There is none, or it is not allowed.</exception>

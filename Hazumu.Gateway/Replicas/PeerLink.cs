@@ -41,6 +41,7 @@ internal sealed class PeerLink : IDisposable
             UseProxy = false,
             ConnectTimeout = s_connect,
             ActivityHeadersPropagator = null,
+            SslOptions = OwnAuthorities.Tls(scope.Authorities),
             ConnectCallback = (context, cancellationToken) => ConnectAsync(address, context.DnsEndPoint, cancellationToken),
         });
     }
@@ -356,4 +357,4 @@ internal sealed class PeerLink : IDisposable
 }
 
 /// <summary>What peers work with.</summary>
-internal sealed record PeerScope(PeerOptions Options, Fleet Fleet, FleetMonitor Monitor, Scheduler Scheduler, KeyLimits Limits);
+internal sealed record PeerScope(PeerOptions Options, string? Authorities, Fleet Fleet, FleetMonitor Monitor, Scheduler Scheduler, KeyLimits Limits);

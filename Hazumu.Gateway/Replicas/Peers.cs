@@ -49,7 +49,7 @@ internal sealed partial class Peers : BackgroundService
         IHostApplicationLifetime lifetime, ILogger<Peers> logger)
     {
         _settings = settings;
-        _scope = new PeerScope(settings.Current.Peers, fleet, monitor, scheduler, limits);
+        _scope = new PeerScope(settings.Current.Peers, PeerKey.Authorities(settings.Current.Peers), fleet, monitor, scheduler, limits);
         _names = names;
         _time = time;
         _logger = logger;
