@@ -19,6 +19,7 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
 {
     private readonly WebApplication _app;
     private readonly Lines _log;
+    private bool _isDisposed;
 
     private TestGateway(WebApplication app, Lines log)
     {
@@ -114,6 +115,12 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
         Http.Dispose();
         using (var now = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
         {
