@@ -59,11 +59,19 @@ var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithAlertmanager(alertmanager)
     .WithSettings(hazumu.Prometheus);
 
-builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, grafanaPassword)
+var grafana = builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, grafanaPassword)
     .WithConfiguration("../grafana")
     .WithDataVolume(hazumu.Grafana.Volume)
     .WithDataSource(prometheus)
     .WithDataSource(alertmanager)
+    .WithProduction(hazumu.Grafana)
     .WithSettings(hazumu.Grafana);
+
+builder.AddCaddy("edge", hazumu.Edge)
+    .WithConfiguration("../caddy")
+    .WithDataVolume(hazumu.Edge.Volume)
+    .WithGateway(gateway)
+    .WithDashboards(grafana)
+    .WithSettings(hazumu.Edge);
 
 builder.Build().Run();

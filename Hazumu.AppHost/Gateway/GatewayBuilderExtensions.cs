@@ -31,10 +31,22 @@ public static class GatewayBuilderExtensions
             .WithUrlForEndpoint("http", url => url.DisplayText = "API for clients")
             .WithIconName("Router")
             .WithHttpHealthCheck("/health")
-            // Clients connect to the gateway itself: what they say of whom they speak for is not to be believed.
+            // Clients connect to the gateway itself: what they say of whom they speak for is not to be believed. In production only
+            // the edge does, and is.
             .DisableForwardedHeaders()
+            .WithEdgeBelieved()
             .WithComposeHttpHealthcheck(ContainerPort, "/health")
+            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
+            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000) { Tmp = true })
             .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev", "Hazumu.Gateway/Dockerfile"));
+    }
+
+    private static IResourceBuilder<ProjectResource> WithEdgeBelieved(this IResourceBuilder<ProjectResource> builder)
+    {
+        const string Believed = "ASPNETCORE_FORWARDEDHEADERS_ENABLED";
+        return builder.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? builder
+            : builder.WithEnvironment(Believed, "true").WithDevelopmentEnvironment(Believed, "false");
     }
 
     /// <summary>Has the gateway spread requests over Ollama instances.</summary>
@@ -68,15 +80,17 @@ public static class GatewayBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
 
-        builder.WithEnvironment("Gateway__Keys__Required", settings, nameof(settings.RequireKeys), settings.RequireKeys);
-
+        const string Required = "Gateway__Keys__Required";
         if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
         {
             return builder
+                .WithEnvironment(Required, "true")
+                .WithDevelopmentEnvironment(Required, new ComposeVariables(settings).Setting(nameof(settings.RequireKeys), settings.RequireKeys))
                 .WithAnnotation(new ContainerMountAnnotation(settings.Volume, DataDirectory, ContainerMountType.Volume, isReadOnly: false))
                 .WithEnvironment("Gateway__Keys__File", $"{DataDirectory}/keys.json");
         }
 
+        builder.WithEnvironment(Required, settings, nameof(settings.RequireKeys), settings.RequireKeys);
         // Where no file is named, the gateway and its command agree on one by themselves.
         return settings.KeysFile is { } file
             ? builder.WithEnvironment("Gateway__Keys__File", Path.GetFullPath(file, builder.ApplicationBuilder.AppHostDirectory))
