@@ -201,8 +201,7 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
     {
         var image = instance.Annotations.OfType<ContainerImageAnnotation>().Last();
         return new ComposeVariables(SettingsAnnotation.Of(instance)!)
-            .Image(image)
-            .Replace($":{image.Tag}}}", $":{image.Tag}-rocm}}", StringComparison.Ordinal);
+            .Image(new ContainerImageAnnotation { Registry = image.Registry, Image = image.Image, Tag = $"{image.Tag}-rocm" });
     }
 
     private async Task WriteEnvironmentExampleAsync(CancellationToken cancellationToken)

@@ -24,7 +24,10 @@ internal sealed class ComposeVariables(ComponentOptions settings)
     /// <summary>The same of an image that a registry has.</summary>
     public string Image(ContainerImageAnnotation image)
     {
-        var version = image.SHA256 is { } digest ? $"@sha256:{digest}" : $":{image.Tag}";
+        // Both: people read the tag, the engine takes the digest.
+        var version = image.SHA256 is { } digest ? $"@sha256:{digest}"
+            : ImageDigests.Of($"{image.Registry}/{image.Image}:{image.Tag}") is { } known ? $":{image.Tag}@{known}"
+            : $":{image.Tag}";
         return $"${{{Key(nameof(settings.Image))}:-${{{Prefix}__{nameof(HazumuOptions.ImageRegistry)}:-{image.Registry}}}/{image.Image}{version}}}";
     }
 

@@ -56,6 +56,8 @@ for volume in $(docker compose config --volumes); do
     echo "$volume: not there, nothing to copy"
     continue
   fi
+  user=$(docker ps --filter "volume=$volume" --format '{{.Names}}')
+  [ -z "$user" ] || fail "$volume is in use by $user, which is none of this application's; stop that first."
   helper=$(docker create --network none --volume "$volume:/volume:ro" "$image" none)
   # The engine itself writes the archive, owners and modes included. A pipe would hide its failure.
   docker cp "$helper:/volume" - > "$target/$volume.tar"
