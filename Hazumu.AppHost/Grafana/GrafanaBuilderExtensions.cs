@@ -15,6 +15,7 @@ public static class GrafanaBuilderExtensions
 {
     private const string DataDirectory = "/var/lib/grafana";
     private const string AccessDirectory = "/etc/grafana/access";
+    private const string Password = "GF_SECURITY_ADMIN_PASSWORD";
     private const string RootUrl = "GF_SERVER_ROOT_URL";
 
     /// <summary>Adds a Grafana server.</summary>
@@ -85,7 +86,9 @@ public static class GrafanaBuilderExtensions
         var edge = settings.Host.Edge;
         if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
         {
-            return settings.Host.Production ? builder.WithRestrictions().WithEnvironment(RootUrl, EdgeAddress.OfGrafana(edge) + "/") : builder;
+            return settings.Host.Production
+                ? builder.WithRestrictions().WithPasswordFile().WithEnvironment(RootUrl, EdgeAddress.OfGrafana(edge) + "/")
+                : builder;
         }
 
         var variables = new ComposeVariables(settings);
@@ -138,7 +141,6 @@ public static class GrafanaBuilderExtensions
     private static IResourceBuilder<GrafanaResource> WithAdministrator(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<ParameterResource> user, IResourceBuilder<ParameterResource> password)
     {
         const string User = "GF_SECURITY_ADMIN_USER";
-        const string Password = "GF_SECURITY_ADMIN_PASSWORD";
         var secret = new PublishedSecretAnnotation("grafana_admin_password", "./secrets/grafana_admin_password") { IsRequired = true };
         if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
         {
@@ -161,6 +163,15 @@ public static class GrafanaBuilderExtensions
                 service.Add("entrypoint", new YamlSequenceNode(ComposeFiles.Quoted("/run.sh")));
                 service.Add("command", new YamlSequenceNode());
             });
+    }
+
+    private static IResourceBuilder<GrafanaResource> WithPasswordFile(this IResourceBuilder<GrafanaResource> builder)
+    {
+        var secret = new PublishedSecretAnnotation("grafana_admin_password", "");
+        return builder
+            .WithContainerFiles(PublishedSecretAnnotation.Directory, async (_, cancellationToken) =>
+                [new ContainerFile { Name = secret.Name, Contents = await builder.Resource.AdminPassword.GetValueAsync(cancellationToken) }])
+            .WithEnvironment(Password, $"$__file{{{secret.Path}}}");
     }
 
     // Grafana itself reads the file: the secret is in no variable, not even of its process.

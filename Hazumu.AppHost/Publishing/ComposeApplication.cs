@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.RegularExpressions;
 using YamlDotNet.RepresentationModel;
 using static Hazumu.AppHost.Publishing.ComposeFiles;
 
@@ -8,7 +10,7 @@ namespace Hazumu.AppHost.Publishing;
 /// Each part can go when the publisher learns it (13.5.2, no issues there yet): <c>name:</c> of networks and volumes is not emitted (their Name is YamlIgnore in
 /// Aspire.Hosting.Docker), <c>privileged</c> takes no variable, GPUs and a limit on processes have no type, files of a folder are not copied, and there is one Compose file only.
 /// </remarks>
-internal sealed class ComposeApplication(DistributedApplicationModel model, string folder, string repository)
+internal sealed partial class ComposeApplication(DistributedApplicationModel model, string folder, string repository)
 {
     private const string FileName = "docker-compose.yaml";
 
@@ -206,17 +208,39 @@ internal sealed class ComposeApplication(DistributedApplicationModel model, stri
 
     private async Task WriteEnvironmentExampleAsync(CancellationToken cancellationToken)
     {
-        var compose = string.Concat(await Task.WhenAll(Directory.EnumerateFiles(folder, "docker-compose*.yaml").Order(StringComparer.Ordinal).Select(file => File.ReadAllTextAsync(file, cancellationToken))));
-        var lines = SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions())
-            .Select(setting => (Variable: setting.Key.Replace(":", "__", StringComparison.Ordinal), setting))
-            .Where(entry => compose.Contains($"${{{entry.Variable}:-", StringComparison.Ordinal))
-            .Select(entry => entry.setting.Default == "auto"
-                // Compose cannot look at the host and decide.
-                ? $"# {entry.setting.Description.Split(';')[0]}; allowed: true, false.\n# {entry.Variable}=true\n"
-                : $"# {entry.setting.Description}; allowed: {entry.setting.Allowed}.\n# {entry.Variable}={entry.setting.Default}\n");
+        var files = Directory.EnumerateFiles(folder, "docker-compose*.yaml").Order(StringComparer.Ordinal).ToLookup(file => file.Contains(PublishedDevelopmentAnnotation.Option, StringComparison.Ordinal));
+        var production = string.Concat(files[false].Select(File.ReadAllText));
+        var development = string.Concat(files[true].Select(File.ReadAllText));
 
-        const string Head = "# Copy to .env and uncomment what you change. The same variables configure the AppHost.\n\n";
-        const string Grafana = "# The administrator of Grafana, taken on the first start of its volume. Keep .env out of version control.\n# GRAFANA_ADMIN_USER=\n# GRAFANA_ADMIN_PASSWORD=\n";
-        await File.WriteAllTextAsync(Path.Combine(folder, ".env.example"), Head + string.Join("\n", lines) + "\n" + Grafana, cancellationToken);
+        var text = new StringBuilder()
+            .Append("# Copy to .env and uncomment what you change. The same variables configure the AppHost.\n\n")
+            .AppendJoin("", Settings().Where(setting => IsRead(production, setting)).Select(Describe))
+            .Append("# Grafana's administrator, its sign-in by OIDC and its address; what each container may take; its logs. docs/production.md tells more.\n")
+            .AppendJoin("", Others(production).Select(variable => $"# {variable.Name}={variable.Default}\n"))
+            .Append("\n# --- Read by the development form alone.\n\n")
+            .AppendJoin("", Settings().Where(setting => !IsRead(production, setting) && IsRead(development, setting)).Select(Describe))
+            .Append("# The administrator's password in that form, taken on the first start of Grafana's volume. Keep .env out of version control.\n")
+            .AppendJoin("", Others(development).Except(Others(production)).Select(variable => $"# {variable.Name}={variable.Default}\n"));
+        await File.WriteAllTextAsync(Path.Combine(folder, ".env.example"), text.ToString(), cancellationToken);
     }
+
+    private static IEnumerable<Setting> Settings() => SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions());
+
+    private static string Variable(Setting setting) => setting.Key.Replace(":", "__", StringComparison.Ordinal);
+
+    private static bool IsRead(string compose, Setting setting) => compose.Contains($"${{{Variable(setting)}:-", StringComparison.Ordinal);
+
+    private static string Describe(Setting setting) => setting.Default == "auto"
+        // Compose cannot look at the host and decide.
+        ? $"# {setting.Description.Split(';')[0]}; allowed: true, false.\n# {Variable(setting)}=true\n\n"
+        : $"# {setting.Description}; allowed: {setting.Allowed}.\n# {Variable(setting)}={setting.Default}\n\n";
+
+    // A default that is made of other variables is left out: it is no value.
+    private static IEnumerable<(string Name, string Default)> Others(string compose) => OtherVariable().Matches(compose)
+        .Select(match => (match.Groups["name"].Value, match.Groups["default"].Value is var value && value.Contains("${", StringComparison.Ordinal) ? "" : value))
+        .Distinct()
+        .OrderBy(variable => variable.Item1, StringComparer.Ordinal);
+
+    [GeneratedRegex(@"\$\{(?<name>[A-Z][A-Z_]+):-(?<default>[^}]*)\}")]
+    private static partial Regex OtherVariable();
 }

@@ -11,7 +11,7 @@ namespace Hazumu.AppHost.Publishing;
 internal sealed partial class ComposeDevelopment
 {
     private const string Repository = "../..";
-    private const string Name = "docker-compose.development";
+    private const string Name = $"docker-compose.{PublishedDevelopmentAnnotation.Option}";
 
     private readonly Dictionary<string, YamlMappingNode> _files = [];
 

@@ -45,7 +45,7 @@ done
 for archive in "$source"/*.tar.gz; do
   volume=$(basename "$archive" .tar.gz)
   helper=$(docker create --network none --volume "$volume:/volume" "$image" none)
-  gunzip -c "$archive" | docker cp --archive - "$helper:/"
+  gunzip -c "$archive" | docker cp - "$helper:/"
   docker rm "$helper" > /dev/null
   helper=
   echo "$volume: restored"
