@@ -35,6 +35,8 @@ public static class AlertmanagerBuilderExtensions
             .WithArgs(
                 $"{ConfigurationDirectory}/start.sh",
                 $"--storage.path={DataDirectory}",
+                // What is silenced is kept in memory in between, and a kill would lose it; by default, of a quarter of an hour.
+                "--data.maintenance-interval=1m",
                 // One Alertmanager has nobody to gossip with.
                 "--cluster.listen-address=")
             .WithExternalUrl(port)
