@@ -38,6 +38,19 @@ var node = builder.AddNodeExporter("nodeexporter", hazumu.NodeExporter.Port)
 var gpu = builder.AddGpuExporter("gpuexporter", hazumu.GpuExporter, hazumu.Gpu)
     .WithSettings(hazumu.GpuExporter);
 
+var loki = builder.AddLoki("loki", hazumu.Loki.Port)
+    .WithConfiguration("../loki")
+    .WithDataVolume(hazumu.Loki.Volume)
+    .WithRetention(hazumu.Loki)
+    .WithSettings(hazumu.Loki);
+
+var alloy = builder.AddAlloy("alloy", hazumu.Alloy.Port)
+    .WithConfiguration("../alloy")
+    .WithLogsOf(hazumu.Network)
+    .WithLogsOf(gateway)
+    .WithLoki(loki)
+    .WithSettings(hazumu.Alloy);
+
 var alertmanager = builder.AddAlertmanager("alertmanager", hazumu.Alertmanager.Port)
     .WithConfiguration("../alertmanager")
     .WithDataVolume(hazumu.Alertmanager.Volume)
@@ -56,6 +69,8 @@ var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithScrapeTarget(ollama, job: "ollama-health", prober: blackbox)
     .WithScrapeTarget(node)
     .WithScrapeTarget(gpu)
+    .WithScrapeTarget(loki)
+    .WithScrapeTarget(alloy)
     .WithAlertmanager(alertmanager)
     .WithSettings(hazumu.Prometheus);
 
@@ -64,8 +79,11 @@ var grafana = builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, gr
     .WithDataVolume(hazumu.Grafana.Volume)
     .WithDataSource(prometheus)
     .WithDataSource(alertmanager)
+    .WithDataSource(loki)
     .WithProduction(hazumu.Grafana)
     .WithSettings(hazumu.Grafana);
+
+prometheus.WithDoctor(alertmanager, grafana, gateway);
 
 builder.AddCaddy("edge", hazumu.Edge)
     .WithConfiguration("../caddy")

@@ -16,7 +16,7 @@ public static class HazumuBuilderExtensions
 {
     /// <summary>
     /// Reads the settings, and registers what belongs to the whole graph: the checks before the start, the bridge network, and the
-    /// Compose application that the graph is published as.
+    /// Compose application and the Helm chart that the graph is published as.
     /// </summary>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="args">The command line, to be checked for options that nobody would read.</param>
@@ -31,6 +31,10 @@ public static class HazumuBuilderExtensions
         CommandLine.Check(args);
         var options = HazumuOptions.Read(builder.Configuration);
         ProductionSettings.Settle(options, builder.Configuration, builder.ExecutionContext);
+
+        // In a published application the use of the further file is the switch.
+        options.Loki.Enabled |= builder.ExecutionContext.IsPublishMode;
+        options.Alloy.Enabled &= options.Loki.Enabled;
 
         if (builder.ExecutionContext.IsRunMode)
         {
@@ -47,6 +51,7 @@ public static class HazumuBuilderExtensions
         else
         {
             builder.AddComposePublishing();
+            builder.AddChartPublishing();
         }
 
         return options;

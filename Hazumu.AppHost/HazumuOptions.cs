@@ -66,6 +66,12 @@ public sealed class HazumuOptions
     /// <summary>The GPUs' metrics.</summary>
     public GpuExporterOptions GpuExporter { get; set; } = new() { Port = 9835 };
 
+    /// <summary>The store of logs, and the switch for all that has to do with them.</summary>
+    public LokiOptions Loki { get; set; } = new() { Enabled = false, Port = 3100, Volume = "loki_data" };
+
+    /// <summary>What collects logs; nothing without <see cref="Loki"/>.</summary>
+    public ComponentOptions Alloy { get; set; } = new() { Port = 12345 };
+
     /// <summary>The one door from outside, in production.</summary>
     public EdgeOptions Edge { get; set; } = new() { Port = 443, Volume = "edge_data" };
 
@@ -279,6 +285,15 @@ public sealed class GpuExporterOptions : ComponentOptions
     /// <summary>Which exporter measures NVIDIA GPUs.</summary>
     [Setting("Which exporter measures NVIDIA GPUs: `smi` every card, `dcgm` those of data centres in more depth")]
     public NvidiaExporter Nvidia { get; set; } = NvidiaExporter.Smi;
+}
+
+/// <summary>Settings of Loki.</summary>
+public sealed class LokiOptions : StoringComponentOptions
+{
+    /// <summary>How long lines are kept: days at least, for Loki's index has a table for each.</summary>
+    [Setting("How long {0} keeps its lines", Allowed = "a duration of days, weeks or years such as '7d'")]
+    [RegularExpression(@"[1-9]\d*[dwy]")]
+    public string Retention { get; set; } = "7d";
 }
 
 /// <summary>Where the edge's certificate comes from.</summary>

@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Hazumu.Doctor;
 using Xunit;
 
 namespace Hazumu.Checks;
@@ -34,6 +35,8 @@ public abstract partial class BackendChecks(Backend backend)
         [Component.Blackbox] = (9115, "-/healthy"),
         [Component.Alertmanager] = (9093, "-/ready"),
         [Component.NodeExporter] = (9100, ""),
+        [Component.Loki] = (3100, "ready"),
+        [Component.Alloy] = (12345, "-/ready"),
     };
 
     // What a job's targets need to be up.
@@ -47,6 +50,8 @@ public abstract partial class BackendChecks(Backend backend)
         ["ollama-health"] = [Component.Blackbox, Component.Ollama],
         ["alertmanager"] = [Component.Alertmanager],
         ["nodeexporter"] = [Component.NodeExporter],
+        ["loki"] = [Component.Loki],
+        ["alloy"] = [Component.Alloy],
     };
 
     // What must be there for the metrics of a service to be. Services that are not here have no metrics in these tests.
@@ -134,6 +139,44 @@ public abstract partial class BackendChecks(Backend backend)
             Assert.StartsWith($"http://localhost:{backend.Port(Component.Prometheus)}/", alert.GetProperty("generatorURL").GetString(), StringComparison.Ordinal);
         });
 
+    /// <summary>What watches the graph stays small: less than 600 MB, and 5,000 series. Its CPU is told by the doctor, at rest.</summary>
+    [RequiresFact("Prometheus", "CAdvisor")]
+    public Task The_watching_is_small() =>
+        UntilAsync("the watchers to be measured", Component.Prometheus, async () =>
+        {
+            var memory = Assert.Single(await backend.Prometheus.QueryAsync("sum(container_memory_working_set_bytes{service!~\"ollama|gateway\"})"));
+            var series = Assert.Single(await backend.Prometheus.QueryAsync("prometheus_tsdb_head_series"));
+            Assert.InRange(memory.Value, 1, 600e6);
+            Assert.InRange(series.Value, 1, 5000);
+        });
+
+    /// <summary>The doctor finds nothing wrong, by way of a test alert that is over afterwards.</summary>
+    [RequiresFact("Prometheus")]
+    public async Task The_doctor_finds_nothing_wrong()
+    {
+        var graph = new WatchedGraph
+        {
+            Prometheus = backend.Url(Component.Prometheus),
+            Alertmanager = Address(Component.Alertmanager),
+            Grafana = Address(Component.Grafana),
+            Gateway = Address(Component.Gateway),
+            LeftOut = [.. Component.All.Where(component => !backend.Has(component)).Select(component => component.Service)],
+        };
+        await UntilAsync("the doctor to find nothing wrong", Component.Prometheus, async () =>
+        {
+            var results = await Examination.RunAsync(graph, CancellationToken.None);
+            Assert.True(results.All(result => !result.IsProblem), Report.Write(results));
+            Assert.Equal(graph.Alertmanager is null, results.Single(result => result.Name == "alert path").Outcome == CheckOutcome.NotApplicable);
+        });
+
+        if (graph.Alertmanager is not null)
+        {
+            Assert.Empty((await backend.Http.GetFromJsonAsync<JsonElement>(new Uri(graph.Alertmanager, "api/v2/alerts?filter=alertname%3DHazumuTest"))).EnumerateArray());
+        }
+
+        Uri? Address(Component component) => backend.Has(component) ? backend.Url(component) : null;
+    }
+
     /// <summary>The host's disks and memory are measured, and are this host's.</summary>
     [RequiresFact("Prometheus", "NodeExporter")]
     public Task The_host_is_measured() =>
@@ -143,6 +186,29 @@ public abstract partial class BackendChecks(Backend backend)
             var memory = Assert.Single(await backend.Prometheus.QueryAsync("node_memory_MemTotal_bytes{job=\"nodeexporter\"}"));
             Assert.InRange(memory.Value, 1 << 28, double.MaxValue);
         });
+
+    /// <summary>What containers and the gateway write is in Loki, under our labels.</summary>
+    [RequiresFact("Loki", "Alloy", "Gateway", "Ollama")]
+    public async Task Logs_reach_Loki()
+    {
+        await Ollama.CreateTinyModelAsync();
+        await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.GenerateAsync("Hello"));
+        await UntilAsync("the logs", Component.Alloy, async () =>
+        {
+            Assert.NotEmpty(await QueryLogsAsync($$"""{service="gateway",instance="gateway",level="info"} |= `"type":"access"` | json | model="{{TinyModel.Name}}" """));
+            Assert.NotEmpty(await QueryLogsAsync("""{service="ollama",instance="ollama",level="info"}"""));
+        });
+    }
+
+    /// <summary>Loki understands every query of the dashboards.</summary>
+    [RequiresFact("Loki")]
+    public async Task Every_query_for_logs_is_valid_LogQL()
+    {
+        foreach (var query in Dashboards.LogQueries())
+        {
+            await QueryLogsAsync(query.ToQuery());
+        }
+    }
 
     /// <summary>Samples are kept for 15 days.</summary>
     [RequiresFact("Prometheus")]
@@ -322,6 +388,14 @@ public abstract partial class BackendChecks(Backend backend)
 
     [GeneratedRegex("\"(created_at|created|id|(total|load|prompt_eval|eval)_duration|prompt_eval_cached_count|cached_tokens)\":(\"[^\"]*\"|[0-9]+),?")]
     private static partial Regex ChangingField();
+
+    private async Task<IReadOnlyList<JsonElement>> QueryLogsAsync(string query)
+    {
+        using var response = await backend.Http.GetAsync(new Uri(backend.Url(Component.Loki), $"loki/api/v1/query_range?query={Uri.EscapeDataString(query)}"));
+        var body = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, $"{query}: {response.StatusCode} {body}");
+        return [.. JsonSerializer.Deserialize<JsonElement>(body).GetProperty("data").GetProperty("result").EnumerateArray()];
+    }
 
     private async Task<JsonElement> GetGrafanaAsync(string path)
     {

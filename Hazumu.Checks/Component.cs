@@ -29,11 +29,17 @@ public sealed partial record Component
     /// <summary>The host's metrics, where containers see the host.</summary>
     public static readonly Component NodeExporter = new("NodeExporter", needsThisMachine: true);
 
+    /// <summary>The store of logs: off by default, and tested all the same.</summary>
+    public static readonly Component Loki = new("Loki");
+
+    /// <summary>What collects logs.</summary>
+    public static readonly Component Alloy = new("Alloy", needs: Loki);
+
     /// <summary>The one door from outside, in production's form only.</summary>
     public static readonly Component Edge = new("Edge");
 
     /// <summary>Every component of development's form, in the order of the README's table.</summary>
-    public static readonly IReadOnlyList<Component> All = [Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter];
+    public static readonly IReadOnlyList<Component> All = [Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter, Loki, Alloy];
 
     private readonly bool _hasPulledImage;
     private readonly bool _needsThisMachine;
@@ -126,11 +132,11 @@ public sealed partial record Component
     {
         // image: ${Hazumu__Prometheus__Image:-${Hazumu__ImageRegistry:-docker.io}/prom/prometheus:v3.14.0}
         // image: ${Hazumu__Gateway__Image:-localhost/hazumu/gateway:dev}
-        var file = File.ReadAllText(RepositoryRoot.Combine("deploy", "compose", "docker-compose.yaml"));
+        var file = string.Concat(Directory.EnumerateFiles(RepositoryRoot.Combine("deploy", "compose"), "docker-compose*.yaml").Select(File.ReadAllText));
         var line = Regex.Match(file, $$"""image: "?\$\{Hazumu__{{Section}}__Image:-(\$\{Hazumu__ImageRegistry:-(?<registry>[^}]+)\})?(?<rest>[^}]+)\}""");
         if (!line.Success)
         {
-            throw new InvalidOperationException($"deploy/compose/docker-compose.yaml has no image for Hazumu__{Section}__Image.");
+            throw new InvalidOperationException($"No Compose file in deploy/compose has an image for Hazumu__{Section}__Image.");
         }
 
         var registry = line.Groups["registry"].Success && Environment.GetEnvironmentVariable("Hazumu__ImageRegistry") is { Length: > 0 } configured

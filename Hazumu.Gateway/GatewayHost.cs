@@ -6,6 +6,7 @@ using Hazumu.Gateway.Health;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Reads;
+using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Telemetry;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using OpenTelemetry.Metrics;
@@ -74,12 +75,23 @@ internal static class GatewayHost
         // What fails in a start or an end is thrown to Program, which tells it in a sentence; the host would add the stack of every service.
         var isRunning = false;
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", _ => isRunning);
+
+        // A line of an error at each probe, for as long as an instance is away: the fleet says it once, when it goes and when it is back.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         customise?.Invoke(builder);
 
         var app = builder.Build();
         app.Lifetime.ApplicationStarted.Register(() => isRunning = true);
         app.Lifetime.ApplicationStopping.Register(() => isRunning = false);
         app.MapDefaultEndpoints();
+
+        if (settings.Peers.Addresses.Count > 0)
+        {
+            var peers = app.Services.GetRequiredService<Peers>();
+            var pipeline = ((IEndpointRouteBuilder)app).CreateApplicationBuilder().UseWebSockets();
+            pipeline.Run(peers.AcceptAsync);
+            app.Map(Peers.Path, pipeline.Build()).DisableHttpMetrics();
+        }
 
         // Health and metrics are endpoints; everything else goes through, whatever its path.
         var gateway = app.Services.GetRequiredService<GatewayHandler>();
@@ -112,6 +124,7 @@ internal static class GatewayHost
             // Blobs have gigabytes. A client that reads slowly is cut by AttemptWatch, not because a terminal was paused for seconds.
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.MaxConcurrentConnections = OpenFiles.Clients();
         });
         builder.Services.Configure<SocketTransportOptions>(sockets =>
         {
@@ -148,6 +161,8 @@ internal static class GatewayHost
         services.AddHostedService(provider => provider.GetRequiredService<FleetMonitor>());
         services.AddSingleton<Scheduler>();
         services.AddHostedService(provider => provider.GetRequiredService<Scheduler>());
+        services.AddSingleton<Peers>();
+        services.AddHostedService(provider => provider.GetRequiredService<Peers>());
         services.AddSingleton<AttemptWatch>();
         services.AddHostedService(provider => provider.GetRequiredService<AttemptWatch>());
 
@@ -169,6 +184,11 @@ internal static class GatewayHost
 
         // Who waits is told so now; who is being answered is answered to the end, by Kestrel's own drain.
         var scheduler = services.GetRequiredService<Scheduler>();
-        lifetime.ApplicationStopping.Register(scheduler.Close);
+        var peers = services.GetRequiredService<Peers>();
+        lifetime.ApplicationStopping.Register(() =>
+        {
+            peers.Leave();
+            scheduler.Close();
+        });
     }
 }

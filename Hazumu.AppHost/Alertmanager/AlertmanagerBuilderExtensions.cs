@@ -38,9 +38,11 @@ public static class AlertmanagerBuilderExtensions
                 // What is silenced is kept in memory in between, and a kill would lose it; by default, of a quarter of an hour.
                 "--data.maintenance-interval=1m",
                 // One Alertmanager has nobody to gossip with.
-                "--cluster.listen-address=")
+                "--cluster.listen-address=",
+                // Whether people were told, and not just the dead man's switch: both may be webhooks.
+                "--enable-feature=receiver-name-in-metrics")
             .WithExternalUrl(port)
-            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "256m", Cpus: "0.5", Pids: 100) { Tmp = true });
+            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "256m", Cpus: "0.5", Pids: 100) { WritesTo = ["/tmp"] });
     }
 
     /// <summary>Mounts the folder that holds <c>alertmanager.yml</c> and <c>start.sh</c>, read-only.</summary>
@@ -103,9 +105,10 @@ public static class AlertmanagerBuilderExtensions
             return builder.WithEnvironment("GRAFANA_URL", grafana.Host.Production ? EdgeAddress.OfGrafana(grafana.Host.Edge) : $"http://localhost:{grafana.Port}");
         }
 
-        return builder
-            .WithEnvironment("GRAFANA_URL", EdgeAddress.OfPublishedGrafana(grafana.Host.Edge))
-            .WithDevelopmentEnvironment("GRAFANA_URL", $"http://localhost:{new ComposeVariables(grafana).Setting(nameof(grafana.Port), grafana.Port)}");
+        return builder.WithComposeEnvironment(
+            "GRAFANA_URL",
+            EdgeAddress.OfPublishedGrafana(grafana.Host.Edge),
+            development: $"http://localhost:{new ComposeVariables(grafana).Setting(nameof(grafana.Port), grafana.Port)}");
     }
 
     // The other problems, those of a published application too, are the script's to find.

@@ -34,19 +34,11 @@ public static class GatewayBuilderExtensions
             // Clients connect to the gateway itself: what they say of whom they speak for is not to be believed. In production only
             // the edge does, and is.
             .DisableForwardedHeaders()
-            .WithEdgeBelieved()
+            .WithComposeEnvironment("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true", development: "false")
             .WithComposeHttpHealthcheck(ContainerPort, "/health")
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
-            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000) { Tmp = true })
+            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000) { WritesTo = ["/tmp"] })
             .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev", "Hazumu.Gateway/Dockerfile"));
-    }
-
-    private static IResourceBuilder<ProjectResource> WithEdgeBelieved(this IResourceBuilder<ProjectResource> builder)
-    {
-        const string Believed = "ASPNETCORE_FORWARDEDHEADERS_ENABLED";
-        return builder.ApplicationBuilder.ExecutionContext.IsRunMode
-            ? builder
-            : builder.WithEnvironment(Believed, "true").WithDevelopmentEnvironment(Believed, "false");
     }
 
     /// <summary>Has the gateway spread requests over Ollama instances.</summary>
@@ -84,8 +76,7 @@ public static class GatewayBuilderExtensions
         if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
         {
             return builder
-                .WithEnvironment(Required, "true")
-                .WithDevelopmentEnvironment(Required, new ComposeVariables(settings).Setting(nameof(settings.RequireKeys), settings.RequireKeys))
+                .WithComposeEnvironment(Required, "true", development: new ComposeVariables(settings).Setting(nameof(settings.RequireKeys), settings.RequireKeys))
                 .WithAnnotation(new ContainerMountAnnotation(settings.Volume, DataDirectory, ContainerMountType.Volume, isReadOnly: false))
                 .WithEnvironment("Gateway__Keys__File", $"{DataDirectory}/keys.json");
         }

@@ -31,7 +31,7 @@ public static class GpuExporterBuilderExtensions
             .WithUrlForEndpoint(GpuExporterResource.PrimaryEndpointName, url => url.DisplayText = "GPU metrics")
             .WithIconName("DeveloperBoard")
             .WithHttpHealthCheck("/metrics")
-            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "256m", Cpus: "0.5", Pids: 200) { Tmp = true });
+            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "256m", Cpus: "0.5", Pids: 200) { WritesTo = ["/tmp"] });
 
         return builder.ExecutionContext.IsRunMode
             ? resource.WithAnnotation(new HostFactsCallbackAnnotation((facts, _) => Settle(resource, settings, mode, facts)))

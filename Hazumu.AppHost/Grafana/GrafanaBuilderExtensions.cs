@@ -15,8 +15,23 @@ public static class GrafanaBuilderExtensions
 {
     private const string DataDirectory = "/var/lib/grafana";
     private const string AccessDirectory = "/etc/grafana/access";
+    private const string LokiUrl = "LOKI_URL";
     private const string Password = "GF_SECURITY_ADMIN_PASSWORD";
     private const string RootUrl = "GF_SERVER_ROOT_URL";
+    private const string SecureCookies = "GF_SECURITY_COOKIE_SECURE";
+
+    private static readonly (string Name, string Value)[] s_restrictions =
+    [
+        ("GF_SERVER_SERVE_FROM_SUB_PATH", "true"),
+        ("GF_AUTH_ANONYMOUS_ENABLED", "false"),
+        ("GF_USERS_ALLOW_SIGN_UP", "false"),
+        ("GF_USERS_ALLOW_ORG_CREATE", "false"),
+        (SecureCookies, "true"),
+        ("GF_SECURITY_COOKIE_SAMESITE", "lax"),
+        ("GF_SECURITY_CONTENT_SECURITY_POLICY", "true"),
+        ("GF_SECURITY_DISABLE_GRAVATAR", "true"),
+        ("GF_SNAPSHOTS_EXTERNAL_ENABLED", "false"),
+    ];
 
     /// <summary>Adds a Grafana server.</summary>
     /// <remarks>This version defaults to the <inheritdoc cref="GrafanaContainerImageTags.Tag"/> tag of the <inheritdoc cref="GrafanaContainerImageTags.Image"/> container image.</remarks>
@@ -44,7 +59,7 @@ public static class GrafanaBuilderExtensions
             .WithComposeHttpHealthcheck(3000, "/api/health")
             .WithAdministrator(adminUser, adminPassword)
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
-            .WithAnnotation(new PublishedConfinementAnnotation("472:0", Memory: "1g", Cpus: "1", Pids: 500) { Tmp = true })
+            .WithAnnotation(new PublishedConfinementAnnotation("472:0", Memory: "1g", Cpus: "1", Pids: 500) { WritesTo = ["/tmp"] })
             // Nothing is sent to grafana.com: the host is meant for machines without internet too.
             .WithEnvironment("GF_ANALYTICS_REPORTING_ENABLED", "false")
             .WithEnvironment("GF_ANALYTICS_CHECK_FOR_UPDATES", "false")
@@ -71,7 +86,7 @@ public static class GrafanaBuilderExtensions
         return builder
             .WithConfigurationFolder(Path.Combine(source, "provisioning"), "/etc/grafana/provisioning")
             .WithConfigurationFolder(Path.Combine(source, "dashboards"), "/etc/grafana/dashboards")
-            .WithConfigurationFolder(Path.Combine(source, "access"), AccessDirectory);
+            .WithComposeFolder(Path.Combine(source, "access"), AccessDirectory);
     }
 
     /// <summary>Shuts what development leaves open, and tells Grafana under which address people see it; does nothing to a graph of development's.</summary>
@@ -91,26 +106,27 @@ public static class GrafanaBuilderExtensions
                 : builder;
         }
 
-        var variables = new ComposeVariables(settings);
+        var address = new ComposeVariables(settings).Setting(nameof(settings.Port), settings.Port);
+        foreach (var (name, value) in s_restrictions)
+        {
+            // A browser would not send such a cookie back by plain HTTP.
+            builder.WithComposeEnvironment(name, value, development: name == SecureCookies ? "false" : null);
+        }
+
         return builder
-            .WithRestrictions()
-            .WithEnvironment(RootUrl, EdgeAddress.OfPublishedGrafana(edge) + "/")
-            .WithDevelopmentEnvironment(RootUrl, $"http://localhost:{variables.Setting(nameof(settings.Port), settings.Port)}/")
-            // A browser would not send it back by plain HTTP.
-            .WithDevelopmentEnvironment("GF_SECURITY_COOKIE_SECURE", "false")
+            .WithComposeEnvironment(RootUrl, EdgeAddress.OfPublishedGrafana(edge) + "/", development: $"http://localhost:{address}/")
             .WithSignIn();
     }
 
-    private static IResourceBuilder<GrafanaResource> WithRestrictions(this IResourceBuilder<GrafanaResource> builder) => builder
-        .WithEnvironment("GF_SERVER_SERVE_FROM_SUB_PATH", "true")
-        .WithEnvironment("GF_AUTH_ANONYMOUS_ENABLED", "false")
-        .WithEnvironment("GF_USERS_ALLOW_SIGN_UP", "false")
-        .WithEnvironment("GF_USERS_ALLOW_ORG_CREATE", "false")
-        .WithEnvironment("GF_SECURITY_COOKIE_SECURE", "true")
-        .WithEnvironment("GF_SECURITY_COOKIE_SAMESITE", "lax")
-        .WithEnvironment("GF_SECURITY_CONTENT_SECURITY_POLICY", "true")
-        .WithEnvironment("GF_SECURITY_DISABLE_GRAVATAR", "true")
-        .WithEnvironment("GF_SNAPSHOTS_EXTERNAL_ENABLED", "false");
+    private static IResourceBuilder<GrafanaResource> WithRestrictions(this IResourceBuilder<GrafanaResource> builder)
+    {
+        foreach (var (name, value) in s_restrictions)
+        {
+            builder.WithEnvironment(name, value);
+        }
+
+        return builder;
+    }
 
     // The provider's addresses and the rule that makes a role of its groups. Nothing happens until it is enabled.
     private static IResourceBuilder<GrafanaResource> WithSignIn(this IResourceBuilder<GrafanaResource> builder)
@@ -128,13 +144,13 @@ public static class GrafanaBuilderExtensions
         ];
         foreach (var (name, fallback) in settings)
         {
-            builder.WithEnvironment($"GF_AUTH_GENERIC_OAUTH_{name}", $"${{GRAFANA_OIDC_{name}:-{fallback}}}");
+            builder.WithComposeEnvironment($"GF_AUTH_GENERIC_OAUTH_{name}", $"${{GRAFANA_OIDC_{name}:-{fallback}}}");
         }
 
         return builder
             // Who is in none of the groups is not let in.
-            .WithEnvironment("GF_AUTH_GENERIC_OAUTH_ROLE_ATTRIBUTE_STRICT", "true")
-            .WithEnvironment("GF_AUTH_GENERIC_OAUTH_USE_PKCE", "true")
+            .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_ROLE_ATTRIBUTE_STRICT", "true")
+            .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_USE_PKCE", "true")
             .WithSecret("GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET", new PublishedSecretAnnotation("grafana_oidc_secret", $"${{GRAFANA_OIDC_SECRET_FILE:-{PublishedSecretAnnotation.Nothing}}}"));
     }
 
@@ -148,16 +164,17 @@ public static class GrafanaBuilderExtensions
         }
 
         return builder
-            .WithEnvironment(User, "${GRAFANA_ADMIN_USER:-admin}")
-            .WithSecret(Password, secret)
-            .WithAnnotation(new PublishedTaskAnnotation("access", ["/bin/sh", $"{AccessDirectory}/apply.sh"], [User], [secret, new("grafana_users", "./secrets/grafana_users")]))
-            .WithDevelopmentEnvironment(Password, "${GRAFANA_ADMIN_PASSWORD:-admin}")
+            .WithComposeEnvironment(User, "${GRAFANA_ADMIN_USER:-admin}")
+            .WithSecret(Password, secret, development: "${GRAFANA_ADMIN_PASSWORD:-admin}")
             // What its database keeps of data sources is encrypted with this; Grafana's own default is known to everybody.
-            .WithSecret("GF_SECURITY_SECRET_KEY", new PublishedSecretAnnotation("grafana_secret_key", "./secrets/grafana_secret_key") { IsRequired = true })
-            .WithDevelopmentEnvironment("GF_SECURITY_SECRET_KEY", "development")
+            .WithSecret("GF_SECURITY_SECRET_KEY", new PublishedSecretAnnotation("grafana_secret_key", "./secrets/grafana_secret_key") { IsRequired = true }, development: "development")
+            .WithAnnotation(new PublishedTaskAnnotation("access", ["/bin/sh", $"{AccessDirectory}/apply.sh"], [User], [secret, new("grafana_users", "./secrets/grafana_users")]))
             // The script looks at both, and becomes Grafana.
-            .WithEntrypoint("/bin/sh")
-            .WithArgs($"{AccessDirectory}/start.sh")
+            .WithComposeForm(service =>
+            {
+                service.Add("entrypoint", new YamlSequenceNode(ComposeFiles.Quoted("/bin/sh")));
+                service.Add("command", new YamlSequenceNode(ComposeFiles.Quoted($"{AccessDirectory}/start.sh")));
+            })
             .WithDevelopmentForm(service =>
             {
                 service.Add("entrypoint", new YamlSequenceNode(ComposeFiles.Quoted("/run.sh")));
@@ -175,9 +192,9 @@ public static class GrafanaBuilderExtensions
     }
 
     // Grafana itself reads the file: the secret is in no variable, not even of its process.
-    private static IResourceBuilder<GrafanaResource> WithSecret(this IResourceBuilder<GrafanaResource> builder, string variable, PublishedSecretAnnotation secret) => builder
+    private static IResourceBuilder<GrafanaResource> WithSecret(this IResourceBuilder<GrafanaResource> builder, string variable, PublishedSecretAnnotation secret, string? development = null) => builder
         .WithAnnotation(secret)
-        .WithEnvironment(variable, $"$$__file{{{secret.Path}}}");
+        .WithComposeEnvironment(variable, $"$$__file{{{secret.Path}}}", development);
 
     /// <summary>Keeps users, preferences and own dashboards in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>
@@ -203,6 +220,30 @@ public static class GrafanaBuilderExtensions
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<AlertmanagerResource> alertmanager) =>
         builder.WithDataSource("ALERTMANAGER_URL", alertmanager, resource => resource.PrimaryEndpoint);
+
+    /// <summary>Names the Loki that the provisioned data source reads, and where the traces are that its lines lead to.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="loki">The Loki.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<LokiResource> loki)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(loki);
+
+        const string Dashboard = "ASPIRE_DASHBOARD_URL";
+        const string DefaultDashboard = "http://localhost:15080";
+        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        {
+            return builder
+                .WithReferenceRelationship(loki.Resource)
+                .WithAnnotation(new PublishedOptionalVariableAnnotation(PublishedOptionAnnotation.Logs, LokiUrl, $"http://{loki.Resource.Name}:{loki.Resource.PrimaryEndpoint.TargetPort}"))
+                .WithAnnotation(new PublishedOptionalVariableAnnotation(PublishedOptionAnnotation.Logs, Dashboard, $"${{{Dashboard}:-{DefaultDashboard}}}"));
+        }
+
+        return builder
+            .WithDataSource(LokiUrl, loki, resource => resource.PrimaryEndpoint)
+            .WithEnvironment(Dashboard, builder.ApplicationBuilder.Configuration["ASPNETCORE_URLS"]?.Split(';')[0] ?? DefaultDashboard);
+    }
 
     private static IResourceBuilder<GrafanaResource> WithDataSource<T>(this IResourceBuilder<GrafanaResource> builder, string variable, IResourceBuilder<T> source, Func<T, EndpointReference> endpoint) where T : IResource
     {

@@ -120,10 +120,10 @@ public static class OllamaBuilderExtensions
             ? builder.WithDataVolume(name)
             : builder
                 .WithVolume(name, $"{Home}/.ollama")
-                .WithEnvironment("HOME", Home)
+                .WithComposeEnvironment("HOME", Home)
                 // What is asked here stays here.
-                .WithEnvironment("OLLAMA_NO_CLOUD", "1")
+                .WithComposeEnvironment("OLLAMA_NO_CLOUD", "1")
                 // The models decide what is enough memory, and they take every processor there is.
-                .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "0", Cpus: "0", Pids: 4096) { Tmp = true, TakesVolume = true });
+                .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "0", Cpus: "0", Pids: 4096) { WritesTo = ["/tmp"], TakesVolume = true });
     }
 }

@@ -21,6 +21,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
 
         """;
 
+    private readonly Dictionary<YamlNode, YamlNode> _optionalVolumes = [];
     private readonly List<IResource> _resources = [.. model.Resources.Where(resource => SettingsAnnotation.Of(resource) is not null)];
 
     /// <summary>Writes everything.</summary>
@@ -31,10 +32,12 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         var development = new ComposeDevelopment(root, _resources);
         new ComposeProduction(root, _resources).Complete();
         var optional = TakeOptionalServices(root);
+        TakeOptionalVolumes(root);
         await WriteAsync(Path.Combine(folder, FileName), Header, root, cancellationToken);
 
         await WriteFoldersAsync(cancellationToken);
         await WriteGpuFilesAsync(optional, cancellationToken);
+        await WriteOptionAsync(PublishedOptionAnnotation.Logs, "Keeps the logs of all containers: Alloy collects them, Loki stores them.", OptionalServices(PublishedOptionAnnotation.Logs, optional), cancellationToken);
         await development.WriteAsync(folder, cancellationToken);
         CopyScripts();
         await WriteEnvironmentExampleAsync(cancellationToken);
@@ -81,6 +84,21 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
             File.Copy(script, Path.Combine(folder, Path.GetFileName(script)), overwrite: true);
         }
     }
+
+    private void TakeOptionalVolumes(YamlMappingNode root)
+    {
+        var used = ((YamlMappingNode)root["services"]).Children.Values.SelectMany(VolumesOf).ToHashSet();
+        var volumes = root.MappingAt("volumes");
+        foreach (var (name, volume) in volumes.Children.Where(entry => !used.Contains(entry.Key)).ToList())
+        {
+            volumes.Children.Remove(name);
+            _optionalVolumes.Add(name, volume);
+        }
+    }
+
+    private static IEnumerable<YamlNode> VolumesOf(YamlNode service) => ((YamlMappingNode)service).Children.TryGetValue("volumes", out var mounts)
+        ? ((YamlSequenceNode)mounts).Where(mount => ((YamlScalarNode)mount["type"]).Value == "volume").Select(mount => mount["source"])
+        : [];
 
     private async Task WriteFoldersAsync(CancellationToken cancellationToken)
     {
@@ -151,7 +169,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         }
     }
 
-    // What an option adds: services of its own, in their form there, and folders to those that are always there.
+    // What an option adds: services of its own, in their form there, and folders and variables to those that are always there.
     private YamlMappingNode OptionalServices(string option, Dictionary<IResource, YamlMappingNode> optional)
     {
         var services = new YamlMappingNode();
@@ -183,6 +201,11 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
                     { "read_only", "true" },
                 });
             }
+
+            foreach (var variable in resource.Annotations.OfType<PublishedOptionalVariableAnnotation>().Where(variable => variable.Option == option))
+            {
+                services.MappingAt(resource.Name).MappingAt("environment").Add(variable.Name, Quoted(variable.Value));
+            }
         }
 
         return services;
@@ -191,10 +214,16 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
     private Task WriteOptionAsync(string option, string purpose, YamlMappingNode services, CancellationToken cancellationToken)
     {
         var name = $"docker-compose.{option}.yaml";
+        var root = new YamlMappingNode("services", services);
+        foreach (var volume in services.Children.Values.SelectMany(VolumesOf))
+        {
+            root.MappingAt("volumes").Add(((YamlScalarNode)volume).Value!, _optionalVolumes[volume]);
+        }
+
         return ComposeFiles.WriteAsync(
             Path.Combine(folder, name),
             $"# {purpose}\n# docker compose -f {FileName} -f {name} up --detach --wait\n",
-            new YamlMappingNode("services", services),
+            root,
             cancellationToken);
     }
 
@@ -208,7 +237,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
 
     private async Task WriteEnvironmentExampleAsync(CancellationToken cancellationToken)
     {
-        var files = Directory.EnumerateFiles(folder, "docker-compose*.yaml").Order(StringComparer.Ordinal).ToLookup(file => file.Contains(PublishedDevelopmentAnnotation.Option, StringComparison.Ordinal));
+        var files = Directory.EnumerateFiles(folder, "docker-compose*.yaml").Order(StringComparer.Ordinal).ToLookup(file => file.Contains(PublishedFormAnnotation.Development, StringComparison.Ordinal));
         var production = string.Concat(files[false].Select(File.ReadAllText));
         var development = string.Concat(files[true].Select(File.ReadAllText));
 

@@ -28,18 +28,28 @@ internal static class ComposeBuilderExtensions
     public static IResourceBuilder<T> WithComposeHttpHealthcheck<T>(this IResourceBuilder<T> builder, int port, string path) where T : IComputeResource =>
         builder.WithComposeHealthcheck("wget", "-q", "-O", "/dev/null", $"http://127.0.0.1:{port}{path}");
 
-    /// <summary>Says what is otherwise in the published application's development form.</summary>
+    /// <summary>Says what production's form of the Compose application has of a service, and nothing else that is run or published.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="change">Writes into the service.</param>
+    public static IResourceBuilder<T> WithComposeForm<T>(this IResourceBuilder<T> builder, Action<YamlMappingNode> change) where T : IComputeResource =>
+        builder.WithAnnotation(new PublishedFormAnnotation(IsDevelopment: false, change));
+
+    /// <summary>Says what the development form has in place of production's.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="change">Writes into the service's part of the further Compose file.</param>
     public static IResourceBuilder<T> WithDevelopmentForm<T>(this IResourceBuilder<T> builder, Action<YamlMappingNode> change) where T : IComputeResource =>
-        builder.WithAnnotation(new PublishedDevelopmentAnnotation(change));
+        builder.WithAnnotation(new PublishedFormAnnotation(IsDevelopment: true, change));
 
-    /// <summary>Sets an environment variable in the published application's development form, in place of production's value.</summary>
+    /// <summary>Sets an environment variable of the Compose application's service.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="name">The variable.</param>
-    /// <param name="value">Its value, as Compose reads it.</param>
-    public static IResourceBuilder<T> WithDevelopmentEnvironment<T>(this IResourceBuilder<T> builder, string name, string value) where T : IComputeResource =>
-        builder.WithDevelopmentForm(service => service.MappingAt("environment").Add(name, ComposeFiles.Quoted(value)));
+    /// <param name="value">Its value in production's form, as Compose reads it.</param>
+    /// <param name="development">Its value in the development form, where that is another.</param>
+    public static IResourceBuilder<T> WithComposeEnvironment<T>(this IResourceBuilder<T> builder, string name, string value, string? development = null) where T : IComputeResource
+    {
+        builder.WithComposeForm(service => service.MappingAt("environment").Children[name] = ComposeFiles.Quoted(value));
+        return development is null ? builder : builder.WithDevelopmentForm(service => service.MappingAt("environment").Add(name, ComposeFiles.Quoted(development)));
+    }
 
     /// <summary>Adds the Compose environment and the step that completes what it writes.</summary>
     public static void AddComposePublishing(this IDistributedApplicationBuilder builder)

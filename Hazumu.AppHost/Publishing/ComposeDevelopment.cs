@@ -11,7 +11,7 @@ namespace Hazumu.AppHost.Publishing;
 internal sealed partial class ComposeDevelopment
 {
     private const string Repository = "../..";
-    private const string Name = $"docker-compose.{PublishedDevelopmentAnnotation.Option}";
+    private const string Name = $"docker-compose.{PublishedFormAnnotation.Development}";
 
     private readonly Dictionary<string, YamlMappingNode> _files = [];
 
@@ -74,11 +74,7 @@ internal sealed partial class ComposeDevelopment
             service.Add("build", new YamlMappingNode { { "context", Quoted(Repository) }, { "dockerfile", Quoted(build.Dockerfile) } });
         }
 
-        foreach (var form in resource.Annotations.OfType<PublishedDevelopmentAnnotation>())
-        {
-            form.Change(service);
-        }
-
+        PublishedFormAnnotation.Apply(resource, isDevelopment: true, service);
         foreach (var secret in resource.Annotations.OfType<PublishedSecretAnnotation>().Where(secret => secret.IsRequired))
         {
             _files[$"{Name}.yaml"].MappingAt("secrets").Add(secret.Name, new YamlMappingNode { { "file", Quoted(PublishedSecretAnnotation.Nothing) } });

@@ -16,11 +16,15 @@ internal static class ComposeFiles
     }
 
     /// <summary>Writes a file: comment lines, then the mapping.</summary>
-    public static async Task WriteAsync(string path, string header, YamlMappingNode root, CancellationToken cancellationToken)
+    public static Task WriteAsync(string path, string header, YamlMappingNode root, CancellationToken cancellationToken) =>
+        File.WriteAllTextAsync(path, header.ReplaceLineEndings("\n") + Text(root), cancellationToken);
+
+    /// <summary>The mapping as text.</summary>
+    public static string Text(YamlMappingNode root)
     {
         using var text = new StringWriter { NewLine = "\n" };
         new YamlStream(new YamlDocument(root)).Save(text, assignAnchors: false);
-        await File.WriteAllTextAsync(path, header.ReplaceLineEndings("\n") + text.ToString().TrimEnd('.', '\n', '\r') + "\n", cancellationToken);
+        return text.ToString().TrimEnd('.', '\n', '\r') + "\n";
     }
 
     /// <summary>A text that YAML must not take for anything else.</summary>

@@ -19,6 +19,7 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
         foreach (var resource in resources)
         {
             var service = (YamlMappingNode)_services[resource.Name];
+            PublishedFormAnnotation.Apply(resource, isDevelopment: false, service);
             JoinNetworks(resource, service);
             Confine(resource, service);
             MountSecrets(service, resource.Annotations.OfType<PublishedSecretAnnotation>());
@@ -54,9 +55,9 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
         var confinement = ConfinementOf(resource);
         service.Add("user", Quoted(confinement.User));
         service.Add("read_only", "true");
-        if (confinement.Tmp)
+        if (confinement.WritesTo.Count > 0)
         {
-            service.Add("tmpfs", List("/tmp"));
+            service.Add("tmpfs", List([.. confinement.WritesTo]));
         }
 
         Restrict(service, confinement.Capabilities);

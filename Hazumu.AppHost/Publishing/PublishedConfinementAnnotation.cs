@@ -16,8 +16,8 @@ internal sealed record PublishedConfinementAnnotation(string User, string Memory
     /// <summary>The administrator.</summary>
     public const string Root = "0:0";
 
-    /// <summary>Whether the program writes to <c>/tmp</c>, which is memory then.</summary>
-    public bool Tmp { get; init; }
+    /// <summary>Where the program writes beside its volume: that is memory then, and gone with the container.</summary>
+    public IReadOnlyList<string> WritesTo { get; init; } = [];
 
     /// <summary>The capabilities that the component cannot do without.</summary>
     public IReadOnlyList<string> Capabilities { get; init; } = [];

@@ -81,7 +81,7 @@ public sealed class SchedulerTests
         var waiting = Ask(fleet, "m");
 
         // Between the two another one got the slot.
-        retried.Avoid(lease.Instance, fleet.Fleet.Now);
+        retried.Avoid(lease.Instance.Name, fleet.Fleet.Now);
         lease.Release(LeaseEnd.Undecided);
         var other = await Soon(waiting);
         var later = Ask(fleet, "m");

@@ -268,9 +268,9 @@ public class RouterTests
         fleet.Load(b, "m");
         var ticket = new Ticket("m", 0, "key");
 
-        ticket.Avoid(a, fleet.Fleet.Now);
+        ticket.Avoid(a.Name, fleet.Fleet.Now);
         Assert.Same(b, fleet.Choose(ticket).Instance);
-        ticket.Avoid(b, fleet.Fleet.Now);
+        ticket.Avoid(b.Name, fleet.Fleet.Now);
         Assert.Null(fleet.Choose(ticket).Instance);
 
         fleet.Time.Advance(TimeSpan.FromSeconds(2));
@@ -285,7 +285,7 @@ public class RouterTests
         var b = fleet.Add("b", "m");
         fleet.Load(a, "m");
         var ticket = new Ticket("m", 0, "key");
-        ticket.Avoid(a, fleet.Fleet.Now);
+        ticket.Avoid(a.Name, fleet.Fleet.Now);
 
         Assert.Equal(new Choice(b, IsCold: true), fleet.Choose(ticket));
     }

@@ -1,3 +1,4 @@
+using Hazumu.Gateway.Tests.Replicas;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Streams;
@@ -32,6 +33,24 @@ public abstract class GatewayFixture : IAsyncLifetime
 public sealed class InThisProcess : GatewayFixture
 {
     private protected override async Task<IGatewayUnderTest> StartAsync(Uri engine, params string[] arguments) => await TestGateway.StartAsync(engine, arguments);
+}
+
+/// <summary>The gateway in this process, with an older one that admits for both.</summary>
+public sealed class WhereAnotherAdmits : GatewayFixture
+{
+    private PeerGroup? _group;
+
+    public override async Task DisposeAsync()
+    {
+        await _group!.DisposeAsync();
+        await base.DisposeAsync();
+    }
+
+    private protected override async Task<IGatewayUnderTest> StartAsync(Uri engine, params string[] arguments)
+    {
+        _group = await PeerGroup.StartAsync(2, [("engine", engine)], arguments);
+        return _group[1];
+    }
 }
 
 /// <summary>The gateway as it is run, whose sockets' threads do all the work.</summary>

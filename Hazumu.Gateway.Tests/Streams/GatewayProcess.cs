@@ -51,9 +51,26 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
     public static Task<GatewayProcess> StartAsync(Uri engine, params string[] arguments) => StartAsync([("engine", engine)], arguments);
 
     /// <summary>Starts it in front of some engines.</summary>
-    public static async Task<GatewayProcess> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
+    public static Task<GatewayProcess> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments) =>
+        StartAsync(Start([.. GatewayArguments.Of(instances, arguments)]));
+
+    /// <summary>Starts it with a limit of open files.</summary>
+    public static Task<GatewayProcess> StartLimitedAsync(int openFiles, IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
     {
-        var gateway = new GatewayProcess(new Process { StartInfo = Start([.. GatewayArguments.Of(instances, arguments)]) });
+        var start = Start([.. GatewayArguments.Of(instances, arguments)]);
+        start.ArgumentList.Insert(0, start.FileName);
+        start.FileName = "/bin/sh";
+        foreach (var argument in (string[])["sh", string.Create(CultureInfo.InvariantCulture, $"ulimit -n {openFiles}; exec \"$@\""), "-c"])
+        {
+            start.ArgumentList.Insert(0, argument);
+        }
+
+        return StartAsync(start);
+    }
+
+    private static async Task<GatewayProcess> StartAsync(ProcessStartInfo start)
+    {
+        var gateway = new GatewayProcess(new Process { StartInfo = start });
         try
         {
             gateway._process.OutputDataReceived += (_, line) => gateway.Take(line.Data);
@@ -96,10 +113,19 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
     }
 
     /// <summary>Asks it to end, as a platform does.</summary>
-    public void Terminate()
+    public void Terminate() => Signal("TERM");
+
+    /// <summary>Lets it do nothing at all, until it may go on.</summary>
+    public void Freeze() => Signal("STOP");
+
+    /// <summary>Lets it go on.</summary>
+    public void Thaw() => Signal("CONT");
+
+    /// <summary>Kills it: it gets to say nothing.</summary>
+    public Task KillAsync()
     {
-        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
+        _process.Kill();
+        return _process.WaitForExitAsync();
     }
 
     /// <summary>Waits for its end.</summary>
@@ -151,6 +177,12 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
         }
 
         return start;
+    }
+
+    private void Signal(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
     }
 
     private void Take(string? line)

@@ -191,4 +191,7 @@ public abstract class RouteTests
 public sealed class RoutesInThisProcess(InThisProcess fixture) : RouteTests(fixture), IClassFixture<InThisProcess>;
 
 /// <inheritdoc/>
+public sealed class RoutesWhereAnotherAdmits(WhereAnotherAdmits fixture) : RouteTests(fixture), IClassFixture<WhereAnotherAdmits>;
+
+/// <inheritdoc/>
 public sealed class RoutesAsItIsRun(AsItIsRun fixture) : RouteTests(fixture), IClassFixture<AsItIsRun>;

@@ -17,6 +17,10 @@ internal sealed class FakeFleet : IFleetGauges
 
     public Dictionary<string, Uri> Addresses { get; } = new() { ["ollama"] = new Uri("http://ollama.internal:11434/") };
 
+    public bool Admits { get; set; } = true;
+
+    public int Peers { get; set; }
+
     public string? FindModel(string name)
     {
         var full = name.Contains(':', StringComparison.Ordinal) ? name : $"{name}:latest";

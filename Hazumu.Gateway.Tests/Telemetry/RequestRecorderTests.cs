@@ -107,6 +107,10 @@ public sealed class RequestRecorderTests : IDisposable
 
         public IEnumerable<ResidentModelGauge> ResidentModels => throw new InvalidOperationException();
 
+        public bool Admits => throw new InvalidOperationException();
+
+        public int Peers => throw new InvalidOperationException();
+
         public string? FindModel(string name) => throw new InvalidOperationException();
 
         public Uri? FindAddress(string instance) => throw new InvalidOperationException();

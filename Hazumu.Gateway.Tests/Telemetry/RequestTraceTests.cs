@@ -57,6 +57,7 @@ public sealed class RequestTraceTests : IDisposable
         Assert.Equal("tiny", server.GetTagItem("gen_ai.request.model"));
         Assert.Equal("tiny", server.GetTagItem("gen_ai.response.model"));
         Assert.Equal(["stop"], Assert.IsType<string[]>(server.GetTagItem("gen_ai.response.finish_reasons")));
+        Assert.Equal($"chat {Samples.Native().Model}", server.DisplayName);
         Assert.Equal(2.751, server.GetTagItem("gen_ai.response.time_to_first_chunk"));
         Assert.Equal(26L, server.GetTagItem("gen_ai.usage.input_tokens"));
         Assert.Equal(298L, server.GetTagItem("gen_ai.usage.output_tokens"));
@@ -108,6 +109,7 @@ public sealed class RequestTraceTests : IDisposable
 
         Assert.Empty(_spans);
         Assert.Equal("pull", server.GetTagItem("hazumu.operation"));
+        Assert.Equal("pull", server.DisplayName);
         Assert.Null(server.GetTagItem("gen_ai.operation.name"));
     }
 

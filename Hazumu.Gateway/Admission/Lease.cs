@@ -1,4 +1,5 @@
 using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Replicas;
 
 namespace Hazumu.Gateway.Admission;
 
@@ -44,12 +45,16 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
     /// <summary>Whether the request has the instance drop the model when it is answered.</summary>
     public bool Unloads { get; set; }
 
+    /// <summary>Who else knows of it; <see langword="null"/> where this gateway has no peers.</summary>
+    public HeldLease? Held { get; set; }
+
     /// <summary>The model has answered, so it is in memory: who waited for that may come.</summary>
     public void OnFirstByte()
     {
         if (!HasAnswered)
         {
             HasAnswered = true;
+            Held?.OnFirstByte();
             if (IsCold)
             {
                 scheduler.OnLoaded(this);
@@ -62,6 +67,7 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
     {
         if (Interlocked.Exchange(ref _isReleased, 1) == 0)
         {
+            Held?.OnReleased(end);
             scheduler.Release(this, end);
         }
     }

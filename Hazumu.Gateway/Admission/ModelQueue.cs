@@ -16,7 +16,7 @@ internal sealed class ModelQueue
     /// <summary>Since when no instance can be reached that may have the model; <see langword="null"/> where one can.</summary>
     public long? OutageSince { get; set; }
 
-    /// <summary>Joins; in front of its key's others where it has waited before.</summary>
+    /// <summary>Joins; where it has waited before, in front of those of its key's that have waited less.</summary>
     public void Add(Ticket ticket)
     {
         if (!_keys.TryGetValue(ticket.Key, out var turn))
@@ -25,8 +25,25 @@ internal sealed class ModelQueue
             _keys.Add(ticket.Key, turn);
         }
 
-        ticket.Node = ticket.IsAgain ? turn.Value.AddFirst(ticket) : turn.Value.AddLast(ticket);
+        ticket.Node = ticket.IsAgain ? AddAgain(turn.Value, ticket) : turn.Value.AddLast(ticket);
         Count++;
+    }
+
+    // A retry is nearly always the oldest; those that come from another gateway's queue come in their order.
+    private static LinkedListNode<Ticket> AddAgain(LinkedList<Ticket> tickets, Ticket ticket)
+    {
+        if (tickets.First is not { } first || ticket.Asked <= first.Value.Asked)
+        {
+            return tickets.AddFirst(ticket);
+        }
+
+        var before = tickets.Last!;
+        while (before.Value.Asked > ticket.Asked)
+        {
+            before = before.Previous!;
+        }
+
+        return tickets.AddAfter(before, ticket);
     }
 
     /// <summary>Leaves.</summary>

@@ -4,6 +4,19 @@ using Hazumu.Gateway.Requests;
 
 namespace Hazumu.Gateway.Admission;
 
+/// <summary>Whether a gateway gives slots.</summary>
+internal enum AdmissionMode
+{
+    /// <summary>It does.</summary>
+    Open,
+
+    /// <summary>Not yet: requests wait.</summary>
+    Paused,
+
+    /// <summary>Another one does, and must be asked.</summary>
+    Elsewhere,
+}
+
 /// <summary>
 /// Gives slots to requests. As many run at an instance and model as it has slots, so that Ollama's own queue, which is neither bounded nor
 /// fair (ollama/ollama#7758), stays empty; the others wait here, in a bounded queue with a deadline, in turns between keys.
@@ -19,6 +32,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
     private ITimer? _timer;
     private int _waiting;
     private bool _isClosed;
+    private AdmissionMode _mode;
 
     public Scheduler(Fleet fleet, GatewaySettings settings, TimeProvider time)
     {
@@ -27,6 +41,31 @@ internal sealed class Scheduler : IHostedService, IDisposable
         _time = time;
         _fleet.Changed += DispatchAll;
         settings.Changed += _ => DispatchAll();
+    }
+
+    /// <summary>Whether slots are given here. Where that changes to elsewhere, whoever waits is sent there.</summary>
+    public AdmissionMode Mode
+    {
+        get => _mode;
+        set
+        {
+            lock (_fleet.Gate)
+            {
+                _mode = value;
+                if (value == AdmissionMode.Elsewhere)
+                {
+                    foreach (var (model, queue) in _queues.ToList())
+                    {
+                        foreach (var ticket in Everyone(queue))
+                        {
+                            Answer(model, queue, ticket, Admission.Moved);
+                        }
+                    }
+                }
+            }
+
+            DispatchAll();
+        }
     }
 
     /// <summary>How many wait, over all models.</summary>
@@ -72,6 +111,11 @@ internal sealed class Scheduler : IHostedService, IDisposable
                 return new(new Admission(null, Outcome.ShuttingDown, TimeSpan.FromSeconds(5)));
             }
 
+            if (_mode == AdmissionMode.Elsewhere)
+            {
+                return new(Admission.Moved);
+            }
+
             if (_fleet.Instances.IsEmpty)
             {
                 return new(new Admission(null, Outcome.EngineUnreachable, TimeSpan.FromSeconds(5)));
@@ -98,6 +142,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
             queue.Add(ticket);
             ticket.Position = Math.Max(ticket.Position, ticket.IsAgain ? 1 : queue.Count);
             Interlocked.Increment(ref _waiting);
+            ticket.HasWaited = true;
             ticket.Waiter = new TaskCompletionSource<Admission>(TaskCreationOptions.RunContinuationsAsynchronously);
 
             // The first of a model that others hold may be worth another copy of it.
@@ -105,6 +150,15 @@ internal sealed class Scheduler : IHostedService, IDisposable
         }
 
         return new(WaitAsync(ticket, cancellationToken));
+    }
+
+    /// <summary>Counts a slot that another gateway has given.</summary>
+    public Lease Adopt(Instance instance, string model, bool isCold)
+    {
+        lock (_fleet.Gate)
+        {
+            return Take(instance, model, isCold, trial: 0, _fleet.Now);
+        }
     }
 
     /// <summary>Lets nobody wait any longer: the gateway stops.</summary>
@@ -328,19 +382,27 @@ internal sealed class Scheduler : IHostedService, IDisposable
 
     private Lease? Place(Ticket ticket, GatewayOptions options, int waiting)
     {
+        if (_mode != AdmissionMode.Open)
+        {
+            return null;
+        }
+
         var (instance, isCold) = Router.Choose(_fleet, ticket, options.Slots, waiting);
         if (instance is null)
         {
             return null;
         }
 
-        var now = _fleet.Now;
-        var slots = instance.SlotsOf(ticket.Model);
+        ticket.Placed = _fleet.Now;
+        return Take(instance, ticket.Model, isCold, instance.Circuit.OnStart(), ticket.Placed);
+    }
+
+    private Lease Take(Instance instance, string model, bool isCold, int trial, long now)
+    {
+        var slots = instance.SlotsOf(model);
         slots.InUse++;
         instance.InUse++;
         slots.LastUsed = now;
-        var trial = instance.Circuit.OnStart();
-        ticket.Placed = now;
         if (isCold)
         {
             slots.IsLoading = true;
@@ -350,11 +412,14 @@ internal sealed class Scheduler : IHostedService, IDisposable
         return new Lease(this, instance, slots, isCold, trial, now);
     }
 
-    private void Refuse(string model, ModelQueue queue, Ticket ticket, Outcome outcome, TimeSpan retryAfter)
+    private void Refuse(string model, ModelQueue queue, Ticket ticket, Outcome outcome, TimeSpan retryAfter) =>
+        Answer(model, queue, ticket, new Admission(null, outcome, retryAfter));
+
+    private void Answer(string model, ModelQueue queue, Ticket ticket, Admission admission)
     {
         queue.Remove(ticket);
         Left(model, queue);
-        ticket.Waiter!.TrySetResult(new Admission(null, outcome, retryAfter));
+        ticket.Waiter!.TrySetResult(admission);
     }
 
     private void Left(string model, ModelQueue queue)

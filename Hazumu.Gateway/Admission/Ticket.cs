@@ -12,7 +12,7 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     // After a failed attempt another instance is preferred; where there is none, the same may be tried again after this.
     private const long AvoidMilliseconds = 1_000;
 
-    private List<(Instance Instance, long Until)>? _avoided;
+    private List<(string Instance, long Until)>? _avoided;
 
     public string Model { get; } = model;
 
@@ -31,6 +31,9 @@ internal sealed class Ticket(string model, ulong affinity, string key)
 
     /// <summary>Its place when it joined the queue, from 1; zero where it did not wait.</summary>
     public int Position { get; set; }
+
+    /// <summary>Whether it had to wait for its last slot.</summary>
+    public bool HasWaited { get; set; }
 
     /// <summary>Its node in the queue of its key; <see langword="null"/> where it does not wait.</summary>
     public LinkedListNode<Ticket>? Node { get; set; }
@@ -51,7 +54,7 @@ internal sealed class Ticket(string model, ulong affinity, string key)
 
         foreach (var (avoided, until) in _avoided)
         {
-            if (avoided == instance && now < until)
+            if (now < until && avoided == instance.Name)
             {
                 return true;
             }
@@ -60,12 +63,20 @@ internal sealed class Ticket(string model, ulong affinity, string key)
         return false;
     }
 
+    /// <summary>Names of instances where an attempt has just failed; <see langword="null"/> where there are none.</summary>
+    public List<string>? Avoided(long now) => _avoided is null ? null : [.. _avoided.Where(avoided => now < avoided.Until).Select(avoided => avoided.Instance)];
+
     /// <summary>An attempt there has failed.</summary>
-    public void Avoid(Instance instance, long now) => (_avoided ??= []).Add((instance, now + AvoidMilliseconds));
+    public void Avoid(string instance, long now) => (_avoided ??= []).Add((instance, now + AvoidMilliseconds));
 }
 
 /// <summary>A slot, or why there is none.</summary>
 /// <param name="Lease">The slot.</param>
 /// <param name="Refusal">Why there is none.</param>
 /// <param name="RetryAfter">When asking again makes sense.</param>
-internal readonly record struct Admission(Lease? Lease, Outcome Refusal = default, TimeSpan RetryAfter = default);
+/// <param name="IsMoved">Whether another gateway admits now, and must be asked.</param>
+internal readonly record struct Admission(Lease? Lease, Outcome Refusal = default, TimeSpan RetryAfter = default, bool IsMoved = false)
+{
+    /// <summary>Another gateway admits now.</summary>
+    public static Admission Moved => new(null, IsMoved: true);
+}

@@ -20,6 +20,10 @@ internal sealed class GatewayOptions
     [InstanceUrl]
     public Dictionary<string, string> Instances { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>How instances are reached that need more than an address, by their names.</summary>
+    [Setting("`KeyFile` and `CaFile` of instances that want a key or have a certificate of an own authority, by the instance's name", Allowed = "sections")]
+    public Dictionary<string, InstanceAccess> InstanceAccess { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>How many requests an instance runs at once with one model: its <c>OLLAMA_NUM_PARALLEL</c>.</summary>
     [Setting("Requests that an instance runs at once with one model; the instances' OLLAMA_NUM_PARALLEL", Allowed = "a number from 1 to 100000")]
     [Range(1, 100_000)]
@@ -44,6 +48,9 @@ internal sealed class GatewayOptions
 
     /// <summary>What is known of the instances, and how soon.</summary>
     public FleetOptions Fleet { get; set; } = new();
+
+    /// <summary>Other gateways in front of the same instances.</summary>
+    public PeerOptions Peers { get; set; } = new();
 
     /// <summary>Request bodies.</summary>
     public BodyOptions Body { get; set; } = new();
@@ -139,6 +146,35 @@ internal sealed class FleetOptions
     [Setting("How long a circuit stays open before a trial; doubles while trials fail", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan OpenFor { get; set; } = TimeSpan.FromSeconds(5);
+}
+
+/// <summary>Other gateways in front of the same instances. Read at the start.</summary>
+internal sealed class PeerOptions
+{
+    /// <summary>Where all of them are; this gateway's own address may be among them. A name that resolves to several is a gateway at each.</summary>
+    [Setting("All gateways in front of the same instances, this one too; a name that resolves to several addresses is a gateway at each. Read at the start", Allowed = "http or https URLs without a path, separated by commas, such as 'http://gateway:8080'")]
+    [InstanceUrls]
+    public IReadOnlyList<string> Addresses { get; set; } = [];
+
+    /// <summary>What they know each other by, from a secret. This or <see cref="KeyFile"/>.</summary>
+    [Setting("The secret that they know each other by", Allowed = "20 to 512 visible ASCII characters")]
+    public string? Key { get; set; }
+
+    /// <summary>A file that holds the secret; read whenever one connects.</summary>
+    [Setting("A file that holds that secret", Allowed = "a path")]
+    public string? KeyFile { get; set; }
+}
+
+/// <summary>How an instance is reached that wants a key, or whose certificate is of an authority of one's own.</summary>
+internal sealed class InstanceAccess
+{
+    /// <summary>A file that holds the key, sent as <c>Authorization: Bearer</c>; read again when it changes.</summary>
+    [Setting("A file that holds the instance's key", Allowed = "a path")]
+    public string? KeyFile { get; set; }
+
+    /// <summary>The certificates of the authorities that its own is trusted by, in PEM; the system's unless it is set.</summary>
+    [Setting("A file with the authorities that the instance's certificate may be of", Allowed = "a path")]
+    public string? CaFile { get; set; }
 }
 
 /// <summary>Request bodies.</summary>

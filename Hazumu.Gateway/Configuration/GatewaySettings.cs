@@ -1,5 +1,7 @@
 using System.Data.Common;
+using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Replicas;
 
 namespace Hazumu.Gateway.Configuration;
 
@@ -72,6 +74,8 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
             }
         }
 
+        PeerKey.Check(options.Peers);
+        CheckAccess(options);
         return options;
     }
 
@@ -138,6 +142,24 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
             return error.GetType().Name;
         }
     }));
+
+    private static void CheckAccess(GatewayOptions options)
+    {
+        foreach (var (name, access) in options.InstanceAccess)
+        {
+            if (!options.Instances.TryGetValue(name, out var url))
+            {
+                throw new StartupProblemException($"'Gateway:InstanceAccess:{name}' is for an instance that there is not; 'Gateway:Instances' has {string.Join(", ", options.Instances.Keys)}.");
+            }
+
+            if (new Uri(url).Scheme != Uri.UriSchemeHttps)
+            {
+                throw new StartupProblemException($"'Gateway:InstanceAccess:{name}' needs TLS, and '{url}' has none: the key would go over the network in plain text.");
+            }
+
+            EngineAccess.Read(name, access);
+        }
+    }
 
     private static DbConnectionStringBuilder? PartsOf(string? connectionString)
     {

@@ -15,6 +15,13 @@ internal sealed class InstanceUrlAttribute : ValidationAttribute
             && url is { AbsolutePath: "/", Query: "", Fragment: "", UserInfo: "" };
 }
 
+/// <summary>Every value is such an address.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class InstanceUrlsAttribute : ValidationAttribute
+{
+    public override bool IsValid(object? value) => value is IReadOnlyList<string> list && list.All(text => InstanceUrlAttribute.TryParse(text, out _));
+}
+
 /// <summary>The value is a duration longer than none.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class PositiveDurationAttribute : ValidationAttribute

@@ -3,6 +3,7 @@ using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Reads;
+using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Requests;
 using Hazumu.Gateway.Telemetry;
 
@@ -11,7 +12,7 @@ namespace Hazumu.Gateway.Forwarding;
 /// <summary>The door: every request that is not for the gateway's own health or metrics comes in here, and is recorded on its way out.</summary>
 internal sealed partial class GatewayHandler(
     Authenticator authenticator,
-    KeyLimits limits,
+    Peers peers,
     InferenceHandler inference,
     ManagementHandler management,
     MergedReads merged,
@@ -115,16 +116,19 @@ internal sealed partial class GatewayHandler(
         switch (operation.Handling)
         {
             case Handling.Infer:
-                using (var limit = limits.TryAcquire(request.Caller, out var retryAfter))
+                var counted = await peers.CountAsync(request.Caller, context.RequestAborted);
+                if (counted.Reached != ReachedLimit.None)
                 {
-                    if (!limit.IsAcquired)
-                    {
-                        return new GatewayRefusal(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, $"The key '{request.Caller.Name}' has reached its limit ({Describe(limit.Reached)}); try again later.", retryAfter);
-                    }
+                    return new GatewayRefusal(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, $"The key '{request.Caller.Name}' has reached its limit ({Describe(counted.Reached)}); try again later.", counted.RetryAfter);
+                }
 
-                    var refusal = await inference.HandleAsync(context, request);
-                    limits.Debit(request.Caller, request.Facts.InputTokens + request.Facts.OutputTokens);
-                    return refusal;
+                try
+                {
+                    return await inference.HandleAsync(context, request);
+                }
+                finally
+                {
+                    peers.Over(counted, request.Caller, request.Facts.InputTokens + request.Facts.OutputTokens);
                 }
 
             case Handling.Merge:

@@ -5,6 +5,7 @@ using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Requests;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -15,7 +16,7 @@ namespace Hazumu.Gateway.Forwarding;
 /// </summary>
 internal sealed class InferenceHandler(
     ModelGate gate,
-    Scheduler scheduler,
+    Peers peers,
     Fleet fleet,
     FleetMonitor monitor,
     IHttpForwarder forwarder,
@@ -57,10 +58,10 @@ internal sealed class InferenceHandler(
         while (true)
         {
             var asked = Stopwatch.GetTimestamp();
-            var admission = await scheduler.AcquireAsync(ticket, context.RequestAborted);
-            request.QueueWait += ticket.Waiter is null ? 0 : Stopwatch.GetTimestamp() - asked;
+            var admission = await peers.AcquireAsync(ticket, context.RequestAborted);
+            request.QueueWait += ticket.HasWaited ? Stopwatch.GetTimestamp() - asked : 0;
             request.QueuePosition = ticket.Position;
-            ticket.Waiter = null;
+            ticket.HasWaited = false;
             if (admission.Refusal == Outcome.ClientDisconnect)
             {
                 request.Outcome = Outcome.ClientDisconnect;
@@ -105,7 +106,7 @@ internal sealed class InferenceHandler(
                     return null;
             }
 
-            ticket.Avoid(lease.Instance, fleet.Now);
+            ticket.Avoid(lease.Instance.Name, fleet.Now);
             request.RetryWait += Stopwatch.GetTimestamp() - began;
         }
     }

@@ -10,7 +10,19 @@ internal static class EngineClient
     /// <summary>A pool of connections to one address.</summary>
     /// <param name="address">Where the name resolved to; <see langword="null"/> to resolve it at each connection.</param>
     /// <param name="timeouts">For a connection, and for an engine to let go.</param>
-    public static HttpMessageInvoker Create(IPAddress? address, TimeoutOptions timeouts) => new(new SocketsHttpHandler
+    /// <param name="access">Its key and authorities; <see langword="null"/> where it has none of its own.</param>
+    public static HttpMessageInvoker Create(IPAddress? address, TimeoutOptions timeouts, EngineAccess? access = null)
+    {
+        var handler = CreateHandler(address, timeouts);
+        if (access is not null)
+        {
+            handler.SslOptions = access.Tls();
+        }
+
+        return new HttpMessageInvoker(access?.Authorization is not null ? new KeyHandler(access, handler) : handler);
+    }
+
+    private static SocketsHttpHandler CreateHandler(IPAddress? address, TimeoutOptions timeouts) => new()
     {
         UseProxy = false,
         UseCookies = false,
@@ -46,5 +58,5 @@ internal static class EngineClient
                 throw;
             }
         },
-    });
+    };
 }

@@ -44,6 +44,20 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         OnChanged();
     }
 
+    /// <summary>An instance by its name; <see langword="null"/> where it is not known.</summary>
+    public Instance? Find(string? name)
+    {
+        foreach (var instance in _instances)
+        {
+            if (instance.Name == name)
+            {
+                return instance;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Whether any instance is known to have a model.</summary>
     public bool Knows(string model)
     {

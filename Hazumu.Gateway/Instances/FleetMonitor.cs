@@ -19,11 +19,13 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     private static readonly TimeSpan s_downInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_probeTimeout = TimeSpan.FromSeconds(5);
 
-    private readonly Dictionary<(string Name, string Url, IPAddress? Address), Instance> _known = [];
+    private readonly Dictionary<(string Name, string Url, IPAddress? Address, EngineAccess? Access), Instance> _known = [];
+    private readonly Dictionary<string, EngineAccess> _access = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<Instance, Times> _times = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly SemaphoreSlim _discovery = new(1, 1);
     private readonly HashSet<string> _unresolved = [];
+    private readonly HashSet<string> _unreadable = [];
 
     /// <summary>Says that an instance's models have changed, or that it seems to be elsewhere now.</summary>
     public void Refresh(Instance? instance = null)
@@ -187,6 +189,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
             foreach (var (name, text) in settings.Current.Instances)
             {
                 var url = new Uri(text);
+                var access = AccessOf(name);
                 var addresses = await ResolveAsync(name, url, cancellationToken);
                 if (addresses is null)
                 {
@@ -197,7 +200,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
 
                 foreach (var address in addresses)
                 {
-                    found.Add(GetOrMake(name, text, url, address, addresses.Length > 1));
+                    found.Add(GetOrMake(name, text, url, address, addresses.Length > 1, access));
                 }
             }
 
@@ -214,15 +217,41 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
 
     private static bool IsOf(Instance instance, string name) => instance.Name == name || instance.Name.StartsWith(name + "@", StringComparison.Ordinal);
 
-    private Instance GetOrMake(string name, string text, Uri url, IPAddress? address, bool isOneOfSeveral)
+    private Instance GetOrMake(string name, string text, Uri url, IPAddress? address, bool isOneOfSeveral, EngineAccess? access)
     {
-        if (!_known.TryGetValue((name, text, address), out var instance))
+        if (!_known.TryGetValue((name, text, address, access), out var instance))
         {
-            instance = new Instance(isOneOfSeveral ? $"{name}@{address}" : name, url, address, EngineClient.Create(address, settings.Current.Timeouts));
-            _known.Add((name, text, address), instance);
+            instance = new Instance(isOneOfSeveral ? $"{name}@{address}" : name, url, address, EngineClient.Create(address, settings.Current.Timeouts, access));
+            _known.Add((name, text, address, access), instance);
         }
 
         return instance;
+    }
+
+    // Read at each round: secrets are replaced while the gateway runs. What cannot be read now stays as it was.
+    private EngineAccess? AccessOf(string name)
+    {
+        if (!settings.Current.InstanceAccess.TryGetValue(name, out var options))
+        {
+            _access.Remove(name);
+            return null;
+        }
+
+        var known = _access.GetValueOrDefault(name);
+        try
+        {
+            known = _access[name] = EngineAccess.Read(name, options, known);
+            _unreadable.Remove(name);
+        }
+        catch (StartupProblemException problem)
+        {
+            if (_unreadable.Add(name))
+            {
+                LogUnreadable(name, problem.Message);
+            }
+        }
+
+        return known;
     }
 
     private void Replace(List<Instance> found)
@@ -293,6 +322,9 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Instance '{Instance}': the name '{Host}' cannot be resolved ({Reason}); it is tried again.")]
     private partial void LogUnresolved(string instance, string host, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Instance '{Instance}': {Problem} All stays as it was.")]
+    private partial void LogUnreadable(string instance, string problem);
 
     private sealed class Times
     {

@@ -13,6 +13,9 @@ internal sealed class KeyLimits(TimeProvider time)
 
     private readonly ConcurrentDictionary<string, Usage> _usages = new(StringComparer.Ordinal);
 
+    /// <summary>Whether a caller has any limit.</summary>
+    public static bool HasAny(Caller caller) => caller.Key is { } key && (key.RequestsPerMinute ?? key.TokensPerMinute ?? key.ConcurrentRequests) is not null;
+
     /// <summary>Counts a request, unless a limit is reached.</summary>
     /// <param name="caller">Who makes it.</param>
     /// <param name="retryAfter">When it is allowed, as far as one can tell; zero where it is.</param>
@@ -20,9 +23,7 @@ internal sealed class KeyLimits(TimeProvider time)
     public LimitLease TryAcquire(Caller caller, out TimeSpan retryAfter)
     {
         retryAfter = TimeSpan.Zero;
-        return caller.Key is { } key && (key.RequestsPerMinute ?? key.TokensPerMinute ?? key.ConcurrentRequests) is not null
-            ? UsageOf(key).TryAcquire(key, out retryAfter)
-            : default;
+        return HasAny(caller) ? UsageOf(caller.Key!).TryAcquire(caller.Key!, out retryAfter) : default;
     }
 
     /// <summary>

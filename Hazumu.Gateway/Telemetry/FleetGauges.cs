@@ -2,11 +2,12 @@ using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Replicas;
 
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>The fleet, as metrics read it: copies taken under its lock.</summary>
-internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, GatewaySettings settings) : IFleetGauges
+/// <summary>The fleet, as metrics read it: copies taken under its lock. Of several gateways, the one that admits tells of it; sums over all are then true.</summary>
+internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, Peers peers, GatewaySettings settings) : IFleetGauges
 {
     /// <inheritdoc/>
     public IEnumerable<InstanceGauge> Instances => Copy<InstanceGauge>(instance => [new(instance.Name, instance.IsUp == true, (int)instance.Circuit.State)]);
@@ -24,6 +25,12 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, GatewaySetti
         .Select(slots => slots.Resident)
         .OfType<ResidentModel>()
         .Select(model => new ResidentModelGauge(instance.Name, model.Name, model.Size, model.SizeVram, model.ExpiresAt)));
+
+    /// <inheritdoc/>
+    public bool Admits => peers.Admits;
+
+    /// <inheritdoc/>
+    public int Peers => peers.Count;
 
     /// <inheritdoc/>
     public string? FindModel(string name)
@@ -48,6 +55,11 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, GatewaySetti
 
     private List<T> Copy<T>(Func<Instance, IEnumerable<T>> read)
     {
+        if (!peers.Admits)
+        {
+            return [];
+        }
+
         lock (fleet.Gate)
         {
             return [.. fleet.Instances.SelectMany(read)];

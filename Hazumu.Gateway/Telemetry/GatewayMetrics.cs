@@ -87,6 +87,8 @@ internal sealed class GatewayMetrics
         meter.CreateObservableUpDownCounter("hazumu.gateway.slots.used", () => Slots(slot => slot.Used), "{slot}", "Slots that are held.");
         meter.CreateObservableGauge("hazumu.gateway.instance.up", () => PerInstance(instance => instance.IsUp ? 1 : 0), description: "Whether an instance answers: 1, else 0.");
         meter.CreateObservableGauge("hazumu.gateway.circuit.state", () => PerInstance(instance => instance.Circuit), description: "An instance's circuit: 0 closed, 1 half-open, 2 open.");
+        meter.CreateObservableGauge("hazumu.gateway.admits", () => fleet.Admits ? 1 : 0, description: "Whether this gateway admits requests for all that share the instances: 1, else 0.");
+        meter.CreateObservableUpDownCounter("hazumu.gateway.peers", () => fleet.Peers, "{gateway}", "Other gateways that are connected.");
         meter.CreateObservableGauge("hazumu.gateway.model.size", () => PerResident(models => models.Sum(model => model.SizeBytes)), "By", "Memory of a model that is loaded.");
         meter.CreateObservableGauge("hazumu.gateway.model.vram", () => PerResident(models => models.Sum(model => model.VramBytes)), "By", "GPU memory of a model that is loaded.");
         meter.CreateObservableGauge("hazumu.gateway.model.expiry", () => PerResident(models => models.Min(UntilExpiry)), "s", "Time until a loaded model leaves memory if nobody asks for it.");

@@ -15,6 +15,12 @@ internal interface IFleetGauges
     /// <summary>Every model in an instance's memory.</summary>
     IEnumerable<ResidentModelGauge> ResidentModels { get; }
 
+    /// <summary>Whether this gateway admits for all; true where it is the only one.</summary>
+    bool Admits { get; }
+
+    /// <summary>Other gateways that are connected.</summary>
+    int Peers { get; }
+
     /// <summary>The full name under which an instance has a model, <c>llama3.2:latest</c>; null where none has it.</summary>
     /// <param name="name">The model, as a client names it: <c>llama3.2</c>.</param>
     string? FindModel(string name);

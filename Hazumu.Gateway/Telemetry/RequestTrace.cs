@@ -23,6 +23,7 @@ internal sealed class RequestTrace(TimeProvider time) : IDisposable
             return;
         }
 
+        server.DisplayName = request.Operation.Name;
         Describe(server, request, in phases);
         if (request.Operation.Handling == Handling.Infer)
         {
@@ -63,9 +64,13 @@ internal sealed class RequestTrace(TimeProvider time) : IDisposable
     private static void DescribeInference(Activity server, GatewayRequest request, in RequestPhases phases)
     {
         ref var facts = ref request.Facts;
+        var model = request.Model is { Length: > Attributes.LongestModel } tooLong ? tooLong[..Attributes.LongestModel] : request.Model;
+
+        // As the conventions name a client's span.
+        server.DisplayName = model is null ? request.Operation.GenAiName : $"{request.Operation.GenAiName} {model}";
         server.SetTag(Attributes.OperationName, request.Operation.GenAiName);
         server.SetTag(Attributes.ProviderName, Attributes.Ollama);
-        server.SetTag(Attributes.RequestModel, request.Model is { Length: > Attributes.LongestModel } model ? model[..Attributes.LongestModel] : request.Model);
+        server.SetTag(Attributes.RequestModel, model);
         server.SetTag(Attributes.ResponseModel, facts.ResponseModel);
         server.SetTag(Attributes.FinishReasons, facts.FinishReason is { } reason ? new[] { reason } : null);
         server.SetTag(Attributes.TimeToFirstChunk, phases.FirstToken);

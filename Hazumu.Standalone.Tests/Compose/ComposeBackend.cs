@@ -119,6 +119,7 @@ public class ComposeBackend : Backend
             environment["Hazumu__Ollama__Port"] = $"{Port(Component.Ollama)}-{Port(Component.Ollama) + 9}";
         }
 
+        environment["COMPOSE_FILE"] = Has(Component.Loki) ? $"docker-compose.yaml{Path.PathSeparator}docker-compose.logs.yaml" : "docker-compose.yaml";
         environment["Hazumu__BindAddress"] = "127.0.0.1";
         environment["Hazumu__Prometheus__Retention"] = "15d";
         environment["Hazumu__Ollama__Parallel"] = "1";

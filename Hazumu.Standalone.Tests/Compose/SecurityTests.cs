@@ -14,6 +14,7 @@ public sealed partial class SecurityTests
         ["cadvisor of docker-compose.yaml"] = "reads the engine's socket and control groups",
         ["ollama-volume of docker-compose.yaml"] = "gives the volume to Ollama's user, and ends",
         ["edge-volume of docker-compose.yaml"] = "gives the volume to the edge's user, and ends",
+        ["alloy of docker-compose.logs.yaml"] = "reads the engine's socket",
         ["gpuexporter of docker-compose.amd.yaml"] = "AMD's devices belong to groups whose numbers differ between hosts",
         ["ollama of docker-compose.amd.yaml"] = "AMD's devices belong to groups whose numbers differ between hosts",
     };
@@ -28,6 +29,7 @@ public sealed partial class SecurityTests
 
     private static readonly string[] s_hostPaths =
     [
+        "alloy /var/run/docker.sock /var/run/docker.sock",
         "cadvisor / /rootfs",
         "cadvisor /sys /sys",
         "cadvisor /var/run /var/run",
@@ -41,6 +43,7 @@ public sealed partial class SecurityTests
         "edge-volume edge_data /volume",
         "gateway gateway_data /data",
         "grafana grafana_data /var/lib/grafana",
+        "loki loki_data /loki",
         "ollama ollama_data /var/lib/ollama/.ollama",
         "ollama-volume ollama_data /volume",
         "prometheus prometheus_data /prometheus",
@@ -94,7 +97,7 @@ public sealed partial class SecurityTests
     public void Every_root_file_system_is_read_only()
     {
         Assert.All(PublishedCompose.Services.Where(service => service.IsWhole), service => Assert.Equal("true", service.Text("read_only")));
-        Assert.All(PublishedCompose.Services.Where(service => service.Has("tmpfs")), service => Assert.Equal(["/tmp"], service.List("tmpfs")));
+        Assert.All(PublishedCompose.Services.Where(service => service.Has("tmpfs")), service => Assert.Equal(service.Name == "alloy" ? ["/tmp", "/var/lib/alloy/data"] : ["/tmp"], service.List("tmpfs")));
     }
 
     [Fact]

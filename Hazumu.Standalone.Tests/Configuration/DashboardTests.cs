@@ -13,7 +13,7 @@ public sealed partial class DashboardTests
     private const int GridColumns = 24;
 
     // By type. They are provisioned under these uids, which never change.
-    private static readonly Dictionary<string, string> s_dataSources = new() { ["prometheus"] = DataSourceUid, ["loki"] = "loki", ["alertmanager"] = "alertmanager" };
+    private static readonly Dictionary<string, string> s_dataSources = GrafanaProvisioningTests.DataSources.ToDictionary(source => source.Type, source => source.Uid);
 
     // Panels whose queries return rows or lines, not named series; lines have no unit either.
     private static readonly string[] s_rows = ["table", "logs"];
@@ -217,7 +217,7 @@ public sealed partial class DashboardTests
         Assert.True(check.Succeeded, $"{check.Output}\n{string.Join('\n', expressions.Select((expression, i) => $"query_{i + 1}: {expression}"))}");
     }
 
-    // Loki's own parser cannot be had here: this is what can be said without it.
+    // What can be said without Loki's own parser; BackendChecks asks Loki where it can be had.
     [Fact]
     public void Every_query_for_logs_looks_like_LogQL()
     {

@@ -1,9 +1,32 @@
+using System.Text.RegularExpressions;
+using Hazumu.Checks;
 using Xunit;
 
 namespace Hazumu.Standalone.Tests.Configuration;
 
 public sealed class GrafanaProvisioningTests
 {
+    /// <summary>All data sources, in the order of their files' names.</summary>
+    internal static IReadOnlyList<DataSource> DataSources =>
+    [
+        .. Directory.EnumerateFiles(RepositoryRoot.Combine("grafana", "provisioning", "datasources")).Order(StringComparer.Ordinal)
+            .SelectMany(file => ConfigurationFile.ReadCamelCase<DataSourceFile>(file).Datasources),
+    ];
+
+    [Fact]
+    public void Uids_never_change() =>
+        Assert.Equal([("alertmanager", "alertmanager"), ("loki", "loki"), ("prometheus", DashboardTests.DataSourceUid)], DataSources.Select(source => (source.Type, source.Uid)));
+
+    [Fact]
+    public void A_line_of_the_access_log_leads_to_its_trace()
+    {
+        var field = Assert.Single(ConfigurationFile.ReadCamelCase<LokiFile>("grafana", "provisioning", "datasources", "loki.yml").Datasources).JsonData["derivedFields"].Single();
+
+        Assert.Equal("06e6e1ceefdf30dd4f301708101d30cd", Regex.Match("""{"time":"2026-08-24T09:30:05.120Z","type":"access","trace":"06e6e1ceefdf30dd4f301708101d30cd","method":"GET"}""", field["matcherRegex"]).Groups[1].Value);
+        // Grafana takes $$ for a dollar where it puts in variables of the environment.
+        Assert.Equal("$ASPIRE_DASHBOARD_URL/traces/detail/$${__value.raw}", field["url"]);
+    }
+
     [Fact]
     public void The_data_source_has_the_uid_that_dashboards_name()
     {
@@ -50,7 +73,17 @@ public sealed class GrafanaProvisioningTests
 
         public bool Editable { get; init; } = true;
 
-        public Dictionary<string, string> JsonData { get; init; } = [];
+        public Dictionary<string, object> JsonData { get; init; } = [];
+    }
+
+    internal sealed class LokiFile
+    {
+        public List<LokiDataSource> Datasources { get; init; } = [];
+    }
+
+    internal sealed class LokiDataSource
+    {
+        public Dictionary<string, List<Dictionary<string, string>>> JsonData { get; init; } = [];
     }
 
     internal sealed class ProviderFile

@@ -35,6 +35,7 @@ internal static class PromTool
         "--volume", $"{RepositoryRoot.Combine("deploy", "compose", "prometheus-targets-nvidia")}:/etc/prometheus-targets-nvidia:ro",
         "--volume", $"{RepositoryRoot.Combine("deploy", "compose", "prometheus-targets-amd")}:/etc/prometheus-targets-amd:ro",
         .. folder is null ? Array.Empty<string>() : ["--volume", $"{folder}:{WorkFolder}:ro"],
+        "--volume", $"{RepositoryRoot.Combine("deploy", "compose", "prometheus-targets-logs")}:/etc/prometheus-targets-logs:ro",
         Component.Prometheus.Image,
         .. arguments,
     ]);

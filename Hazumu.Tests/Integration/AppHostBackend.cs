@@ -31,7 +31,7 @@ public class AppHostBackend : Backend
             $"--Hazumu:{component.Section}:Image={(IsContainer(component) ? component.Image : "")}",
         }),
         $"--Hazumu:Gateway:KeysFile={Path.Combine(Path.GetTempPath(), Name, "keys.json")}",
-        .. new[] { Component.Ollama, Component.Prometheus, Component.Grafana, Component.Alertmanager }.Select(component => $"--Hazumu:{component.Section}:Volume={Volume(component)}"),
+        .. new[] { Component.Ollama, Component.Prometheus, Component.Grafana, Component.Alertmanager, Component.Loki }.Select(component => $"--Hazumu:{component.Section}:Volume={Volume(component)}"),
     ];
 
     /// <summary>The gateway is a process of this machine, so that .NET engineers can debug it.</summary>
@@ -117,10 +117,11 @@ public class AppHostBackend : Backend
     /// <summary>Runs a command of the dashboard.</summary>
     /// <param name="resource">The resource's name.</param>
     /// <param name="command">The command's name.</param>
-    public async Task ExecuteAsync(string resource, string command)
+    public async Task<ExecuteCommandResult> ExecuteAsync(string resource, string command)
     {
         var result = await Application.ResourceCommands.ExecuteCommandAsync(resource, command);
-        Assert.True(result.Success, $"'{command}' of '{resource}' failed: {result.Message}");
+        Assert.True(result.Success, $"'{command}' of '{resource}' failed: {result.Message}\n{result.Data?.Value}");
+        return result;
     }
 
     /// <summary>Runs a command of the dashboard about a model.</summary>

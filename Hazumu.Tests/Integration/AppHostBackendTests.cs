@@ -13,6 +13,15 @@ public sealed class AppHostBackendTests(AppHostBackend backend) : BackendChecks(
     [RequiresFact("Prometheus")]
     public Task The_reload_command_works() => backend.ExecuteAsync(Component.Prometheus, "reload");
 
+    [RequiresFact("Prometheus", "Alertmanager")]
+    public Task The_command_that_checks_everything_finds_nothing_wrong() =>
+        Wait.UntilAsync("nothing to be wrong", TimeSpan.FromSeconds(90), async () =>
+        {
+            var result = await backend.ExecuteAsync(Component.Prometheus.Service, "check-everything");
+            Assert.Equal("Nothing is wrong.", result.Message);
+            Assert.Matches(@"alert path +note +Prometheus to Alertmanager, nobody is told", result.Data!.Value);
+        }, () => backend.LogAsync(Component.Prometheus));
+
     [RequiresFact("Ollama")]
     public async Task The_unload_command_frees_a_loaded_model()
     {

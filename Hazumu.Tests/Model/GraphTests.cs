@@ -10,6 +10,8 @@ namespace Hazumu.Tests.Model;
 
 public sealed class GraphTests
 {
+    private const string Logs = "--Hazumu:Loki:Enabled=true";
+
     [Theory]
     [InlineData("ollama", 11434, 11434, "docker.io/ollama/ollama:0.32.15")]
     [InlineData("prometheus", 9090, 9090, "docker.io/prom/prometheus:v3.14.0")]
@@ -18,9 +20,11 @@ public sealed class GraphTests
     [InlineData("blackbox", 9115, 9115, "docker.io/prom/blackbox-exporter:v0.28.0")]
     [InlineData("alertmanager", 9093, 9093, "docker.io/prom/alertmanager:v0.33.1")]
     [InlineData("nodeexporter", 9100, 9100, "docker.io/prom/node-exporter:v1.12.1")]
+    [InlineData("loki", 3100, 3100, "docker.io/grafana/loki:3.7.6")]
+    [InlineData("alloy", 12345, 12345, "docker.io/grafana/alloy:v1.19.1")]
     public async Task Each_component_has_its_image_and_its_port_on_loopback(string name, int port, int targetPort, string image)
     {
-        await using var model = await CreateAsync();
+        await using var model = await CreateAsync(Logs);
         var container = model.Container(name);
         var endpoint = Endpoint(container);
 
@@ -34,9 +38,10 @@ public sealed class GraphTests
     [InlineData("prometheus", "prometheus_data", "/prometheus")]
     [InlineData("grafana", "grafana_data", "/var/lib/grafana")]
     [InlineData("alertmanager", "alertmanager_data", "/alertmanager")]
+    [InlineData("loki", "loki_data", "/loki")]
     public async Task Data_lives_in_volumes_with_exact_names(string name, string volume, string target)
     {
-        await using var model = await CreateAsync();
+        await using var model = await CreateAsync(Logs);
         Assert.Contains($"Volume:{volume}:{target}", Mounts(model.Container(name)));
     }
 
@@ -44,11 +49,13 @@ public sealed class GraphTests
     [InlineData("prometheus", "/etc/prometheus", "prometheus")]
     [InlineData("blackbox", "/etc/blackbox_exporter", "blackbox")]
     [InlineData("alertmanager", "/etc/alertmanager", "alertmanager")]
+    [InlineData("loki", "/etc/loki", "loki")]
+    [InlineData("alloy", "/etc/alloy", "alloy")]
     [InlineData("grafana", "/etc/grafana/provisioning", "grafana", "provisioning")]
     [InlineData("grafana", "/etc/grafana/dashboards", "grafana", "dashboards")]
     public async Task Configuration_is_mounted_read_only(string name, string target, params string[] folder)
     {
-        await using var model = await CreateAsync();
+        await using var model = await CreateAsync(Logs);
         Assert.Contains($"BindMount:{RepositoryRoot.Combine(folder)}:{target}:ro", Mounts(model.Container(name)));
     }
 
@@ -66,7 +73,7 @@ public sealed class GraphTests
     [Fact]
     public async Task Every_container_carries_the_labels_that_queries_use()
     {
-        await using var model = await CreateAsync();
+        await using var model = await CreateAsync(Logs);
         foreach (var component in Component.All.Where(component => component != Component.Gateway))
         {
             var arguments = await EngineArgumentsAsync(model.Container(component.Service));
@@ -82,7 +89,7 @@ public sealed class GraphTests
         await using var model = await CreateAsync("--Hazumu:Models=tinyllama");
 
         Assert.Equal(
-            ["Reference:alertmanager", "Reference:blackbox", "Reference:cadvisor", "Reference:gateway", "Reference:gpuexporter", "Reference:nodeexporter", "Reference:ollama"],
+            ["Reference:alertmanager", "Reference:alloy", "Reference:blackbox", "Reference:cadvisor", "Reference:gateway", "Reference:gpuexporter", "Reference:loki", "Reference:nodeexporter", "Reference:ollama"],
             References(model.Get<PrometheusResource>("prometheus")).Order());
         Assert.Contains("Reference:prometheus", References(model.Get<GrafanaResource>("grafana")));
         Assert.Contains("Reference:ollama", References(model.Get<BlackboxExporterResource>("blackbox")));
@@ -105,6 +112,7 @@ public sealed class GraphTests
 
     [Theory]
     [InlineData("prometheus", "reload")]
+    [InlineData("prometheus", "check-everything")]
     [InlineData("grafana", "reset-admin-password")]
     [InlineData("ollama", "pull-model")]
     [InlineData("ollama", "unload-model")]
@@ -335,6 +343,66 @@ public sealed class GraphTests
         Assert.Equal("mirror.example/rocm/device-metrics-exporter:v1.5.2", Image(container));
         Assert.Contains("/dev/kfd", await EngineArgumentsAsync(container));
         Assert.Contains(("gpuexporter:5000", "gpuexporter"), (await model.ReadTargetsAsync())["services.json"]);
+    }
+
+    [Theory]
+    [InlineData("--Hazumu:Loki:Enabled=false")]
+    [InlineData("--Hazumu:Alloy:Enabled=true")]
+    public async Task Logs_are_kept_only_where_that_is_asked_for(string option)
+    {
+        await using var model = await CreateAsync(option);
+        model.OnHost(GatewayTests.LinuxHost);
+
+        Assert.DoesNotContain(model.Resources, resource => resource.Name is "loki" or "alloy");
+        Assert.DoesNotContain("LOKI_URL", (await model.EnvironmentAsync(model.Container("grafana"))).Keys);
+        Assert.DoesNotContain((await model.ReadTargetsAsync())["services.json"], target => target.Instance is "loki" or "alloy");
+    }
+
+    [Fact]
+    public async Task One_switch_has_logs_collected_kept_and_shown()
+    {
+        await using var model = await CreateAsync(Logs, "--Hazumu:Network=lab", "--Hazumu:Loki:Retention=30d");
+        model.OnHost(GatewayTests.LinuxHost);
+        var ofLoki = await model.EnvironmentAsync(model.Container("loki"));
+        var ofAlloy = await model.EnvironmentAsync(model.Container("alloy"));
+        var ofGrafana = await model.EnvironmentAsync(model.Container("grafana"));
+
+        Assert.Equal("30d", ofLoki["LOKI_RETENTION"]);
+        Assert.Contains("-config.expand-env=true", await ArgumentsAsync(model.Container("loki")));
+        Assert.Equal("lab", ofAlloy["HAZUMU_NETWORK"]);
+        Assert.Equal("loki", Assert.IsType<EndpointReference>(ofAlloy["LOKI_URL"]).Resource.Name);
+        Assert.Equal("loki", Assert.IsType<EndpointReference>(ofGrafana["LOKI_URL"]).Resource.Name);
+        Assert.StartsWith("http://", (string)ofGrafana["ASPIRE_DASHBOARD_URL"], StringComparison.Ordinal);
+        Assert.Equal([("loki:3100", "loki"), ("alloy:12345", "alloy")], (await model.ReadTargetsAsync())["services.json"].Where(target => target.Instance is "loki" or "alloy"));
+    }
+
+    [Fact]
+    public async Task The_gateways_log_reaches_Alloy_by_a_folder_and_the_containers_by_the_engine()
+    {
+        await using var model = await CreateAsync(Logs);
+        model.OnHost(new HostFacts { SharesThisMachine = false });
+        var mounts = Mounts(model.Container("alloy"));
+
+        Assert.Contains("BindMount:/var/run/docker.sock:/var/run/docker.sock:ro", mounts);
+        var log = Assert.Single(mounts, mount => mount.EndsWith(":/var/log/hazumu/gateway:ro", StringComparison.Ordinal));
+        Assert.True(Directory.Exists(log.Split(':')[1]), log);
+        Assert.Contains("Reference:gateway", References(model.Container("alloy")));
+    }
+
+    [Fact]
+    public async Task Without_the_gateway_Alloy_has_the_containers_alone()
+    {
+        await using var model = await CreateAsync(Logs, "--Hazumu:Gateway:Enabled=false");
+        model.OnHost(new HostFacts { SharesThisMachine = false });
+        Assert.DoesNotContain(Mounts(model.Container("alloy")), mount => mount.Contains("/var/log/", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Loki_can_be_there_alone()
+    {
+        await using var model = await CreateAsync(Logs, "--Hazumu:Alloy:Enabled=false");
+        Assert.Contains(model.Resources, resource => resource.Name == "loki");
+        Assert.DoesNotContain(model.Resources, resource => resource.Name == "alloy");
     }
 
     [Fact]

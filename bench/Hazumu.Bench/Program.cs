@@ -8,6 +8,9 @@ switch (args)
     case ["routing", .. var rest]:
         return await Command.RunAsync(() => RoutingBenchmark.RunAsync(RoutingSettings.Read(rest)));
 
+    case ["sizing", .. var rest]:
+        return await Command.RunAsync(() => SizingBenchmark.RunAsync(SizingSettings.Read(rest)));
+
     // The processes that the benchmarks start.
     case ["engine", var options]:
         await Hazumu.Mocks.MockEngine.RunAsync(options);
@@ -20,6 +23,6 @@ switch (args)
         return 0;
 
     default:
-        await Console.Error.WriteLineAsync("gateway or routing, with their options; bench/README.md describes them.");
+        await Console.Error.WriteLineAsync("gateway, routing or sizing, with their options; bench/README.md describes them.");
         return 2;
 }

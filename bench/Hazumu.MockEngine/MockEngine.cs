@@ -87,7 +87,7 @@ public sealed class MockEngine : IAsyncDisposable
         var engine = new MockEngine(options ?? new MockEngineOptions());
         await engine._app.StartAsync(cancellation).ConfigureAwait(false);
         engine.Address = new Uri(engine._app.Services.GetRequiredService<IServer>()
-            .Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single());
+            .Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
         return engine;
     }
 
@@ -212,26 +212,31 @@ public sealed class MockEngine : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Listen(IPAddress.Loopback, options.Port, listen =>
+            for (var address = 1; address <= options.Addresses; address++)
             {
-                listen.Protocols = HttpProtocols.Http1;
-                listen.Use(next => async connection =>
-                {
-                    _connections.TryAdd(connection, true);
-                    try
-                    {
-                        await next(connection).ConfigureAwait(false);
-                    }
-                    finally
-                    {
-                        _connections.TryRemove(connection, out _);
-                    }
-                });
-            });
+                kestrel.Listen(new IPAddress([127, 0, 0, (byte)address]), options.Port, Listen);
+            }
         });
 
         var app = builder.Build();
         app.Run(handler.HandleAsync);
         return app;
+    }
+
+    private void Listen(ListenOptions listen)
+    {
+        listen.Protocols = HttpProtocols.Http1;
+        listen.Use(next => async connection =>
+        {
+            _connections.TryAdd(connection, true);
+            try
+            {
+                await next(connection).ConfigureAwait(false);
+            }
+            finally
+            {
+                _connections.TryRemove(connection, out _);
+            }
+        });
     }
 }

@@ -6,6 +6,9 @@ public sealed record MockEngineOptions
     /// <summary>Port on loopback; a free one when 0. Read at the start.</summary>
     public int Port { get; init; }
 
+    /// <summary>Addresses of loopback that it listens at, 127.0.0.1 and those after it: many instances for who looks from outside. With <see cref="Port"/>; read at the start.</summary>
+    public int Addresses { get; init; } = 1;
+
     /// <summary>Whether as few threads as possible do the work, for benchmarks. Read at the start.</summary>
     public bool Lean { get; init; }
 

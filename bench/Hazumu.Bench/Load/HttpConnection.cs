@@ -114,7 +114,7 @@ internal abstract class HttpConnection : IDisposable
     private void Connect()
     {
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        _socket.Connect(_loop.Target);
+        _socket.Connect(_loop.TargetOf(_key));
         _socket.Blocking = false;
         _loop.Watch((int)_socket.Handle, _key);
     }

@@ -4,7 +4,7 @@ using System.Net;
 namespace Hazumu.Bench.Load;
 
 /// <summary>The load generator: one thread, all connections, and what is to happen at which time.</summary>
-internal sealed class LoadLoop(IPEndPoint target) : IDisposable
+internal sealed class LoadLoop(params IReadOnlyList<IPEndPoint> targets) : IDisposable
 {
     private readonly Epoll _epoll = new();
     private readonly List<HttpConnection> _connections = [];
@@ -18,7 +18,8 @@ internal sealed class LoadLoop(IPEndPoint target) : IDisposable
     /// <summary>What the first of them was.</summary>
     public string? FirstError { get; private set; }
 
-    public IPEndPoint Target { get; } = target;
+    /// <summary>Where a connection goes: to each target in turn.</summary>
+    public IPEndPoint TargetOf(int key) => targets[key % targets.Count];
 
     /// <summary>Lets something happen at a time of <see cref="Stopwatch.GetTimestamp"/>.</summary>
     public void At(long time, Action action) => _timers.Enqueue(action, time);

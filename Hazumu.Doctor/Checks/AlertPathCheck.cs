@@ -1,0 +1,136 @@
+using Hazumu.Doctor.Clients;
+
+namespace Hazumu.Doctor.Checks;
+
+/// <summary>
+/// Whether an alert gets from Prometheus to Alertmanager, and from there to people: the alert that always fires is looked for, and a test
+/// alert is sent, whose route in alertmanager/alertmanager.yml leads to the receiver of all real ones without delay.
+/// </summary>
+/// <param name="answerLimit">How long a receiver has to answer.</param>
+internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
+{
+    private const string Watchdog = "Watchdog";
+    private const string TestAlert = "HazumuTest";
+
+    // Prometheus repeats an alert with the first evaluation after a minute (--rules.alert.resend-delay).
+    private static readonly TimeSpan s_repeated = TimeSpan.FromMinutes(2);
+
+    // After a first failure, a receiver has this long for a try that goes better.
+    private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(3);
+
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(200);
+
+    protected override async Task<CheckResult> LookAsync(Patient patient, CancellationToken cancellationToken)
+    {
+        if (patient.Alertmanager is not { } alertmanager)
+        {
+            return NotApplicable(patient.WhyNot(Patient.AlertmanagerName));
+        }
+
+        var findings = new Findings();
+        var firstHalf = patient.Prometheus is null ? "" : "Prometheus to Alertmanager";
+        if (patient.Prometheus is { } prometheus)
+        {
+            await LookForWatchdogAsync(prometheus, alertmanager, findings, cancellationToken);
+        }
+
+        var told = await SendTestAsync(alertmanager, findings, cancellationToken);
+        return findings.ToResult(Name, string.Join(", ", new[] { firstHalf, told }.Where(part => part.Length > 0)));
+    }
+
+    private static async Task LookForWatchdogAsync(PrometheusApi prometheus, AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
+    {
+        var alerts = await alertmanager.GetAlertsAsync("alertname", Watchdog, cancellationToken);
+        if (alerts.Any(alert => DateTimeOffset.UtcNow - alert.UpdatedAt < s_repeated))
+        {
+            return;
+        }
+
+        var urls = await prometheus.GetAlertmanagersAsync(cancellationToken);
+        findings.Problem(urls.Count == 0
+            ? "Prometheus has no Alertmanager to tell of alerts; see 'alerting' in prometheus/prometheus.yml and the targets of the job alertmanagers."
+            : $"The alert {Watchdog}, which always fires, is not at Alertmanager: Prometheus sends alerts to {string.Join(", ", urls.Select(url => url.Url))}; docs/runbooks/PrometheusNotificationsFailing.md tells what to do.");
+    }
+
+    // What is said of the way from Alertmanager to people.
+    private async Task<string> SendTestAsync(AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
+    {
+        var run = Guid.NewGuid().ToString("N")[..12];
+        var labels = new Dictionary<string, string> { ["alertname"] = TestAlert, ["severity"] = "info", ["run"] = run };
+        var annotations = new Dictionary<string, string>
+        {
+            ["summary"] = "This is a test of Hazumu's alerts; nothing is wrong",
+            ["description"] = $"Somebody ran './hazumu doctor' on {Environment.MachineName}, which sends this to see whether alerts reach you. There is nothing to do.",
+        };
+        var before = await alertmanager.GetAttemptsAsync(cancellationToken);
+        await alertmanager.PostAlertAsync(labels, annotations, endsAt: null, cancellationToken);
+        var over = DateTimeOffset.UtcNow;
+        try
+        {
+            if (await alertmanager.GetAlertsAsync("run", run, cancellationToken) is not [var alert])
+            {
+                throw new CheckException("Alertmanager took the test alert but does not list it; its log tells more.");
+            }
+
+            // By Alertmanager's clock, which need not be this machine's.
+            over = alert.UpdatedAt.AddMilliseconds(1);
+            var receivers = alert.Receivers.Select(receiver => receiver.Name).ToHashSet();
+            var ways = before.Keys.Where(way => receivers.Contains(way.Receiver)).ToList();
+            if (ways.Count == 0)
+            {
+                findings.Note("Alertmanager has no receiver: alerts are only on its page; Hazumu:Alertmanager:SlackUrlFile, WebhookUrlFile or EmailTo sets one up.");
+                return "nobody is told";
+            }
+
+            if (alert.Status.State == "suppressed")
+            {
+                findings.Note($"The test alert is silenced (silence {string.Join(", ", alert.Status.SilencedBy)}), and with it perhaps others; Alertmanager's page lists the silences.");
+                return "silenced";
+            }
+
+            await WaitForDeliveryAsync(alertmanager, before, ways, findings, cancellationToken);
+            return $"Alertmanager to people by {string.Join(" and ", ways.Select(way => way.Integration).Order())}";
+        }
+        finally
+        {
+            // Over at once, also where the look was broken off: nobody is to be told again.
+            await alertmanager.PostAlertAsync(labels, annotations, over, CancellationToken.None);
+        }
+    }
+
+    private async Task WaitForDeliveryAsync(AlertmanagerApi alertmanager, IReadOnlyDictionary<AlertmanagerApi.Way, AlertmanagerApi.Attempts> before, List<AlertmanagerApi.Way> ways, Findings findings, CancellationToken cancellationToken)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        var limit = answerLimit;
+        while (true)
+        {
+            var now = await alertmanager.GetAttemptsAsync(cancellationToken);
+            var open = ways.Where(way => Delivered(now, way) == 0).ToList();
+            var elapsed = TimeProvider.System.GetElapsedTime(began);
+            if (open.Count > 0 && limit == answerLimit && open.TrueForAll(way => Failed(now, way) > 0))
+            {
+                limit = elapsed + s_retry;
+            }
+
+            if (open.Count == 0 || elapsed >= limit)
+            {
+                foreach (var way in open)
+                {
+                    findings.Problem(Failed(now, way) > 0
+                        ? $"Alertmanager cannot deliver to the receiver '{way.Receiver}' by {way.Integration}; its log has the reason, and docs/runbooks/AlertmanagerNotificationsFailing.md tells what to do."
+                        : $"The receiver '{way.Receiver}' did not answer Alertmanager by {way.Integration} within {answerLimit.TotalSeconds:0} s; see that what its address names runs and can be reached from the container.");
+                }
+
+                return;
+            }
+
+            await Task.Delay(s_interval, cancellationToken);
+        }
+
+        double Failed(IReadOnlyDictionary<AlertmanagerApi.Way, AlertmanagerApi.Attempts> now, AlertmanagerApi.Way way) =>
+            now.GetValueOrDefault(way, before[way]).Failed - before[way].Failed;
+
+        double Delivered(IReadOnlyDictionary<AlertmanagerApi.Way, AlertmanagerApi.Attempts> now, AlertmanagerApi.Way way) =>
+            now.GetValueOrDefault(way, before[way]).All - before[way].All - Failed(now, way);
+    }
+}

@@ -1,0 +1,50 @@
+using System.Globalization;
+
+namespace Hazumu.Doctor.Checks;
+
+/// <summary>Whether the components' clocks agree with this machine's, and the host's is kept right.</summary>
+internal sealed class ClockCheck() : Check("clocks")
+{
+    private const double Limit = 5; // seconds
+
+    protected override async Task<CheckResult> LookAsync(Patient patient, CancellationToken cancellationToken)
+    {
+        var findings = new Findings();
+        var compared = 0;
+        foreach (var pulse in patient.Pulses)
+        {
+            if (pulse.Answer?.Date is { } date)
+            {
+                // The header has whole seconds, so the clock is half a second later on average.
+                compared++;
+                Compare($"{pulse.Client.Name}'s clock", (date.AddSeconds(0.5) - pulse.Middle).TotalSeconds, "this machine's", findings);
+            }
+        }
+
+        if (patient.Prometheus is { } prometheus)
+        {
+            foreach (var host in await prometheus.QueryAsync("node_time_seconds - timestamp(node_time_seconds)", cancellationToken))
+            {
+                compared++;
+                Compare($"The clock of the host of {host["instance"]}", host.Number, "Prometheus'", findings);
+            }
+
+            foreach (var host in await prometheus.QueryAsync("node_timex_sync_status == 0", cancellationToken))
+            {
+                // Virtual machines often get their time from the hypervisor, which this does not show: not a problem by itself.
+                findings.Note($"No time service keeps the clock of the host of {host["instance"]} right, as far as its kernel knows; where nothing else does, install chrony or enable systemd-timesyncd.");
+            }
+        }
+
+        return findings.ToResult(Name, $"{Findings.Count(compared, "clock")} compared");
+    }
+
+    private static void Compare(string whose, double seconds, string with, Findings findings)
+    {
+        if (Math.Abs(seconds) > Limit)
+        {
+            findings.Problem(string.Create(CultureInfo.InvariantCulture,
+                $"{whose} is {Math.Abs(seconds):0} s {(seconds > 0 ? "ahead of" : "behind")} {with}, so alerts and graphs show wrong times; set both by NTP (chrony, systemd-timesyncd), and restart a virtual machine that was asleep."));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+namespace Hazumu.Doctor.Checks;
+
+/// <summary>Whether Prometheus reaches all of its targets, no job lacks one, and what is probed answers.</summary>
+internal sealed class TargetCheck() : Check("targets")
+{
+    // What must be part of the graph for a job to have targets that are up; any other job has its own component's name.
+    private static readonly Dictionary<string, string[]> s_needs = new()
+    {
+        ["ollama"] = ["cadvisor"],
+        ["ollama-health"] = ["blackbox", "ollama"],
+    };
+
+    protected override async Task<CheckResult> LookAsync(Patient patient, CancellationToken cancellationToken)
+    {
+        if (patient.Prometheus is not { } prometheus)
+        {
+            return NotApplicable(patient.WhyNot(Patient.PrometheusName));
+        }
+
+        var findings = new Findings();
+        var targets = (await prometheus.GetTargetsAsync(cancellationToken)).Where(target => IsMeant(target.Job)).ToList();
+        foreach (var target in targets.Where(target => target.Health != "up"))
+        {
+            findings.Problem(target.Health == "down"
+                ? $"{target.Instance} of job {target.Job} is down: {target.LastError}; docs/runbooks/ScrapeFailing.md tells what to do."
+                : $"{target.Instance} of job {target.Job} has not been scraped yet; look again in half a minute.");
+        }
+
+        var jobs = targets.Select(target => target.Job).ToHashSet();
+        if (jobs.Count == 0)
+        {
+            findings.Problem("Prometheus has no targets at all; prometheus/prometheus.yml is not what it runs with.");
+        }
+
+        foreach (var expected in (await prometheus.QueryAsync("hazumu:expected_job:info", cancellationToken)).Select(sample => sample["job"]).Where(job => IsMeant(job) && !jobs.Contains(job)))
+        {
+            findings.Problem($"Job {expected} has no target, and prometheus/rules/targets.yaml expects one; docs/runbooks/TargetMissing.md tells what to do.");
+        }
+
+        foreach (var probe in (await prometheus.QueryAsync("probe_success == 0", cancellationToken)).Where(probe => IsMeant(probe["job"])))
+        {
+            findings.Problem($"{probe["instance"]} does not answer its probe (job {probe["job"]}); docs/runbooks/OllamaDown.md tells what to do.");
+        }
+
+        return findings.ToResult(Name, $"{Findings.Count(targets.Count, "target")} of {Findings.Count(jobs.Count, "job")}");
+
+        bool IsMeant(string job) => !s_needs.GetValueOrDefault(job, [job]).Any(patient.Graph.LeftOut.Contains);
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Hazumu.Doctor.Clients;
+
+/// <summary>The part of Alertmanager's API (version 2) and of its metrics that the checks use.</summary>
+/// <param name="client">Alertmanager.</param>
+internal sealed partial class AlertmanagerApi(ComponentClient client)
+{
+    private const string Alerts = "api/v2/alerts";
+    private const string Requests = "alertmanager_notification_requests_total";
+    private const string FailedRequests = "alertmanager_notification_requests_failed_total";
+
+    /// <summary>The alerts with a label's value, those that fire now.</summary>
+    public async Task<IReadOnlyList<Alert>> GetAlertsAsync(string label, string value, CancellationToken cancellationToken) =>
+        await client.GetAsync<IReadOnlyList<Alert>>($"{Alerts}?filter={Uri.EscapeDataString($"{label}=\"{value}\"")}", cancellationToken);
+
+    /// <summary>Tells Alertmanager of an alert, or that it is over; it fires for five minutes unless its end is told.</summary>
+    public Task PostAlertAsync(IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> annotations, DateTimeOffset? endsAt, CancellationToken cancellationToken) =>
+        client.PostAsync(Alerts, new object[] { endsAt is null ? new { labels, annotations } : new { labels, annotations, endsAt } }, cancellationToken);
+
+    /// <summary>How often Alertmanager has tried to tell each receiver, by each of the ways that are set up for it.</summary>
+    /// <exception cref="CheckException">Its metrics do not say so.</exception>
+    public async Task<IReadOnlyDictionary<Way, Attempts>> GetAttemptsAsync(CancellationToken cancellationToken)
+    {
+        var answer = await client.GetAsync("metrics", cancellationToken);
+        var attempts = new Dictionary<Way, Attempts>();
+        foreach (Match line in Line().Matches(answer.Body))
+        {
+            var labels = Label().Matches(line.Groups["labels"].Value).ToDictionary(label => label.Groups["name"].Value, label => label.Groups["value"].Value);
+            if (!labels.TryGetValue("receiver_name", out var receiver))
+            {
+                throw new CheckException("Alertmanager's metrics do not tell receivers apart; start it with --enable-feature=receiver-name-in-metrics, as deploy/compose does.");
+            }
+
+            var way = new Way(receiver, labels.GetValueOrDefault("integration", ""));
+            var number = double.Parse(line.Groups["value"].Value, NumberStyles.Float, CultureInfo.InvariantCulture);
+            var known = attempts.GetValueOrDefault(way, new(0, 0));
+            attempts[way] = line.Groups["name"].Value == Requests ? known with { All = number } : known with { Failed = number };
+        }
+
+        return attempts;
+    }
+
+    [GeneratedRegex($$"""^(?<name>{{Requests}}|{{FailedRequests}})\{(?<labels>[^}\n]*)\} (?<value>[0-9.e+]+)\r?$""", RegexOptions.Multiline)]
+    private static partial Regex Line();
+
+    [GeneratedRegex("(?<name>[a-z_]+)=\"(?<value>[^\"]*)\"")]
+    private static partial Regex Label();
+
+    /// <summary>An alert as Alertmanager has it.</summary>
+    internal sealed record Alert(AlertStatus Status, DateTimeOffset UpdatedAt, IReadOnlyList<Receiver> Receivers);
+
+    /// <summary>Whether an alert is <c>active</c> or <c>suppressed</c>, and by which silences.</summary>
+    internal sealed record AlertStatus(string State, IReadOnlyList<string> SilencedBy);
+
+    /// <summary>A receiver by its name.</summary>
+    internal sealed record Receiver(string Name);
+
+    /// <summary>A way to tell a receiver.</summary>
+    internal sealed record Way(string Receiver, string Integration);
+
+    /// <summary>How often a way was tried, and how often in vain.</summary>
+    internal sealed record Attempts(double All, double Failed);
+}

@@ -1,0 +1,121 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+
+namespace Hazumu.Doctor.Clients;
+
+/// <summary>A component's HTTP interface. Whatever goes wrong becomes a <see cref="CheckException"/>, a sentence.</summary>
+/// <param name="http">A client.</param>
+/// <param name="name">What the component is called.</param>
+/// <param name="address">Where it is.</param>
+/// <param name="authorization">Who asks, where it wants to know.</param>
+internal sealed class ComponentClient(HttpClient http, string name, Uri address, AuthenticationHeaderValue? authorization = null)
+{
+    private const int ExcerptLength = 200;
+
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+
+    /// <summary>What the component is called.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>Where it is.</summary>
+    public Uri Address { get; } = new(address.AbsoluteUri.TrimEnd('/') + "/");
+
+    /// <summary>Makes the client that all components are asked with: no proxy is between this machine and its own graph.</summary>
+    public static HttpClient CreateHttpClient() => new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+    {
+        Timeout = TimeSpan.FromSeconds(10),
+        MaxResponseContentBufferSize = 64 << 20,
+    };
+
+    /// <summary>Sends a request.</summary>
+    /// <exception cref="CheckException">Nothing answers.</exception>
+    public async Task<Answer> SendAsync(HttpMethod method, string path, object? content, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(Address, path));
+        request.Headers.Authorization = authorization;
+        if (content is not null)
+        {
+            request.Content = new StringContent(JsonSerializer.Serialize(content, s_json), Encoding.UTF8, "application/json");
+        }
+
+        try
+        {
+            using var response = await http.SendAsync(request, cancellationToken);
+            return new Answer(response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken), response.Headers.Date);
+        }
+        catch (HttpRequestException error)
+        {
+            throw NoAnswer(error.GetBaseException().Message);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw NoAnswer($"no answer to '{path}' within {http.Timeout.TotalSeconds:0} s");
+        }
+    }
+
+    /// <summary>Gets a text.</summary>
+    /// <exception cref="CheckException">Nothing answers, or it answers that it cannot.</exception>
+    public async Task<Answer> GetAsync(string path, CancellationToken cancellationToken)
+    {
+        var answer = await SendAsync(HttpMethod.Get, path, content: null, cancellationToken);
+        return answer.IsSuccess ? answer : throw Refusal(path, answer);
+    }
+
+    /// <summary>Gets a JSON document.</summary>
+    /// <exception cref="CheckException">Nothing answers, it answers that it cannot, or with something else.</exception>
+    public async Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => Read<T>(path, await GetAsync(path, cancellationToken));
+
+    /// <summary>Posts JSON.</summary>
+    /// <exception cref="CheckException">Nothing answers, or it refuses.</exception>
+    public async Task PostAsync(string path, object content, CancellationToken cancellationToken)
+    {
+        var answer = await SendAsync(HttpMethod.Post, path, content, cancellationToken);
+        if (!answer.IsSuccess)
+        {
+            throw Refusal(path, answer);
+        }
+    }
+
+    /// <summary>Reads an answer's JSON.</summary>
+    /// <exception cref="CheckException">It is something else.</exception>
+    public T Read<T>(string path, Answer answer)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(answer.Body, s_json) ?? throw Nonsense(path, answer);
+        }
+        catch (JsonException)
+        {
+            throw Nonsense(path, answer);
+        }
+    }
+
+    /// <summary>The exception that tells of an answer that is none of this component's.</summary>
+    public CheckException Nonsense(string path, Answer answer) =>
+        new($"{Name} answers '{path}' with something else than its API has ({Excerpt(answer.Body)}); see which program is on {Address}.");
+
+    private CheckException NoAnswer(string reason) =>
+        new($"{Name} does not answer on {Address} ({reason}); start it, or correct its port if it listens elsewhere.");
+
+    private CheckException Refusal(string path, Answer answer) =>
+        new($"{Name} answers '{path}' with {(int)answer.Status} ({Excerpt(answer.Body)}); its log tells more.");
+
+    /// <summary>The beginning of a text, in one line.</summary>
+    public static string Excerpt(string text)
+    {
+        var line = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        return line.Length == 0 ? "nothing" : line.Length <= ExcerptLength ? line : $"{line[..ExcerptLength]} …";
+    }
+}
+
+/// <summary>What a component answers.</summary>
+/// <param name="Status">The status.</param>
+/// <param name="Body">The body.</param>
+/// <param name="Date">The component's clock, to the second; <see langword="null"/> where it does not tell.</param>
+internal sealed record Answer(HttpStatusCode Status, string Body, DateTimeOffset? Date)
+{
+    /// <summary>Whether the status is one of success.</summary>
+    public bool IsSuccess => (int)Status is >= 200 and < 300;
+}

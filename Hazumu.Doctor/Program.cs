@@ -1,0 +1,1 @@
+return await Hazumu.Doctor.DoctorCommand.RunAsync(args, Console.Out, Console.Error, Environment.GetEnvironmentVariable);

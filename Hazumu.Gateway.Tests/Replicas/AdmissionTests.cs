@@ -1,0 +1,248 @@
+using System.Net;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Tests.Serving;
+using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Mocks;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Hazumu.Gateway.Tests.Replicas;
+
+/// <summary>Several gateways in front of the same engines: what one promises, all do.</summary>
+public sealed class AdmissionTests
+{
+    private const string Greedy = "the-key-of-somebody-greedy";
+    private const string Modest = "the-key-of-somebody-modest";
+
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(3, 4)]
+    public async Task No_engine_runs_more_at_once_than_it_has_slots_and_loads_a_model_once(int gateways, int slots)
+    {
+        var options = new MockEngineOptions
+        {
+            Models = [new MockModel("mock"), new MockModel("spare")],
+            Parallel = slots,
+            Tokens = 5,
+            TokenTime = TimeSpan.FromMilliseconds(4),
+            LoadTime = TimeSpan.FromMilliseconds(100),
+        };
+        await using var a = await MockEngine.StartAsync(options);
+        await using var b = await MockEngine.StartAsync(options);
+        await using var group = await PeerGroup.StartAsync(gateways, [a.Address, b.Address], $"--Gateway:Slots={slots}");
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 150).Select(number => group[number % gateways].Http.ChatAsync(
+            number % 3 == 0 ? Ask.OpenAI : number % 3 == 1 ? Ask.Anthropic : Ask.Native, Ask.Body($"{number}", number % 4 == 0 ? "spare" : "mock"))));
+
+        Assert.All(answers, answer => Assert.Equal(200, answer.Status));
+        foreach (var engine in (MockEngine[])[a, b])
+        {
+            Assert.All(engine.Statistics.Models.Values, model => Assert.InRange(model.MaxInFlight, 0, slots));
+            Assert.All(engine.Statistics.Models.Values, model => Assert.InRange(model.ColdLoads, 0, 1));
+        }
+
+        Assert.Equal(slots, Math.Max(Most(a), Most(b)));
+        await Eventually.HoldsAsync(() => Assert.All(group.All, gateway => Assert.Equal(0, InUse(gateway))));
+        Assert.Equal(150, group.All.Sum(gateway => gateway.Measured.Of("hazumu.gateway.requests").Count));
+
+        static int Most(MockEngine engine) => engine.Statistics.Models.GetValueOrDefault("mock:latest")?.MaxInFlight ?? 0;
+    }
+
+    [Fact]
+    public async Task Keys_take_turns_whichever_gateway_they_come_to_and_places_are_those_of_one_queue()
+    {
+        await using var engine = HeldEngine.Start();
+        await using var group = await PeerGroup.StartAsync(
+            3, [engine.Address], "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:greedy:Key={Greedy}", $"--Gateway:Keys:Configured:modest:Key={Modest}", "--Gateway:Queue:Limit=103");
+        var greedy = Enumerable.Range(0, 101).Select(number => group[number % 2].Http.ChatAsync(body: Ask.Body("greedy"), key: Greedy)).ToList();
+        await engine.HoldsAsync(1);
+        await group[0].WaitsAsync(100);
+        var modest = Enumerable.Range(0, 3).Select(_ => group[2].Http.ChatAsync(body: Ask.Body("modest"), key: Modest)).ToList();
+        await group[0].WaitsAsync(103);
+
+        // The queue is as long for all.
+        Assert.Equal(503, (await group[1].Http.ChatAsync(key: Greedy)).Status);
+        Assert.Equal((0, 0), (group[1].Waiting(), group[2].Waiting()));
+
+        engine.Release(8);
+        await Task.WhenAll(modest).WaitAsync(TimeSpan.FromSeconds(20));
+
+        Assert.Equal(["greedy", "greedy", "modest", "greedy", "modest", "greedy", "modest"], engine.Asked.Take(7).Select(asked => asked.Contains("modest", StringComparison.Ordinal) ? "modest" : "greedy"));
+        engine.Release(300);
+        Assert.Equal(Enumerable.Range(0, 101), (await Task.WhenAll(greedy)).Select(answer => int.Parse(answer.Position!, null)).Order());
+        Assert.Equal(1, engine.Most);
+    }
+
+    [Fact]
+    public async Task Who_goes_away_leaves_the_queue_and_the_engine_wherever_it_came_in()
+    {
+        await using var engine = HeldEngine.Start();
+        await using var group = await PeerGroup.StartAsync(2, [engine.Address]);
+        using var leave = new CancellationTokenSource();
+        var running = group[1].Http.ChatAsync(body: Ask.Body("running"), cancellationToken: leave.Token);
+        await engine.HoldsAsync(1);
+        var waiting = group[1].Http.ChatAsync(body: Ask.Body("waiting"), cancellationToken: leave.Token);
+        await group[0].WaitsAsync(1);
+        var next = group[0].Http.ChatAsync(body: Ask.Body("next"));
+        await group[0].WaitsAsync(2);
+
+        await leave.CancelAsync();
+        await group[0].WaitsAsync(1);
+        await Assert.Single(engine.Exchanges).Gone.WaitAsync(TimeSpan.FromSeconds(10));
+
+        // Its handler has not returned: the slot is not free, though nobody is there for the answer.
+        await Task.Delay(150);
+        Assert.Equal((1, 1), (engine.Running, InUse(group[0])));
+
+        engine.Release(2);
+        Assert.Equal(200, (await next).Status);
+        Assert.Equal(1, engine.Most);
+        Assert.DoesNotContain(engine.Asked, asked => asked.Contains("waiting", StringComparison.Ordinal));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
+    [Fact]
+    public async Task A_keys_limits_hold_over_all_gateways()
+    {
+        await using var engine = await MockEngine.StartAsync(new() { Parallel = 8, Tokens = 16 });
+        await using var group = await PeerGroup.StartAsync(
+            3,
+            [engine.Address],
+            "--Gateway:Slots=8",
+            $"--Gateway:Keys:Configured:four:Key={Greedy}",
+            "--Gateway:Keys:Configured:four:RequestsPerMinute=4",
+            $"--Gateway:Keys:Configured:chatty:Key={Modest}",
+            "--Gateway:Keys:Configured:chatty:TokensPerMinute=30",
+            "--Gateway:Keys:Configured:single:Key=the-key-of-somebody-single",
+            "--Gateway:Keys:Configured:single:ConcurrentRequests=1");
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(number => group[number % 3].Http.ChatAsync(key: Greedy)));
+        Assert.Equal((4, 8), (answers.Count(answer => answer.Status == 200), answers.Count(answer => answer.Status == 429)));
+        Assert.All(answers.Where(answer => answer.Status == 429), answer => answer.TellsWhenToComeBack());
+
+        // 26 tokens of a prompt and 16 of an answer, told by one gateway, refused by another.
+        Assert.Equal(200, (await group[1].Http.ChatAsync(key: Modest)).Status);
+        await Eventually.HoldsAsync(() => Assert.Equal(429, group[2].Http.ChatAsync(key: Modest).GetAwaiter().GetResult().Status));
+
+        engine.Options = engine.Options with { Tokens = 10_000, TokenTime = TimeSpan.FromMilliseconds(20) };
+        var running = await group[2].Http.BeginAsync(key: "the-key-of-somebody-single");
+        Assert.Equal(200, (int)running.StatusCode);
+        Assert.Equal(429, (await group[1].Http.ChatAsync(key: "the-key-of-somebody-single")).Status);
+        Assert.Equal(429, (await group[0].Http.ChatAsync(key: "the-key-of-somebody-single")).Status);
+        engine.Options = engine.Options with { Tokens = 1 };
+        running.Dispose();
+        await Eventually.HoldsAsync(() => Assert.Equal(200, group[1].Http.ChatAsync(key: "the-key-of-somebody-single").GetAwaiter().GetResult().Status));
+    }
+
+    [Fact]
+    public async Task A_conversation_stays_with_its_instance_whichever_gateway_it_comes_to_and_a_retry_goes_elsewhere()
+    {
+        await using var a = await MockEngine.StartAsync(new() { Parallel = 8 });
+        await using var b = await MockEngine.StartAsync(new() { Parallel = 8 });
+        await a.LoadAsync("mock");
+        await b.LoadAsync("mock");
+        await using var group = await PeerGroup.StartAsync(3, [a.Address, b.Address], "--Gateway:Slots=8", "--Gateway:Retries:BudgetPercent=100");
+        await Eventually.HoldsAsync(() => Assert.All(group.All, gateway => Assert.All(gateway.Fleet.Instances, instance => Assert.True(instance.SlotsOf("mock:latest").IsResident))));
+
+        for (var conversation = 0; conversation < 6; conversation++)
+        {
+            var places = new HashSet<string?>();
+            foreach (var gateway in group.All)
+            {
+                places.Add((await gateway.Http.ChatAsync(body: Ask.Body($"conversation {conversation}"))).Instance);
+            }
+
+            Assert.Single(places);
+        }
+
+        var usual = (await group[2].Http.ChatAsync(body: Ask.Body("again"))).Instance;
+        (usual == "e0" ? a : b).Inject(new MockFault(MockFaultKind.ResetBeforeResponse));
+        var retried = await group[2].Http.ChatAsync(body: Ask.Body("again"));
+        Assert.Equal(200, retried.Status);
+        Assert.NotEqual(usual, retried.Instance);
+        await group[2].MeasuresAsync(1, "hazumu.gateway.retries");
+    }
+
+    [Fact]
+    public async Task The_gateway_that_admits_tells_of_the_fleet_and_the_others_do_not()
+    {
+        await using var engine = HeldEngine.Start();
+        await using var group = await PeerGroup.StartAsync(3, [engine.Address]);
+        var asked = Enumerable.Range(0, 3).Select(number => group[number].Http.ChatAsync()).ToList();
+        await group[0].WaitsAsync(2);
+
+        Assert.Equal([1, 0, 0], group.All.Select(gateway => gateway.Measured.Now("hazumu.gateway.admits")));
+        Assert.Equal([2, 2, 2], group.All.Select(gateway => gateway.Measured.Now("hazumu.gateway.peers")));
+        Assert.Equal([2, 0, 0], group.All.Select(gateway => gateway.Measured.Now("hazumu.gateway.queued")));
+        Assert.Equal([1, 0, 0], group.All.Select(gateway => gateway.Measured.Now("hazumu.gateway.slots.used")));
+        Assert.Equal([1, 1, 1], group.All.Select(gateway => gateway.Measured.Now("hazumu.gateway.in_flight")));
+        engine.Release(3);
+        await Task.WhenAll(asked);
+    }
+
+    [Fact]
+    public async Task A_gateway_that_has_yet_to_find_an_instance_is_served_by_those_it_knows()
+    {
+        await using var a = await MockEngine.StartAsync(new() { Models = [new MockModel("mock")] });
+        await using var b = await MockEngine.StartAsync(new() { Models = [new MockModel("mock")] });
+        await b.LoadAsync("mock");
+        int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
+        await using var all = await TestGateway.StartAsync([("a", a.Address), ("b", b.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", .. PeerGroup.Arguments(ports)]);
+        await Eventually.HoldsAsync(() => Assert.True(all.Fleet.Find("b")!.SlotsOf("mock:latest").IsResident));
+        await using var some = await TestGateway.StartAsync([("a", a.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", .. PeerGroup.Arguments(ports)]);
+        await PeerGroup.AdmitsAsync(all, [some]);
+
+        Assert.Equal("b", (await all.Http.ChatAsync()).Instance);
+        Assert.Equal((200, "a"), await InstanceOf(some));
+        await Eventually.HoldsAsync(() => Assert.Equal(0, InUse(all)));
+
+        static async Task<(int, string?)> InstanceOf(TestGateway gateway)
+        {
+            var answer = await gateway.Http.ChatAsync();
+            return (answer.Status, answer.Instance);
+        }
+    }
+
+    [Fact]
+    public async Task A_name_of_several_addresses_is_a_gateway_at_each()
+    {
+        await using var engine = HeldEngine.Start();
+        var port = PeerGroup.FreePort();
+        List<IPAddress> addresses = [IPAddress.Parse("127.0.0.1"), IPAddress.Parse("127.0.0.2")];
+        var gateways = new List<TestGateway>();
+        foreach (var address in addresses)
+        {
+            gateways.Add(await TestGateway.StartAsync(
+                [("e", engine.Address)],
+                services => services.AddSingleton<NameResolver>((_, _) => Task.FromResult<IPAddress[]>([.. addresses])),
+                $"--Kestrel:Endpoints:test:Url=http://{address}:{port}",
+                $"--Gateway:Peers:Addresses=http://gateways.internal:{port}",
+                $"--Gateway:Peers:Key={PeerGroup.Key}"));
+            await PeerGroup.AdmitsAsync(gateways[0], gateways[1..]);
+        }
+
+        try
+        {
+            var asked = gateways.Select(gateway => gateway.Http.ChatAsync()).ToList();
+            await gateways[0].WaitsAsync(1);
+            engine.Release(2);
+            Assert.All(await Task.WhenAll(asked), answer => Assert.Equal(200, answer.Status));
+            Assert.Equal(1, engine.Most);
+        }
+        finally
+        {
+            await gateways[1].DisposeAsync();
+            await gateways[0].DisposeAsync();
+        }
+    }
+
+    internal static int InUse(TestGateway gateway)
+    {
+        lock (gateway.Fleet.Gate)
+        {
+            return gateway.Fleet.Instances.Sum(instance => instance.Slots.Values.Sum(slots => slots.InUse));
+        }
+    }
+}

@@ -1,0 +1,244 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Tests.Serving;
+using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Mocks;
+
+namespace Hazumu.Gateway.Tests.Replicas;
+
+/// <summary>Gateways that die, stop and come back.</summary>
+public sealed class FailoverTests
+{
+    private const int Slots = 4;
+
+    private static readonly MockEngineOptions s_engine = new() { Parallel = Slots, Tokens = 12, TokenTime = TimeSpan.FromMilliseconds(10) };
+
+    /// <summary>Three processes under load, one of which is killed: the one that admits for all, or another.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task One_is_killed_under_load_and_no_request_that_had_not_begun_is_lost_nor_a_stream_of_the_others(int victim)
+    {
+        await using var a = await MockEngine.StartAsync(s_engine);
+        await using var b = await MockEngine.StartAsync(s_engine);
+        await a.LoadAsync("mock");
+        await b.LoadAsync("mock");
+        int[] ports = [.. Enumerable.Range(0, 3).Select(_ => PeerGroup.FreePort())];
+        var gateways = new List<GatewayProcess>();
+        try
+        {
+            foreach (var port in ports)
+            {
+                gateways.Add(await GatewayProcess.StartAsync(
+                    [("a", a.Address), ("b", b.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{port}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]));
+            }
+
+            await Eventually.HoldsAsync(() => Assert.All(gateways[1..], gateway => Assert.Contains(gateway.Printed, line => line.Contains($"127.0.0.1:{ports[0]} admits for all", StringComparison.Ordinal))));
+            a.ResetStatistics();
+            b.ResetStatistics();
+
+            var (whole, moved, broken) = (0, 0, 0);
+            var wrong = new ConcurrentBag<string>();
+            using var enough = new CancellationTokenSource();
+            var clients = Enumerable.Range(0, 45).Select(async client =>
+            {
+                var home = client % 3;
+                while (!enough.IsCancellationRequested)
+                {
+                    var begun = false;
+                    try
+                    {
+                        using var answer = await gateways[home].Http.BeginAsync(body: Ask.Body($"{client}"));
+                        begun = true;
+                        var text = await answer.Content.ReadAsStringAsync();
+                        if (answer.StatusCode != HttpStatusCode.OK || !text.Contains("\"done\":true", StringComparison.Ordinal))
+                        {
+                            wrong.Add($"{(int)answer.StatusCode} {text}");
+                        }
+
+                        Interlocked.Increment(ref whole);
+                    }
+                    catch (HttpRequestException) when (home == victim)
+                    {
+                        // As a load balancer in front does: what has not begun goes to another gateway.
+                        Interlocked.Increment(ref begun ? ref broken : ref moved);
+                        home = (victim + 1) % 3;
+                    }
+                    catch (HttpRequestException error)
+                    {
+                        wrong.Add(error.ToString());
+                    }
+                }
+            }).ToList();
+            await Eventually.HoldsAsync(() => Assert.True(Volatile.Read(ref whole) > 100));
+
+            await gateways[victim].KillAsync();
+            var after = Volatile.Read(ref whole);
+            await Eventually.HoldsAsync(() => Assert.True(Volatile.Read(ref whole) > after + 300), TimeSpan.FromSeconds(20));
+            await enough.CancelAsync();
+            await Task.WhenAll(clients);
+
+            Assert.Empty(wrong);
+            Assert.Equal(15, moved + broken);
+            Assert.InRange(broken, 0, 2 * Slots);
+
+            // What the engines saw: never more than their slots, of whichever gateway.
+            Assert.All((MockEngine[])[a, b], engine => Assert.Equal((Slots, 0), (engine.Statistics.Models["mock:latest"].MaxInFlight, engine.Statistics.Models["mock:latest"].MaxWaiting)));
+            await a.WaitUntilAsync(engine => engine.Statistics.InFlight == 0);
+            Assert.Equal(0, b.Statistics.InFlight);
+
+            // And the slots are free again: as many run at once as before.
+            a.ResetStatistics();
+            b.ResetStatistics();
+            var answers = await Task.WhenAll(Enumerable.Range(0, 24).Select(number => gateways[(victim + 1 + (number % 2)) % 3].Http.ChatAsync(body: Ask.Body($"after {number}"))));
+            Assert.All(answers, answer => Assert.Equal(200, answer.Status));
+            Assert.All((MockEngine[])[a, b], engine => Assert.Equal(Slots, engine.Statistics.Models["mock:latest"].MaxInFlight));
+        }
+        finally
+        {
+            foreach (var gateway in gateways)
+            {
+                await gateway.DisposeAsync();
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Streams_and_who_waits_outlive_the_gateway_that_admitted_them()
+    {
+        await using var engine = HeldEngine.Start(beginsAtOnce: true);
+        await using var group = await PeerGroup.StartAsync(3, [engine.Address]);
+        using var stream = await group[2].Http.BeginAsync(body: Ask.Body("stream"));
+        var waiting = new List<Task<Answer>>();
+        for (var number = 0; number < 12; number++)
+        {
+            waiting.Add(group[1 + (number % 2)].Http.ChatAsync(body: Ask.Body($"waits {number:00}")));
+            await group[0].WaitsAsync(number + 1);
+        }
+
+        await group[0].DisposeAsync();
+
+        // The next one knows what runs, and has who waits in their order.
+        await PeerGroup.AdmitsAsync(group[1], [group[2]]);
+        await group[1].WaitsAsync(12);
+        Assert.Equal((1, 1), (AdmissionTests.InUse(group[1]), engine.Running));
+
+        engine.Release(13);
+        Assert.Contains("\"done\":true", await stream.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.All(await Task.WhenAll(waiting), answer => Assert.Equal(200, answer.Status));
+        Assert.Equal(Enumerable.Range(0, 12).Select(number => $"waits {number:00}"), engine.Asked.Skip(1).Select(asked => asked[asked.IndexOf("waits", StringComparison.Ordinal)..][..8]));
+        Assert.Equal(1, engine.Most);
+    }
+
+    [Fact]
+    public async Task One_that_comes_back_takes_its_part_and_nothing_from_the_others()
+    {
+        await using var engine = HeldEngine.Start();
+        await using var group = await PeerGroup.StartAsync(2, [engine.Address]);
+        await group[0].DisposeAsync();
+        await PeerGroup.AdmitsAsync(group[1], []);
+        var running = group[1].Http.ChatAsync();
+        await engine.HoldsAsync(1);
+
+        // The younger one is the older now.
+        await group.RestartAsync(0);
+        await PeerGroup.AdmitsAsync(group[1], [group[0]]);
+        var waiting = group[0].Http.ChatAsync();
+        await group[1].WaitsAsync(1);
+
+        engine.Release(2);
+        Assert.Equal((200, 200), ((await running).Status, (await waiting).Status));
+        Assert.Equal(1, engine.Most);
+    }
+
+    [Fact]
+    public async Task One_that_is_told_to_stop_hands_over_what_still_runs()
+    {
+        await using var engine = HeldEngine.Start(beginsAtOnce: true);
+        int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
+        await using var old = await GatewayProcess.StartAsync(
+            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", .. PeerGroup.Arguments(ports)]);
+        await using var young = await TestGateway.StartAsync(
+            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", .. PeerGroup.Arguments(ports)]);
+        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
+        using var stream = await old.Http.BeginAsync(body: Ask.Body("stream"));
+        await engine.HoldsAsync(1);
+        var refused = old.Http.ChatAsync(body: Ask.Body("refused"));
+        var waiting = young.Http.ChatAsync(body: Ask.Body("waiting"));
+        await Task.Delay(200);
+
+        old.Terminate();
+
+        Assert.Equal(503, (await refused.WaitAsync(TimeSpan.FromSeconds(2))).Status);
+        await PeerGroup.AdmitsAsync(young, []);
+        await young.WaitsAsync(1);
+
+        // It runs on, and its slot is not free.
+        await Task.Delay(1_500);
+        Assert.Equal((1, 1), (engine.Exchanges.Count, AdmissionTests.InUse(young)));
+        engine.Release(2);
+        Assert.Contains("\"done\":true", await stream.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(200, (await waiting).Status);
+        Assert.Equal(1, engine.Most);
+        Assert.Equal(0, await old.EndAsync(TimeSpan.FromSeconds(5)));
+    }
+
+    [Fact]
+    public async Task One_that_hangs_counts_as_gone_after_some_seconds_and_admits_again_when_it_goes_on()
+    {
+        await using var engine = await MockEngine.StartAsync(s_engine);
+        int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
+        await using var old = await GatewayProcess.StartAsync(
+            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]);
+        await using var young = await TestGateway.StartAsync(
+            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]);
+        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
+        Assert.Equal(200, (await young.Http.ChatAsync()).Status);
+
+        old.Freeze();
+        try
+        {
+            // What was asked of it is asked elsewhere; nobody is refused.
+            var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(number => young.Http.ChatAsync(body: Ask.Body($"{number}")))).WaitAsync(TimeSpan.FromSeconds(20));
+            Assert.All(answers, answer => Assert.Equal(200, answer.Status));
+            await PeerGroup.AdmitsAsync(young, []);
+        }
+        finally
+        {
+            old.Thaw();
+        }
+
+        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
+        await Task.Delay(2 * Peers.Settling);
+        engine.ResetStatistics();
+        var after = await Task.WhenAll(Enumerable.Range(0, 30).Select(number => (number % 2 == 0 ? old.Http : young.Http).ChatAsync(body: Ask.Body($"{number}"))));
+        Assert.All(after, answer => Assert.Equal(200, answer.Status));
+        Assert.Equal((Slots, 0), (engine.Statistics.Models["mock:latest"].MaxInFlight, engine.Statistics.Models["mock:latest"].MaxWaiting));
+    }
+
+    [Fact]
+    public async Task A_connection_that_breaks_changes_nothing()
+    {
+        await using var engine = HeldEngine.Start();
+        await using var group = await PeerGroup.StartAsync(2, [engine.Address]);
+        var running = group[1].Http.ChatAsync(body: Ask.Body("running"));
+        await engine.HoldsAsync(1);
+        var waiting = group[1].Http.ChatAsync(body: Ask.Body("waiting"));
+        await group[0].WaitsAsync(1);
+
+        // Else it would be one that has never held.
+        await Task.Delay(1_200);
+        group[0].Service<Peers>().Cut();
+
+        await group[0].WaitsAsync(1);
+        await Task.Delay(2 * Peers.Settling);
+        Assert.Equal((1, 1), (engine.Running, AdmissionTests.InUse(group[0])));
+        Assert.False(group[1].Service<Peers>().Admits);
+        engine.Release(2);
+        Assert.Equal((200, 200), ((await running).Status, (await waiting).Status));
+        Assert.Equal(1, engine.Most);
+        await Eventually.HoldsAsync(() => Assert.Equal(0, AdmissionTests.InUse(group[0])));
+    }
+}

@@ -1,0 +1,82 @@
+using System.Net;
+using System.Net.Sockets;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Tests.Streams;
+
+namespace Hazumu.Gateway.Tests.Replicas;
+
+/// <summary>Gateways in this process in front of the same engines, the oldest first.</summary>
+internal sealed class PeerGroup : IAsyncDisposable
+{
+    public const string Key = "the-secret-of-all-gateways";
+
+    private readonly IReadOnlyList<(string Name, Uri Engine)> _instances;
+    private readonly string[] _arguments;
+    private readonly List<int> _ports;
+    private readonly List<TestGateway> _gateways = [];
+
+    private PeerGroup(IReadOnlyList<(string Name, Uri Engine)> instances, string[] arguments, int count)
+    {
+        _instances = instances;
+        _arguments = arguments;
+        _ports = [.. Enumerable.Range(0, count).Select(_ => FreePort())];
+    }
+
+    /// <summary>The gateways.</summary>
+    public IReadOnlyList<TestGateway> All => _gateways;
+
+    public TestGateway this[int index] => _gateways[index];
+
+    /// <summary>Starts some in front of engines of the names <c>e0</c>, <c>e1</c> and so on, and waits until they know each other.</summary>
+    public static Task<PeerGroup> StartAsync(int count, IEnumerable<Uri> engines, params string[] arguments) =>
+        StartAsync(count, [.. engines.Select((engine, number) => ($"e{number}", engine))], arguments);
+
+    /// <summary>Starts some and waits until they know each other.</summary>
+    public static async Task<PeerGroup> StartAsync(int count, IReadOnlyList<(string Name, Uri Engine)> instances, params string[] arguments)
+    {
+        var group = new PeerGroup(instances, arguments, count);
+        for (var number = 0; number < count; number++)
+        {
+            group._gateways.Add(await group.StartOneAsync(number));
+            await AdmitsAsync(group._gateways[0], group._gateways[1..]);
+        }
+
+        await Eventually.HoldsAsync(() => Assert.All(group._gateways, gateway => Assert.Equal(count - 1, gateway.Service<Peers>().Count)));
+        return group;
+    }
+
+    /// <summary>Starts one at its place again.</summary>
+    public async Task<TestGateway> RestartAsync(int number) => _gateways[number] = await StartOneAsync(number);
+
+    /// <summary>Waits until one admits for all.</summary>
+    public static Task AdmitsAsync(TestGateway one, IEnumerable<TestGateway> others) => Eventually.HoldsAsync(() =>
+    {
+        Assert.Equal((true, AdmissionMode.Open), (one.Service<Peers>().Admits, one.Service<Scheduler>().Mode));
+        Assert.All(others, other => Assert.Equal((false, AdmissionMode.Elsewhere), (other.Service<Peers>().Admits, other.Service<Scheduler>().Mode)));
+    });
+
+    /// <summary>The arguments of one of them, for one that is run otherwise.</summary>
+    public static IEnumerable<string> Arguments(IEnumerable<int> ports, string key = Key) =>
+        [$"--Gateway:Peers:Addresses={string.Join(',', ports.Select(port => $"http://127.0.0.1:{port}"))}", $"--Gateway:Peers:Key={key}"];
+
+    /// <summary>A port that nobody has now.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // The youngest first: nobody has to take over what nobody needs.
+        foreach (var gateway in _gateways.AsEnumerable().Reverse())
+        {
+            await gateway.DisposeAsync();
+        }
+    }
+
+    private Task<TestGateway> StartOneAsync(int number) => TestGateway.StartAsync(
+        _instances, [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{_ports[number]}", "--Gateway:Keys:File=/nonexistent/keys.json", .. Arguments(_ports), .. _arguments]);
+}

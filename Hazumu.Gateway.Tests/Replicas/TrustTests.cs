@@ -1,0 +1,80 @@
+using System.Net;
+using System.Net.WebSockets;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Tests.Serving;
+using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Mocks;
+
+namespace Hazumu.Gateway.Tests.Replicas;
+
+/// <summary>Who is a peer, and who is not.</summary>
+public sealed class TrustTests
+{
+    [Theory]
+    [InlineData(null)]
+    [InlineData("Bearer wrong")]
+    [InlineData("Bearer " + PeerGroup.Key + "x")]
+    [InlineData("bearer " + PeerGroup.Key)]
+    [InlineData(PeerGroup.Key)]
+    public async Task Who_has_not_the_secret_is_refused(string? authorization)
+    {
+        await using var engine = await MockEngine.StartAsync();
+        await using var group = await PeerGroup.StartAsync(2, [engine.Address]);
+        using var socket = new ClientWebSocket();
+        socket.Options.CollectHttpResponseDetails = true;
+        if (authorization is not null)
+        {
+            socket.Options.SetRequestHeader("Authorization", authorization);
+        }
+
+        await Assert.ThrowsAsync<WebSocketException>(() => socket.ConnectAsync(new UriBuilder(group[0].Address) { Scheme = "ws", Path = Peers.Path }.Uri, CancellationToken.None));
+
+        Assert.Equal(HttpStatusCode.Unauthorized, socket.HttpStatusCode);
+        Assert.DoesNotContain(engine.Requests, request => request.Path == Peers.Path);
+        Assert.DoesNotContain(group[0].Logged, line => line.Contains(PeerGroup.Key, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task One_with_another_secret_is_alone_and_is_told_so_once()
+    {
+        await using var engine = await MockEngine.StartAsync();
+        int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
+        await using var one = await GatewayProcess.StartAsync([("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", .. PeerGroup.Arguments(ports)]);
+        await using var other = await GatewayProcess.StartAsync(
+            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", .. PeerGroup.Arguments(ports, "another-secret-of-somebody")]);
+
+        Assert.Equal((200, 200), ((await one.Http.ChatAsync()).Status, (await other.Http.ChatAsync()).Status));
+        await Task.Delay(2_500);
+        Assert.Single(other.Printed, line => line.Contains($"127.0.0.1:{ports[0]} has another key", StringComparison.Ordinal));
+        Assert.DoesNotContain(other.Printed.Concat(one.Printed), line => line.Contains("secret", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Where_there_are_no_peers_their_path_is_any_other()
+    {
+        await using var engine = await MockEngine.StartAsync();
+        await using var gateway = await TestGateway.StartAsync(engine.Address);
+
+        Assert.Equal(404, (await gateway.Http.AnswerAsync(HttpMethod.Get, Peers.Path)).Status);
+        Assert.Contains(engine.Requests, request => request.Path == Peers.Path);
+        Assert.Equal((true, AdmissionMode.Open), (gateway.Service<Peers>().Admits, gateway.Service<Scheduler>().Mode));
+    }
+
+    [Theory]
+    [InlineData("--Gateway:Peers:Addresses=http://gateway:8080", "needs one of 'Key' and 'KeyFile', and neither is set")]
+    [InlineData("--Gateway:Peers:Addresses=gateway:8080,http://b --Gateway:Peers:Key=the-secret-of-all-gateways", "'Gateway:Peers:Addresses' is 'gateway:8080,http://b'; allowed: http or https URLs")]
+    [InlineData("--Gateway:Peers:Addresses=http://a --Gateway:Peers:Key=short", "must have 20 to 512 visible ASCII characters")]
+    [InlineData("--Gateway:Peers:Addresses=http://a --Gateway:Peers:Key=the-secret-of-all-gateways --Gateway:Peers:KeyFile=/x", "and both are set")]
+    [InlineData("--Gateway:Peers:Addresses=http://a --Gateway:Peers:KeyFile=/nonexistent/key", "The file of 'Gateway:Peers:KeyFile' cannot be read")]
+    public async Task A_wrong_setting_is_told_in_a_sentence(string arguments, string sentence)
+    {
+        var (exitCode, _, error) = await GatewayProcess.RunAsync([.. arguments.Split(' '), "--urls=http://127.0.0.1:0"]);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains(sentence, error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("the-secret", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("short", error, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,39 @@
+using Hazumu.Checks;
+using Hazumu.Standalone.Tests.Configuration;
+using Xunit;
+
+namespace Hazumu.Standalone.Tests.Kubernetes;
+
+/// <summary>The chart as it is committed.</summary>
+internal static class Chart
+{
+    /// <summary>Its folder.</summary>
+    public static readonly string Folder = RepositoryRoot.Combine("deploy", "kubernetes");
+
+    /// <summary>The values that the tests render it with, by name.</summary>
+    public static TheoryData<string> Values => [.. Directory.EnumerateFiles(RepositoryRoot.Combine("Hazumu.Standalone.Tests", "Kubernetes", "Values")).Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal)];
+
+    /// <summary>The file of such values.</summary>
+    public static string ValuesFile(string name) => RepositoryRoot.Combine("Hazumu.Standalone.Tests", "Kubernetes", "Values", $"{name}.yaml");
+
+    /// <summary>What the AppHost knows, as it was published into the chart.</summary>
+    public static KnownComponents Known => ConfigurationFile.ReadCamelCase<KnownComponents>("deploy", "kubernetes", "files", "components.yaml");
+
+    internal sealed class KnownComponents
+    {
+        public string Network { get; init; } = "";
+
+        public Dictionary<string, KnownComponent> Components { get; init; } = [];
+
+        public Dictionary<string, string> Elsewhere { get; init; } = [];
+    }
+
+    internal sealed class KnownComponent
+    {
+        public int Port { get; init; }
+
+        public List<string> Reaches { get; init; } = [];
+
+        public List<string> Args { get; init; } = [];
+    }
+}

@@ -1,0 +1,213 @@
+{{/* What the AppHost knows: ports, arguments, variables, whom each component connects to. */}}
+{{- define "hazumu.known" -}}
+{{ .Files.Get "files/components.yaml" }}
+{{- end }}
+
+{{/* The beginning of all names, short enough for what controllers append. */}}
+{{- define "hazumu.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end }}
+
+{{/* The templates below take a dict: root, the chart's context; service, the component as the AppHost calls it. */}}
+
+{{- define "hazumu.name" -}}
+{{ include "hazumu.fullname" .root }}-{{ .service }}
+{{- end }}
+
+{{- define "hazumu.namespace" -}}
+{{- if has .service (list "nodeexporter" "gpuexporter") -}}
+{{ .root.Values.hostNamespace | default .root.Release.Namespace }}
+{{- else -}}
+{{ .root.Release.Namespace }}
+{{- end -}}
+{{- end }}
+
+{{/* Whether a component is part of the release: "true", or nothing. */}}
+{{- define "hazumu.enabled" -}}
+{{- $values := index .root.Values .service -}}
+{{- if ne $values.enabled false -}}
+{{- if or (ne .service "gpuexporter") (ne .root.Values.ollama.gpu.vendor "none") -}}true{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Which of its exporters the GPU exporter is. */}}
+{{- define "hazumu.gpuexporter" -}}
+{{- if eq .Values.ollama.gpu.vendor "amd" }}amd{{ else }}{{ .Values.gpuexporter.nvidia }}{{ end -}}
+{{- end }}
+
+{{- define "hazumu.port" -}}
+{{- $component := index (include "hazumu.known" .root | fromYaml).components .service -}}
+{{- if $component.ports -}}
+{{ index $component.ports (include "hazumu.gpuexporter" .root) }}
+{{- else -}}
+{{ $component.port }}
+{{- end -}}
+{{- end }}
+
+{{- define "hazumu.image" -}}
+{{- $image := index .root.Values.images .service -}}
+{{- if eq .service "gpuexporter" -}}
+{{- $image = index $image (include "hazumu.gpuexporter" .root) -}}
+{{- end -}}
+{{- if not $image.repository -}}
+{{- fail (printf "images.%s.repository is not set: no registry has that image. Build it from the checkout (docker build -f Hazumu.Gateway/Dockerfile -t REGISTRY/hazumu-gateway:TAG .), push it, and name it by images.%s.registry, repository and tag." .service .service) -}}
+{{- end -}}
+{{- if not (or $image.tag $image.digest) -}}
+{{- fail (printf "images.%s has neither tag nor digest; name one of them." .service) -}}
+{{- end -}}
+{{- with .root.Values.imageRegistry | default $image.registry }}{{ trimSuffix "/" . }}/{{ end -}}
+{{- $image.repository -}}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag }}{{ if and (eq .service "ollama") (eq .root.Values.ollama.gpu.vendor "amd") (not (hasSuffix "-rocm" $image.tag)) }}-rocm{{ end }}{{ end -}}
+{{- end }}
+
+{{- define "hazumu.selector" -}}
+app.kubernetes.io/name: hazumu
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+app.kubernetes.io/component: {{ .service }}
+{{- end }}
+
+{{- define "hazumu.labels" -}}
+{{ include "hazumu.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: hazumu
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end }}
+
+{{/* The labels that every container of the graph has, whoever runs it; no version, with which each release would restart all pods. */}}
+{{- define "hazumu.podLabels" -}}
+{{ include "hazumu.selector" . }}
+app.kubernetes.io/part-of: hazumu
+hazumu.service: {{ .service }}
+hazumu.instance: {{ .service }}
+hazumu.network: {{ (include "hazumu.known" .root | fromYaml).network }}
+{{- end }}
+
+{{- define "hazumu.metadata" -}}
+name: {{ include "hazumu.name" . }}
+namespace: {{ include "hazumu.namespace" . }}
+labels:
+  {{- include "hazumu.labels" . | nindent 2 }}
+{{- end }}
+
+{{/* What all pods have in common; user is the number that the programs run as, token whether they talk to the API server. */}}
+{{- define "hazumu.pod" -}}
+{{- $values := index .root.Values .service -}}
+automountServiceAccountToken: {{ .token | default false }}
+enableServiceLinks: false
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ .user }}
+  runAsGroup: {{ .user }}
+  fsGroup: {{ .user }}
+  # A claim of many files is not gone through at each start.
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "hazumu.container" -}}
+image: {{ include "hazumu.image" . | quote }}
+imagePullPolicy: {{ .root.Values.imagePullPolicy }}
+securityContext:
+  {{- include "hazumu.confined" . | nindent 2 }}
+{{- end }}
+
+{{- define "hazumu.confined" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* Variables: the chart's, in own; the AppHost's; the user's, which win. */}}
+{{- define "hazumu.environment" -}}
+{{- $component := index (include "hazumu.known" .root | fromYaml).components .service -}}
+{{- $values := index .root.Values .service -}}
+{{- range $name, $value := mergeOverwrite (dict) ($component.environment | default dict) (.own | default dict) ($values.environment | default dict) }}
+- name: {{ $name }}
+  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+{{- end }}
+{{- end }}
+
+{{/* An argument list of the AppHost's. */}}
+{{- define "hazumu.args" -}}
+{{ (index (include "hazumu.known" .root | fromYaml).components .service).args | toYaml }}
+{{- end }}
+
+{{- define "hazumu.service" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "hazumu.metadata" . | nindent 2 }}
+spec:
+  selector:
+    {{- include "hazumu.selector" . | nindent 4 }}
+  ports:
+    - name: http
+      port: {{ include "hazumu.port" . }}
+      targetPort: http
+{{- end }}
+
+{{/* A configuration folder: a ConfigMap's data, and the paths that a volume gives it. No key of a ConfigMap has a slash. */}}
+{{- define "hazumu.folder.data" -}}
+{{- range $path, $_ := .root.Files.Glob (printf "%s/**" .folder) }}
+{{ $path | trimPrefix (printf "%s/" $.folder) | replace "/" "__" }}: |
+  {{- $.root.Files.Get $path | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "hazumu.folder.items" -}}
+{{- range $path, $_ := .root.Files.Glob (printf "%s/**" .folder) }}
+- key: {{ $path | trimPrefix (printf "%s/" $.folder) | replace "/" "__" }}
+  path: {{ $path | trimPrefix (printf "%s/" $.folder) }}
+{{- end }}
+{{- end }}
+
+{{- define "hazumu.claim" -}}
+- metadata:
+    name: data
+    labels:
+      {{- include "hazumu.selector" . | nindent 6 }}
+  spec:
+    accessModes: [ReadWriteOnce]
+    {{- with .storage.className }}
+    storageClassName: {{ eq . "-" | ternary "" . | quote }}
+    {{- end }}
+    resources:
+      requests:
+        storage: {{ .storage.size }}
+{{- end }}
+
+{{/* Where people see Grafana: told, or as it is routed. */}}
+{{- define "hazumu.grafana.url" -}}
+{{- if .Values.grafana.externalUrl -}}
+{{ .Values.grafana.externalUrl | trimSuffix "/" }}
+{{- else if and .Values.ingress.enabled .Values.ingress.grafana.host -}}
+https://{{ .Values.ingress.grafana.host }}
+{{- else if and .Values.httpRoute.enabled .Values.httpRoute.grafana.hostnames -}}
+https://{{ first .Values.httpRoute.grafana.hostnames }}
+{{- end -}}
+{{- end }}
