@@ -80,8 +80,16 @@ var grafana = builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, gr
     .WithDataSource(prometheus)
     .WithDataSource(alertmanager)
     .WithDataSource(loki)
+    .WithProduction(hazumu.Grafana)
     .WithSettings(hazumu.Grafana);
 
 prometheus.WithDoctor(alertmanager, grafana, gateway);
+
+builder.AddCaddy("edge", hazumu.Edge)
+    .WithConfiguration("../caddy")
+    .WithDataVolume(hazumu.Edge.Volume)
+    .WithGateway(gateway)
+    .WithDashboards(grafana)
+    .WithSettings(hazumu.Edge);
 
 builder.Build().Run();

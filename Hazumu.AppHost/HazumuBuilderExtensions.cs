@@ -30,6 +30,7 @@ public static class HazumuBuilderExtensions
         StartupProblemException.EndProcessPlainly();
         CommandLine.Check(args);
         var options = HazumuOptions.Read(builder.Configuration);
+        ProductionSettings.Settle(options, builder.Configuration, builder.ExecutionContext);
 
         // In a published application the use of the further file is the switch.
         options.Loki.Enabled |= builder.ExecutionContext.IsPublishMode;
@@ -82,7 +83,8 @@ public static class HazumuBuilderExtensions
         {
             // Whoever listens binds the port itself: DCP's proxy would be one more hop in every token stream.
             endpoint.IsProxied = false;
-            endpoint.TargetHost = settings.Host.BindAddress == "127.0.0.1" ? endpoint.TargetHost : settings.Host.BindAddress;
+            var address = (settings as EdgeOptions)?.BindAddress ?? settings.Host.BindAddress;
+            endpoint.TargetHost = address == "127.0.0.1" ? endpoint.TargetHost : address;
         }
 
         if (builder is IResourceBuilder<ContainerResource> container)

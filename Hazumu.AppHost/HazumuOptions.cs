@@ -15,6 +15,10 @@ public sealed class HazumuOptions
     [Setting("Which GPU Ollama gets; `auto` looks at what the container engine and the host offer")]
     public GpuMode Gpu { get; set; } = GpuMode.Auto;
 
+    /// <summary>Whether this is no development: the edge is part of the graph, keys are required, and no default password is accepted.</summary>
+    [Setting("Whether the edge is part of the graph, keys are required and default passwords refused; the published application does so by itself")]
+    public bool Production { get; set; }
+
     /// <summary>Models to have ready. A name without a tag means <c>:latest</c>.</summary>
     [Setting("Models to have ready: a list, or names separated by commas", Allowed = "model names such as 'qwen3:0.6b'")]
     [EachMatches(@"[A-Za-z0-9][A-Za-z0-9._\-/:]*")]
@@ -67,6 +71,9 @@ public sealed class HazumuOptions
 
     /// <summary>What collects logs; nothing without <see cref="Loki"/>.</summary>
     public ComponentOptions Alloy { get; set; } = new() { Port = 12345 };
+
+    /// <summary>The one door from outside, in production.</summary>
+    public EdgeOptions Edge { get; set; } = new() { Port = 443, Volume = "edge_data" };
 
     /// <summary>The chat page.</summary>
     public StoringComponentOptions OpenWebUI { get; set; } = new() { Enabled = false, Port = 3080, Volume = "open_webui_data" };
@@ -287,4 +294,79 @@ public sealed class LokiOptions : StoringComponentOptions
     [Setting("How long {0} keeps its lines", Allowed = "a duration of days, weeks or years such as '7d'")]
     [RegularExpression(@"[1-9]\d*[dwy]")]
     public string Retention { get; set; } = "7d";
+}
+
+/// <summary>Where the edge's certificate comes from.</summary>
+public enum EdgeTls
+{
+    /// <summary>Caddy's own authority, whose root certificate clients are told to trust.</summary>
+    Internal,
+
+    /// <summary>An authority that speaks ACME: Let's Encrypt.</summary>
+    Acme,
+
+    /// <summary>Files.</summary>
+    Files,
+}
+
+/// <summary>Settings of the edge. In the graph only with <see cref="HazumuOptions.Production"/>.</summary>
+public sealed class EdgeOptions : StoringComponentOptions
+{
+    /// <summary>An IP address or a range.</summary>
+    private const string Range = @"[0-9A-Fa-f.:]+(/\d{1,3})?";
+
+    private const string Ranges = Range + "(, ?" + Range + ")*";
+    private const string AllowedRanges = "addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas";
+
+    /// <summary>The address that its two ports bind to.</summary>
+    [Setting("The host address that the ports of {0} bind to", Allowed = "an IPv4 address such as 127.0.0.1 or 0.0.0.0")]
+    [IPv4Address]
+    public string BindAddress { get; set; } = "0.0.0.0";
+
+    /// <summary>The port that redirects to <see cref="ComponentOptions.Port"/>, and that ACME asks at.</summary>
+    [Setting("The port of {0} that redirects to the other", Allowed = "a port from 1 to 65535")]
+    [Range(1, 65535)]
+    public int HttpPort { get; set; } = 80;
+
+    /// <summary>The host's name, or its address.</summary>
+    [Setting("The name under which people reach {0}", Allowed = "a host name or an address")]
+    [RegularExpression(@"[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?")]
+    public string Name { get; set; } = "localhost";
+
+    /// <summary>A name of Grafana's own; it is under the path <c>/grafana/</c> unless given.</summary>
+    [Setting("A name for Grafana alone; without it Grafana is under the path /grafana/", Allowed = "a host name")]
+    [RegularExpression(@"[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?")]
+    public string? GrafanaName { get; set; }
+
+    /// <summary>Where the certificate comes from.</summary>
+    [Setting("Where the certificate of {0} comes from: Caddy's own authority, Let's Encrypt, or files")]
+    public EdgeTls Tls { get; set; } = EdgeTls.Internal;
+
+    /// <summary>Whom the authority writes to.</summary>
+    [Setting("The e-mail address that ACME's authority gets", Allowed = "an e-mail address")]
+    [RegularExpression(@"[^\s,""\\|&$`{}]+@[^\s,""\\|&$`{}]+")]
+    public string? AcmeEmail { get; set; }
+
+    /// <summary>The file with the certificate and its chain, PEM.</summary>
+    [Setting("The file with the certificate and its chain, as PEM", Allowed = "a path")]
+    public string? CertificateFile { get; set; }
+
+    /// <summary>The file with the certificate's key, PEM.</summary>
+    [Setting("The file with the certificate's key, as PEM", Allowed = "a path")]
+    public string? KeyFile { get; set; }
+
+    /// <summary>Who may talk to the gateway.</summary>
+    [Setting("The addresses that may reach the gateway by way of {0}", Allowed = AllowedRanges)]
+    [RegularExpression(Ranges)]
+    public string AllowGateway { get; set; } = "0.0.0.0/0,::/0";
+
+    /// <summary>Who may talk to Grafana.</summary>
+    [Setting("The addresses that may reach Grafana by way of {0}", Allowed = AllowedRanges)]
+    [RegularExpression(Ranges)]
+    public string AllowGrafana { get; set; } = "0.0.0.0/0,::/0";
+
+    /// <summary>The largest body of a request.</summary>
+    [Setting("The largest body of a request that {0} lets through", Allowed = "a size such as '512KB', '100MB' or '4GB'")]
+    [RegularExpression(@"[1-9]\d*(KB|MB|GB)")]
+    public string MaxBody { get; set; } = "100MB";
 }

@@ -35,7 +35,10 @@ public sealed partial record Component
     /// <summary>What collects logs.</summary>
     public static readonly Component Alloy = new("Alloy", needs: Loki);
 
-    /// <summary>Every component, in the order of the README's table.</summary>
+    /// <summary>The one door from outside, in production's form only.</summary>
+    public static readonly Component Edge = new("Edge");
+
+    /// <summary>Every component of development's form, in the order of the README's table.</summary>
     public static readonly IReadOnlyList<Component> All = [Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter, Loki, Alloy];
 
     private readonly bool _hasPulledImage;
@@ -80,7 +83,7 @@ public sealed partial record Component
         ArgumentNullException.ThrowIfNull(sections);
 
         var reasons = sections
-            .Select(section => All.SingleOrDefault(component => component.Section == section)
+            .Select(section => All.Append(Edge).SingleOrDefault(component => component.Section == section)
                 ?? throw new ArgumentException($"There is no component '{section}'.", nameof(sections)))
             .Select(component => component.Missing)
             .Append(sections.Count == 0 ? ContainerEngine.Missing : null)

@@ -84,7 +84,7 @@ stop_apphost() {
   fi
 }
 
-compose() { "${COMPOSE[@]}" --project-name "$NAME" --file "$WORK/compose/docker-compose.yaml" "$@"; }
+compose() { "${COMPOSE[@]}" --project-name "$NAME" --file "$WORK/compose/docker-compose.yaml" --file "$WORK/compose/docker-compose.development.yaml" "$@"; }
 
 start_compose() {
   local began
@@ -104,7 +104,7 @@ stop_compose() {
 [ -z "$(containers)" ] || { echo "Containers of another run of this benchmark are there." >&2; exit 1; }
 cp -r deploy/compose "$WORK/compose"
 rm -f "$WORK/compose/.env"
-sed -i -E "s/hazumu-network/$NAME/g; s/(ollama|prometheus|grafana)_data/${NAME}_\1/g" "$WORK"/compose/docker-compose.yaml "$WORK"/compose/prometheus-targets/*.json
+sed -i -E "s/hazumu-network/$NAME/g; s/hazumu-edge/$NAME-edge/g; s/(ollama|prometheus|grafana)_data/${NAME}_\1/g" "$WORK"/compose/docker-compose.yaml "$WORK"/compose/prometheus-targets/*.json
 dotnet build Hazumu.AppHost --verbosity quiet --nologo
 
 echo "machine    $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r)"

@@ -15,6 +15,8 @@ run_compose() {
   settle_privileges
   check_ports
   if is_enabled Ollama; then say "GPU for 'ollama': ${GPU:-none (CPU only)}, because $(explain_gpu)."; fi
+  # Production's own checks are in its containers.
+  if is_production; then sh "$COMPOSE_FOLDER/secrets.sh"; fi
   services=$(lower "$(enabled_sections | paste -sd ' ' -)")
   say "Starting $services ..."
 
@@ -27,7 +29,7 @@ run_compose() {
   fi
 
   printf '\n'
-  for section in $(enabled_sections); do
+  for section in $(published_sections); do
     printf '  %-12s http://%s:%s\n' "$(lower "$section")" "$(shown_host)" "$(port_of "$section")"
   done
   printf '\n'
@@ -36,6 +38,9 @@ run_compose() {
   INTERRUPTED=0
   interruptible "${COMPOSE[@]}" logs --follow --tail 0
 }
+
+# In production the edge alone has a port of the host's.
+published_sections() { if is_production; then echo Edge; else enabled_sections; fi; }
 
 set_compose_command() {
   local file
@@ -247,7 +252,7 @@ check_ports() {
   address=$(setting BindAddress)
   address=${address:-127.0.0.1}
   case $address in 0.0.0.0 | ::) host=127.0.0.1 ;; *) host=$address ;; esac
-  for section in $(enabled_sections); do
+  for section in $(published_sections); do
     port=$(port_of "$section")
     case $port in *[!0-9]* | '' | 0* | ??????*) misuse "'Hazumu:$section:Port' is '$port'; allowed: a port from 1 to 65535." ;; esac
     if (: > "/dev/tcp/$host/$port") 2> /dev/null; then

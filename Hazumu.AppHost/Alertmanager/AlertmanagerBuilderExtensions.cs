@@ -1,5 +1,6 @@
 using Aspire.Hosting.Utils;
 using Hazumu.AppHost;
+using Hazumu.AppHost.Caddy;
 using Hazumu.AppHost.Publishing;
 
 namespace Aspire.Hosting;
@@ -9,7 +10,6 @@ public static class AlertmanagerBuilderExtensions
 {
     private const string ConfigurationDirectory = "/etc/alertmanager";
     private const string DataDirectory = "/alertmanager";
-    private const string SecretsDirectory = "/run/secrets";
 
     /// <summary>Adds an Alertmanager.</summary>
     /// <remarks>This version defaults to the <inheritdoc cref="AlertmanagerContainerImageTags.Tag"/> tag of the <inheritdoc cref="AlertmanagerContainerImageTags.Image"/> container image.</remarks>
@@ -35,11 +35,14 @@ public static class AlertmanagerBuilderExtensions
             .WithArgs(
                 $"{ConfigurationDirectory}/start.sh",
                 $"--storage.path={DataDirectory}",
+                // What is silenced is kept in memory in between, and a kill would lose it; by default, of a quarter of an hour.
+                "--data.maintenance-interval=1m",
                 // One Alertmanager has nobody to gossip with.
                 "--cluster.listen-address=",
                 // Whether people were told, and not just the dead man's switch: both may be webhooks.
                 "--enable-feature=receiver-name-in-metrics")
-            .WithExternalUrl(port);
+            .WithExternalUrl(port)
+            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "256m", Cpus: "0.5", Pids: 100) { WritesTo = ["/tmp"] });
     }
 
     /// <summary>Mounts the folder that holds <c>alertmanager.yml</c> and <c>start.sh</c>, read-only.</summary>
@@ -97,41 +100,29 @@ public static class AlertmanagerBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(grafana);
 
-        return builder.WithEnvironment("GRAFANA_URL", builder.ApplicationBuilder.ExecutionContext.IsPublishMode
-            ? $"http://localhost:{new ComposeVariables(grafana).Setting(nameof(grafana.Port), grafana.Port)}"
-            : $"http://localhost:{grafana.Port}");
-    }
-
-    // A path in the settings is relative to the AppHost's folder; one of Compose's, to the Compose file's.
-    private static IResourceBuilder<AlertmanagerResource> WithSecretFile(this IResourceBuilder<AlertmanagerResource> builder, string name, AlertmanagerOptions settings, string setting, string? path)
-    {
-        var target = $"{SecretsDirectory}/{name}";
-        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
         {
-            // An empty file where none is named: Compose has no way to mount something only sometimes.
-            return builder.WithAnnotation(new PublishedMountsAnnotation([(new ComposeVariables(settings).Setting(setting, "/dev/null"), target)]));
+            return builder.WithEnvironment("GRAFANA_URL", grafana.Host.Production ? EdgeAddress.OfGrafana(grafana.Host.Edge) : $"http://localhost:{grafana.Port}");
         }
 
-        return path is null ? builder : builder.WithBindMount(Path.GetFullPath(path, builder.ApplicationBuilder.AppHostDirectory), target, isReadOnly: true);
+        return builder.WithComposeEnvironment(
+            "GRAFANA_URL",
+            EdgeAddress.OfPublishedGrafana(grafana.Host.Edge),
+            development: $"http://localhost:{new ComposeVariables(grafana).Setting(nameof(grafana.Port), grafana.Port)}");
     }
 
     // The other problems, those of a published application too, are the script's to find.
     private static IEnumerable<string> FindProblems(AlertmanagerOptions settings, string folder)
     {
-        (string Setting, string? Path)[] files =
-        [
+        var section = $"{HazumuOptions.SectionName}:{settings.Section}";
+        foreach (var problem in settings.FindMissingFiles(
+            folder,
             (nameof(settings.WebhookUrlFile), settings.WebhookUrlFile),
             (nameof(settings.SlackUrlFile), settings.SlackUrlFile),
             (nameof(settings.EmailPasswordFile), settings.EmailPasswordFile),
-            (nameof(settings.HeartbeatUrlFile), settings.HeartbeatUrlFile),
-        ];
-        var section = $"{HazumuOptions.SectionName}:{settings.Section}";
-        foreach (var (setting, path) in files)
+            (nameof(settings.HeartbeatUrlFile), settings.HeartbeatUrlFile)))
         {
-            if (path is not null && !File.Exists(Path.GetFullPath(path, folder)))
-            {
-                yield return $"'{section}:{setting}' is '{path}', where there is no file; name a file with the secret as its only line.";
-            }
+            yield return problem;
         }
 
         if (settings.EmailTo is not null && (settings.EmailServer is null || settings.EmailFrom is null))

@@ -49,7 +49,12 @@ public static class AlloyBuilderExtensions
                 // Nothing is sent to grafana.com: the host is meant for machines without internet too.
                 "--disable-reporting");
 
-        return builder.ExecutionContext.IsPublishMode ? resource.WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs)) : resource;
+        return builder.ExecutionContext.IsPublishMode
+            ? resource
+                .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs))
+                // The engine's socket is root's. How far each log was read is forgotten with the container: Loki keeps a line once, however often it comes.
+                .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Root, Memory: "512m", Cpus: "0.5", Pids: 500) { WritesTo = ["/tmp", "/var/lib/alloy/data"] })
+            : resource;
     }
 
     /// <summary>Mounts the folder that holds <c>config.alloy</c>, read-only.</summary>

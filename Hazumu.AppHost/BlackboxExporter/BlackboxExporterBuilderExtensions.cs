@@ -26,7 +26,8 @@ public static class BlackboxExporterBuilderExtensions
             .WithIconName("HeartPulse")
             .WithHttpHealthCheck("/-/healthy")
             .WithComposeHttpHealthcheck(9115, "/-/healthy")
-            .WithArgs($"--config.file={ConfigurationDirectory}/config.yml");
+            .WithArgs($"--config.file={ConfigurationDirectory}/config.yml")
+            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "128m", Cpus: "0.5", Pids: 100));
     }
 
     /// <summary>Mounts the folder that holds <c>config.yml</c>, read-only.</summary>

@@ -28,7 +28,9 @@ public static class CAdvisorBuilderExtensions
             .WithIconName("Gauge")
             .WithHttpHealthCheck("/healthz")
             .WithComposeHttpHealthcheck(8080, "/healthz")
-            .WithArgs(CAdvisorArguments.All);
+            .WithArgs(CAdvisorArguments.All)
+            // The engine's socket and the control groups' files are root's.
+            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Root, Memory: "512m", Cpus: "0.5", Pids: 200));
 
         return builder.ExecutionContext.IsRunMode
             ? resource.WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) => MountHost(resource, facts, logger)))
@@ -44,7 +46,8 @@ public static class CAdvisorBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
 
         return builder
-            .WithAnnotation(new PublishedPrivilegesAnnotation())
+            // The engine drops nothing where this is on.
+            .WithDevelopmentForm(service => service.Add("privileged", $"${{{HazumuOptions.SectionName}__{nameof(HazumuOptions.CAdvisor)}__{nameof(CAdvisorOptions.Privileged)}:-true}}"))
             .WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) =>
             {
                 var isPrivileged = privileged is AutoSwitch.True || (privileged is AutoSwitch.Auto && facts.AllowsPrivileged);

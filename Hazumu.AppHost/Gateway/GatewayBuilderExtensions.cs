@@ -31,9 +31,13 @@ public static class GatewayBuilderExtensions
             .WithUrlForEndpoint("http", url => url.DisplayText = "API for clients")
             .WithIconName("Router")
             .WithHttpHealthCheck("/health")
-            // Clients connect to the gateway itself: what they say of whom they speak for is not to be believed.
+            // Clients connect to the gateway itself: what they say of whom they speak for is not to be believed. In production only
+            // the edge does, and is.
             .DisableForwardedHeaders()
+            .WithComposeEnvironment("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true", development: "false")
             .WithComposeHttpHealthcheck(ContainerPort, "/health")
+            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
+            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000) { WritesTo = ["/tmp"] })
             .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev", "Hazumu.Gateway/Dockerfile"));
     }
 
@@ -68,15 +72,16 @@ public static class GatewayBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
 
-        builder.WithEnvironment("Gateway__Keys__Required", settings, nameof(settings.RequireKeys), settings.RequireKeys);
-
+        const string Required = "Gateway__Keys__Required";
         if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
         {
             return builder
+                .WithComposeEnvironment(Required, "true", development: new ComposeVariables(settings).Setting(nameof(settings.RequireKeys), settings.RequireKeys))
                 .WithAnnotation(new ContainerMountAnnotation(settings.Volume, DataDirectory, ContainerMountType.Volume, isReadOnly: false))
                 .WithEnvironment("Gateway__Keys__File", $"{DataDirectory}/keys.json");
         }
 
+        builder.WithEnvironment(Required, settings, nameof(settings.RequireKeys), settings.RequireKeys);
         // Where no file is named, the gateway and its command agree on one by themselves.
         return settings.KeysFile is { } file
             ? builder.WithEnvironment("Gateway__Keys__File", Path.GetFullPath(file, builder.ApplicationBuilder.AppHostDirectory))

@@ -30,7 +30,8 @@ public static class GpuExporterBuilderExtensions
             .WithHttpEndpoint(port: settings.Port, targetPort: image.Port, name: GpuExporterResource.PrimaryEndpointName)
             .WithUrlForEndpoint(GpuExporterResource.PrimaryEndpointName, url => url.DisplayText = "GPU metrics")
             .WithIconName("DeveloperBoard")
-            .WithHttpHealthCheck("/metrics");
+            .WithHttpHealthCheck("/metrics")
+            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "256m", Cpus: "0.5", Pids: 200) { WritesTo = ["/tmp"] });
 
         return builder.ExecutionContext.IsRunMode
             ? resource.WithAnnotation(new HostFactsCallbackAnnotation((facts, _) => Settle(resource, settings, mode, facts)))

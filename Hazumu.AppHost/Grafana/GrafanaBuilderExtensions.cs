@@ -1,10 +1,12 @@
 using System.ComponentModel;
 using Aspire.Hosting.Utils;
 using Hazumu.AppHost;
+using Hazumu.AppHost.Caddy;
 using Hazumu.AppHost.Health;
 using Hazumu.AppHost.Preflight;
 using Hazumu.AppHost.Publishing;
 using Microsoft.Extensions.DependencyInjection;
+using YamlDotNet.RepresentationModel;
 
 namespace Aspire.Hosting;
 
@@ -12,7 +14,24 @@ namespace Aspire.Hosting;
 public static class GrafanaBuilderExtensions
 {
     private const string DataDirectory = "/var/lib/grafana";
+    private const string AccessDirectory = "/etc/grafana/access";
     private const string LokiUrl = "LOKI_URL";
+    private const string Password = "GF_SECURITY_ADMIN_PASSWORD";
+    private const string RootUrl = "GF_SERVER_ROOT_URL";
+    private const string SecureCookies = "GF_SECURITY_COOKIE_SECURE";
+
+    private static readonly (string Name, string Value)[] s_restrictions =
+    [
+        ("GF_SERVER_SERVE_FROM_SUB_PATH", "true"),
+        ("GF_AUTH_ANONYMOUS_ENABLED", "false"),
+        ("GF_USERS_ALLOW_SIGN_UP", "false"),
+        ("GF_USERS_ALLOW_ORG_CREATE", "false"),
+        (SecureCookies, "true"),
+        ("GF_SECURITY_COOKIE_SAMESITE", "lax"),
+        ("GF_SECURITY_CONTENT_SECURITY_POLICY", "true"),
+        ("GF_SECURITY_DISABLE_GRAVATAR", "true"),
+        ("GF_SNAPSHOTS_EXTERNAL_ENABLED", "false"),
+    ];
 
     /// <summary>Adds a Grafana server.</summary>
     /// <remarks>This version defaults to the <inheritdoc cref="GrafanaContainerImageTags.Tag"/> tag of the <inheritdoc cref="GrafanaContainerImageTags.Image"/> container image.</remarks>
@@ -38,8 +57,9 @@ public static class GrafanaBuilderExtensions
             .WithIconName("ChartMultiple")
             .WithHttpHealthCheck("/api/health")
             .WithComposeHttpHealthcheck(3000, "/api/health")
-            .WithEnvironment("GF_SECURITY_ADMIN_USER", adminUser)
-            .WithEnvironment("GF_SECURITY_ADMIN_PASSWORD", adminPassword)
+            .WithAdministrator(adminUser, adminPassword)
+            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
+            .WithAnnotation(new PublishedConfinementAnnotation("472:0", Memory: "1g", Cpus: "1", Pids: 500) { WritesTo = ["/tmp"] })
             // Nothing is sent to grafana.com: the host is meant for machines without internet too.
             .WithEnvironment("GF_ANALYTICS_REPORTING_ENABLED", "false")
             .WithEnvironment("GF_ANALYTICS_CHECK_FOR_UPDATES", "false")
@@ -65,8 +85,116 @@ public static class GrafanaBuilderExtensions
 
         return builder
             .WithConfigurationFolder(Path.Combine(source, "provisioning"), "/etc/grafana/provisioning")
-            .WithConfigurationFolder(Path.Combine(source, "dashboards"), "/etc/grafana/dashboards");
+            .WithConfigurationFolder(Path.Combine(source, "dashboards"), "/etc/grafana/dashboards")
+            .WithComposeFolder(Path.Combine(source, "access"), AccessDirectory);
     }
+
+    /// <summary>Shuts what development leaves open, and tells Grafana under which address people see it; does nothing to a graph of development's.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">Grafana's settings.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<GrafanaResource> WithProduction(this IResourceBuilder<GrafanaResource> builder, ComponentOptions settings)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        var edge = settings.Host.Edge;
+        if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
+        {
+            return settings.Host.Production
+                ? builder.WithRestrictions().WithPasswordFile().WithEnvironment(RootUrl, EdgeAddress.OfGrafana(edge) + "/")
+                : builder;
+        }
+
+        var address = new ComposeVariables(settings).Setting(nameof(settings.Port), settings.Port);
+        foreach (var (name, value) in s_restrictions)
+        {
+            // A browser would not send such a cookie back by plain HTTP.
+            builder.WithComposeEnvironment(name, value, development: name == SecureCookies ? "false" : null);
+        }
+
+        return builder
+            .WithComposeEnvironment(RootUrl, EdgeAddress.OfPublishedGrafana(edge) + "/", development: $"http://localhost:{address}/")
+            .WithSignIn();
+    }
+
+    private static IResourceBuilder<GrafanaResource> WithRestrictions(this IResourceBuilder<GrafanaResource> builder)
+    {
+        foreach (var (name, value) in s_restrictions)
+        {
+            builder.WithEnvironment(name, value);
+        }
+
+        return builder;
+    }
+
+    // The provider's addresses and the rule that makes a role of its groups. Nothing happens until it is enabled.
+    private static IResourceBuilder<GrafanaResource> WithSignIn(this IResourceBuilder<GrafanaResource> builder)
+    {
+        (string Name, string Default)[] settings =
+        [
+            ("ENABLED", "false"),
+            ("NAME", "Sign in"),
+            ("CLIENT_ID", ""),
+            ("AUTH_URL", ""),
+            ("TOKEN_URL", ""),
+            ("API_URL", ""),
+            ("SCOPES", "openid profile email groups"),
+            ("ROLE_ATTRIBUTE_PATH", "contains(groups[*], 'hazumu-admin') && 'Admin' || contains(groups[*], 'hazumu-operator') && 'Editor' || contains(groups[*], 'hazumu-viewer') && 'Viewer'"),
+        ];
+        foreach (var (name, fallback) in settings)
+        {
+            builder.WithComposeEnvironment($"GF_AUTH_GENERIC_OAUTH_{name}", $"${{GRAFANA_OIDC_{name}:-{fallback}}}");
+        }
+
+        return builder
+            // Who is in none of the groups is not let in.
+            .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_ROLE_ATTRIBUTE_STRICT", "true")
+            .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_USE_PKCE", "true")
+            .WithSecret("GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET", new PublishedSecretAnnotation("grafana_oidc_secret", $"${{GRAFANA_OIDC_SECRET_FILE:-{PublishedSecretAnnotation.Nothing}}}"));
+    }
+
+    private static IResourceBuilder<GrafanaResource> WithAdministrator(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<ParameterResource> user, IResourceBuilder<ParameterResource> password)
+    {
+        const string User = "GF_SECURITY_ADMIN_USER";
+        var secret = new PublishedSecretAnnotation("grafana_admin_password", "./secrets/grafana_admin_password") { IsRequired = true };
+        if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
+        {
+            return builder.WithEnvironment(User, user).WithEnvironment(Password, password);
+        }
+
+        return builder
+            .WithComposeEnvironment(User, "${GRAFANA_ADMIN_USER:-admin}")
+            .WithSecret(Password, secret, development: "${GRAFANA_ADMIN_PASSWORD:-admin}")
+            // What its database keeps of data sources is encrypted with this; Grafana's own default is known to everybody.
+            .WithSecret("GF_SECURITY_SECRET_KEY", new PublishedSecretAnnotation("grafana_secret_key", "./secrets/grafana_secret_key") { IsRequired = true }, development: "development")
+            .WithAnnotation(new PublishedTaskAnnotation("access", ["/bin/sh", $"{AccessDirectory}/apply.sh"], [User], [secret, new("grafana_users", "./secrets/grafana_users")]))
+            // The script looks at both, and becomes Grafana.
+            .WithComposeForm(service =>
+            {
+                service.Add("entrypoint", new YamlSequenceNode(ComposeFiles.Quoted("/bin/sh")));
+                service.Add("command", new YamlSequenceNode(ComposeFiles.Quoted($"{AccessDirectory}/start.sh")));
+            })
+            .WithDevelopmentForm(service =>
+            {
+                service.Add("entrypoint", new YamlSequenceNode(ComposeFiles.Quoted("/run.sh")));
+                service.Add("command", new YamlSequenceNode());
+            });
+    }
+
+    private static IResourceBuilder<GrafanaResource> WithPasswordFile(this IResourceBuilder<GrafanaResource> builder)
+    {
+        var secret = new PublishedSecretAnnotation("grafana_admin_password", "");
+        return builder
+            .WithContainerFiles(PublishedSecretAnnotation.Directory, async (_, cancellationToken) =>
+                [new ContainerFile { Name = secret.Name, Contents = await builder.Resource.AdminPassword.GetValueAsync(cancellationToken) }])
+            .WithEnvironment(Password, $"$__file{{{secret.Path}}}");
+    }
+
+    // Grafana itself reads the file: the secret is in no variable, not even of its process.
+    private static IResourceBuilder<GrafanaResource> WithSecret(this IResourceBuilder<GrafanaResource> builder, string variable, PublishedSecretAnnotation secret, string? development = null) => builder
+        .WithAnnotation(secret)
+        .WithComposeEnvironment(variable, $"$$__file{{{secret.Path}}}", development);
 
     /// <summary>Keeps users, preferences and own dashboards in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>

@@ -32,7 +32,11 @@ public static class LokiBuilderExtensions
             .WithComposeHealthcheck("/usr/bin/loki", "-health")
             .WithArgs($"-config.file={ConfigurationDirectory}/loki.yaml", "-config.expand-env=true");
 
-        return builder.ExecutionContext.IsPublishMode ? resource.WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs)) : resource;
+        return builder.ExecutionContext.IsPublishMode
+            ? resource
+                .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs))
+                .WithAnnotation(new PublishedConfinementAnnotation("10001:10001", Memory: "1g", Cpus: "1", Pids: 500) { WritesTo = ["/tmp"] })
+            : resource;
     }
 
     /// <summary>Mounts the folder that holds <c>loki.yaml</c>, read-only.</summary>

@@ -40,7 +40,8 @@ public static class NodeExporterBuilderExtensions
                 "--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run/credentials/.+|var/lib/(docker|containers|containerd|kubelet)/.+)($|/)",
                 "--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$",
                 "--web.disable-exporter-metrics")
-            .WithArgs([.. s_collectors.Select(collector => $"--collector.{collector}")]);
+            .WithArgs([.. s_collectors.Select(collector => $"--collector.{collector}")])
+            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "128m", Cpus: "0.5", Pids: 100));
 
         return builder.ExecutionContext.IsRunMode
             ? resource.WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) => MountHost(resource, facts, logger)))

@@ -30,7 +30,7 @@ public static class OllamaBuilderExtensions
         var instances = InstancePorts.Choose(settings, isTaken)
             .Select((port, index) => builder
                 .AddOllama(index == 0 ? name : $"{name}-{index + 1}", port)
-                .WithDataVolume(index == 0 ? settings.Volume : $"{settings.Volume}_{index + 1}"))
+                .WithModelVolume(index == 0 ? settings.Volume : $"{settings.Volume}_{index + 1}"))
             .ToList();
         instances.ForEach(configure);
         return instances;
@@ -110,5 +110,20 @@ public static class OllamaBuilderExtensions
             .WithUrlForEndpoint("http", url => url.DisplayText = "Ollama API")
             .WithComposeHealthcheck("ollama", "list")
             .WithModelCommands();
+    }
+
+    // A published container's user is none that may look into /root, where the image has its folder.
+    private static IResourceBuilder<OllamaResource> WithModelVolume(this IResourceBuilder<OllamaResource> builder, string name)
+    {
+        const string Home = "/var/lib/ollama";
+        return builder.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? builder.WithDataVolume(name)
+            : builder
+                .WithVolume(name, $"{Home}/.ollama")
+                .WithComposeEnvironment("HOME", Home)
+                // What is asked here stays here.
+                .WithComposeEnvironment("OLLAMA_NO_CLOUD", "1")
+                // The models decide what is enough memory, and they take every processor there is.
+                .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "0", Cpus: "0", Pids: 4096) { WritesTo = ["/tmp"], TakesVolume = true });
     }
 }

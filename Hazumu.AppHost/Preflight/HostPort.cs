@@ -42,5 +42,7 @@ internal sealed record HostPort(IPAddress Address, int Port, string Owner, strin
             IPAddress.TryParse(endpoint.TargetHost, out var address) ? address : IPAddress.Loopback,
             port.Value,
             $"'{resource.Name}'",
-            port == settings.Port ? $"{HazumuOptions.SectionName}:{settings.Section}:Port" : $"the port of '{resource.Name}' in AppHost.cs");
+            port == settings.Port ? $"{HazumuOptions.SectionName}:{settings.Section}:Port"
+            : port == (settings as EdgeOptions)?.HttpPort ? $"{HazumuOptions.SectionName}:{settings.Section}:{nameof(EdgeOptions.HttpPort)}"
+            : $"the port of '{resource.Name}' in AppHost.cs");
 }

@@ -38,6 +38,7 @@ public static class PrometheusBuilderExtensions
                 $"--storage.tsdb.path={DataDirectory}",
                 "--web.enable-lifecycle")
             .WithExternalUrl(port)
+            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "2g", Cpus: "1", Pids: 500))
             .WithGeneratedFolder(TargetsFolder, TargetsDirectory, cancellationToken => resource.WriteTargetsAsync(option: null, cancellationToken))
             .WithHttpCommand("/-/reload", "Reload configuration", PrometheusResource.PrimaryEndpointName, "reload", new HttpCommandOptions
             {

@@ -28,7 +28,7 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
     private static readonly SortedDictionary<string, string> s_elsewhere = new(StringComparer.Ordinal)
     {
         ["alloy"] = "not in the chart yet: the cluster's own log collector reads standard output",
-        ["caddy"] = "the Ingress or the HTTPRoute, with certificates of cert-manager",
+        ["edge"] = "the Ingress or the HTTPRoute, with certificates of cert-manager",
         ["cadvisor"] = "the kubelet's own cAdvisor",
         ["loki"] = "not in the chart yet: the cluster's own log store",
         ["openwebui"] = "not in the chart: any chat page can be pointed at the gateway",
@@ -72,7 +72,7 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
 
         Directory.CreateDirectory(files);
         // Not the targets, which are discovered there, nor what belongs to an option of the Compose application.
-        foreach (var published in Charted.SelectMany(component => component.Resource.Annotations.OfType<PublishedFolderAnnotation>()).Where(published => published is { IsGenerated: false, Option: null }))
+        foreach (var published in Charted.SelectMany(component => component.Resource.Annotations.OfType<PublishedFolderAnnotation>()).Where(published => published is { IsGenerated: false, IsForComposeAlone: false, Option: null }))
         {
             foreach (var (name, contents) in await published.ReadAsync(cancellationToken))
             {
@@ -194,7 +194,7 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
         { "registry", Quoted(image?.Registry ?? "") },
         { "repository", Quoted(image?.Image ?? "") },
         { "tag", Quoted(image?.Tag ?? "") },
-        { "digest", Quoted(image?.SHA256 is { } digest ? $"sha256:{digest}" : "") },
+        { "digest", Quoted(image is null ? "" : image.SHA256 is { } digest ? $"sha256:{digest}" : ImageDigests.Of($"{image.Registry}/{image.Image}:{image.Tag}") ?? "") },
     };
 
     private static YamlScalarNode Number(int value) => new(ComposeVariables.Format(value));

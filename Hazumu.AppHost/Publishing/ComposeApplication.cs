@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using YamlDotNet.RepresentationModel;
 using static Hazumu.AppHost.Publishing.ComposeFiles;
@@ -7,15 +8,16 @@ namespace Hazumu.AppHost.Publishing;
 /// <summary>Completes the folder that Aspire's Compose publisher has written: what its types cannot say, and the files beside it.</summary>
 /// <remarks>
 /// Each part can go when the publisher learns it (13.5.2, no issues there yet): <c>name:</c> of networks and volumes is not emitted (their Name is YamlIgnore in
-/// Aspire.Hosting.Docker), <c>privileged</c> takes no variable, GPUs have no type, files of a folder are not copied, and there is one Compose file only.
+/// Aspire.Hosting.Docker), <c>privileged</c> takes no variable, GPUs and a limit on processes have no type, files of a folder are not copied, and there is one Compose file only.
 /// </remarks>
-internal sealed partial class ComposeApplication(DistributedApplicationModel model, string folder)
+internal sealed partial class ComposeApplication(DistributedApplicationModel model, string folder, string repository)
 {
     private const string FileName = "docker-compose.yaml";
 
     private const string Header = """
         # Generated from Hazumu.AppHost/AppHost.cs; do not edit. Change the AppHost and run: ./hazumu publish
-        # Start: docker compose up --detach --wait        Settings: .env.example
+        # For production, where only the edge has ports: sh secrets.sh, then docker compose up --detach --wait        Settings: .env.example
+        # For development, where all have: docker compose -f docker-compose.yaml -f docker-compose.development.yaml up --detach --wait
 
         """;
 
@@ -27,6 +29,8 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
     {
         var root = Read(Path.Combine(folder, FileName));
         Complete(root);
+        var development = new ComposeDevelopment(root, _resources);
+        new ComposeProduction(root, _resources).Complete();
         var optional = TakeOptionalServices(root);
         TakeOptionalVolumes(root);
         await WriteAsync(Path.Combine(folder, FileName), Header, root, cancellationToken);
@@ -34,6 +38,8 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         await WriteFoldersAsync(cancellationToken);
         await WriteGpuFilesAsync(optional, cancellationToken);
         await WriteOptionAsync(PublishedOptionAnnotation.Logs, "Keeps the logs of all containers: Alloy collects them, Loki stores them.", OptionalServices(PublishedOptionAnnotation.Logs, optional), cancellationToken);
+        await development.WriteAsync(folder, cancellationToken);
+        CopyScripts();
         await WriteEnvironmentExampleAsync(cancellationToken);
     }
 
@@ -41,27 +47,20 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
     {
         root.Children.Insert(0, new YamlScalarNode("name"), Quoted("hazumu"));
 
-        foreach (var (_, service) in (YamlMappingNode)root["services"])
-        {
-            // One network for all is what Compose's "default" is for.
-            ((YamlMappingNode)service).Children.Remove(new YamlScalarNode("networks"));
-        }
-
-        foreach (var resource in _resources.Where(resource => resource.Annotations.OfType<PublishedPrivilegesAnnotation>().Any()))
-        {
-            var section = SettingsAnnotation.Of(resource)!.Section;
-            ((YamlMappingNode)root["services"][resource.Name]).Add("privileged", $"${{Hazumu__{section}__Privileged:-true}}");
-        }
-
         var network = SettingsAnnotation.Of(_resources[0])!.Host.Network;
-        var driver = new YamlMappingNode("driver", "bridge") { { "name", Quoted(network) } };
-        root.Children[new YamlScalarNode("networks")] = new YamlMappingNode("default", driver);
+        root.Children[new YamlScalarNode("networks")] = new YamlMappingNode
+        {
+            { PublishedNetworksAnnotation.Backend, Network(network) },
+            { PublishedNetworksAnnotation.Edge, Network("hazumu-edge") },
+        };
 
         foreach (var (key, volume) in root.MappingAt("volumes"))
         {
             ((YamlMappingNode)volume).Add("name", Quoted(((YamlScalarNode)key).Value!));
         }
     }
+
+    private static YamlMappingNode Network(string name) => new("driver", "bridge") { { "name", Quoted(name) } };
 
     private Dictionary<IResource, YamlMappingNode> TakeOptionalServices(YamlMappingNode root)
     {
@@ -75,6 +74,15 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         }
 
         return optional;
+    }
+
+    // What a server needs, which has neither a checkout nor .NET.
+    private void CopyScripts()
+    {
+        foreach (var script in Directory.EnumerateFiles(Path.Combine(repository, "eng", "server")))
+        {
+            File.Copy(script, Path.Combine(folder, Path.GetFileName(script)), overwrite: true);
+        }
     }
 
     private void TakeOptionalVolumes(YamlMappingNode root)
@@ -121,17 +129,29 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         }
 
         await WriteAsync(PublishedOptionAnnotation.Nvidia, "Gives Ollama the NVIDIA GPUs, and measures them; needs the NVIDIA Container Toolkit.", (_, service) =>
-            service.Add("deploy", new YamlMappingNode("resources", new YamlMappingNode("reservations", new YamlMappingNode("devices", new YamlSequenceNode(new YamlMappingNode
+        {
+            var resources = new YamlMappingNode("reservations", new YamlMappingNode("devices", new YamlSequenceNode(new YamlMappingNode
             {
                 { "driver", Quoted("nvidia") },
                 { "count", Quoted("all") },
                 { "capabilities", new YamlSequenceNode(Quoted("gpu")) },
-            }))))));
+            })));
+            if (service.Children.TryGetValue("deploy", out var limited))
+            {
+                resources.Add("limits", limited["resources"]["limits"]);
+            }
+
+            service.Children["deploy"] = new YamlMappingNode("resources", resources);
+        });
         await WriteAsync(PublishedOptionAnnotation.Amd, "Gives Ollama the AMD GPUs, by way of ROCm, and measures them.", (resource, service) =>
         {
+            // The devices belong to root and to groups whose numbers differ between hosts.
+            service.Children["user"] = Quoted(PublishedConfinementAnnotation.Root);
             if (resource is OllamaResource instance)
             {
                 service.Add("image", Quoted(AmdImage(instance)));
+                // The volume is another user's.
+                service.Add("cap_add", new YamlSequenceNode(Quoted("DAC_OVERRIDE")));
             }
 
             service.Add("devices", new YamlSequenceNode(Quoted("/dev/kfd"), Quoted("/dev/dri")));
@@ -167,10 +187,6 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
                 service.Children["image"] = Quoted(new ComposeVariables(SettingsAnnotation.Of(resource)!).Image(image));
             }
 
-            if (form.Port is { } port)
-            {
-                service.Children["ports"] = new YamlSequenceNode(((YamlSequenceNode)node["ports"]).Select(published => Quoted(TargetPort().Replace(((YamlScalarNode)published).Value!, $":{port}"))));
-            }
         }
 
         foreach (var resource in _resources)
@@ -216,26 +232,44 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
     {
         var image = instance.Annotations.OfType<ContainerImageAnnotation>().Last();
         return new ComposeVariables(SettingsAnnotation.Of(instance)!)
-            .Image(image)
-            .Replace($":{image.Tag}}}", $":{image.Tag}-rocm}}", StringComparison.Ordinal);
+            .Image(new ContainerImageAnnotation { Registry = image.Registry, Image = image.Image, Tag = $"{image.Tag}-rocm" });
     }
 
     private async Task WriteEnvironmentExampleAsync(CancellationToken cancellationToken)
     {
-        var compose = string.Concat(await Task.WhenAll(Directory.EnumerateFiles(folder, "docker-compose*.yaml").Order(StringComparer.Ordinal).Select(file => File.ReadAllTextAsync(file, cancellationToken))));
-        var lines = SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions())
-            .Select(setting => (Variable: setting.Key.Replace(":", "__", StringComparison.Ordinal), setting))
-            .Where(entry => compose.Contains($"${{{entry.Variable}:-", StringComparison.Ordinal))
-            .Select(entry => entry.setting.Default == "auto"
-                // Compose cannot look at the host and decide.
-                ? $"# {entry.setting.Description.Split(';')[0]}; allowed: true, false.\n# {entry.Variable}=true\n"
-                : $"# {entry.setting.Description}; allowed: {entry.setting.Allowed}.\n# {entry.Variable}={entry.setting.Default}\n");
+        var files = Directory.EnumerateFiles(folder, "docker-compose*.yaml").Order(StringComparer.Ordinal).ToLookup(file => file.Contains(PublishedFormAnnotation.Development, StringComparison.Ordinal));
+        var production = string.Concat(files[false].Select(File.ReadAllText));
+        var development = string.Concat(files[true].Select(File.ReadAllText));
 
-        const string Head = "# Copy to .env and uncomment what you change. The same variables configure the AppHost.\n\n";
-        const string Grafana = "# The administrator of Grafana, taken on the first start of its volume. Keep .env out of version control.\n# GRAFANA_ADMIN_USER=\n# GRAFANA_ADMIN_PASSWORD=\n";
-        await File.WriteAllTextAsync(Path.Combine(folder, ".env.example"), Head + string.Join("\n", lines) + "\n" + Grafana, cancellationToken);
+        var text = new StringBuilder()
+            .Append("# Copy to .env and uncomment what you change. The same variables configure the AppHost.\n\n")
+            .AppendJoin("", Settings().Where(setting => IsRead(production, setting)).Select(Describe))
+            .Append("# Grafana's administrator, its sign-in by OIDC and its address; what each container may take; its logs. docs/production.md tells more.\n")
+            .AppendJoin("", Others(production).Select(variable => $"# {variable.Name}={variable.Default}\n"))
+            .Append("\n# --- Read by the development form alone.\n\n")
+            .AppendJoin("", Settings().Where(setting => !IsRead(production, setting) && IsRead(development, setting)).Select(Describe))
+            .Append("# The administrator's password in that form, taken on the first start of Grafana's volume. Keep .env out of version control.\n")
+            .AppendJoin("", Others(development).Except(Others(production)).Select(variable => $"# {variable.Name}={variable.Default}\n"));
+        await File.WriteAllTextAsync(Path.Combine(folder, ".env.example"), text.ToString(), cancellationToken);
     }
 
-    [GeneratedRegex(@":\d+$")]
-    private static partial Regex TargetPort();
+    private static IEnumerable<Setting> Settings() => SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions());
+
+    private static string Variable(Setting setting) => setting.Key.Replace(":", "__", StringComparison.Ordinal);
+
+    private static bool IsRead(string compose, Setting setting) => compose.Contains($"${{{Variable(setting)}:-", StringComparison.Ordinal);
+
+    private static string Describe(Setting setting) => setting.Default == "auto"
+        // Compose cannot look at the host and decide.
+        ? $"# {setting.Description.Split(';')[0]}; allowed: true, false.\n# {Variable(setting)}=true\n\n"
+        : $"# {setting.Description}; allowed: {setting.Allowed}.\n# {Variable(setting)}={setting.Default}\n\n";
+
+    // A default that is made of other variables is left out: it is no value.
+    private static IEnumerable<(string Name, string Default)> Others(string compose) => OtherVariable().Matches(compose)
+        .Select(match => (match.Groups["name"].Value, match.Groups["default"].Value is var value && value.Contains("${", StringComparison.Ordinal) ? "" : value))
+        .Distinct()
+        .OrderBy(variable => variable.Item1, StringComparer.Ordinal);
+
+    [GeneratedRegex(@"\$\{(?<name>[A-Z][A-Z_]+):-(?<default>[^}]*)\}")]
+    private static partial Regex OtherVariable();
 }

@@ -5,8 +5,8 @@ using Aspire.Hosting.Docker.Resources.ServiceNodes;
 using Aspire.Hosting.Pipelines;
 using Hazumu.AppHost;
 using Hazumu.AppHost.Publishing;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using YamlDotNet.RepresentationModel;
 
 namespace Aspire.Hosting;
 
@@ -14,7 +14,6 @@ namespace Aspire.Hosting;
 internal static class ComposeBuilderExtensions
 {
     private const string EnvironmentName = "compose";
-    private const string RepositoryRoot = "../..";
 
     /// <summary>How a published container tells Compose whether it is healthy.</summary>
     /// <param name="builder">The resource builder.</param>
@@ -29,6 +28,29 @@ internal static class ComposeBuilderExtensions
     public static IResourceBuilder<T> WithComposeHttpHealthcheck<T>(this IResourceBuilder<T> builder, int port, string path) where T : IComputeResource =>
         builder.WithComposeHealthcheck("wget", "-q", "-O", "/dev/null", $"http://127.0.0.1:{port}{path}");
 
+    /// <summary>Says what production's form of the Compose application has of a service, and nothing else that is run or published.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="change">Writes into the service.</param>
+    public static IResourceBuilder<T> WithComposeForm<T>(this IResourceBuilder<T> builder, Action<YamlMappingNode> change) where T : IComputeResource =>
+        builder.WithAnnotation(new PublishedFormAnnotation(IsDevelopment: false, change));
+
+    /// <summary>Says what the development form has in place of production's.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="change">Writes into the service's part of the further Compose file.</param>
+    public static IResourceBuilder<T> WithDevelopmentForm<T>(this IResourceBuilder<T> builder, Action<YamlMappingNode> change) where T : IComputeResource =>
+        builder.WithAnnotation(new PublishedFormAnnotation(IsDevelopment: true, change));
+
+    /// <summary>Sets an environment variable of the Compose application's service.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="name">The variable.</param>
+    /// <param name="value">Its value in production's form, as Compose reads it.</param>
+    /// <param name="development">Its value in the development form, where that is another.</param>
+    public static IResourceBuilder<T> WithComposeEnvironment<T>(this IResourceBuilder<T> builder, string name, string value, string? development = null) where T : IComputeResource
+    {
+        builder.WithComposeForm(service => service.MappingAt("environment").Children[name] = ComposeFiles.Quoted(value));
+        return development is null ? builder : builder.WithDevelopmentForm(service => service.MappingAt("environment").Add(name, ComposeFiles.Quoted(development)));
+    }
+
     /// <summary>Adds the Compose environment and the step that completes what it writes.</summary>
     public static void AddComposePublishing(this IDistributedApplicationBuilder builder)
     {
@@ -42,7 +64,7 @@ internal static class ComposeBuilderExtensions
             async step =>
             {
                 var folder = step.Services.GetRequiredService<IPipelineOutputService>().GetOutputDirectory();
-                await new ComposeApplication(step.Model, folder).CompleteAsync(step.CancellationToken);
+                await new ComposeApplication(step.Model, folder, Path.GetDirectoryName(builder.AppHostDirectory)!).CompleteAsync(step.CancellationToken);
             },
             dependsOn: $"publish-{EnvironmentName}",
             requiredBy: WellKnownPipelineSteps.Publish);
@@ -56,10 +78,6 @@ internal static class ComposeBuilderExtensions
         {
             var variables = new ComposeVariables(settings);
             service.Image = variables.Image(builder.Resource);
-            if (builder.Resource.Annotations.OfType<PublishedBuildAnnotation>().LastOrDefault() is { } build)
-            {
-                service.Build = new() { Context = RepositoryRoot, Dockerfile = build.Dockerfile };
-            }
 
             // Aspire publishes ports of external endpoints only, and on every address (microsoft/aspire#13460); to be removed when the address can be set.
             service.Expose = [];
@@ -71,14 +89,6 @@ internal static class ComposeBuilderExtensions
 
             service.Volumes.AddRange(builder.Resource.Annotations.OfType<PublishedMountsAnnotation>().SelectMany(host => host.Mounts).Select(mount => Bind(mount.Source, mount.Target)));
             service.Volumes.AddRange(builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Where(folder => folder.Option is null).Select(folder => Bind($"./{folder.Name}", folder.Target)));
-
-            var developmentDefaults = new ConfigurationBuilder()
-                .AddJsonFile(Path.Combine(builder.ApplicationBuilder.AppHostDirectory, "appsettings.Development.json"))
-                .Build();
-            foreach (var (name, value) in service.Environment.ToList())
-            {
-                service.Environment[name] = ComposeVariables.Parameter(value, developmentDefaults);
-            }
 
             if (builder.Resource is ProjectResource)
             {
@@ -92,13 +102,6 @@ internal static class ComposeBuilderExtensions
             }
 
             service.Command = [.. service.Command.Select(variables.Argument)];
-
-            if (builder.Resource is ProjectResource || builder.Resource.Annotations.OfType<PublishedPrivilegesAnnotation>().Any())
-            {
-                // The engine drops nothing where `privileged` (added by ComposeApplication, as a variable) is on.
-                service.CapDrop = ["ALL"];
-                service.SecurityOpt = ["no-new-privileges:true"];
-            }
         });
 
     private static Volume Bind(string source, string target) => new() { Name = source, Type = "bind", Source = source, Target = target, ReadOnly = true };

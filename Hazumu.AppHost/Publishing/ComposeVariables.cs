@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
-using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.AppHost.Publishing;
 
@@ -8,7 +6,7 @@ namespace Hazumu.AppHost.Publishing;
 /// Writes settings as Compose variables with the AppHost's own names and defaults, so that <c>Hazumu__Prometheus__Port</c> means
 /// the same to both.
 /// </summary>
-internal sealed partial class ComposeVariables(ComponentOptions settings)
+internal sealed class ComposeVariables(ComponentOptions settings)
 {
     private const string Prefix = HazumuOptions.SectionName;
 
@@ -26,17 +24,24 @@ internal sealed partial class ComposeVariables(ComponentOptions settings)
     /// <summary>The same of an image that a registry has.</summary>
     public string Image(ContainerImageAnnotation image)
     {
-        var version = image.SHA256 is { } digest ? $"@sha256:{digest}" : $":{image.Tag}";
+        // Both: people read the tag, the engine takes the digest.
+        var version = image.SHA256 is { } digest ? $"@sha256:{digest}"
+            : ImageDigests.Of($"{image.Registry}/{image.Image}:{image.Tag}") is { } known ? $":{image.Tag}@{known}"
+            : $":{image.Tag}";
         return $"${{{Key(nameof(settings.Image))}:-${{{Prefix}__{nameof(HazumuOptions.ImageRegistry)}:-{image.Registry}}}/{image.Image}{version}}}";
     }
 
     /// <summary>A published port. Only the component's own port has a setting; another instance's is fixed by AppHost.cs.</summary>
     public string Port(EndpointAnnotation endpoint)
     {
-        var port = endpoint.Port == settings.Port
-            ? $"${{{Key(nameof(settings.Port))}:-{settings.Port}}}"
+        var edge = settings as EdgeOptions;
+        var port = endpoint.Port == settings.Port ? Setting(nameof(settings.Port), settings.Port)
+            : edge is not null && endpoint.Port == edge.HttpPort ? Setting(nameof(edge.HttpPort), edge.HttpPort)
             : endpoint.Port?.ToString(CultureInfo.InvariantCulture);
-        return $"${{{Prefix}__{nameof(HazumuOptions.BindAddress)}:-{settings.Host.BindAddress}}}:{port}:{endpoint.TargetPort}";
+        var address = edge is null
+            ? $"${{{Prefix}__{nameof(HazumuOptions.BindAddress)}:-{settings.Host.BindAddress}}}"
+            : Setting(nameof(edge.BindAddress), edge.BindAddress);
+        return $"{address}:{port}:{endpoint.TargetPort}";
     }
 
     /// <summary>Gives a setting within an argument its variable: the retention, and the port in the address that people see.</summary>
@@ -50,19 +55,6 @@ internal sealed partial class ComposeVariables(ComponentOptions settings)
         _ => argument.Replace("$", "$$", StringComparison.Ordinal),
     };
 
-    /// <summary>
-    /// Gives a parameter, which Aspire leaves blank, its development default. That comes from the committed appsettings file and
-    /// nowhere else: a value of the publisher's own (user secrets, environment) must not get into a file that is committed.
-    /// </summary>
-    /// <param name="value">An environment variable's value.</param>
-    /// <param name="developmentDefaults">The committed development settings, alone.</param>
-    public static string Parameter(string value, IConfiguration developmentDefaults) => Placeholder().Replace(value, match =>
-    {
-        var name = match.Groups["name"].Value;
-        var key = name.Replace('_', '-').ToLowerInvariant();
-        return developmentDefaults[$"Parameters:{key}"] is { } fallback ? $"${{{name}:-{fallback}}}" : match.Value;
-    });
-
     /// <summary>A setting's variable with its value as default: <c>${Hazumu__Ollama__Parallel:-1}</c>.</summary>
     /// <param name="name">The setting below the component's section.</param>
     /// <param name="value">Its value.</param>
@@ -72,7 +64,4 @@ internal sealed partial class ComposeVariables(ComponentOptions settings)
     public static string Format(object value) => value is bool flag ? (flag ? "true" : "false") : Convert.ToString(value, CultureInfo.InvariantCulture)!;
 
     private string Key(string name) => $"{Prefix}__{settings.Section}__{name}";
-
-    [GeneratedRegex(@"\$\{(?<name>[A-Z_]+)\}")]
-    private static partial Regex Placeholder();
 }

@@ -33,6 +33,19 @@ public static class ConfigurationFolderExtensions
             : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished))));
     }
 
+    /// <summary>Mounts a folder into the Compose application's container, and nowhere else.</summary>
+    /// <typeparam name="T">The container resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="target">The absolute path in the container.</param>
+    internal static IResourceBuilder<T> WithComposeFolder<T>(this IResourceBuilder<T> builder, string source, string target) where T : ContainerResource
+    {
+        var folder = Path.GetFullPath(source, builder.ApplicationBuilder.AppHostDirectory);
+        return builder.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? builder
+            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, except: null))) { IsForComposeAlone = true });
+    }
+
     /// <summary>Puts generated files into the container, and into a published application's folder.</summary>
     /// <typeparam name="T">The container resource.</typeparam>
     /// <param name="builder">The resource builder.</param>

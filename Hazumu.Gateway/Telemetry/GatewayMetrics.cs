@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Net;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Requests;
 
@@ -41,6 +42,7 @@ internal sealed class GatewayMetrics
     private readonly ModelLabels _models;
     private readonly BoundedLabels _keys;
     private readonly BoundedLabels _instances;
+    private readonly RefusedAddresses _refused;
     private readonly long[] _inFlight = new long[s_dialects];
 
     public GatewayMetrics(IMeterFactory meters, IFleetGauges fleet, TelemetrySettings settings, TimeProvider time)
@@ -51,6 +53,7 @@ internal sealed class GatewayMetrics
         _models = new ModelLabels(() => settings.Current.MaxModels);
         _keys = new BoundedLabels(() => settings.Current.MaxKeys);
         _instances = new BoundedLabels(() => settings.Current.MaxInstances);
+        _refused = new RefusedAddresses(time);
 
         var meter = meters.Create(MeterName);
 
@@ -78,6 +81,7 @@ internal sealed class GatewayMetrics
         _accessLogDropped = meter.CreateCounter<long>("hazumu.gateway.access_log.dropped", "{line}", "Lines of the access log that were lost because its reader is too slow or gone.");
 
         meter.CreateObservableUpDownCounter("hazumu.gateway.in_flight", InFlight, "{request}", "Requests under way, those that wait included.");
+        meter.CreateObservableGauge("hazumu.gateway.refusals.most", MostRefusals, "{request}", "Refusals within five minutes of the address that had most of them.");
         meter.CreateObservableUpDownCounter("hazumu.gateway.queued", Queued, "{request}", "Requests that wait for a slot.");
         meter.CreateObservableUpDownCounter("hazumu.gateway.slots", () => Slots(slot => slot.Total), "{slot}", "Slots.");
         meter.CreateObservableUpDownCounter("hazumu.gateway.slots.used", () => Slots(slot => slot.Used), "{slot}", "Slots that are held.");
@@ -97,6 +101,9 @@ internal sealed class GatewayMetrics
     /// <summary>Counts a request that is over as no longer under way.</summary>
     public void End(GatewayRequest request) => Interlocked.Decrement(ref _inFlight[(int)request.Operation.Dialect]);
 
+    /// <summary>Counts a request that is over as one of its client's refusals, where it is one.</summary>
+    public void CountRefusal(GatewayRequest request, IPAddress? client) => _refused.Count(request.Outcome, client);
+
     /// <summary>Counts lines of the access log that were lost.</summary>
     public void AccessLogDropped(int lines) => _accessLogDropped.Add(lines);
 
@@ -115,6 +122,9 @@ internal sealed class GatewayMetrics
 
     private static Histogram<double> Seconds(Meter meter, string name, string description, double[] boundaries) =>
         meter.CreateHistogram(name, "s", description, tags: null, new InstrumentAdvice<double> { HistogramBucketBoundaries = boundaries });
+
+    private IEnumerable<Measurement<int>> MostRefusals() =>
+        RefusedAddresses.Outcomes.Select(outcome => new Measurement<int>(_refused.Most(outcome), new KeyValuePair<string, object?>(Attributes.Outcome, Attributes.NameOf(outcome))));
 
     private Labels LabelsOf(GatewayRequest request)
     {

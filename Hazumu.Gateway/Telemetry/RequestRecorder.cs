@@ -31,6 +31,7 @@ internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace
             log.Record(request, in phases, context, server);
             trace.Record(request, in phases, server);
             metrics.Record(request, in phases);
+            metrics.CountRefusal(request, context.Connection.RemoteIpAddress);
         }
 #pragma warning disable CA1031 // Whatever it is, the request has nothing to do with it.
         catch (Exception error)

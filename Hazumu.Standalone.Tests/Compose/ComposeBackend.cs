@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Hazumu.Standalone.Tests.Compose;
 
-/// <summary>The published application, run by Compose from a copy whose network and volumes have names of their own.</summary>
+/// <summary>The published application in its development form, run by Compose from a copy whose network and volumes have names of their own.</summary>
 public class ComposeBackend : Backend
 {
     private const int CapSysResource = 24;
@@ -14,6 +14,15 @@ public class ComposeBackend : Backend
     /// <summary>How many replicas of Ollama there are.</summary>
     public virtual int OllamaInstances => 1;
 
+    /// <summary>The Compose files, by name.</summary>
+    protected virtual IReadOnlyList<string> Files { get; } = ["docker-compose.yaml", "docker-compose.development.yaml"];
+
+    /// <summary>The services to start.</summary>
+    protected virtual IEnumerable<string> Services => Components.Select(component => component.Service);
+
+    /// <summary>The copy that is run.</summary>
+    protected string Folder => _folder.FullName;
+
     public override IReadOnlyList<Component> Components => ComposeCommand.Missing is not null ? []
         : GatewayImage.Missing is not null ? [.. base.Components.Where(component => component != Component.Gateway)]
         : base.Components;
@@ -21,7 +30,8 @@ public class ComposeBackend : Backend
     public override async Task StartAsync()
     {
         CopyApplication();
-        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", "--scale", $"ollama={OllamaInstances}", .. Components.Select(component => component.Service)], StartLimit);
+        await PrepareAsync();
+        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", "--scale", $"ollama={OllamaInstances}", .. Services], StartLimit);
         if (!up.Succeeded)
         {
             throw new InvalidOperationException($"Compose could not start the application:\n{up.Output}\n{(await ComposeAsync(["logs", "--tail", "60"])).Output}");
@@ -56,9 +66,9 @@ public class ComposeBackend : Backend
     private void CopyApplication()
     {
         var source = RepositoryRoot.Combine("deploy", "compose");
-        foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != ".env"))
+        foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != ".env" && Path.GetFileName(Path.GetDirectoryName(file)) is not "secrets"))
         {
-            var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal);
+            var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal).Replace("hazumu-edge", $"{Name}-edge", StringComparison.Ordinal);
             foreach (var component in Component.All)
             {
                 text = text.Replace($"{component.Service}_data", Volume(component), StringComparison.Ordinal);
@@ -70,7 +80,12 @@ public class ComposeBackend : Backend
         }
     }
 
-    private async Task ComposeOrThrowAsync(params string[] arguments)
+    /// <summary>Completes the copy before it is started.</summary>
+    protected virtual Task PrepareAsync() => Task.CompletedTask;
+
+    /// <summary>Runs Compose, which has to succeed.</summary>
+    /// <param name="arguments">Arguments after the files.</param>
+    protected async Task ComposeOrThrowAsync(params string[] arguments)
     {
         var result = await ComposeAsync(arguments);
         if (!result.Succeeded)
@@ -79,18 +94,22 @@ public class ComposeBackend : Backend
         }
     }
 
-    private Task<CliResult> ComposeAsync(string[] arguments, TimeSpan? timeout = null)
+    /// <summary>Runs Compose.</summary>
+    /// <param name="arguments">Arguments after the files.</param>
+    /// <param name="timeout">When it is ended; three minutes unless given.</param>
+    protected Task<CliResult> ComposeAsync(string[] arguments, TimeSpan? timeout = null)
     {
         var compose = ComposeCommand.Find();
         return Cli.RunAsync(
             compose[0],
-            [.. compose.Skip(1), "--project-name", Name, .. arguments],
+            [.. compose.Skip(1), "--project-name", Name, .. Files.SelectMany(file => new[] { "--file", file }), .. arguments],
             timeout ?? TimeSpan.FromMinutes(3),
             environment: Environment(),
             workingDirectory: _folder.FullName);
     }
 
-    private Dictionary<string, string?> Environment()
+    /// <summary>The variables that Compose gets beside the inherited ones.</summary>
+    protected virtual Dictionary<string, string?> Environment()
     {
         // What the session's own settings may have changed is set back: the checks know the defaults.
         var environment = Component.All.ToDictionary(component => $"Hazumu__{component.Section}__Port", component => (string?)Port(component).ToString(CultureInfo.InvariantCulture));

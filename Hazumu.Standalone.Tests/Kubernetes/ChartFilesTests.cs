@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Hazumu.Checks;
+using Hazumu.Standalone.Tests.Compose;
 using Json.Schema;
 using Xunit;
 using YamlDotNet.Core;
@@ -42,9 +43,7 @@ public sealed class ChartFilesTests
     public void Every_service_of_the_Compose_application_has_its_place()
     {
         var known = Chart.Known;
-        var services = Directory.EnumerateFiles(RepositoryRoot.Combine("deploy", "compose"), "docker-compose*.yaml")
-            .SelectMany(file => ((YamlMappingNode)Load(File.ReadAllText(file))["services"]).Children.Keys)
-            .Select(service => ((YamlScalarNode)service).Value!)
+        var services = PublishedCompose.Services.Where(service => service.IsWhole && service.IsLasting).Select(service => service.Name)
             .Distinct()
             .Order(StringComparer.Ordinal);
 

@@ -36,7 +36,8 @@ public sealed class ComposeDriftTests
 
     private static SortedDictionary<string, string> Read(string folder) => new(
         Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
-            .Where(file => Path.GetFileName(file) != ".env")
+            // What is this machine's own.
+            .Where(file => Path.GetFileName(file) != ".env" && Path.GetFileName(Path.GetDirectoryName(file)) is not "secrets")
             .ToDictionary(file => Path.GetRelativePath(folder, file).Replace('\\', '/'), File.ReadAllText),
         StringComparer.Ordinal);
 }

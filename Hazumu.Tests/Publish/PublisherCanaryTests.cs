@@ -53,10 +53,10 @@ public sealed class PublisherCanaryTests(PublisherCanaryTests.PublishedApplicati
     public void A_dollar_in_an_argument_is_not_escaped() =>
         Assert.Equal("^a$", Assert.Single((YamlSequenceNode)Service["command"]).ToString());
 
-    /// <summary>Shim: <c>ComposeVariables.Parameter</c>. No issue there yet.</summary>
+    /// <summary>Shim: the limits in <c>ComposeProduction</c>. No issue there yet.</summary>
     [Fact]
-    public void A_parameter_has_no_default() =>
-        Assert.Equal("${CANARY_PARAMETER}", Service["environment"]["PARAMETER"].ToString());
+    public void The_types_know_no_limit_on_processes() =>
+        Assert.Equal(["Cpus", "Memory"], typeof(Aspire.Hosting.Docker.Resources.ServiceNodes.Swarm.ResourceSpec).GetProperties().Select(property => property.Name).Order(StringComparer.Ordinal));
 
     /// <summary>Shim: the GPUs' files in <c>ComposeApplication</c>. No issue there yet.</summary>
     [Fact]
@@ -66,7 +66,7 @@ public sealed class PublisherCanaryTests(PublisherCanaryTests.PublishedApplicati
         Assert.DoesNotContain(typeof(Service).Assembly.GetTypes(), type => type.Name.Contains("Device", StringComparison.Ordinal) && type.GetProperty("Capabilities") is not null);
     }
 
-    /// <summary>Shim: <c>privileged</c> in <c>ComposeApplication</c>: a variable is no <see cref="bool"/>. No issue there yet.</summary>
+    /// <summary>Shim: <c>privileged</c> in <c>CAdvisorBuilderExtensions</c>: a variable is no <see cref="bool"/>. No issue there yet.</summary>
     [Fact]
     public void Privileged_takes_no_variable() =>
         Assert.Equal(typeof(bool?), typeof(Service).GetProperty("Privileged")!.PropertyType);
@@ -91,7 +91,6 @@ public sealed class PublisherCanaryTests(PublisherCanaryTests.PublishedApplicati
         {
             var builder = DistributedApplication.CreateBuilder(["--operation", "publish", "--step", "publish", "--output-path", _folder.FullName]);
             builder.AddDockerComposeEnvironment("compose").WithDashboard(enabled: false);
-            var parameter = builder.AddParameter("canary-parameter", "value");
             var web = builder.AddContainer("web", "example/web")
                 .WithHttpEndpoint(port: 8080, targetPort: 80)
                 .WithExternalHttpEndpoints()
@@ -99,8 +98,7 @@ public sealed class PublisherCanaryTests(PublisherCanaryTests.PublishedApplicati
                 .WithHttpHealthCheck("/")
                 .WithVolume("exact_data", "/data")
                 .WithBindMount(_folder.FullName, "/configuration", isReadOnly: true)
-                .WithArgs("^a$")
-                .WithEnvironment("PARAMETER", parameter);
+                .WithArgs("^a$");
             builder.AddContainer("client", "example/client").WaitFor(web);
 
             await builder.Build().RunAsync().WaitAsync(TimeSpan.FromMinutes(1));

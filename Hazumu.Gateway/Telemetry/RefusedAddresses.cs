@@ -1,0 +1,90 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Hazumu.Gateway.Requests;
+
+namespace Hazumu.Gateway.Telemetry;
+
+/// <summary>How often one address was refused within the last minutes: somebody who tries keys, or does not heed a limit.</summary>
+/// <remarks>
+/// Only the largest number becomes a metric. With the address as a label an attacker could make as many series as they have addresses,
+/// and Prometheus would keep whose they are for as long as it keeps anything; the access log has them for as long as it is kept.
+/// </remarks>
+/// <param name="time">The clock.</param>
+internal sealed class RefusedAddresses(TimeProvider time)
+{
+    /// <summary>The minutes that are counted together.</summary>
+    public const int Minutes = 5;
+
+    /// <summary>The most addresses of one minute: 64 bytes each, about 3 MB for all. Further ones are not counted.</summary>
+    public const int Limit = 10_000;
+
+    /// <summary>What counts.</summary>
+    public static readonly Outcome[] Outcomes = [Outcome.Unauthorized, Outcome.Forbidden, Outcome.RateLimited];
+
+    private readonly Dictionary<Source, int>[] _minutes = [.. Enumerable.Range(0, Minutes).Select(_ => new Dictionary<Source, int>())];
+    private readonly Lock _lock = new();
+    private long _minute;
+
+    /// <summary>Counts a request that is over, where it was refused.</summary>
+    public void Count(Outcome outcome, IPAddress? address)
+    {
+        if (address is null || Array.IndexOf(Outcomes, outcome) < 0)
+        {
+            return;
+        }
+
+        var source = Source.Of(outcome, address);
+        lock (_lock)
+        {
+            var counts = _minutes[MoveOn() % Minutes];
+            if (counts.Count < Limit || counts.ContainsKey(source))
+            {
+                CollectionsMarshal.GetValueRefOrAddDefault(counts, source, out _)++;
+            }
+        }
+    }
+
+    /// <summary>The refusals of the address that had most of them; 0 where nobody was refused.</summary>
+    public int Most(Outcome outcome)
+    {
+        lock (_lock)
+        {
+            MoveOn();
+            return _minutes.SelectMany(counts => counts)
+                .Where(count => count.Key.Outcome == outcome)
+                .GroupBy(count => count.Key, count => count.Value)
+                .Select(counts => counts.Sum())
+                .DefaultIfEmpty()
+                .Max();
+        }
+    }
+
+    // Forgets the minutes that have passed since the last look.
+    private long MoveOn()
+    {
+        var now = time.GetUtcNow().Ticks / TimeSpan.TicksPerMinute;
+        for (var minute = Math.Max(_minute + 1, now - Minutes + 1); minute <= now; minute++)
+        {
+            _minutes[minute % Minutes].Clear();
+        }
+
+        // A clock that is set back does not bring a minute back.
+        return _minute = Math.Max(_minute, now);
+    }
+
+    // Of IPv6 the network: whoever has one has all of its addresses.
+    private readonly record struct Source(Outcome Outcome, bool IsIPv6, ulong Network)
+    {
+        public static Source Of(Outcome outcome, IPAddress address)
+        {
+            Span<byte> bytes = stackalloc byte[16];
+            var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+            plain.TryWriteBytes(bytes, out _);
+            return plain.AddressFamily == AddressFamily.InterNetworkV6
+                ? new(outcome, true, BinaryPrimitives.ReadUInt64BigEndian(bytes))
+                : new(outcome, false, BinaryPrimitives.ReadUInt32BigEndian(bytes));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+using System.Collections.Concurrent;
+using System.Text;
+using System.Text.Json;
+using Hazumu.Checks;
+using Hazumu.Standalone.Tests.ServiceDefaults;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Xunit;
+
+namespace Hazumu.Standalone.Tests.Compose;
+
+/// <summary>A fact that needs a POSIX shell and curl, as Grafana's image has them.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ShellFactAttribute : FactAttribute
+{
+    /// <summary>Why a script cannot be run on this machine.</summary>
+    internal static readonly string? Missing = OperatingSystem.IsWindows() || !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "curl"))) ? "no shell with curl on PATH" : null;
+
+    public ShellFactAttribute() => Skip = Missing;
+}
+
+/// <inheritdoc cref="ShellFactAttribute"/>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ShellTheoryAttribute : TheoryAttribute
+{
+    public ShellTheoryAttribute() => Skip = ShellFactAttribute.Missing;
+}
+
+/// <summary>The two scripts of <c>grafana/access</c>. Grafana itself is a stand-in that knows the few calls they make.</summary>
+public sealed class GrafanaAccessTests : IDisposable
+{
+    private const string Password = "it's \"long\" \\ enough";
+
+    private readonly DirectoryInfo _secrets = Directory.CreateTempSubdirectory("hazumu-grafana-");
+
+    public GrafanaAccessTests()
+    {
+        Write("grafana_admin_password", Password);
+        Write("grafana_secret_key", "0123456789abcdef");
+    }
+
+    public void Dispose() => _secrets.Delete(recursive: true);
+
+    [ShellFact]
+    public async Task Good_secrets_pass() => Assert.True((await CheckAsync()).Succeeded);
+
+    [ShellTheory]
+    [InlineData("grafana_admin_password", null, "there is no file secrets/grafana_admin_password, which holds the administrator's password; 'sh secrets.sh' makes it.")]
+    [InlineData("grafana_admin_password", "", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one where there is no such file.")]
+    [InlineData("grafana_admin_password", "hunter2", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one where there is no such file.")]
+    [InlineData("grafana_admin_password", "Administrator", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' makes a good one where there is no such file.")]
+    [InlineData("grafana_admin_password", "changeme-changeme\n", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' makes a good one where there is no such file.")]
+    [InlineData("grafana_secret_key", "short", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key has fewer than 12 characters; 'sh secrets.sh' makes a good one where there is no such file.")]
+    public async Task Grafana_does_not_start_with_a_bad_secret(string file, string? content, string sentence)
+    {
+        Write(file, content);
+        var check = await CheckAsync();
+
+        Assert.False(check.Succeeded);
+        Assert.Equal($"Grafana is not started: {sentence}", check.Output.Trim());
+    }
+
+    [ShellFact]
+    public async Task Accounts_roles_and_teams_become_what_the_file_says()
+    {
+        Write("grafana_users", "alice correct-horse\nbob battery-staple\n");
+        await using var grafana = await FakeGrafana.StartAsync();
+        grafana.Users["carol"] = new(7, "Viewer");
+
+        var applied = await ApplyAsync(grafana, "# people\nteam operators\n\nuser alice operator operators\nuser carol admin operators platform # by OIDC\nuser dave viewer\n");
+        Assert.True(applied.Succeeded, applied.Output);
+
+        Assert.Equal("Editor", grafana.Users["alice"].Role);
+        Assert.Equal("correct-horse", grafana.Users["alice"].Password);
+        Assert.Equal("Admin", grafana.Users["carol"].Role);
+        Assert.False(grafana.Users.ContainsKey("dave"));
+        Assert.Contains("user dave: not there yet", applied.Output, StringComparison.Ordinal);
+        Assert.Equal([7, grafana.Users["alice"].Id], grafana.Teams["operators"].Members.Order());
+        Assert.Equal([7], grafana.Teams["platform"].Members);
+        Assert.DoesNotContain("correct-horse", applied.Output, StringComparison.Ordinal);
+
+        // Once more, nothing is made twice.
+        var changes = grafana.Made.Count;
+        Assert.True((await ApplyAsync(grafana, "team operators\nuser alice operator operators\n")).Succeeded);
+        Assert.Equal(changes, grafana.Made.Count);
+    }
+
+    [ShellTheory]
+    [InlineData("group x\n", "line 1 of access.conf begins with 'group'; allowed: team, user.")]
+    [InlineData("\nuser alice\n", "line 2 of access.conf: write 'user LOGIN ROLE [TEAM ...]'.")]
+    [InlineData("user alice owner\n", "line 1 of access.conf: the role is 'owner'; allowed: viewer, operator, admin.")]
+    [InlineData("team a\"b\n", "line 1 of access.conf: 'a\"b' may have letters, digits, '.', '_', '@' and '-'.")]
+    [InlineData("user erin viewer\n", "the first password of 'erin' has fewer than 12 characters.")]
+    public async Task What_cannot_be_applied_is_told_in_a_sentence(string file, string sentence)
+    {
+        Write("grafana_users", "erin short\n");
+        await using var grafana = await FakeGrafana.StartAsync();
+        var applied = await ApplyAsync(grafana, file);
+
+        Assert.False(applied.Succeeded);
+        Assert.Equal($"Access is not applied: {sentence}", applied.Output.Trim());
+    }
+
+    [ShellFact]
+    public async Task A_password_that_Grafana_no_longer_has_is_told()
+    {
+        await using var grafana = await FakeGrafana.StartAsync();
+        Write("grafana_admin_password", "another-password");
+
+        Assert.Contains("Grafana refuses the administrator 'admin'", (await ApplyAsync(grafana, "team a\n")).Output, StringComparison.Ordinal);
+    }
+
+    private void Write(string name, string? content)
+    {
+        var path = Path.Combine(_secrets.FullName, name);
+        if (content is null)
+        {
+            File.Delete(path);
+        }
+        else
+        {
+            File.WriteAllText(path, content);
+        }
+    }
+
+    private Task<CliResult> CheckAsync() => Cli.RunAsync("sh", ["grafana/access/start.sh", "--check"], environment: new Dictionary<string, string?> { ["GRAFANA_SECRETS"] = _secrets.FullName });
+
+    private async Task<CliResult> ApplyAsync(FakeGrafana grafana, string file)
+    {
+        Write("access.conf", file);
+        return await Cli.RunAsync("sh", ["grafana/access/apply.sh"], environment: new Dictionary<string, string?>
+        {
+            ["GRAFANA_SECRETS"] = _secrets.FullName,
+            ["ACCESS_FILE"] = Path.Combine(_secrets.FullName, "access.conf"),
+            ["GRAFANA_URL"] = grafana.Url,
+        });
+    }
+
+    // As https://grafana.com/docs/grafana/latest/developers/http_api/ describes them.
+    private sealed class FakeGrafana : IAsyncDisposable
+    {
+        private LocalServer? _server;
+        private int _lastId = 10;
+
+        public string Url => _server!.Url;
+
+        public ConcurrentDictionary<string, User> Users { get; } = new();
+
+        public ConcurrentDictionary<string, Team> Teams { get; } = new();
+
+        public ConcurrentQueue<string> Made { get; } = new();
+
+        public static async Task<FakeGrafana> StartAsync()
+        {
+            var grafana = new FakeGrafana();
+            grafana._server = await LocalServer.StartPlainAsync(app =>
+            {
+                app.Use(async (context, next) =>
+                {
+                    var expected = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"admin:{Password}"));
+                    if (context.Request.Headers.Authorization != expected)
+                    {
+                        context.Response.StatusCode = 401;
+                        return;
+                    }
+
+                    await next();
+                });
+                app.MapGet("/api/teams/search", (string name) => Results.Json(new { totalCount = 1, teams = grafana.Teams.Where(team => team.Key == name).Select(team => new { id = team.Value.Id, orgId = 1, name }), page = 1 }));
+                app.MapPost("/api/teams", (JsonElement body) => grafana.Make(body.GetProperty("name").GetString()!, (name, id) => grafana.Teams[name] = new(id)));
+                app.MapPost("/api/teams/{id:int}/members", (int id, JsonElement body) => grafana.Teams.Values.Single(team => team.Id == id).Members.Add(body.GetProperty("userId").GetInt32())
+                    ? Results.Json(new { message = "Member added to Team" })
+                    : Results.Json(new { message = "User is already added to this team" }, statusCode: 400));
+                app.MapGet("/api/users/lookup", (string loginOrEmail) => grafana.Users.TryGetValue(loginOrEmail, out var user) ? Results.Json(new { id = user.Id, login = loginOrEmail, orgId = 1 }) : Results.Json(new { message = "user not found" }, statusCode: 404));
+                app.MapPost("/api/admin/users", (JsonElement body) => grafana.Make(body.GetProperty("login").GetString()!, (name, id) => grafana.Users[name] = new(id, "Viewer") { Password = body.GetProperty("password").GetString() }));
+                app.MapPatch("/api/org/users/{id:int}", (int id, JsonElement body) =>
+                {
+                    grafana.Users.Values.Single(user => user.Id == id).Role = body.GetProperty("role").GetString()!;
+                    return Results.Json(new { message = "Organization user updated" });
+                });
+            });
+            return grafana;
+        }
+
+        public ValueTask DisposeAsync() => _server!.DisposeAsync();
+
+        private IResult Make(string name, Action<string, int> make)
+        {
+            var id = Interlocked.Increment(ref _lastId);
+            make(name, id);
+            Made.Enqueue(name);
+            return Results.Json(new { message = "created", id });
+        }
+
+        internal sealed class User(int id, string role)
+        {
+            public int Id { get; } = id;
+
+            public string Role { get; set; } = role;
+
+            public string? Password { get; init; }
+        }
+
+        internal sealed class Team(int id)
+        {
+            public int Id { get; } = id;
+
+            public HashSet<int> Members { get; } = [];
+        }
+    }
+}

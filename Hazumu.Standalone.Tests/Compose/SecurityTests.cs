@@ -1,0 +1,203 @@
+using System.Text.RegularExpressions;
+using Hazumu.Checks;
+using Xunit;
+using YamlDotNet.RepresentationModel;
+
+namespace Hazumu.Standalone.Tests.Compose;
+
+/// <summary>What has to hold of production's form, as its files say it. <c>ProductionTests</c> looks whether it holds when it runs.</summary>
+public sealed partial class SecurityTests
+{
+    // Who runs as root, and why it cannot do otherwise.
+    private static readonly Dictionary<string, string> s_root = new()
+    {
+        ["cadvisor of docker-compose.yaml"] = "reads the engine's socket and control groups",
+        ["ollama-volume of docker-compose.yaml"] = "gives the volume to Ollama's user, and ends",
+        ["edge-volume of docker-compose.yaml"] = "gives the volume to the edge's user, and ends",
+        ["alloy of docker-compose.logs.yaml"] = "reads the engine's socket",
+        ["gpuexporter of docker-compose.amd.yaml"] = "AMD's devices belong to groups whose numbers differ between hosts",
+        ["ollama of docker-compose.amd.yaml"] = "AMD's devices belong to groups whose numbers differ between hosts",
+    };
+
+    private static readonly Dictionary<string, string[]> s_capabilities = new()
+    {
+        ["edge of docker-compose.yaml"] = ["NET_BIND_SERVICE"],
+        ["ollama-volume of docker-compose.yaml"] = ["CHOWN", "DAC_READ_SEARCH"],
+        ["edge-volume of docker-compose.yaml"] = ["CHOWN", "DAC_READ_SEARCH"],
+        ["ollama of docker-compose.amd.yaml"] = ["DAC_OVERRIDE"],
+    };
+
+    private static readonly string[] s_hostPaths =
+    [
+        "alloy /var/run/docker.sock /var/run/docker.sock",
+        "cadvisor / /rootfs",
+        "cadvisor /sys /sys",
+        "cadvisor /var/run /var/run",
+        "nodeexporter / /host",
+    ];
+
+    private static readonly string[] s_writableVolumes =
+    [
+        "alertmanager alertmanager_data /alertmanager",
+        "edge edge_data /data",
+        "edge-volume edge_data /volume",
+        "gateway gateway_data /data",
+        "grafana grafana_data /var/lib/grafana",
+        "loki loki_data /loki",
+        "ollama ollama_data /var/lib/ollama/.ollama",
+        "ollama-volume ollama_data /volume",
+        "prometheus prometheus_data /prometheus",
+    ];
+
+    private static readonly string[] s_sharing = ["privileged", "pid", "ipc", "userns_mode", "uts", "cgroup_parent", "device_cgroup_rules", "sysctls"];
+
+    // Names that sound like a secret, and hold none.
+    private static readonly string[] s_notSecret = ["Gateway__Keys__Required", "Gateway__Keys__File", "GF_AUTH_GENERIC_OAUTH_TOKEN_URL", "GF_AUTH_GENERIC_OAUTH_USE_PKCE"];
+
+    [Fact]
+    public void Only_the_edge_publishes_ports_and_only_two()
+    {
+        Assert.All(PublishedCompose.Services.Where(service => service.Name != "edge"), service => Assert.False(service.Has("ports"), service.ToString()));
+        Assert.Equal(
+            ["${Hazumu__Edge__BindAddress:-0.0.0.0}:${Hazumu__Edge__Port:-443}:8443", "${Hazumu__Edge__BindAddress:-0.0.0.0}:${Hazumu__Edge__HttpPort:-80}:8080"],
+            Assert.Single(PublishedCompose.Services, service => service.Name == "edge").List("ports"));
+    }
+
+    [Fact]
+    public void No_container_is_privileged_or_shares_a_namespace_of_the_host() => Assert.All(PublishedCompose.Services, service =>
+    {
+        Assert.All(s_sharing, key => Assert.False(service.Has(key), $"{service}: {key}"));
+        Assert.True(service.Text("network_mode") is null or "none", service.ToString());
+        Assert.True(!service.Has("devices") || service.File == "docker-compose.amd.yaml", service.ToString());
+    });
+
+    [Fact]
+    public void Every_container_has_a_user_and_it_is_root_only_for_a_reason()
+    {
+        Assert.All(PublishedCompose.Services.Where(service => service.IsWhole || service.Has("user")), service => Assert.Matches("^[0-9]+:[0-9]+$", service.Text("user")));
+        Assert.Equal(
+            s_root.Keys.Order(StringComparer.Ordinal),
+            PublishedCompose.Services.Where(service => service.Text("user")?.StartsWith("0:", StringComparison.Ordinal) == true).Select(service => service.ToString()).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Every_container_loses_all_capabilities_but_those_it_needs()
+    {
+        Assert.All(PublishedCompose.Services.Where(service => service.IsWhole), service =>
+        {
+            Assert.Equal(["ALL"], service.List("cap_drop"));
+            Assert.Equal(["no-new-privileges:true"], service.List("security_opt"));
+        });
+        Assert.Equal(
+            s_capabilities.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key}: {string.Join(' ', entry.Value)}"),
+            PublishedCompose.Services.Where(service => service.Has("cap_add")).Select(service => $"{service}: {string.Join(' ', service.List("cap_add"))}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Every_root_file_system_is_read_only()
+    {
+        Assert.All(PublishedCompose.Services.Where(service => service.IsWhole), service => Assert.Equal("true", service.Text("read_only")));
+        Assert.All(PublishedCompose.Services.Where(service => service.Has("tmpfs")), service => Assert.Equal(service.Name == "alloy" ? ["/tmp", "/var/lib/alloy/data"] : ["/tmp"], service.List("tmpfs")));
+    }
+
+    [Fact]
+    public void Every_lasting_container_has_limits_logs_that_end_a_health_check_and_comes_back() => Assert.All(PublishedCompose.Services.Where(service => service.IsWhole && service.IsLasting), service =>
+    {
+        var name = service.Name.ToUpperInvariant();
+        Assert.Matches($@"^\$\{{{name}_MEMORY_LIMIT:-(0|[0-9]+[mg])\}}$", service.Text("deploy", "resources", "limits", "memory"));
+        Assert.Matches($@"^\$\{{{name}_CPU_LIMIT:-(0|0\.5|1)\}}$", service.Text("deploy", "resources", "limits", "cpus"));
+        Assert.Matches($@"^\$\{{{name}_PID_LIMIT:-[1-9][0-9]+\}}$", service.Text("deploy", "resources", "limits", "pids"));
+        Assert.Equal("json-file", service.Text("logging", "driver"));
+        Assert.NotNull(service.Text("logging", "options", "max-size"));
+        Assert.NotNull(service.Text("logging", "options", "max-file"));
+        Assert.Equal("unless-stopped", service.Text("restart"));
+        // The images of GPU exporters have no program that could ask.
+        Assert.True(service.Has("healthcheck") || service.Name == "gpuexporter", service.ToString());
+    });
+
+    [Fact]
+    public void What_waits_waits_for_more_than_a_start() => Assert.All(
+        PublishedCompose.Services.SelectMany(service => service.Entries("depends_on").Values),
+        dependency => Assert.True(dependency["condition"].ToString() is "service_healthy" or "service_completed_successfully"));
+
+    [Fact]
+    public void The_edge_shares_a_network_only_with_what_it_passes_requests_to()
+    {
+        var networks = PublishedCompose.Services.Where(service => service.Has("networks")).ToDictionary(service => service.Name, service => service.List("networks"));
+
+        Assert.Equal(["edge", "gateway", "grafana"], networks.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["edge"], networks["edge"]);
+        Assert.Equal(["default", "edge"], networks["gateway"]);
+        Assert.Equal(["default", "edge"], networks["grafana"]);
+        Assert.Equal(
+            ["default: hazumu-network", "edge: hazumu-edge"],
+            ((YamlMappingNode)PublishedCompose.Main["networks"]).Select(network => $"{network.Key}: {network.Value["name"]}"));
+    }
+
+    [Fact]
+    public void Every_image_has_a_version_and_a_digest_or_is_listed_as_without()
+    {
+        var images = PublishedCompose.Services.Where(service => service.Has("image")).Select(service => service.Text("image")!).Distinct().ToList();
+        var documented = File.ReadAllText(RepositoryRoot.Combine("docs", "production.md"));
+
+        Assert.All(images, image =>
+        {
+            var match = ImageDefault().Match(image);
+            Assert.True(match.Success, image);
+            Assert.NotEqual("latest", match.Groups["tag"].Value);
+            if (!match.Groups["digest"].Success)
+            {
+                Assert.Contains($"`{match.Groups["name"].Value}`", documented.Split("## Images")[1].Split("\n## ")[0], StringComparison.Ordinal);
+            }
+        });
+    }
+
+    [Fact]
+    public void Every_mount_is_accounted_for()
+    {
+        var mounts = PublishedCompose.Services.SelectMany(service => service.Mounts.Select(mount => (Service: service, Mount: mount))).ToList();
+
+        Assert.Equal(s_writableVolumes, mounts.Where(one => one.Mount.IsWritable).Select(one => $"{one.Service.Name} {one.Mount.Source} {one.Mount.Target}").Order(StringComparer.Ordinal));
+        Assert.All(mounts.Where(one => one.Mount.IsWritable), one => Assert.Equal("volume", one.Mount.Type));
+
+        var binds = mounts.Where(one => one.Mount.Type == "bind").ToList();
+        Assert.Equal(s_hostPaths, binds.Where(one => one.Mount.Source[0] == '/').Select(one => $"{one.Service.Name} {one.Mount.Source} {one.Mount.Target}").Order(StringComparer.Ordinal));
+        Assert.All(binds.Where(one => one.Mount.Source[0] != '/'), one => Assert.True(Directory.Exists(Path.Combine(PublishedCompose.Folder, one.Mount.Source)), one.ToString()));
+        Assert.Equal(mounts.Count, binds.Count + mounts.Count(one => one.Mount.Type == "volume"));
+    }
+
+    [Fact]
+    public void Volumes_have_exact_names() => Assert.All((YamlMappingNode)PublishedCompose.Main["volumes"], volume => Assert.Equal(volume.Key.ToString(), volume.Value["name"].ToString()));
+
+    [Fact]
+    public void Secrets_are_files_and_in_no_variable()
+    {
+        Assert.All((YamlMappingNode)PublishedCompose.Main["secrets"], secret =>
+        {
+            Assert.Equal("file", Assert.Single((YamlMappingNode)secret.Value).Key.ToString());
+            Assert.Matches(@"^(\./secrets/[a-z_]+|\$\{[A-Za-z_]+FILE:-/dev/null\}|\$\{Hazumu__[A-Za-z_]+File:-/dev/null\})$", secret.Value["file"].ToString());
+        });
+
+        var sensitive = PublishedCompose.Services.SelectMany(service => service.Entries("environment")).Where(variable => SensitiveName().IsMatch(variable.Key) && !s_notSecret.Contains(variable.Key)).ToList();
+        Assert.Equal(["GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET", "GF_SECURITY_ADMIN_PASSWORD", "GF_SECURITY_SECRET_KEY"], sensitive.Select(variable => variable.Key).Order(StringComparer.Ordinal));
+        Assert.All(sensitive, variable => Assert.Matches(@"^\$\$__file\{/run/secrets/[a-z_]+\}$", variable.Value.ToString()));
+    }
+
+    [Fact]
+    public void Nothing_has_a_password_by_default()
+    {
+        Assert.All(PublishedCompose.ProductionFiles, file => Assert.DoesNotMatch("(?i)PASSWORD:-[^}]", File.ReadAllText(file)));
+        Assert.Equal("true", Assert.Single(PublishedCompose.Services, service => service is { Name: "gateway", IsWhole: true }).Text("environment", "Gateway__Keys__Required"));
+        Assert.Contains("deploy/compose/secrets/", File.ReadAllLines(RepositoryRoot.Combine(".gitignore")));
+    }
+
+    [Fact]
+    public void What_is_asked_stays_here() =>
+        Assert.Equal("1", Assert.Single(PublishedCompose.Services, service => service is { Name: "ollama", IsWhole: true }).Text("environment", "OLLAMA_NO_CLOUD"));
+
+    [GeneratedRegex(@"^\$\{Hazumu__[A-Za-z]+__Image:-(\$\{Hazumu__ImageRegistry:-[a-z.]+\}/)?(?<name>[a-z0-9./_-]+):(?<tag>[A-Za-z0-9._-]+)(@(?<digest>sha256:[0-9a-f]{64}))?\}$")]
+    private static partial Regex ImageDefault();
+
+    [GeneratedRegex("(?i)password|secret|token|key")]
+    private static partial Regex SensitiveName();
+}

@@ -1,0 +1,91 @@
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Hazumu.AppHost;
+using Hazumu.AppHost.Configuration;
+using Microsoft.Extensions.Configuration;
+
+namespace Hazumu.Tests.Model;
+
+public sealed class ProductionTests
+{
+    private const string GoodPassword = "correct-horse-battery";
+
+    [Fact]
+    public async Task The_edge_is_in_the_graph_only_in_production()
+    {
+        await using var development = await GraphModel.CreateAsync();
+        Assert.DoesNotContain(development.Resources, resource => resource.Name == "edge");
+
+        await using var production = await CreateAsync();
+        var edge = production.OnHost(GatewayTests.LinuxHost).Container("edge");
+        var variables = await production.EnvironmentAsync(edge);
+        Assert.Equal("gateway:11435", await GraphModel.ValueAsync(variables["EDGE_GATEWAY"]));
+        Assert.Equal("grafana:3000", await GraphModel.ValueAsync(variables["EDGE_GRAFANA"]));
+        Assert.Equal(
+            [("https", "0.0.0.0", 443, 8443), ("http", "0.0.0.0", 80, 8080)],
+            edge.Annotations.OfType<EndpointAnnotation>().Select(endpoint => (endpoint.Name, endpoint.TargetHost, endpoint.Port!.Value, endpoint.TargetPort!.Value)));
+        Assert.All(production.Resources.Where(resource => resource != edge).SelectMany(resource => resource.Annotations.OfType<EndpointAnnotation>()), endpoint => Assert.Equal("localhost", endpoint.TargetHost));
+    }
+
+    [Fact]
+    public async Task Production_needs_keys_and_shuts_Grafana()
+    {
+        await using var model = await CreateAsync("--Hazumu:Edge:Name=llm.example");
+
+        Assert.Equal("true", await GraphModel.ValueAsync((await model.EnvironmentAsync(model.Gateway))["Gateway__Keys__Required"]));
+        var grafana = await model.EnvironmentAsync(model.Container("grafana"));
+        Assert.Equal("https://llm.example/grafana/", grafana["GF_SERVER_ROOT_URL"]);
+        Assert.Equal("false", grafana["GF_AUTH_ANONYMOUS_ENABLED"]);
+        // In a file, and in no variable.
+        Assert.Equal("$__file{/run/secrets/grafana_admin_password}", await GraphModel.ValueAsync(grafana["GF_SECURITY_ADMIN_PASSWORD"]));
+        var files = await Assert.Single(model.Container("grafana").Annotations.OfType<ContainerFileSystemCallbackAnnotation>())
+            .Callback(new ContainerFileSystemCallbackContext { Model = model.Container("grafana"), Services = null! }, default);
+        Assert.Equal(GoodPassword, Assert.IsType<ContainerFile>(Assert.Single(files)).Contents);
+        Assert.Equal("true", grafana["GF_SECURITY_COOKIE_SECURE"]);
+        Assert.Equal("https://llm.example/grafana", (await model.EnvironmentAsync(model.Container("alertmanager")))["GRAFANA_URL"]);
+    }
+
+    [Theory]
+    [InlineData(null, "is not set")]
+    [InlineData("admin", "has fewer than 12 characters")]
+    [InlineData("0123456789a", "has fewer than 12 characters")]
+    [InlineData("administrator", "is a well-known one")]
+    [InlineData("Password1234", "is a well-known one")]
+    [InlineData("changeme-changeme", "is a well-known one")]
+    [InlineData(GoodPassword, null)]
+    public void A_password_that_everybody_knows_is_refused(string? password, string? why) => Assert.Equal(why, ProductionSettings.WhyWeak(password));
+
+    [Fact]
+    public void What_contradicts_production_is_told_at_once()
+    {
+        var problems = Settle(("Hazumu:Production", "true"), ("Hazumu:Gateway:RequireKeys", "false"), ("Hazumu:Edge:Tls", "files"), ("Parameters:grafana-admin-password", "admin"));
+
+        Assert.Equal(
+            [
+                "'Hazumu:Production' is 'true', and 'Hazumu:Gateway:RequireKeys' is 'false'; in production every request needs a key: leave that setting out, or set it to true.",
+                "'Hazumu:Production' is 'true', and the password of Grafana's administrator ('Parameters:grafana-admin-password') has fewer than 12 characters; set one of 12 characters or more, such as 'openssl rand -hex 24' prints.",
+                "'Hazumu:Edge:Tls' is 'files', but 'Hazumu:Edge:CertificateFile' and 'Hazumu:Edge:KeyFile' do not both name a file.",
+            ],
+            problems);
+    }
+
+    [Fact]
+    public void A_certificate_that_is_not_there_is_told()
+    {
+        var builder = DistributedApplication.CreateBuilder();
+        var settings = new EdgeOptions { Section = "Edge", CertificateFile = "/nowhere/certificate.pem" };
+
+        Assert.Equal(
+            "'Hazumu:Edge:CertificateFile' is '/nowhere/certificate.pem', where there is no file; correct the path.",
+            Assert.Single(Assert.Throws<StartupProblemException>(() => builder.AddCaddy("edge", settings)).Problems));
+    }
+
+    private static Task<GraphModel> CreateAsync(params string[] options) =>
+        GraphModel.CreateAsync(["--Hazumu:Production=true", "--Hazumu:Gateway:RequireKeys=true", $"--Parameters:grafana-admin-password={GoodPassword}", .. options]);
+
+    private static IReadOnlyList<string> Settle(params (string Key, string Value)[] settings)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build();
+        return Assert.Throws<StartupProblemException>(() => ProductionSettings.Settle(HazumuOptions.Read(configuration), configuration, new DistributedApplicationExecutionContext(DistributedApplicationOperation.Run))).Problems;
+    }
+}
