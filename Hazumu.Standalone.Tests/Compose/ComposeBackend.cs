@@ -9,10 +9,14 @@ public class ComposeBackend : Backend
 {
     private const int CapSysResource = 24;
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-compose-");
-
     /// <summary>How many replicas of Ollama there are.</summary>
     public virtual int OllamaInstances => 1;
+
+    /// <summary>The services that are started.</summary>
+    public virtual IEnumerable<string> Services => Components.Select(component => component.Service);
+
+    /// <summary>The copy of the application, which goes with the graph.</summary>
+    public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("hazumu-compose-");
 
     public override IReadOnlyList<Component> Components => ComposeCommand.Missing is not null ? []
         : GatewayImage.Missing is not null ? [.. base.Components.Where(component => component != Component.Gateway)]
@@ -21,7 +25,8 @@ public class ComposeBackend : Backend
     public override async Task StartAsync()
     {
         CopyApplication();
-        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", "--scale", $"ollama={OllamaInstances}", .. Components.Select(component => component.Service)], StartLimit);
+        await PrepareAsync();
+        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", "--scale", $"ollama={OllamaInstances}", .. Services], StartLimit);
         if (!up.Succeeded)
         {
             throw new InvalidOperationException($"Compose could not start the application:\n{up.Output}\n{(await ComposeAsync(["logs", "--tail", "60"])).Output}");
@@ -31,7 +36,7 @@ public class ComposeBackend : Backend
     public override async Task StopAsync()
     {
         await ComposeOrThrowAsync("down", "--timeout", "10");
-        _folder.Delete(recursive: true);
+        Folder.Delete(recursive: true);
     }
 
     public override Task StopAsync(Component component) => ComposeOrThrowAsync("stop", component.Service);
@@ -53,6 +58,9 @@ public class ComposeBackend : Backend
         return await ComposeAsync(["exec", "-T", component.Service, .. command]);
     }
 
+    /// <summary>Completes the copy of the application before it is started.</summary>
+    protected virtual Task PrepareAsync() => Task.CompletedTask;
+
     private void CopyApplication()
     {
         var source = RepositoryRoot.Combine("deploy", "compose");
@@ -64,7 +72,7 @@ public class ComposeBackend : Backend
                 text = text.Replace($"{component.Service}_data", Volume(component), StringComparison.Ordinal);
             }
 
-            var target = Path.Combine(_folder.FullName, Path.GetRelativePath(source, file));
+            var target = Path.Combine(Folder.FullName, Path.GetRelativePath(source, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.WriteAllText(target, text);
         }
@@ -87,7 +95,7 @@ public class ComposeBackend : Backend
             [.. compose.Skip(1), "--project-name", Name, .. arguments],
             timeout ?? TimeSpan.FromMinutes(3),
             environment: Environment(),
-            workingDirectory: _folder.FullName);
+            workingDirectory: Folder.FullName);
     }
 
     private Dictionary<string, string?> Environment()
