@@ -25,9 +25,6 @@ public enum Expectation
 /// <param name="CureAsync">Takes it away; works also where the fault was made only in part.</param>
 public sealed record Fault(string Name, string How, Expectation Expectation, string Alert, Func<FaultBackend, Task> InjectAsync, Func<FaultBackend, Task> CureAsync)
 {
-    /// <summary>How long it lasts at least, so that what follows from it has time to fire.</summary>
-    public static readonly TimeSpan Duration = TimeSpan.FromSeconds(100);
-
     /// <summary>Why it cannot be injected on this machine, or <see langword="null"/> where it can.</summary>
     public string? Missing { get; init; }
 
@@ -115,8 +112,8 @@ public sealed record Fault(string Name, string How, Expectation Expectation, str
             graph => graph.ContainerAsync(["stop", "--time", "1"], [.. FaultBackend.Instances]),
             graph => graph.ContainerAsync(["start"], [.. FaultBackend.Instances])),
 
-        new("Slow engine", "both instances may use 5 % of a processor", Expectation.Page, "AnswersSlow",
-            graph => graph.ContainerAsync(["update", "--cpus", "0.05"], [.. FaultBackend.Instances]),
+        new("Slow engine", "both instances may use 2 % of a processor", Expectation.Page, "AnswersSlow",
+            graph => graph.ContainerAsync(["update", "--cpus", "0.02"], [.. FaultBackend.Instances]),
             graph => graph.ContainerAsync(["update", "--cpus", $"{Environment.ProcessorCount}"], [.. FaultBackend.Instances])),
 
         new("Full queue", $"{Crowd.Size} clients with long answers, for 2 slots and a queue of 512; who is refused comes back when `Retry-After` says so", Expectation.Page, "QueueOverflow",

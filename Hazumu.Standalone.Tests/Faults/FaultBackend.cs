@@ -18,9 +18,6 @@ public sealed class FaultBackend : ComposeBackend
     /// <summary>The Ollama instances.</summary>
     public static readonly IReadOnlyList<string> Instances = ["ollama", "ollama-2"];
 
-    /// <summary>Longer than Alertmanager remembers a group that has nothing left to tell, and than an alert that follows takes to fire.</summary>
-    public static readonly TimeSpan Quiet = TimeSpan.FromSeconds(45);
-
     private const int HistoryHours = 6;
 
     private static readonly string[] s_watchdog = ["Watchdog"];
@@ -59,7 +56,7 @@ public sealed class FaultBackend : ComposeBackend
         Load.Start();
         await Wait.UntilAsync("every target to be up", TimeSpan.FromSeconds(90), async () =>
             Assert.All(await Prometheus.GetTargetsAsync(), target => Assert.True(target.Health == "up", $"{target.Job}/{target.Instance} is {target.Health}: {target.LastError}")));
-        await CalmAsync(Quiet);
+        await CalmAsync(TimeSpan.Zero);
     }
 
     /// <inheritdoc/>

@@ -20,16 +20,18 @@ public sealed class FaultRun
     /// <summary>Runs from calm to calm.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="fault">The fault.</param>
-    public static async Task<FaultResult> RunAsync(FaultBackend graph, Fault fault)
+    /// <param name="duration">How long the fault lasts at least, so that what follows from it has time to fire.</param>
+    /// <param name="quiet">How long all must have been calm at the end.</param>
+    public static async Task<FaultResult> RunAsync(FaultBackend graph, Fault fault, TimeSpan duration, TimeSpan quiet)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(fault);
 
         await graph.CalmAsync(TimeSpan.Zero);
-        return await new FaultRun(graph, fault).MeasureAsync();
+        return await new FaultRun(graph, fault).MeasureAsync(duration, quiet);
     }
 
-    private async Task<FaultResult> MeasureAsync()
+    private async Task<FaultResult> MeasureAsync(TimeSpan duration, TimeSpan quiet)
     {
         var (answered, failed) = (_graph.Load.Answered, _graph.Load.Failed);
         var begin = DateTimeOffset.UtcNow;
@@ -39,7 +41,7 @@ public sealed class FaultRun
         {
             await _fault.InjectAsync(_graph);
             cured = _fault.CuresItself ? DateTimeOffset.UtcNow : null;
-            await WatchAsync(s_alertLimit, () => Arrival(begin) is not null && DateTimeOffset.UtcNow - begin > Fault.Duration);
+            await WatchAsync(s_alertLimit, () => Arrival(begin) is not null && DateTimeOffset.UtcNow - begin > duration);
         }
         finally
         {
@@ -49,8 +51,12 @@ public sealed class FaultRun
         }
 
         DateTimeOffset? cleared = null;
-        await WatchAsync(s_clearLimit, () => (cleared = End(cure)) is not null);
-        var calm = _graph.CalmAsync(FaultBackend.Quiet);
+        if (Arrival(begin) is not null)
+        {
+            await WatchAsync(s_clearLimit, () => (cleared = End(cure)) is not null);
+        }
+
+        var calm = _graph.CalmAsync(quiet);
         await WatchAsync(TimeSpan.MaxValue, () => calm.IsCompleted);
         await calm;
         if (_fault.VerifyAsync is { } verify)
