@@ -9,19 +9,18 @@ public class ComposeBackend : Backend
 {
     private const int CapSysResource = 24;
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-compose-");
-
     /// <summary>How many replicas of Ollama there are.</summary>
     public virtual int OllamaInstances => 1;
 
     /// <summary>The Compose files, by name.</summary>
-    protected virtual IReadOnlyList<string> Files { get; } = ["docker-compose.yaml", "docker-compose.development.yaml"];
+    protected virtual IReadOnlyList<string> Files =>
+        ["docker-compose.yaml", "docker-compose.development.yaml", .. Has(Component.Loki) ? ["docker-compose.logs.yaml", "docker-compose.development.logs.yaml"] : Array.Empty<string>()];
 
     /// <summary>The services to start.</summary>
     protected virtual IEnumerable<string> Services => Components.Select(component => component.Service);
 
-    /// <summary>The copy that is run.</summary>
-    protected string Folder => _folder.FullName;
+    /// <summary>The copy of the application, which goes with the graph.</summary>
+    public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("hazumu-compose-");
 
     public override IReadOnlyList<Component> Components => ComposeCommand.Missing is not null ? []
         : GatewayImage.Missing is not null ? [.. base.Components.Where(component => component != Component.Gateway)]
@@ -41,7 +40,7 @@ public class ComposeBackend : Backend
     public override async Task StopAsync()
     {
         await ComposeOrThrowAsync("down", "--timeout", "10");
-        _folder.Delete(recursive: true);
+        Folder.Delete(recursive: true);
     }
 
     public override Task StopAsync(Component component) => ComposeOrThrowAsync("stop", component.Service);
@@ -63,6 +62,9 @@ public class ComposeBackend : Backend
         return await ComposeAsync(["exec", "-T", component.Service, .. command]);
     }
 
+    /// <summary>Completes the copy of the application before it is started.</summary>
+    protected virtual Task PrepareAsync() => Task.CompletedTask;
+
     private void CopyApplication()
     {
         var source = RepositoryRoot.Combine("deploy", "compose");
@@ -74,14 +76,11 @@ public class ComposeBackend : Backend
                 text = text.Replace($"{component.Service}_data", Volume(component), StringComparison.Ordinal);
             }
 
-            var target = Path.Combine(_folder.FullName, Path.GetRelativePath(source, file));
+            var target = Path.Combine(Folder.FullName, Path.GetRelativePath(source, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.WriteAllText(target, text);
         }
     }
-
-    /// <summary>Completes the copy before it is started.</summary>
-    protected virtual Task PrepareAsync() => Task.CompletedTask;
 
     /// <summary>Runs Compose, which has to succeed.</summary>
     /// <param name="arguments">Arguments after the files.</param>
@@ -105,7 +104,7 @@ public class ComposeBackend : Backend
             [.. compose.Skip(1), "--project-name", Name, .. Files.SelectMany(file => new[] { "--file", file }), .. arguments],
             timeout ?? TimeSpan.FromMinutes(3),
             environment: Environment(),
-            workingDirectory: _folder.FullName);
+            workingDirectory: Folder.FullName);
     }
 
     /// <summary>The variables that Compose gets beside the inherited ones.</summary>
@@ -119,7 +118,6 @@ public class ComposeBackend : Backend
             environment["Hazumu__Ollama__Port"] = $"{Port(Component.Ollama)}-{Port(Component.Ollama) + 9}";
         }
 
-        environment["COMPOSE_FILE"] = Has(Component.Loki) ? $"docker-compose.yaml{Path.PathSeparator}docker-compose.logs.yaml" : "docker-compose.yaml";
         environment["Hazumu__BindAddress"] = "127.0.0.1";
         environment["Hazumu__Prometheus__Retention"] = "15d";
         environment["Hazumu__Ollama__Parallel"] = "1";

@@ -70,7 +70,7 @@ public sealed class ProductionBackend : ComposeBackend
     public override IReadOnlyList<Component> Components => Missing is null ? base.Components : [];
 
     /// <inheritdoc/>
-    protected override IReadOnlyList<string> Files { get; } = ["docker-compose.yaml", LeftOut];
+    protected override IReadOnlyList<string> Files => ["docker-compose.yaml", LeftOut];
 
     /// <inheritdoc/>
     protected override IEnumerable<string> Services => [];
@@ -193,14 +193,14 @@ public sealed class ProductionBackend : ComposeBackend
         var environment = Environment();
         environment["COMPOSE_PROJECT_NAME"] = Name;
         environment["COMPOSE_FILE"] = string.Join(':', Files);
-        return Cli.RunAsync("sh", arguments, TimeSpan.FromMinutes(5), environment: environment, workingDirectory: Folder);
+        return Cli.RunAsync("sh", arguments, TimeSpan.FromMinutes(5), environment: environment, workingDirectory: Folder.FullName);
     }
 
     /// <summary>The secrets' values, which nothing may show.</summary>
     public async Task<IReadOnlyList<string>> SecretsAsync() =>
     [
-        await File.ReadAllTextAsync(Path.Combine(Folder, "secrets", "grafana_admin_password")),
-        await File.ReadAllTextAsync(Path.Combine(Folder, "secrets", "grafana_secret_key")),
+        await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "grafana_admin_password")),
+        await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "grafana_secret_key")),
         WebhookSecret,
         Key,
     ];
@@ -209,7 +209,7 @@ public sealed class ProductionBackend : ComposeBackend
     {
         var secrets = await RunScriptAsync("secrets.sh");
         Assert.True(secrets.Succeeded, secrets.Output);
-        var webhook = Path.Combine(Folder, "secrets", "webhook");
+        var webhook = Path.Combine(Folder.FullName, "secrets", "webhook");
         await File.WriteAllTextAsync(webhook, $"http://127.0.0.1:9/{WebhookSecret}");
         if (!OperatingSystem.IsWindows())
         {
@@ -217,13 +217,13 @@ public sealed class ProductionBackend : ComposeBackend
         }
 
         // The edge has a volume too, which the base does not know.
-        foreach (var file in Directory.EnumerateFiles(Folder, "docker-compose*.yaml"))
+        foreach (var file in Directory.EnumerateFiles(Folder.FullName, "docker-compose*.yaml"))
         {
             await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("edge_data", $"{Name}_edge_data", StringComparison.Ordinal));
         }
 
         var missing = Component.All.Except(Components).Select(component => $"  {component.Service}:\n    profiles: [left-out]\n");
-        await File.WriteAllTextAsync(Path.Combine(Folder, LeftOut), "services:\n" + string.Concat(missing.DefaultIfEmpty("  edge: {}\n")));
+        await File.WriteAllTextAsync(Path.Combine(Folder.FullName, LeftOut), "services:\n" + string.Concat(missing.DefaultIfEmpty("  edge: {}\n")));
     }
 
     protected override Dictionary<string, string?> Environment()

@@ -1,0 +1,62 @@
+using Hazumu.Checks;
+
+namespace Hazumu.Standalone.Tests.Faults;
+
+/// <summary>
+/// A file system of its own in a file of 64 MB, which can be filled while the machine's disks stay as they are. It is mounted before
+/// the node exporter starts: a container does not see what is mounted later.
+/// </summary>
+public sealed class SmallDisk
+{
+    private const int Megabytes = 64;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-disk-");
+    private bool _isMounted;
+
+    /// <summary>Why there is none on this machine, or <see langword="null"/> where there is.</summary>
+    public static string? Missing => !OperatingSystem.IsLinux() || Environment.UserName != "root" || !File.Exists("/dev/loop-control")
+        ? "mounting a file system needs Linux, root and loop devices"
+        : null;
+
+    private string Mount => Path.Combine(_folder.FullName, "disk");
+
+    private string Filler => Path.Combine(Mount, "filler");
+
+    /// <summary>Makes and mounts it; does nothing where it is missing.</summary>
+    public async Task MountAsync()
+    {
+        if (Missing is not null)
+        {
+            return;
+        }
+
+        var image = Path.Combine(_folder.FullName, "image");
+        Directory.CreateDirectory(Mount);
+        await Cli.RunOrThrowAsync("truncate", ["--size", $"{Megabytes}M", image]);
+        await Cli.RunOrThrowAsync("mkfs.ext4", ["-q", "-m", "0", image]);
+        await Cli.RunOrThrowAsync("mount", ["-o", "loop", image, Mount]);
+        _isMounted = true;
+    }
+
+    /// <summary>Fills all but 3 % of it.</summary>
+    public async Task FillAsync()
+    {
+        var free = new DriveInfo(Mount);
+        await Cli.RunOrThrowAsync("fallocate", ["--length", $"{free.AvailableFreeSpace - (free.TotalSize * 3 / 100)}", Filler]);
+    }
+
+    /// <summary>Makes room again.</summary>
+    public void Clear() => File.Delete(Filler);
+
+    /// <summary>Unmounts and removes it.</summary>
+    public async Task UnmountAsync()
+    {
+        if (_isMounted)
+        {
+            await Cli.RunOrThrowAsync("umount", [Mount]);
+            _isMounted = false;
+        }
+
+        _folder.Delete(recursive: true);
+    }
+}
