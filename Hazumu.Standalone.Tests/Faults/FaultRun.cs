@@ -70,7 +70,7 @@ public sealed class FaultRun
             _fault.Name,
             _fault.Expectation == Expectation.Silence ? null : (arrival - begin)?.TotalSeconds,
             [.. paged.Where(name => name != _fault.Alert || _fault.Expectation != Expectation.Page).Order()],
-            [.. _fired.Keys.Where(alert => alert.Name != _fault.Alert && !paged.Contains(alert.Name)).Select(alert => $"{alert.Name} ({alert.Severity})").Order()],
+            [.. _fired.Where(alert => alert.Key.Name != _fault.Alert && !paged.Contains(alert.Key.Name)).OrderBy(alert => alert.Value).Select(alert => $"{alert.Key.Name} ({alert.Key.Severity}, after {(alert.Value - begin).TotalSeconds:0} s)")],
             _fault.Expectation == Expectation.Silence ? null : (cleared - cure)?.TotalSeconds,
             answered + failed,
             failed,
