@@ -100,7 +100,8 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
 
     private async Task AnswerAsync(PeerMessage ask)
     {
-        using var gone = new CancellationTokenSource();
+        // Never disposed: the peer may take the question back at any moment, and it holds nothing but memory.
+        var gone = new CancellationTokenSource();
         _questions[ask.Id] = gone;
         try
         {
