@@ -141,8 +141,8 @@ public sealed partial class ChartPrometheusTests
                 // The ServiceAccount's files are looked for, and are the kubelet's to make.
                 var check = await ContainerEngine.RunAsync(
                     "run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "promtool",
-                    "--volume", $"{folder.FullName}:/work:ro", "--volume", $"{RepositoryRoot.Combine("prometheus")}:/etc/prometheus:ro",
-                    Component.Prometheus.Image, "check", "config", "--syntax-only", $"/work/{values}.yml");
+                    "--volume", $"{folder.FullName}:/rendered:ro", "--volume", $"{RepositoryRoot.Combine("prometheus")}:/etc/prometheus:ro",
+                    Component.Prometheus.Image, "check", "config", "--syntax-only", $"/rendered/{values}.yml");
                 Assert.True(check.Succeeded, $"{values}: {check.Output}");
             }
         }
