@@ -23,6 +23,7 @@ public abstract partial class BackendChecks(Backend backend)
 
     // The gateway asks an instance every 5 s what it has in memory.
     private static readonly TimeSpan s_fleetInterval = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan s_scrapeInterval = TimeSpan.FromSeconds(15);
 
     // The port in the container, and the path of the health probe.
     private static readonly Dictionary<Component, (int Port, string Path)> s_probes = new()
@@ -245,6 +246,9 @@ public abstract partial class BackendChecks(Backend backend)
             if (backend.Has(Component.Gateway))
             {
                 await SendEveryKindOfRequestAsync();
+
+                // What is in memory is known to the fleet first, then to the next scrape; the scrape before saw none.
+                await Task.Delay(s_fleetInterval + s_scrapeInterval);
             }
 
             var empty = new List<string>();
