@@ -25,13 +25,16 @@ public sealed class SmallDisk
     /// <summary>Makes and mounts it; does nothing where it is missing.</summary>
     public async Task MountAsync()
     {
-        if (Missing is not null)
+        if (Missing is not null || OperatingSystem.IsWindows())
         {
             return;
         }
 
         var image = Path.Combine(_folder.FullName, "image");
         Directory.CreateDirectory(Mount);
+
+        // The node exporter runs as nobody, and measures only what it may reach.
+        File.SetUnixFileMode(_folder.FullName, (UnixFileMode)0b111_101_101);
         await Cli.RunOrThrowAsync("truncate", ["--size", $"{Megabytes}M", image]);
         await Cli.RunOrThrowAsync("mkfs.ext4", ["-q", "-m", "0", image]);
         await Cli.RunOrThrowAsync("mount", ["-o", "loop", image, Mount]);
