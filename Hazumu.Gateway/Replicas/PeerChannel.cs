@@ -44,9 +44,9 @@ internal sealed class PeerChannel(WebSocket socket)
         {
             await ReceiveAsync(received, over.Token);
         }
-        catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException or JsonException)
+        catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException or JsonException or ObjectDisposedException)
         {
-            // The connection broke, or what came is no message; that it is over is all that there is to know.
+            // The connection broke, here or where it was sent on, or what came is no message; that it is over is all that there is to know.
         }
         finally
         {

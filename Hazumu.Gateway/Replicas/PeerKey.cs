@@ -38,7 +38,7 @@ internal static class PeerKey
             throw new StartupProblemException($"'Gateway:Peers' needs one of 'Key' and 'KeyFile', and {(string.IsNullOrEmpty(options.Key) ? "neither is" : "both are")} set; give all gateways the same secret.");
         }
 
-        var key = options.Key ?? SecretFile.Read("Gateway:Peers:KeyFile", options.KeyFile!);
+        var key = string.IsNullOrEmpty(options.Key) ? SecretFile.Read("Gateway:Peers:KeyFile", options.KeyFile!) : options.Key;
         return key.Length is >= MinLength and <= MaxLength && key.All(character => character is > ' ' and <= '~')
             ? key
             : throw new StartupProblemException($"The key of 'Gateway:Peers' must have {MinLength} to {MaxLength} visible ASCII characters without a space.");

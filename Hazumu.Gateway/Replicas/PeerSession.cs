@@ -18,19 +18,26 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         channel.Send(new(PeerWord.Welcome) { Peer = peers.Id, Started = peers.Started });
-        await channel.RunAsync(Receive, cancellationToken);
-        _isOver = true;
-        foreach (var question in _questions.Values)
+        try
         {
-            await question.CancelAsync();
+            await channel.RunAsync(Receive, cancellationToken);
         }
-
-        foreach (var id in _counted.Keys)
+        finally
         {
-            End(id, 0);
-        }
+            // Whatever ended it: what the peer held is given back.
+            _isOver = true;
+            foreach (var question in _questions.Values)
+            {
+                await question.CancelAsync();
+            }
 
-        _ = ReleaseAllAsync();
+            foreach (var id in _counted.Keys)
+            {
+                End(id, 0);
+            }
+
+            _ = ReleaseAllAsync();
+        }
     }
 
     /// <summary>Breaks the connection off.</summary>

@@ -142,8 +142,14 @@ internal sealed partial class Peers : BackgroundService
         lease.Held = held;
         _held[held] = true;
 
-        // It may have become another one just now.
-        held.MoveTo(_admits);
+        // It may have become another one just now, and again meanwhile.
+        PeerLink? admits;
+        do
+        {
+            admits = _admits;
+            held.MoveTo(admits);
+        }
+        while (admits != _admits);
     }
 
     /// <summary>A slot was given back.</summary>

@@ -29,12 +29,14 @@ helper=
 done=
 finish() {
   status=$?
-  trap '' INT TERM
-  if [ -n "$helper" ]; then docker rm "$helper" > /dev/null; fi
+  trap '' INT TERM HUP
+  # Nothing of this may keep the application from being started again.
+  set +e
+  if [ -n "$helper" ]; then docker rm "$helper" > /dev/null 2>&1; fi
+  if [ -z "$done" ]; then rm -f "$target"/*.tar "$target"/*.tar.gz "$target/SHA256SUMS"; fi
   # shellcheck disable=SC2086 # a list of words
-  if [ -n "$running" ]; then docker compose start $running; fi
+  if [ -n "$running" ]; then docker compose start $running || status=1; fi
   if [ -z "$done" ]; then
-    rm -f "$target"/*.tar.gz "$target/SHA256SUMS"
     echo "There is no backup." >&2
     [ "$status" -ne 0 ] || status=1
   fi
@@ -42,6 +44,7 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
+trap 'exit 129' HUP # a session that ends in the middle
 
 if [ -n "$running" ]; then docker compose stop; fi
 

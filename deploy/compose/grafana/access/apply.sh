@@ -63,7 +63,7 @@ apply_team() { # name
 }
 
 first_password() { # login
-  if [ -r "$SECRETS/grafana_users" ]; then sed -n "s/^$1 //p" "$SECRETS/grafana_users" | sed -n 1p; fi
+  if [ -r "$SECRETS/grafana_users" ]; then awk -v login="$1" '$1 == login { sub(/^[^ ]+ /, ""); print; exit }' "$SECRETS/grafana_users"; fi
 }
 
 apply_user() { # line, login, role, teams...
