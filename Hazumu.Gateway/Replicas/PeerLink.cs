@@ -75,8 +75,7 @@ internal sealed class PeerLink : IDisposable
         {
             while (!stop.IsCancellationRequested)
             {
-                var isGone = !await ConnectAsync(stop.Token);
-                if (isGone)
+                if (!await TryConnectAsync(stop.Token))
                 {
                     SetDown();
                     _tried.TrySetResult();
@@ -93,6 +92,20 @@ internal sealed class PeerLink : IDisposable
             _tried.TrySetResult();
             SetDown();
             _client.Dispose();
+        }
+    }
+
+    // A link that ended for a fault of ours would leave two gateways that both admit.
+    private async Task<bool> TryConnectAsync(CancellationToken stopping)
+    {
+        try
+        {
+            return await ConnectAsync(stopping);
+        }
+        catch (Exception error) when (!stopping.IsCancellationRequested)
+        {
+            _peers.OnBug(error);
+            return false;
         }
     }
 
