@@ -30,7 +30,8 @@ public class ComposeBackend : Backend
     {
         CopyApplication();
         await PrepareAsync();
-        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", "--scale", $"ollama={OllamaInstances}", .. Services], StartLimit);
+        string[] scale = OllamaInstances > 1 ? ["--scale", $"ollama={OllamaInstances}"] : [];
+        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", .. scale, .. Services], StartLimit);
         if (!up.Succeeded)
         {
             throw new InvalidOperationException($"Compose could not start the application:\n{up.Output}\n{(await ComposeAsync(["logs", "--tail", "60"])).Output}");
