@@ -59,7 +59,7 @@ public static class FaultTable
             }
             else if (Read<FaultResult>(fault.Name) is { } result)
             {
-                text.Append(CultureInfo.InvariantCulture, $"| {fault.Name} | {Alert(fault)} | {Seconds(result.After, FaultResult.TargetAfter)} | {Others(result)} | {Seconds(result.Cleared, FaultResult.TargetCleared)} | {result.Failed} of {result.Requests} |\n");
+                text.Append(CultureInfo.InvariantCulture, $"| {fault.Name} | {Alert(fault)} | {Seconds(fault, result.After, FaultResult.TargetAfter)} | {Others(result)} | {Seconds(fault, result.Cleared, FaultResult.TargetCleared)} | {result.Failed} of {result.Requests} |\n");
             }
             else
             {
@@ -90,7 +90,9 @@ public static class FaultTable
         _ => "none, as it should be",
     };
 
-    private static string Seconds(double? seconds, int target) => seconds is not { } value ? "–" : value <= target ? $"{value:0} s" : $"**{value:0} s**";
+    private static string Seconds(Fault fault, double? seconds, int target) => seconds is not { } value
+        ? fault.Expectation == Expectation.Silence ? "–" : "**never**"
+        : value <= target ? $"{value:0} s" : $"**{value:0} s**";
 
     private static string Others(FaultResult result) => (result.Paged, result.Fired) switch
     {
@@ -113,8 +115,15 @@ public static class FaultTable
         return string.Create(CultureInfo.InvariantCulture, $"""
             Linux {kernel[0]}, {kernel[1]}, {long.Parse(kernel[2].Split(' ')[0], CultureInfo.InvariantCulture) >> 30} GiB; engine {engine}; {string.Join(", ", images)}.
             Two Ollama instances with a slot each and a model of 300 KB, {SteadyLoad.Rate} requests per second through the gateway, two of three
-            streamed; scrapes every 15 s. {DateTime.UtcNow:yyyy-MM-dd}.
+            streamed; scrapes every 15 s. {DateTime.UtcNow:yyyy-MM-dd}; load average of the machine {Load()}.
 
             """);
+    }
+
+    // Of the last minute and of fifteen: whatever else the machine does makes an answer late.
+    private static string Load()
+    {
+        var load = OperatingSystem.IsLinux() ? File.ReadAllText("/proc/loadavg").Split(' ') : [];
+        return load.Length > 2 ? $"{load[0]}, in a quarter of an hour {load[2]}" : "not known";
     }
 }
