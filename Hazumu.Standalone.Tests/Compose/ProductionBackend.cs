@@ -24,8 +24,6 @@ public sealed class RequiresProductionAttribute : RequiresAttribute
 /// </summary>
 public sealed class ProductionBackend : ComposeBackend
 {
-    private const string LeftOut = "docker-compose.left-out.yaml";
-
     private X509Certificate2? _authority;
 
     /// <summary>Why it cannot run here, or <see langword="null"/> where it can.</summary>
@@ -33,8 +31,7 @@ public sealed class ProductionBackend : ComposeBackend
         ComposeCommand.Missing
         ?? Component.Edge.Missing
         ?? Component.Prometheus.Missing
-        ?? Component.Ollama.Missing
-        ?? GatewayImage.Missing
+        ?? GatewayImage.NotBuilt
         ?? (ContainerEngine.SharesThisMachine ? null : "containers of this engine do not see this machine");
 
     /// <summary>The ports of the edge on this machine.</summary>
@@ -67,10 +64,10 @@ public sealed class ProductionBackend : ComposeBackend
     public HttpClient Edge { get; private set; } = null!;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Component> Components => Missing is null ? base.Components : [];
+    public override IReadOnlyList<Component> Components => Missing is null ? LeftOutFile.Components : [];
 
     /// <inheritdoc/>
-    protected override IReadOnlyList<string> Files => ["docker-compose.yaml", LeftOut];
+    protected override IReadOnlyList<string> Files => ["docker-compose.yaml", LeftOutFile.Name];
 
     /// <inheritdoc/>
     protected override IEnumerable<string> Services => [];
@@ -223,8 +220,7 @@ public sealed class ProductionBackend : ComposeBackend
             await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("edge_data", $"{Name}_edge_data", StringComparison.Ordinal));
         }
 
-        var missing = Component.All.Except(Components).Select(component => $"  {component.Service}:\n    profiles: [left-out]\n");
-        await File.WriteAllTextAsync(Path.Combine(Folder.FullName, LeftOut), "services:\n" + string.Concat(missing.DefaultIfEmpty("  edge: {}\n")));
+        await LeftOutFile.WriteAsync(Folder.FullName);
     }
 
     protected override Dictionary<string, string?> Environment()
