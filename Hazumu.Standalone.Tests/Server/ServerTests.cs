@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net.Http.Json;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -23,6 +22,9 @@ public sealed class RequiresServerAttribute : RequiresAttribute
 /// </summary>
 public sealed partial class ServerBackend : IAsyncLifetime, IAsyncDisposable
 {
+    /// <summary>What a silence says that is there from the beginning.</summary>
+    public const string SilenceComment = "from before the engine was ended";
+
     private const string Archive = "gateway.tar.gz";
 
     private readonly PrivateServer _server = new();
@@ -58,6 +60,11 @@ public sealed partial class ServerBackend : IAsyncLifetime, IAsyncDisposable
             Client = _server.Client(_authority);
             var created = await ExecuteAsync("gateway", "/app/Hazumu.Gateway", "keys", "create", "tester", "--scopes", "infer,read,admin");
             Client.DefaultRequestHeaders.Add("x-api-key", Key().Match(created).Value);
+            if (LeftOutFile.Components.Contains(Component.Alertmanager))
+            {
+                await SilenceAsync();
+            }
+
             await Wait.UntilAsync("the gateway to know the key", TimeSpan.FromSeconds(30), () => Client.GetStringAsync(new Uri("api/tags", UriKind.Relative)));
         }
         catch
@@ -118,6 +125,26 @@ public sealed partial class ServerBackend : IAsyncLifetime, IAsyncDisposable
         var at = time is { } moment ? $"&time={moment.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture)}" : "";
         var answer = await ExecuteAsync("prometheus", "wget", "-q", "-O", "-", $"http://127.0.0.1:9090/api/v1/query?query={Uri.EscapeDataString(expression)}{at}");
         return JsonSerializer.Deserialize<JsonElement>(answer).GetProperty("data").GetProperty("result").GetArrayLength();
+    }
+
+    /// <summary>What is silenced, as Alertmanager tells.</summary>
+    public Task<string> SilencesAsync() => ExecuteAsync("alertmanager", "wget", "-q", "-O", "-", "http://127.0.0.1:9093/api/v2/silences");
+
+    // Alertmanager keeps what is silenced in memory, and writes it each minute.
+    private async Task SilenceAsync()
+    {
+        var now = DateTimeOffset.UtcNow;
+        var silence = JsonSerializer.Serialize(new
+        {
+            matchers = new[] { new { name = "alertname", value = "Nothing", isRegex = false } },
+            startsAt = now,
+            endsAt = now.AddHours(1),
+            createdBy = "tester",
+            comment = SilenceComment,
+        });
+        await ExecuteAsync("alertmanager", "wget", "-q", "-O", "-", "--header", "Content-Type: application/json", "--post-data", silence, "http://127.0.0.1:9093/api/v2/silences");
+        await Wait.UntilAsync("the silence to be written", TimeSpan.FromSeconds(90), async () =>
+            Assert.NotEqual("0", await ExecuteAsync("alertmanager", "sh", "-c", "stat -c %s /alertmanager/silences")));
     }
 
     // The folder as it is committed, with no file of an earlier use.
@@ -187,6 +214,11 @@ public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBack
 
         await Wait.UntilAsync("an answer", TimeSpan.FromMinutes(1), () => server.Client.GetStringAsync(new Uri("api/version", UriKind.Relative)));
         Assert.Equal(1, await server.CountAsync("up{job=\"gateway\"}", before));
+        if (LeftOutFile.Components.Contains(Component.Alertmanager))
+        {
+            Assert.Contains(ServerBackend.SilenceComment, await server.SilencesAsync(), StringComparison.Ordinal);
+        }
+
         await Wait.UntilAsync("new samples", TimeSpan.FromSeconds(60), async () => Assert.Equal(1, await server.CountAsync($"up{{job=\"gateway\"}} == 1 and timestamp(up{{job=\"gateway\"}}) > {DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 20}")));
     }
 }
