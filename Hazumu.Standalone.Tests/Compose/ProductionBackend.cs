@@ -85,6 +85,11 @@ public sealed class ProductionBackend : ComposeBackend
         _authority = X509Certificate2.CreateFromPem(await ExecuteOrThrowAsync("edge", "cat", "/data/caddy/pki/authorities/local/root.crt"));
         Edge = Client(_authority);
         Key = await CreateKeyAsync("tester");
+        await Wait.UntilAsync("the gateway to know the key", TimeSpan.FromSeconds(30), async () =>
+        {
+            using var answer = await SendAsync(HttpMethod.Get, "api/tags");
+            answer.EnsureSuccessStatusCode();
+        });
     }
 
     public override async Task StopAsync()
@@ -130,9 +135,9 @@ public sealed class ProductionBackend : ComposeBackend
     }
 
     /// <summary>Makes a key.</summary>
-    public async Task<string> CreateKeyAsync(string name)
+    public async Task<string> CreateKeyAsync(string name, string scopes = "infer,read,admin")
     {
-        var created = await ExecuteOrThrowAsync("gateway", "/app/Hazumu.Gateway", "keys", "create", name, "--scopes", "infer,read,admin");
+        var created = await ExecuteOrThrowAsync("gateway", "/app/Hazumu.Gateway", "keys", "create", name, "--scopes", scopes);
         return System.Text.RegularExpressions.Regex.Match(created, "hzm_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}").Value;
     }
 
@@ -238,7 +243,8 @@ public sealed class ProductionBackend : ComposeBackend
         return environment;
     }
 
-    private static int FindFreePort()
+    /// <summary>A port that nobody has.</summary>
+    public static int FindFreePort()
     {
         using var listener = new TcpListener(IPAddress.Any, 0);
         listener.Start();

@@ -247,6 +247,47 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         }
     }
 
+    [RequiresFact("Edge")]
+    public async Task The_gateway_of_another_host_has_this_one_as_an_instance()
+    {
+        await CreateModelAsync();
+        var secrets = Directory.CreateTempSubdirectory("hazumu-front-");
+        var front = $"{backend.Name}-front";
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(secrets.FullName, "key"), await backend.CreateKeyAsync("front", "infer,read"));
+            await File.WriteAllTextAsync(Path.Combine(secrets.FullName, "ca.pem"), await backend.ExecuteOrThrowAsync("edge", "cat", "/data/caddy/pki/authorities/local/root.crt"));
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(secrets.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+            }
+
+            var address = new Uri($"http://127.0.0.1:{ProductionBackend.FindFreePort()}/");
+            await ContainerEngine.RunOrThrowAsync(
+                "run", "--detach", "--name", front, "--network", "host", "--volume", $"{secrets.FullName}:/run/secrets:ro",
+                "--env", $"ASPNETCORE_URLS={address}", "--env", $"Gateway__Instances__far={backend.Address}",
+                "--env", "Gateway__InstanceAccess__far__KeyFile=/run/secrets/key", "--env", "Gateway__InstanceAccess__far__CaFile=/run/secrets/ca.pem",
+                Component.Gateway.Image);
+
+            var client = new OllamaClient(backend.Http, address);
+            await Wait.UntilAsync("the model of the other host", TimeSpan.FromSeconds(30), async () => Assert.Contains(TinyModel.Name, await client.ListModelsAsync()));
+            Assert.True((await client.GenerateAsync("Hello")).Count > 5);
+            // The other host knows who asked.
+            await Wait.UntilAsync("the request to be counted", TimeSpan.FromSeconds(60), async () =>
+                Assert.NotEmpty(await backend.QueryAsync("hazumu_gateway_requests_total{key=\"front\",outcome=\"success\"} > 0")));
+
+            await backend.ExecuteOrThrowAsync("gateway", "/app/Hazumu.Gateway", "keys", "revoke", "front");
+            await Wait.UntilAsync("the instance to be down", TimeSpan.FromSeconds(30), async () =>
+                Assert.Matches("hazumu_gateway_instance_up\\{[^}]*hazumu_instance=\"far\"[^}]*\\} 0", await backend.Http.GetStringAsync(new Uri(address, "metrics"))));
+            Assert.Contains("401", (await ContainerEngine.RunAsync("logs", front)).Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await ContainerEngine.RunAsync("rm", "--force", front);
+            secrets.Delete(recursive: true);
+        }
+    }
+
     private static async Task<IEnumerable<string>> VariablesAsync(JsonElement container)
     {
         try
