@@ -31,7 +31,9 @@
 {{/* Whether a component is part of the release: "true", or nothing. */}}
 {{- define "hazumu.enabled" -}}
 {{- $values := index .root.Values .service -}}
-{{- if ne $values.enabled false -}}
+{{- if has .service (list "loki" "alloy") -}}
+{{- if .root.Values.logs.enabled -}}true{{- end -}}
+{{- else if ne $values.enabled false -}}
 {{- if or (ne .service "gpuexporter") (ne .root.Values.ollama.gpu.vendor "none") -}}true{{- end -}}
 {{- end -}}
 {{- end }}
