@@ -65,6 +65,9 @@ internal sealed class Rendering
 /// <summary>What makes pods.</summary>
 internal sealed record Workload(V1ObjectMeta Metadata, V1PodTemplateSpec Template)
 {
+    /// <summary>Whether its pods do something and end.</summary>
+    public bool IsTask { get; init; }
+
     /// <summary>The component.</summary>
     public string Service => Template.Metadata.Labels["hazumu.service"];
 
@@ -80,6 +83,7 @@ internal sealed record Workload(V1ObjectMeta Metadata, V1PodTemplateSpec Templat
         V1StatefulSet set => new(set.Metadata, set.Spec.Template),
         V1Deployment deployment => new(deployment.Metadata, deployment.Spec.Template),
         V1DaemonSet set => new(set.Metadata, set.Spec.Template),
+        V1Job job => new(job.Metadata, job.Spec.Template) { IsTask = true },
         _ => null,
     };
 }
