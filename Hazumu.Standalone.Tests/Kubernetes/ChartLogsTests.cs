@@ -60,7 +60,7 @@ public sealed partial class ChartLogsTests
     }
 
     [HelmTheory]
-    [InlineData("nvidia", "[\"inference\",\"hazumu-host\"]")]
+    [InlineData("nvidia", "[\"inference\", \"hazumu-host\"]")]
     [InlineData("logs", "[\"inference\"]")]
     public async Task Only_the_releases_pods_are_read(string values, string namespaces)
     {

@@ -60,6 +60,18 @@ public sealed partial class ChartTests
         Assert.Equal(rendering.Objects.Count, rendering.Objects.DistinctBy(found => (found.Kind, found.Metadata.NamespaceProperty, found.Metadata.Name)).Count());
     }
 
+    [HelmTheory]
+    [InlineData("off")]
+    [InlineData("123")]
+    public async Task A_namespace_may_be_called_what_YAML_takes_for_no_text(string name)
+    {
+        // One with logs and accounts, one with autoscaling.
+        foreach (var values in new[] { "logs", "amd" })
+        {
+            Assert.All((await Rendering.OfAsync(values, name)).Objects.Where(found => found is not (V1ClusterRole or V1ClusterRoleBinding)), found => Assert.Equal(name, found.Metadata.NamespaceProperty));
+        }
+    }
+
     [HelmFact]
     public async Task Every_component_of_the_graph_has_its_workload_and_a_Service_where_it_is_asked()
     {

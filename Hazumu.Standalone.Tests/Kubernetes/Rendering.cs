@@ -10,7 +10,7 @@ internal sealed class Rendering
     /// <summary>The release's namespace.</summary>
     public const string Namespace = "inference";
 
-    private static readonly ConcurrentDictionary<string, Lazy<Task<Rendering>>> s_known = new();
+    private static readonly ConcurrentDictionary<(string Values, string Namespace), Lazy<Task<Rendering>>> s_known = new();
 
     private Rendering(IReadOnlyList<string> documents) => Documents = documents;
 
@@ -40,14 +40,15 @@ internal sealed class Rendering
 
     /// <summary>Renders the chart, once for each set of values.</summary>
     /// <param name="values">A file of the folder Values.</param>
-    public static Task<Rendering> OfAsync(string values) => s_known.GetOrAdd(values, name => new(() => RenderAsync(name))).Value;
+    /// <param name="release">The release's namespace.</param>
+    public static Task<Rendering> OfAsync(string values, string release = Namespace) => s_known.GetOrAdd((values, release), key => new(() => RenderAsync(key.Values, key.Namespace))).Value;
 
-    private static async Task<Rendering> RenderAsync(string values)
+    private static async Task<Rendering> RenderAsync(string values, string release)
     {
         var folder = Directory.CreateTempSubdirectory("hazumu-chart-");
         try
         {
-            var result = await Helm.RunAsync("template", "hazumu", Chart.Folder, "--namespace", Namespace, "--values", Chart.ValuesFile(values), "--output-dir", folder.FullName);
+            var result = await Helm.RunAsync("template", "hazumu", Chart.Folder, "--namespace", release, "--values", Chart.ValuesFile(values), "--output-dir", folder.FullName);
             return result.Succeeded
                 ? new([.. Directory.EnumerateFiles(folder.FullName, "*.yaml", SearchOption.AllDirectories)
                     .Order(StringComparer.Ordinal)

@@ -17,7 +17,7 @@ discovery.kubernetes "pods" {
 	role = "pod"
 
 	namespaces {
-		names = {{ list .Release.Namespace (.Values.hostNamespace | default .Release.Namespace) | uniq | toJson }}
+		names = {{ list .Release.Namespace (.Values.hostNamespace | default .Release.Namespace) | uniq | toJson | replace "\",\"" "\", \"" }}
 	}
 
 	selectors {
@@ -36,7 +36,7 @@ discovery.relabel "pods" {
 	}
 {{ range include "hazumu.instances" . | fromYamlArray }}
 	rule {
-		source_labels = {{ toJson .source_labels }}
+		source_labels = {{ toJson .source_labels | replace "\",\"" "\", \"" }}
 		{{- with .regex }}
 		regex         = {{ toJson . }}
 		{{- end }}

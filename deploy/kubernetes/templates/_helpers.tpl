@@ -93,7 +93,7 @@ hazumu.network: {{ (include "hazumu.known" .root | fromYaml).network }}
 
 {{- define "hazumu.metadata" -}}
 name: {{ include "hazumu.name" . }}
-namespace: {{ include "hazumu.namespace" . }}
+namespace: {{ include "hazumu.namespace" . | quote }}
 labels:
   {{- include "hazumu.labels" . | nindent 2 }}
 {{- end }}
