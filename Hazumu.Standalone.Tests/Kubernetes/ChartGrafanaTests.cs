@@ -60,6 +60,7 @@ public sealed class ChartGrafanaTests
         var grafana = rendering.The<V1Service>("hazumu-grafana");
         Assert.Equal($"http://{grafana.Metadata.Name}:{grafana.Spec.Ports[0].Port}", variables["GRAFANA_URL"]);
         Assert.Equal(rendering.Workloads["grafana"].Pod.Containers[0].Image, job.Image);
+        Assert.Contains($" {variables["GRAFANA_URL"]}{rendering.Workloads["grafana"].Pod.Containers[0].ReadinessProbe.HttpGet.Path};", Assert.Single(Assert.Single(pod.InitContainers).Args), StringComparison.Ordinal);
 
         var volume = pod.Volumes.Single(volume => volume.Name == "secrets");
         Assert.Equal(secrets, string.Join(' ', volume.Projected.Sources.SelectMany(source => source.Secret.Items).Select(item => $"{item.Key}>{item.Path}")));
