@@ -10,7 +10,7 @@ namespace Aspire.Hosting;
 internal sealed record GpuExporterImage(string Registry, string Image, string Tag, int Port)
 {
     /// <summary>nvidia_gpu_exporter (https://github.com/utkuozdemir/nvidia_gpu_exporter).</summary>
-    public static readonly GpuExporterImage NvidiaSmi = new("docker.io", "utkuozdemir/nvidia_gpu_exporter", "1.5.0", 9835);
+    public static readonly GpuExporterImage NvidiaSmi = new("docker.io", "utkuozdemir/nvidia_gpu_exporter", "1.14.0", 9835);
 
     /// <summary>NVIDIA's dcgm-exporter (https://github.com/NVIDIA/dcgm-exporter).</summary>
     public static readonly GpuExporterImage NvidiaDcgm = new("nvcr.io", "nvidia/k8s/dcgm-exporter", "4.5.3-4.8.2-distroless", 9400);

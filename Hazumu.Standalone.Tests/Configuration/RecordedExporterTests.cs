@@ -21,6 +21,8 @@ public sealed partial class RecordedExporterTests
         ["loki"] = "loki",
         ["alloy"] = "alloy",
         ["nvidia-gpu-exporter"] = "gpuexporter",
+        ["nvidia-gpu-exporter-loaded"] = "gpuexporter",
+        ["nvidia-gpu-exporter-nvml"] = "gpuexporter",
         ["dcgm-exporter"] = "gpuexporter",
         ["amd-device-metrics-exporter"] = "gpuexporter",
     };
@@ -34,10 +36,46 @@ public sealed partial class RecordedExporterTests
 
     [RequiresTheory("Prometheus")]
     [InlineData("nvidia-gpu-exporter")]
+    [InlineData("nvidia-gpu-exporter-nvml")]
     [InlineData("dcgm-exporter")]
     [InlineData("amd-device-metrics-exporter")]
     public Task What_reads_GPUs_has_data_with_any_vendors_exporter(string exporter) =>
         AssertAsync([exporter], expression => expression.Sources is ["gpuexporter"]);
+
+    // The recorded card was at its power limit, a degree below its thermal one, and no clock was held down for another reason.
+    [RequiresFact("Prometheus")]
+    public Task A_card_that_is_full_and_busy_is_neither_hot_nor_slowed_down_nor_in_error() => AssertValuesAsync("nvidia-gpu-exporter-loaded", new()
+    {
+        ["hazumu:gpu_utilization:ratio"] = 0.99,
+        ["hazumu:gpu_memory_used:bytes"] = 84694532096,
+        ["hazumu:gpu_memory_total:bytes"] = 85520809984,
+        ["hazumu:gpu_power:watts"] = 699.51,
+        ["hazumu:gpu_temperature:celsius"] = 75,
+        ["hazumu:gpu_temperature_margin:celsius"] = 1,
+        ["count(hazumu:gpu_throttled:bool == 0)"] = 4,
+        ["hazumu:gpu_throttled:bool == 1"] = null,
+        ["hazumu:gpu_fault:info == 1"] = null,
+        ["ALERTS{alertname=\"GpuHot\"}"] = null,
+        ["count(ALERTS{alertname=\"GpuMemoryNearlyFull\",alertstate=\"pending\"})"] = 1,
+    });
+
+    [RequiresFact("Prometheus")]
+    public Task An_XID_of_a_program_is_told_and_no_fault_of_the_card() => AssertValuesAsync("nvidia-gpu-exporter-nvml", new()
+    {
+        ["hazumu:gpu_xid:last{xid=\"31\"}"] = 1,
+        ["hazumu:gpu_fault:info == 1"] = null,
+    });
+
+    // clocks_throttle_reasons_* is what drivers before 535 say; none is left to record.
+    [Fact]
+    public void Every_metric_of_nvidia_smi_that_is_read_was_seen_on_a_card()
+    {
+        var seen = s_jobs.Keys.Where(file => file.StartsWith("nvidia-", StringComparison.Ordinal)).SelectMany(Read).Select(sample => sample.Name).ToHashSet();
+
+        Assert.All(
+            KnownMetrics.Foreign.Where(name => name.StartsWith("nvidia_smi_", StringComparison.Ordinal) && !name.Contains("_throttle_reasons_", StringComparison.Ordinal)),
+            name => Assert.Contains(name, seen));
+    }
 
     [RequiresFact("Prometheus")]
     public Task What_reads_the_host_has_data() =>
@@ -64,17 +102,26 @@ public sealed partial class RecordedExporterTests
             .Where(expression => !expression.IsAnnotation && !Dashboards.EmptyWhileWell.ContainsKey((expression.Dashboard, expression.Panel, expression.RefId)))
             .Where(isMeant)
             .ToList();
+        Assert.NotEmpty(expressions);
+        await RunAsync(files, expressions.Select(expression => (object)new { expr = $"count({expression.ToQuery()}) > bool 0", eval_time = "9m45s", exp_samples = s_one }));
+    }
+
+    // By expression its value on the one card; null where it has none.
+    private static Task AssertValuesAsync(string file, Dictionary<string, double?> values) => RunAsync([file], values.Select(pair => (object)new
+    {
+        expr = $"sum({pair.Key})",
+        eval_time = "9m45s",
+        exp_samples = pair.Value is { } value ? [new { labels = "{}", value }] : Array.Empty<object>(),
+    }));
+
+    private static async Task RunAsync(string[] files, IEnumerable<object> promqlExprTests)
+    {
         var test = new
         {
             interval = "15s",
             input_series = files.SelectMany(file => Read(file).Select(sample => new { series = sample.Series(s_jobs[file], file), values = $"{sample.Value}x40" })
                 .Concat(s_ofEveryScrape.Select(name => new { series = new Sample(name, "", 1).Series(s_jobs[file], file), values = "1x40" }))),
-            promql_expr_test = expressions.Select(expression => new
-            {
-                expr = $"count({expression.ToQuery()}) > bool 0",
-                eval_time = "9m45s",
-                exp_samples = s_one,
-            }),
+            promql_expr_test = promqlExprTests,
         };
         var groups = RuleFiles.Rules.Select(rule => rule.Group.Name).Distinct();
 
@@ -83,7 +130,6 @@ public sealed partial class RecordedExporterTests
             "test",
             "rules");
 
-        Assert.NotEmpty(expressions);
         Assert.True(result.Succeeded, result.Output);
     }
 

@@ -319,7 +319,7 @@ public sealed class GraphTests
     }
 
     [Theory]
-    [InlineData("smi", "docker.io/utkuozdemir/nvidia_gpu_exporter:1.5.0", 9835)]
+    [InlineData("smi", "docker.io/utkuozdemir/nvidia_gpu_exporter:1.14.0", 9835)]
     [InlineData("dcgm", "nvcr.io/nvidia/k8s/dcgm-exporter:4.5.3-4.8.2-distroless", 9400)]
     public async Task NVIDIA_GPUs_are_measured(string exporter, string image, int port)
     {
