@@ -101,7 +101,7 @@ public static class PrometheusBuilderExtensions
         var endpoint = target.GetEndpoint(endpointName);
         foreach (var form in PublishedOptionAnnotation.Of(target.Resource))
         {
-            builder.WithOptionalFolder(form.Option, $"{TargetsFolder}-{form.Option}", $"{TargetsDirectory}-{form.Option}", cancellationToken => builder.WriteTargetsAsync(form.Option, cancellationToken));
+            builder.WithOptionalTargets(form.Option);
         }
 
         return builder
@@ -139,6 +139,20 @@ public static class PrometheusBuilderExtensions
         }
 
         return builder;
+    }
+
+    // A file beside the folder, and not a folder of its own: Prometheus watches the folder that a file of targets lies in, and logs an error
+    // every five minutes where that is missing because the option is not used.
+    private static void WithOptionalTargets(this IResourceBuilder<PrometheusResource> builder, string option)
+    {
+        if (!builder.Resource.Annotations.OfType<PublishedOptionalFileAnnotation>().Any(file => file.Option == option))
+        {
+            builder.WithAnnotation(new PublishedOptionalFileAnnotation(
+                option,
+                $"{TargetsFolder}-{option}.json",
+                $"{TargetsDirectory}-{option}.json",
+                async cancellationToken => (await builder.WriteTargetsAsync(option, cancellationToken)).Single().Value));
+        }
     }
 
     // A target, or who probes it, may have been left out of the graph by its settings or by what the host is.
