@@ -133,7 +133,7 @@ public sealed class ExaminationTests
         await using var graph = await StartAsync();
         graph.AnswerQuery("hazumu:expected_job:info", ("""{"job": "gateway"}""", 1), ("""{"job": "ollama"}""", 1));
 
-        Assert.Equal(["Job ollama has no target, and prometheus/rules/targets.yaml expects one; docs/runbooks/TargetMissing.md tells what to do."], (await graph.CheckAsync("targets")).Findings);
+        Assert.Equal(["Job ollama has no target, though this installation has its component; docs/runbooks/TargetMissing.md tells what to do."], (await graph.CheckAsync("targets")).Findings);
         Assert.Equal(CheckOutcome.Ok, (await graph.CheckAsync("targets", addresses => addresses with { LeftOut = ["cadvisor"] })).Outcome);
     }
 
