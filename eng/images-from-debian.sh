@@ -40,7 +40,7 @@ scrape_configs:
 EOF
   chown -R 65534:65534 "$root/prometheus" "$root/etc/prometheus"
   chmod g+w "$root/prometheus"
-  pack "$root" prometheus prom/prometheus prometheus \
+  pack "$root" prometheus prom/prometheus:v prometheus \
     'WORKDIR /prometheus' 'USER nobody' 'EXPOSE 9090' 'VOLUME /prometheus' \
     'ENTRYPOINT ["/bin/prometheus"]' \
     'CMD ["--config.file=/etc/prometheus/prometheus.yml","--storage.tsdb.path=/prometheus"]'
@@ -54,7 +54,7 @@ image_blackbox() {
   mv "$root/usr/bin/prometheus-blackbox-exporter" "$root/usr/bin/blackbox_exporter"
   install -d "$root/etc/blackbox_exporter"
   mv "$root/etc/prometheus/blackbox.yml" "$root/etc/blackbox_exporter/config.yml"
-  pack "$root" blackbox prom/blackbox-exporter prometheus-blackbox-exporter \
+  pack "$root" blackbox prom/blackbox-exporter:v prometheus-blackbox-exporter \
     'EXPOSE 9115' \
     'ENTRYPOINT ["/bin/blackbox_exporter"]' \
     'CMD ["--config.file=/etc/blackbox_exporter/config.yml"]'
@@ -67,7 +67,7 @@ image_alertmanager() {
   mv "$root/usr/bin/prometheus-alertmanager" "$root/usr/bin/alertmanager"
   install -d -o 65534 -g 65534 "$root/alertmanager"
   install -d "$root/etc/alertmanager"
-  pack "$root" alertmanager prom/alertmanager prometheus-alertmanager \
+  pack "$root" alertmanager prom/alertmanager:v prometheus-alertmanager \
     'WORKDIR /alertmanager' 'USER nobody' 'EXPOSE 9093' 'VOLUME /alertmanager' \
     'ENTRYPOINT ["/bin/alertmanager"]' \
     'CMD ["--config.file=/etc/alertmanager/alertmanager.yml","--storage.path=/alertmanager"]'
@@ -78,8 +78,19 @@ image_nodeexporter() {
   get prometheus-node-exporter
   root=$(new_root prometheus-node-exporter)
   mv "$root/usr/bin/prometheus-node-exporter" "$root/usr/bin/node_exporter"
-  pack "$root" nodeexporter prom/node-exporter prometheus-node-exporter \
+  pack "$root" nodeexporter prom/node-exporter:v prometheus-node-exporter \
     'USER nobody' 'EXPOSE 9100' 'ENTRYPOINT ["/bin/node_exporter"]'
+}
+
+# Upstream's runs as root, its data and configuration in folders of the root file system.
+image_edge() {
+  local root
+  get caddy
+  root=$(new_root caddy)
+  install -d "$root/config/caddy" "$root/data/caddy" "$root/srv"
+  TRY='caddy version' pack "$root" edge library/caddy: caddy \
+    'ENV XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data' 'WORKDIR /srv' 'EXPOSE 80 443 443/udp 2019' \
+    'CMD ["caddy","run","--config","/etc/caddy/Caddyfile","--adapter","caddyfile"]'
 }
 
 GATEWAY_IMAGE=localhost/hazumu/gateway:dev # as deploy/compose names it
@@ -171,12 +182,12 @@ new_root() { # packages...: prints the folder of a bare system with the base's a
   echo "$root"
 }
 
-pack() { # root, component, repository, package that gives the version, instructions...
+pack() { # root, component, reference up to the version, package that gives the version, instructions...
   local version
   version=$(dpkg-deb -f "$(deb "$4")" Version)
   # The registry is named so that Podman, too, sees upstream's name. The tag is always the version that is inside: an
   # image of another version must never stand in for the pinned one unseen.
-  import "$1" "$2" "docker.io/$3:v$(upstream_version "$version")" --version "LABEL hazumu.package=$4=$version" "${@:5}"
+  import "$1" "$2" "docker.io/$3$(upstream_version "$version")" "${TRY:---version}" "LABEL hazumu.package=$4=$version" "${@:5}"
 }
 
 import() { # root, component, image, arguments that only try whether the program starts, instructions...

@@ -12,7 +12,8 @@ misuse() { warn "$@"; exit 2; }
 
 have() { command -v "$1" > /dev/null 2>&1; }
 
-last_line() { grep -v '^[[:space:]]*$' "$1" 2> /dev/null | tail -n 1; } # of a file
+# Of a file, which may be empty or missing: that must not end the script whose message this is for.
+last_line() { awk 'NF { line = $0 } END { print line }' "$1" 2> /dev/null || true; }
 
 # bounded SECONDS COMMAND...: as timeout(1), which macOS lacks; 124 where time ran out.
 bounded() {
@@ -100,7 +101,7 @@ prepare_engine() {
 # In the AppHost's words (Preflight/ContainerEngine.cs): the README lists them once.
 explain_engine() {
   local said
-  said=$(last_line "$STATE/engine.log" || true)
+  said=$(last_line "$STATE/engine.log")
   if ! have "$ENGINE"; then
     echo "No container engine: there is no '$ENGINE' command on PATH; install Docker (https://docs.docker.com/engine/install/) or Podman."
   elif [ -z "$said" ]; then

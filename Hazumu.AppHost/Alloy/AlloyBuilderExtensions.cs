@@ -15,6 +15,7 @@ public static class AlloyBuilderExtensions
     private const int ContainerPort = 12345;
     private const string ConfigurationDirectory = "/etc/alloy";
     private const string LogsDirectory = "/var/log/hazumu";
+    private const string Network = "HAZUMU_NETWORK";
 
     // Where Alloy's configuration looks for the engine.
     private const string Socket = "/var/run/docker.sock";
@@ -73,10 +74,10 @@ public static class AlloyBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(network);
 
-        builder.WithEnvironment("HAZUMU_NETWORK", network);
         return builder.ApplicationBuilder.ExecutionContext.IsPublishMode
-            ? builder.WithAnnotation(new PublishedMountsAnnotation([(Socket, Socket)]))
-            : builder.WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) => MountSocket(builder, facts, logger)));
+            // In the chart pods are found by their release.
+            ? builder.WithComposeEnvironment(Network, network).WithAnnotation(new PublishedMountsAnnotation([(Socket, Socket)]))
+            : builder.WithEnvironment(Network, network).WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) => MountSocket(builder, facts, logger)));
     }
 
     /// <summary>Collects what a project writes; in a published application it is a container like the others.</summary>

@@ -86,7 +86,8 @@ public static class GrafanaBuilderExtensions
         return builder
             .WithConfigurationFolder(Path.Combine(source, "provisioning"), "/etc/grafana/provisioning")
             .WithConfigurationFolder(Path.Combine(source, "dashboards"), "/etc/grafana/dashboards")
-            .WithComposeFolder(Path.Combine(source, "access"), AccessDirectory);
+            // The chart looks at its secrets in a container of its own, before Grafana's.
+            .WithPublishedFolder(Path.Combine(source, "access"), AccessDirectory, "start.sh");
     }
 
     /// <summary>Shuts what development leaves open, and tells Grafana under which address people see it; does nothing to a graph of development's.</summary>

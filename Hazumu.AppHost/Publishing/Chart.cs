@@ -7,7 +7,7 @@ namespace Hazumu.AppHost.Publishing;
 
 /// <summary>
 /// Writes into the Helm chart what the AppHost knows and the chart needs: the images (a section of <c>values.yaml</c>), and below
-/// <c>files</c> the configuration folders and each component's ports, arguments and variables. The templates are written by hand.
+/// <c>files</c> the configuration folders and each component's ports, arguments, variables and tasks. The templates are written by hand.
 /// </summary>
 /// <remarks>
 /// Aspire has a publisher for Kubernetes, a preview in 13.5. What it writes could not be completed the way <see cref="ComposeApplication"/> completes a
@@ -27,10 +27,8 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
     /// <summary>Components that have no objects in the chart, and what a cluster has instead.</summary>
     private static readonly SortedDictionary<string, string> s_elsewhere = new(StringComparer.Ordinal)
     {
-        ["alloy"] = "not in the chart yet: the cluster's own log collector reads standard output",
         ["edge"] = "the Ingress or the HTTPRoute, with certificates of cert-manager",
         ["cadvisor"] = "the kubelet's own cAdvisor",
-        ["loki"] = "not in the chart yet: the cluster's own log store",
         ["openwebui"] = "not in the chart: any chat page can be pointed at the gateway",
     };
 
@@ -72,9 +70,9 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
 
         Directory.CreateDirectory(files);
         // Not the targets, which are discovered there.
-        foreach (var published in Charted.SelectMany(component => component.Resource.Annotations.OfType<PublishedFolderAnnotation>()).Where(published => published is { IsGenerated: false, IsForComposeAlone: false }))
+        foreach (var published in Charted.SelectMany(component => component.Resource.Annotations.OfType<PublishedFolderAnnotation>()).Where(published => !published.IsGenerated))
         {
-            foreach (var (name, contents) in await published.ReadAsync(cancellationToken))
+            foreach (var (name, contents) in (await published.ReadAsync(cancellationToken)).Where(file => !published.ForComposeAlone.Contains(file.Key)))
             {
                 var file = Path.Combine(files, published.Name, name);
                 Directory.CreateDirectory(Path.GetDirectoryName(file)!);
@@ -137,6 +135,11 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
         foreach (var (name, value) in configuration.EnvironmentVariables.Where(variable => HoldsEverywhere(variable.Value)).OrderBy(variable => variable.Key, StringComparer.Ordinal))
         {
             environment.Add(name, Quoted(value));
+        }
+
+        foreach (var task in resource.Annotations.OfType<PublishedTaskAnnotation>())
+        {
+            node.MappingAt("tasks").Add(task.Name, new YamlSequenceNode(task.Command.Select(Quoted)));
         }
 
         return node;

@@ -84,7 +84,9 @@ internal static class ComposeBuilderExtensions
             service.Ports = [.. builder.Resource.Annotations.OfType<EndpointAnnotation>().Select(variables.Port)];
 
             service.Labels = new(ContainerLabels.Of(builder.Resource, settings));
-            service.Restart = "unless-stopped";
+            // Not "unless-stopped": an engine that was killed stops what it finds running at its next start, takes that for a person's wish, and
+            // starts nothing again (moby/moby#41302); to be changed back when that is mended.
+            service.Restart = "always";
             service.Healthcheck = Healthcheck(builder.Resource);
 
             service.Volumes.AddRange(builder.Resource.Annotations.OfType<PublishedMountsAnnotation>().SelectMany(host => host.Mounts).Select(mount => Bind(mount.Source, mount.Target)));

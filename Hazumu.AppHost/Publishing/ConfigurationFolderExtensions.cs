@@ -33,17 +33,18 @@ public static class ConfigurationFolderExtensions
             : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished))));
     }
 
-    /// <summary>Mounts a folder into the Compose application's container, and nowhere else.</summary>
+    /// <summary>Gives a published application a copy of a folder, for which a container that the AppHost runs has no use.</summary>
     /// <typeparam name="T">The container resource.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="source">The folder, relative to the AppHost's.</param>
     /// <param name="target">The absolute path in the container.</param>
-    internal static IResourceBuilder<T> WithComposeFolder<T>(this IResourceBuilder<T> builder, string source, string target) where T : ContainerResource
+    /// <param name="composeAlone">The files in it that the Compose application alone has, and not the chart.</param>
+    internal static IResourceBuilder<T> WithPublishedFolder<T>(this IResourceBuilder<T> builder, string source, string target, params IReadOnlyList<string> composeAlone) where T : ContainerResource
     {
         var folder = Path.GetFullPath(source, builder.ApplicationBuilder.AppHostDirectory);
         return builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder
-            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, except: null))) { IsForComposeAlone = true });
+            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, except: null))) { ForComposeAlone = composeAlone });
     }
 
     /// <summary>Puts generated files into the container, and into a published application's folder.</summary>

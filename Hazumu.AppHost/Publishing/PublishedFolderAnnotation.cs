@@ -7,6 +7,6 @@ namespace Hazumu.AppHost.Publishing;
 /// <param name="IsGenerated">Whether the files are made from the graph, rather than copied from the repository.</param>
 internal sealed record PublishedFolderAnnotation(string Name, string Target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> ReadAsync, bool IsGenerated = false) : IResourceAnnotation
 {
-    /// <summary>Whether the Compose application alone has it, and not the chart.</summary>
-    public bool IsForComposeAlone { get; init; }
+    /// <summary>The files in it that the Compose application alone has, and not the chart.</summary>
+    public IReadOnlyList<string> ForComposeAlone { get; init; } = [];
 }

@@ -110,6 +110,17 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Contains("Grafana refuses the administrator 'admin'", (await ApplyAsync(grafana, "team a\n")).Output, StringComparison.Ordinal);
     }
 
+    [ShellFact]
+    public async Task The_administrators_name_may_be_a_file()
+    {
+        await using var grafana = await FakeGrafana.StartAsync();
+        Write("grafana_admin_user", "root\n");
+        Assert.Contains("Grafana refuses the administrator 'root'", (await ApplyAsync(grafana, "team a\n")).Output, StringComparison.Ordinal);
+
+        Write("grafana_admin_user", "admin");
+        Assert.True((await ApplyAsync(grafana, "team a\n")).Succeeded);
+    }
+
     private void Write(string name, string? content)
     {
         var path = Path.Combine(_secrets.FullName, name);

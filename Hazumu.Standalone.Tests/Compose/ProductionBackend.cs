@@ -24,8 +24,6 @@ public sealed class RequiresProductionAttribute : RequiresAttribute
 /// </summary>
 public sealed class ProductionBackend : ComposeBackend
 {
-    private const string LeftOut = "docker-compose.left-out.yaml";
-
     private X509Certificate2? _authority;
 
     /// <summary>Why it cannot run here, or <see langword="null"/> where it can.</summary>
@@ -33,8 +31,7 @@ public sealed class ProductionBackend : ComposeBackend
         ComposeCommand.Missing
         ?? Component.Edge.Missing
         ?? Component.Prometheus.Missing
-        ?? Component.Ollama.Missing
-        ?? GatewayImage.Missing
+        ?? GatewayImage.NotBuilt
         ?? (ContainerEngine.SharesThisMachine ? null : "containers of this engine do not see this machine");
 
     /// <summary>The ports of the edge on this machine.</summary>
@@ -67,10 +64,10 @@ public sealed class ProductionBackend : ComposeBackend
     public HttpClient Edge { get; private set; } = null!;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Component> Components => Missing is null ? base.Components : [];
+    public override IReadOnlyList<Component> Components => Missing is null ? LeftOutFile.Components : [];
 
     /// <inheritdoc/>
-    protected override IReadOnlyList<string> Files => ["docker-compose.yaml", LeftOut];
+    protected override IReadOnlyList<string> Files => ["docker-compose.yaml", LeftOutFile.Name];
 
     /// <inheritdoc/>
     protected override IEnumerable<string> Services => [];
@@ -88,6 +85,11 @@ public sealed class ProductionBackend : ComposeBackend
         _authority = X509Certificate2.CreateFromPem(await ExecuteOrThrowAsync("edge", "cat", "/data/caddy/pki/authorities/local/root.crt"));
         Edge = Client(_authority);
         Key = await CreateKeyAsync("tester");
+        await Wait.UntilAsync("the gateway to know the key", TimeSpan.FromSeconds(30), async () =>
+        {
+            using var answer = await SendAsync(HttpMethod.Get, "api/tags");
+            answer.EnsureSuccessStatusCode();
+        });
     }
 
     public override async Task StopAsync()
@@ -133,9 +135,9 @@ public sealed class ProductionBackend : ComposeBackend
     }
 
     /// <summary>Makes a key.</summary>
-    public async Task<string> CreateKeyAsync(string name)
+    public async Task<string> CreateKeyAsync(string name, string scopes = "infer,read,admin")
     {
-        var created = await ExecuteOrThrowAsync("gateway", "/app/Hazumu.Gateway", "keys", "create", name, "--scopes", "infer,read,admin");
+        var created = await ExecuteOrThrowAsync("gateway", "/app/Hazumu.Gateway", "keys", "create", name, "--scopes", scopes);
         return System.Text.RegularExpressions.Regex.Match(created, "hzm_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}").Value;
     }
 
@@ -223,8 +225,7 @@ public sealed class ProductionBackend : ComposeBackend
             await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("edge_data", $"{Name}_edge_data", StringComparison.Ordinal));
         }
 
-        var missing = Component.All.Except(Components).Select(component => $"  {component.Service}:\n    profiles: [left-out]\n");
-        await File.WriteAllTextAsync(Path.Combine(Folder.FullName, LeftOut), "services:\n" + string.Concat(missing.DefaultIfEmpty("  edge: {}\n")));
+        await LeftOutFile.WriteAsync(Folder.FullName);
     }
 
     protected override Dictionary<string, string?> Environment()
@@ -242,7 +243,8 @@ public sealed class ProductionBackend : ComposeBackend
         return environment;
     }
 
-    private static int FindFreePort()
+    /// <summary>A port that nobody has.</summary>
+    public static int FindFreePort()
     {
         using var listener = new TcpListener(IPAddress.Any, 0);
         listener.Start();

@@ -110,7 +110,7 @@ public sealed partial class SecurityTests
         Assert.Equal("json-file", service.Text("logging", "driver"));
         Assert.NotNull(service.Text("logging", "options", "max-size"));
         Assert.NotNull(service.Text("logging", "options", "max-file"));
-        Assert.Equal("unless-stopped", service.Text("restart"));
+        Assert.Equal("always", service.Text("restart"));
         // The images of GPU exporters have no program that could ask.
         Assert.True(service.Has("healthcheck") || service.Name == "gpuexporter", service.ToString());
     });

@@ -35,5 +35,7 @@ internal static class Chart
         public List<string> Reaches { get; init; } = [];
 
         public List<string> Args { get; init; } = [];
+
+        public Dictionary<string, List<string>> Tasks { get; init; } = [];
     }
 }

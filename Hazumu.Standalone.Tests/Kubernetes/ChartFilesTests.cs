@@ -26,6 +26,11 @@ public sealed class ChartFilesTests
         { "images: { prometeus: { tag: 'v3' } }", "a component that there is not" },
         { "networkPolicy: { nodes: ['10.0.0.1'] }", "no CIDR" },
         { "prometheus: { retention: 15 days }", "no duration" },
+        { "loki: { retention: 12h }", "less than a table of Loki's index" },
+        { "loki: { enabled: true }", "a second switch" },
+        { "grafana: { access: { users: 'alice correct-horse-battery' } }", "a password in clear" },
+        { "grafana: { oidc: { clientSecret: correct-horse-battery } }", "a secret in clear" },
+        { "grafana: { oidc: { authUrl: id.example } }", "no address" },
     };
 
     [Fact]
@@ -76,11 +81,15 @@ public sealed class ChartFilesTests
     public void Every_default_that_the_AppHost_has_too_is_the_same()
     {
         // In Compose as ${Hazumu__Prometheus__Retention:-15d}.
-        var compose = File.ReadAllText(RepositoryRoot.Combine("deploy", "compose", "docker-compose.yaml"));
+        var compose = File.ReadAllText(RepositoryRoot.Combine("deploy", "compose", "docker-compose.yaml")) + File.ReadAllText(RepositoryRoot.Combine("deploy", "compose", "docker-compose.logs.yaml"));
         var values = Read("values.yaml");
 
         Assert.Contains($"${{Hazumu__Prometheus__Retention:-{values["prometheus"]["retention"]}}}", compose, StringComparison.Ordinal);
         Assert.Contains($"${{Hazumu__Ollama__Parallel:-{values["ollama"]["parallel"]}}}", compose, StringComparison.Ordinal);
+        Assert.Contains($"${{Hazumu__Loki__Retention:-{values["loki"]["retention"]}}}", compose, StringComparison.Ordinal);
+        Assert.Contains($"${{GRAFANA_OIDC_NAME:-{values["grafana"]["oidc"]["name"]}}}", compose, StringComparison.Ordinal);
+        Assert.Contains($"${{GRAFANA_OIDC_SCOPES:-{values["grafana"]["oidc"]["scopes"]}}}", compose, StringComparison.Ordinal);
+        Assert.Contains($"${{GRAFANA_OIDC_ROLE_ATTRIBUTE_PATH:-{values["grafana"]["oidc"]["roleAttributePath"]}}}", compose, StringComparison.Ordinal);
     }
 
     [Fact]

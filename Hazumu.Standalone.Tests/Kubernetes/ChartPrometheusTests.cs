@@ -26,6 +26,9 @@ public sealed partial class ChartPrometheusTests
         container_memory_rss{container="gateway",id="/kubepods/pod3/a",image="x",name="c",namespace="inference",pod="hazumu-gateway-7c9f6d5b8-q7w8e"} 1
         container_memory_rss{container="blackbox",id="/kubepods/pod4/a",image="x",name="d",namespace="inference",pod="hazumu-blackbox-5d8f9c7b6-aaaaa"} 1
         container_memory_rss{container="prometheus",id="/kubepods/pod5/a",image="x",name="e",namespace="inference",pod="hazumu-prometheus-0"} 1
+        container_memory_rss{container="loki",id="/kubepods/pod9/a",image="x",name="i",namespace="inference",pod="hazumu-loki-0"} 1
+        container_memory_rss{container="alloy",id="/kubepods/pod10/a",image="x",name="j",namespace="inference",pod="hazumu-alloy-6c5d4b7f9-zzzzz"} 1
+        container_memory_rss{container="access",id="/kubepods/pod11/a",image="x",name="k",namespace="inference",pod="hazumu-access-01234567-h2k4m"} 1
         container_memory_rss{container="nodeexporter",id="/kubepods/pod6/a",image="x",name="f",namespace="hazumu-host",pod="hazumu-nodeexporter-k5j6h"} 1
         container_memory_rss{container="ollama",id="/kubepods/pod7/a",image="x",name="g",namespace="other",pod="hazumu-ollama-0"} 1
         container_memory_rss{container="x",id="/kubepods/pod8/a",image="x",name="h",namespace="inference",pod="somebody-else-0"} 1
@@ -91,9 +94,11 @@ public sealed partial class ChartPrometheusTests
             Scrape(configuration, "ollama"));
         Assert.Equal(
             [
+                "container_memory_rss{container=\"alloy\",instance=\"alloy\",service=\"alloy\"}",
                 "container_memory_rss{container=\"blackbox\",instance=\"blackbox\",service=\"blackbox\"}",
                 "container_memory_rss{container=\"gateway\",instance=\"gateway-q7w8e\",service=\"gateway\"}",
                 "container_memory_rss{container=\"gateway\",instance=\"gateway-x2x4z\",service=\"gateway\"}",
+                "container_memory_rss{container=\"loki\",instance=\"loki\",service=\"loki\"}",
                 "container_memory_rss{container=\"nodeexporter\",instance=\"nodeexporter-k5j6h\",service=\"nodeexporter\"}",
                 "container_memory_rss{container=\"prometheus\",instance=\"prometheus\",service=\"prometheus\"}",
                 "machine_cpu_cores{instance=\"node-1\"}",
@@ -106,6 +111,8 @@ public sealed partial class ChartPrometheusTests
     [InlineData("services", "nodeexporter", "hazumu-nodeexporter-k5j6h", "nodeexporter node-1")]
     [InlineData("services", "gpuexporter", "hazumu-gpuexporter-k5j6h", "gpuexporter node-1")]
     [InlineData("services", "alertmanager", "hazumu-alertmanager-0", "alertmanager alertmanager")]
+    [InlineData("services", "loki", "hazumu-loki-0", "loki loki")]
+    [InlineData("services", "alloy", "hazumu-alloy-6c5d4b7f9-zzzzz", "alloy alloy")]
     [InlineData("blackbox", "blackbox", "hazumu-blackbox-5d8f9c7b6-aaaaa", " blackbox")]
     [InlineData("ollama-health", "ollama", "hazumu-ollama-1", " ollama-1")]
     public async Task A_pod_is_a_target_under_its_own_name(string job, string service, string pod, string expected)

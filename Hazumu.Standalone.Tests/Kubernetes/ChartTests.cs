@@ -12,6 +12,8 @@ public sealed partial class ChartTests
     // The named exceptions from the Pod Security Standard "restricted".
     private static readonly string[] s_exceptions = ["nodeexporter", "gpuexporter"];
 
+    private const string Oidc = "grafana.oidc.enabled=true,grafana.oidc.existingSecret=s,grafana.oidc.clientId=c,grafana.oidc.authUrl=https://a,grafana.oidc.tokenUrl=https://t,grafana.oidc.apiUrl=https://u";
+
     public static TheoryData<string> Values => Chart.Values;
 
     [HelmFact]
@@ -29,6 +31,10 @@ public sealed partial class ChartTests
     [InlineData("ingress.enabled=true", "ingress.gateway.host is not set")]
     [InlineData("gateway.replicas=2", "gateway.peers.existingSecret is not set: several gateways")]
     [InlineData("gateway.autoscaling.enabled=true", "gateway.peers.existingSecret is not set: several gateways")]
+    [InlineData("grafana.oidc.enabled=true", "grafana.oidc.existingSecret is not set: sign-in by OIDC needs")]
+    [InlineData($"{Oidc},grafana.oidc.tokenUrl=", "grafana.oidc.tokenUrl is not set: sign-in by OIDC needs")]
+    [InlineData(Oidc, "grafana.oidc is enabled, but Grafana does not know under which address")]
+    [InlineData($"{Oidc},grafana.externalUrl=https://g.example", "grafana.oidc is enabled, but Grafana may not reach the provider")]
     [InlineData("ollama.replica=2", "additional properties 'replica' not allowed")]
     public async Task What_is_missing_or_wrong_is_said_in_a_sentence(string value, string sentence)
     {
@@ -54,18 +60,33 @@ public sealed partial class ChartTests
         Assert.Equal(rendering.Objects.Count, rendering.Objects.DistinctBy(found => (found.Kind, found.Metadata.NamespaceProperty, found.Metadata.Name)).Count());
     }
 
+    [HelmTheory]
+    [InlineData("off")]
+    [InlineData("123")]
+    public async Task A_namespace_may_be_called_what_YAML_takes_for_no_text(string name)
+    {
+        // One with logs and accounts, one with autoscaling.
+        foreach (var values in new[] { "logs", "amd" })
+        {
+            // Helm reads an object without its type: there such a name is text only in quotation marks.
+            Assert.All((await Rendering.OfAsync(values, name)).Documents, document => Assert.DoesNotMatch($"(?m)(namespace|metadata\\.name): {name}$", document));
+        }
+    }
+
     [HelmFact]
     public async Task Every_component_of_the_graph_has_its_workload_and_a_Service_where_it_is_asked()
     {
         var rendering = await Rendering.OfAsync("nvidia");
         var known = Chart.Known;
 
-        Assert.Equal(known.Components.Keys.Order(StringComparer.Ordinal), rendering.Workloads.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(known.Components.Keys.Order(StringComparer.Ordinal), rendering.Workloads.Values.Where(workload => !workload.IsTask).Select(workload => workload.Service).Order(StringComparer.Ordinal));
+        Assert.Equal(known.Components.Values.SelectMany(component => component.Tasks.Keys), rendering.Workloads.Values.Where(workload => workload.IsTask).Select(workload => workload.Service));
         Assert.All(rendering.Workloads.Values, workload =>
         {
             var labels = workload.Template.Metadata.Labels;
             Assert.Equal((workload.Service, known.Network), (labels["hazumu.instance"], labels["hazumu.network"]));
-            Assert.Equal($"hazumu-{workload.Service}", workload.Metadata.Name);
+            // A Job's ends in its checksum.
+            Assert.Matches($"^hazumu-{workload.Service}{(workload.IsTask ? "-[0-9a-f]{8}" : "")}$", workload.Metadata.Name);
         });
 
         // The exporters of nodes are asked by discovery only.
@@ -92,7 +113,7 @@ public sealed partial class ChartTests
 
             // Beyond the standard.
             Assert.All(workload.Containers, container => Assert.True(container.SecurityContext?.ReadOnlyRootFilesystem, $"{container.Name} may write to its root."));
-            Assert.Equal(workload.Service == "prometheus", workload.Pod.AutomountServiceAccountToken);
+            Assert.Equal(workload.Service is "prometheus" or "alloy", workload.Pod.AutomountServiceAccountToken);
         }
     }
 
@@ -116,7 +137,8 @@ public sealed partial class ChartTests
     {
         var rendering = await Rendering.OfAsync(values);
 
-        foreach (var workload in rendering.Workloads.Values)
+        Assert.All(rendering.Workloads.Values.Where(workload => workload.IsTask).SelectMany(workload => workload.Containers), container => Assert.True(container.Resources.Limits.ContainsKey("memory"), $"{container.Name} has no limit of memory."));
+        foreach (var workload in rendering.Workloads.Values.Where(workload => !workload.IsTask))
         {
             Assert.All(workload.Pod.Containers, container =>
             {
@@ -138,7 +160,7 @@ public sealed partial class ChartTests
 
         Assert.Empty(rendering.Of<V1Secret>());
         Assert.All(rendering.Workloads.Values.SelectMany(workload => workload.Containers).SelectMany(container => container.Env ?? []), variable =>
-            Assert.False(SecretName().IsMatch(variable.Name) && !variable.Value.StartsWith("/run/", StringComparison.Ordinal), $"{variable.Name} is in clear."));
+            Assert.False(SecretName().IsMatch(variable.Name) && !InFile().IsMatch(variable.Value), $"{variable.Name} is in clear."));
     }
 
     [HelmTheory]
@@ -167,6 +189,7 @@ public sealed partial class ChartTests
             .Where(edge => services.Contains(edge.From) && services.Contains(edge.To))
             // Those that share what they admit.
             .Append((From: "gateway", To: "gateway"))
+            .Concat(Chart.Known.Components.SelectMany(component => component.Value.Tasks.Keys.Where(services.Contains).Select(task => (From: task, To: component.Key))))
             .Order()
             .ToList();
         var own = policies.Except(denials).ToDictionary(policy => policy.Spec.PodSelector.MatchLabels["app.kubernetes.io/component"]);
@@ -301,15 +324,42 @@ public sealed partial class ChartTests
     }
 
     [HelmFact]
-    public async Task A_token_of_Prometheus_reads_and_nothing_more()
+    public async Task A_token_reads_and_nothing_more()
     {
         var rendering = await Rendering.OfAsync("nvidia");
-        var rules = rendering.Of<V1Role>().SelectMany(role => role.Rules).Concat(rendering.Of<V1ClusterRole>().SelectMany(role => role.Rules)).ToList();
+        var known = rendering.Of<V1Role>().Select(role => (role.Metadata, role.Rules)).Concat(rendering.Of<V1ClusterRole>().Select(role => (role.Metadata, role.Rules))).ToList();
 
-        Assert.Equal(["nodes", "nodes/metrics", "pods"], rules.SelectMany(rule => rule.Resources).Distinct().Order(StringComparer.Ordinal));
-        Assert.Empty(rules.SelectMany(rule => rule.Verbs).Except(["get", "list", "watch"]));
-        Assert.Equal(["hazumu-host", Rendering.Namespace], rendering.Of<V1RoleBinding>().Select(binding => binding.Metadata.NamespaceProperty).Order(StringComparer.Ordinal));
+        Assert.Equal(["nodes", "nodes/metrics", "pods"], Resources("prometheus"));
+        Assert.Equal(["pods", "pods/log"], Resources("alloy"));
+        Assert.Equal(["alloy", "prometheus"], known.Select(role => Component(role.Metadata)).Distinct().Order(StringComparer.Ordinal));
+        Assert.Empty(known.SelectMany(role => role.Rules).SelectMany(rule => rule.Verbs).Except(["get", "list", "watch"]));
+        // Logs of the release's own namespaces alone.
+        Assert.Equal("prometheus", Component(Assert.Single(rendering.Of<V1ClusterRole>()).Metadata));
+        Assert.Equal(
+            [("alloy", "hazumu-host"), ("alloy", Rendering.Namespace), ("prometheus", "hazumu-host"), ("prometheus", Rendering.Namespace)],
+            rendering.Of<V1RoleBinding>().Select(binding => (Component(binding.Metadata), binding.Metadata.NamespaceProperty)).Order());
+        Assert.All(rendering.Of<V1RoleBinding>(), binding =>
+        {
+            var subject = Assert.Single(binding.Subjects);
+            Assert.Equal(($"hazumu-{Component(binding.Metadata)}", Rendering.Namespace, binding.RoleRef.Name), (subject.Name, subject.NamespaceProperty, subject.Name));
+            Assert.Equal(subject.Name, rendering.Workloads[Component(binding.Metadata)].Pod.ServiceAccountName);
+        });
         Assert.Empty((await Rendering.OfAsync("bare")).Of<V1ClusterRole>());
+
+        IEnumerable<string> Resources(string component) => known.Where(role => Component(role.Metadata) == component).SelectMany(role => role.Rules).SelectMany(rule => rule.Resources).Distinct().Order(StringComparer.Ordinal);
+        static string Component(V1ObjectMeta metadata) => metadata.Labels["app.kubernetes.io/component"];
+    }
+
+    [HelmFact]
+    public async Task Only_what_has_a_token_reaches_the_API_server()
+    {
+        var rules = (await Rendering.OfAsync("nvidia")).Of<V1NetworkPolicy>()
+            .SelectMany(policy => (policy.Spec.Egress ?? []).Select(rule => (policy.Metadata.Name, Rule: rule)))
+            .Where(egress => (egress.Rule.To ?? []).Any(peer => peer.IpBlock?.Cidr == "192.0.2.1/32"));
+
+        Assert.Equal(
+            ["hazumu-alloy 443,6443", "hazumu-prometheus 443,6443,10250"],
+            rules.Select(egress => $"{egress.Name} {string.Join(',', egress.Rule.Ports.Select(port => port.Port.Value))}").Order(StringComparer.Ordinal));
     }
 
     [HelmFact]
@@ -326,7 +376,7 @@ public sealed partial class ChartTests
     {
         var rendering = await Rendering.OfAsync("nvidia");
 
-        Assert.Equal(["alertmanager", "grafana", "ollama", "prometheus"], rendering.Of<V1StatefulSet>().Select(set => set.Spec.Template.Metadata.Labels["hazumu.service"]).Order(StringComparer.Ordinal));
+        Assert.Equal(["alertmanager", "grafana", "loki", "ollama", "prometheus"], rendering.Of<V1StatefulSet>().Select(set => set.Spec.Template.Metadata.Labels["hazumu.service"]).Order(StringComparer.Ordinal));
         Assert.All(rendering.Of<V1StatefulSet>(), set => Assert.Single(set.Spec.VolumeClaimTemplates));
         Assert.Equal("fast", rendering.The<V1StatefulSet>("hazumu-ollama").Spec.VolumeClaimTemplates[0].Spec.StorageClassName);
         Assert.Equal(["hazumu-gateway", "hazumu-ollama"], rendering.Of<V1PodDisruptionBudget>().Select(budget => budget.Metadata.Name).Order(StringComparer.Ordinal));
@@ -377,6 +427,10 @@ public sealed partial class ChartTests
 
     private static string Variable(Rendering rendering, string service, string name) => rendering.Workloads[service].Pod.Containers[0].Env.Single(variable => variable.Name == name).Value;
 
-    [GeneratedRegex("password|secret|token|[^_]_key(_|$)", RegexOptions.IgnoreCase)]
+    [GeneratedRegex("password|secret|token(?!_url)|[^_]_key(_|$)", RegexOptions.IgnoreCase)]
     private static partial Regex SecretName();
+
+    // A path, or what has Grafana read one.
+    [GeneratedRegex(@"^(/run/[^{}]+|\$__file\{/run/[^{}]+\})$")]
+    private static partial Regex InFile();
 }

@@ -10,7 +10,7 @@ internal sealed class Rendering
     /// <summary>The release's namespace.</summary>
     public const string Namespace = "inference";
 
-    private static readonly ConcurrentDictionary<string, Lazy<Task<Rendering>>> s_known = new();
+    private static readonly ConcurrentDictionary<(string Values, string Namespace), Lazy<Task<Rendering>>> s_known = new();
 
     private Rendering(IReadOnlyList<string> documents) => Documents = documents;
 
@@ -40,14 +40,15 @@ internal sealed class Rendering
 
     /// <summary>Renders the chart, once for each set of values.</summary>
     /// <param name="values">A file of the folder Values.</param>
-    public static Task<Rendering> OfAsync(string values) => s_known.GetOrAdd(values, name => new(() => RenderAsync(name))).Value;
+    /// <param name="release">The release's namespace.</param>
+    public static Task<Rendering> OfAsync(string values, string release = Namespace) => s_known.GetOrAdd((values, release), key => new(() => RenderAsync(key.Values, key.Namespace))).Value;
 
-    private static async Task<Rendering> RenderAsync(string values)
+    private static async Task<Rendering> RenderAsync(string values, string release)
     {
         var folder = Directory.CreateTempSubdirectory("hazumu-chart-");
         try
         {
-            var result = await Helm.RunAsync("template", "hazumu", Chart.Folder, "--namespace", Namespace, "--values", Chart.ValuesFile(values), "--output-dir", folder.FullName);
+            var result = await Helm.RunAsync("template", "hazumu", Chart.Folder, "--namespace", release, "--values", Chart.ValuesFile(values), "--output-dir", folder.FullName);
             return result.Succeeded
                 ? new([.. Directory.EnumerateFiles(folder.FullName, "*.yaml", SearchOption.AllDirectories)
                     .Order(StringComparer.Ordinal)
@@ -65,6 +66,9 @@ internal sealed class Rendering
 /// <summary>What makes pods.</summary>
 internal sealed record Workload(V1ObjectMeta Metadata, V1PodTemplateSpec Template)
 {
+    /// <summary>Whether its pods do something and end.</summary>
+    public bool IsTask { get; init; }
+
     /// <summary>The component.</summary>
     public string Service => Template.Metadata.Labels["hazumu.service"];
 
@@ -80,6 +84,7 @@ internal sealed record Workload(V1ObjectMeta Metadata, V1PodTemplateSpec Templat
         V1StatefulSet set => new(set.Metadata, set.Spec.Template),
         V1Deployment deployment => new(deployment.Metadata, deployment.Spec.Template),
         V1DaemonSet set => new(set.Metadata, set.Spec.Template),
+        V1Job job => new(job.Metadata, job.Spec.Template) { IsTask = true },
         _ => null,
     };
 }

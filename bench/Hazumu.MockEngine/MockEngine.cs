@@ -212,7 +212,12 @@ public sealed class MockEngine : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;
-            for (var address = 1; address <= options.Addresses; address++)
+            if (options.Anywhere)
+            {
+                kestrel.ListenAnyIP(options.Port, Listen);
+            }
+
+            for (var address = 1; address <= options.Addresses && !options.Anywhere; address++)
             {
                 kestrel.Listen(new IPAddress([127, 0, 0, (byte)address]), options.Port, Listen);
             }

@@ -9,6 +9,9 @@ public sealed record MockEngineOptions
     /// <summary>Addresses of loopback that it listens at, 127.0.0.1 and those after it: many instances for who looks from outside. With <see cref="Port"/>; read at the start.</summary>
     public int Addresses { get; init; } = 1;
 
+    /// <summary>Whether it listens at every address instead, as a server in a container does. Read at the start.</summary>
+    public bool Anywhere { get; init; }
+
     /// <summary>Whether as few threads as possible do the work, for benchmarks. Read at the start.</summary>
     public bool Lean { get; init; }
 

@@ -31,7 +31,9 @@
 {{/* Whether a component is part of the release: "true", or nothing. */}}
 {{- define "hazumu.enabled" -}}
 {{- $values := index .root.Values .service -}}
-{{- if ne $values.enabled false -}}
+{{- if has .service (list "loki" "alloy") -}}
+{{- if .root.Values.logs.enabled -}}true{{- end -}}
+{{- else if ne $values.enabled false -}}
 {{- if or (ne .service "gpuexporter") (ne .root.Values.ollama.gpu.vendor "none") -}}true{{- end -}}
 {{- end -}}
 {{- end }}
@@ -91,7 +93,7 @@ hazumu.network: {{ (include "hazumu.known" .root | fromYaml).network }}
 
 {{- define "hazumu.metadata" -}}
 name: {{ include "hazumu.name" . }}
-namespace: {{ include "hazumu.namespace" . }}
+namespace: {{ include "hazumu.namespace" . | quote }}
 labels:
   {{- include "hazumu.labels" . | nindent 2 }}
 {{- end }}

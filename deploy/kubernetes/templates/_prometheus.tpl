@@ -85,22 +85,27 @@ relabel_configs:
   - source_labels: [__meta_kubernetes_pod_container_port_name]
     regex: http
     action: keep
-  - source_labels: [__meta_kubernetes_pod_label_hazumu_instance]
-    target_label: instance
-  # Of several pods each needs a name of its own: a replica's number, a node, the end of a pod's name.
-  - source_labels: [__meta_kubernetes_pod_label_hazumu_service, __meta_kubernetes_pod_name]
-    regex: (ollama);.+-([0-9]+)
-    target_label: instance
-    replacement: $1-$2
-  - source_labels: [__meta_kubernetes_pod_label_hazumu_service, __meta_kubernetes_pod_node_name]
-    regex: (?:nodeexporter|gpuexporter);(.+)
-    target_label: instance
-  - source_labels: [__meta_kubernetes_pod_label_hazumu_service, __meta_kubernetes_pod_name]
-    regex: (gateway);.+-([a-z0-9]+)
-    target_label: instance
-    replacement: $1-$2
+  {{- include "hazumu.instances" . | nindent 2 }}
   - target_label: network
     replacement: {{ (include "hazumu.known" .root | fromYaml).network }}
+{{- end }}
+
+{{/* What a pod is called, in Prometheus and in Loki. */}}
+{{- define "hazumu.instances" -}}
+- source_labels: [__meta_kubernetes_pod_label_hazumu_instance]
+  target_label: instance
+# Of several pods each needs a name of its own: a replica's number, a node, the end of a pod's name.
+- source_labels: [__meta_kubernetes_pod_label_hazumu_service, __meta_kubernetes_pod_name]
+  regex: (ollama);.+-([0-9]+)
+  target_label: instance
+  replacement: $1-$2
+- source_labels: [__meta_kubernetes_pod_label_hazumu_service, __meta_kubernetes_pod_node_name]
+  regex: (?:nodeexporter|gpuexporter);(.+)
+  target_label: instance
+- source_labels: [__meta_kubernetes_pod_label_hazumu_service, __meta_kubernetes_pod_name]
+  regex: (gateway);.+-([a-z0-9]+)
+  target_label: instance
+  replacement: $1-$2
 {{- end }}
 
 {{- define "hazumu.discovery.blackbox" -}}
@@ -158,10 +163,10 @@ relabel_configs:
 metric_relabel_configs:
   # Whose pod it is. Stateful pods end in a number, a DaemonSet's in a word, a Deployment's in a hash and a word.
   - source_labels: [namespace, pod]
-    regex: {{ $namespace }};{{ $name }}-(ollama|prometheus|grafana|alertmanager)-[0-9]+
+    regex: {{ $namespace }};{{ $name }}-(ollama|prometheus|grafana|alertmanager|loki)-[0-9]+
     target_label: service
   - source_labels: [namespace, pod]
-    regex: {{ $namespace }};{{ $name }}-(gateway|blackbox)-[a-z0-9]+-[a-z0-9]+
+    regex: {{ $namespace }};{{ $name }}-(gateway|blackbox|alloy)-[a-z0-9]+-[a-z0-9]+
     target_label: service
   - source_labels: [namespace, pod]
     regex: {{ $hostNamespace }};{{ $name }}-(nodeexporter|gpuexporter)-[a-z0-9]+

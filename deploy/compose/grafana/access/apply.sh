@@ -6,7 +6,12 @@ set -eu
 FILE=${ACCESS_FILE:-/etc/grafana/access/access.conf}
 URL=${GRAFANA_URL:-http://grafana:3000}
 SECRETS=${GRAFANA_SECRETS:-/run/secrets}
-ADMIN=${GF_SECURITY_ADMIN_USER:-admin}
+# In the chart a file as well.
+if [ -r "$SECRETS/grafana_admin_user" ]; then
+  ADMIN=$(cat "$SECRETS/grafana_admin_user")
+else
+  ADMIN=${GF_SECURITY_ADMIN_USER:-admin}
+fi
 
 fail() {
   echo "Access is not applied: $1" >&2
