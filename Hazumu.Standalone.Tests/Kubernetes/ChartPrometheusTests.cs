@@ -71,7 +71,7 @@ public sealed partial class ChartPrometheusTests
 
     [HelmTheory]
     [InlineData("least", "alertmanager blackbox cadvisor gateway nodeexporter ollama ollama-health")]
-    [InlineData("nvidia", "alertmanager blackbox cadvisor gateway gpuexporter nodeexporter ollama ollama-health")]
+    [InlineData("nvidia", "alertmanager alloy blackbox cadvisor gateway gpuexporter loki nodeexporter ollama ollama-health")]
     [InlineData("bare", "gateway")]
     public async Task A_target_is_expected_of_what_the_release_has(string values, string jobs)
     {
