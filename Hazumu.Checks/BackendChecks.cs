@@ -100,6 +100,18 @@ public abstract partial class BackendChecks(Backend backend)
         });
     }
 
+    /// <summary>Prometheus knows which jobs must have a target, none lacks one, and every folder of targets can be watched.</summary>
+    [RequiresFact("Prometheus")]
+    public async Task No_expected_job_lacks_a_target()
+    {
+        await UntilAsync("every expected job to have a target", Component.Prometheus, async () =>
+        {
+            Assert.NotEmpty(await backend.Prometheus.QueryAsync("hazumu:expected_job:info"));
+            Assert.Empty(await backend.Prometheus.QueryAsync("hazumu:expected_job:info unless on (job) group by (job) (up)"));
+        });
+        Assert.DoesNotContain("Error adding file watch", await backend.LogAsync(Component.Prometheus), StringComparison.Ordinal);
+    }
+
     /// <summary>The probe of every Ollama instance succeeds.</summary>
     [RequiresFact("Prometheus", "Blackbox", "Ollama")]
     public Task Every_Ollama_instance_is_probed_successfully() =>

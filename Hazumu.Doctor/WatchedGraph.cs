@@ -27,9 +27,9 @@ public sealed record WatchedGraph
     /// </summary>
     public IReadOnlyCollection<string> LeftOut { get; init; } = [];
 
-    /// <summary>The folder of the host that the container engine keeps volumes in.</summary>
+    /// <summary>The folder of the host that the container engine keeps volumes in, which may be a disk of its own.</summary>
     public string VolumesFolder { get; init; } = DefaultVolumesFolder;
 
     /// <summary>Where Docker keeps volumes unless told otherwise.</summary>
-    public const string DefaultVolumesFolder = "/var/lib/docker";
+    public const string DefaultVolumesFolder = "/var/lib/docker/volumes";
 }

@@ -12,6 +12,7 @@ run_compose() {
   check_compose_settings
   prepare_compose || fail "$COMPOSE_PROBLEM"
   set_compose_command
+  leave_out_of_compose
   settle_privileges
   check_ports
   if is_enabled Ollama; then say "GPU for 'ollama': ${GPU:-none (CPU only)}, because $(explain_gpu)."; fi
@@ -37,6 +38,19 @@ run_compose() {
   say "All healthy. Logs follow; Ctrl+C stops the containers, the volumes stay."
   INTERRUPTED=0
   interruptible "${COMPOSE[@]}" logs --follow --tail 0
+}
+
+# Prometheus looks for what is started, and no alert misses the rest.
+leave_out_of_compose() {
+  local section services='' folder=$STATE/left-out
+  for section in $(components | sed 's/ .*//'); do
+    case $section in Edge | Prometheus) continue ;; esac
+    # An option's services are in a file of their own, and so are their targets.
+    if ! is_enabled "$section" && grep -q "^  $(lower "$section"):\$" "$COMPOSE_FILE"; then services="$services $(lower "$section")"; fi
+  done
+  # shellcheck disable=SC2086 # a list of words
+  LEFT_OUT_FOLDER=$folder sh "$COMPOSE_FOLDER/leave-out.sh" $services
+  if [ -n "$services" ]; then COMPOSE+=(-f "$folder/docker-compose.yaml"); fi
 }
 
 # In production the edge alone has a port of the host's.

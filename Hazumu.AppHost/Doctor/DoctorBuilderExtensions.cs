@@ -64,10 +64,10 @@ public static class DoctorBuilderExtensions
             resources.Contains(endpoint.Resource) && await endpoint.GetValueAsync(cancellationToken) is { } url ? new Uri(url) : null;
     }
 
-    // Docker and Podman tell it in different places.
-    private static string FindVolumesFolder(JsonElement info) =>
-        info.TryGetProperty("DockerRootDir", out var folder)
-            || (info.TryGetProperty("store", out var store) && store.TryGetProperty("volumePath", out folder))
-                ? folder.GetString() ?? WatchedGraph.DefaultVolumesFolder
-                : WatchedGraph.DefaultVolumesFolder;
+    /// <summary>Where the engine keeps volumes: Docker tells the folder above, Podman the folder itself.</summary>
+    /// <param name="info">What the engine's <c>info</c> tells, as JSON.</param>
+    internal static string FindVolumesFolder(JsonElement info) =>
+        info.TryGetProperty("DockerRootDir", out var root) && root.GetString() is { Length: > 0 } folder ? $"{folder}/volumes"
+        : info.TryGetProperty("store", out var store) && store.TryGetProperty("volumePath", out var volumes) && volumes.GetString() is { Length: > 0 } path ? path
+        : WatchedGraph.DefaultVolumesFolder;
 }

@@ -36,8 +36,8 @@ public static class NodeExporterBuilderExtensions
                 $"--path.procfs={HostDirectory}/proc",
                 $"--path.sysfs={HostDirectory}/sys",
                 "--collector.disable-defaults",
-                // Disks that hold something; not what containers and the system mount for themselves.
-                "--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run/credentials/.+|var/lib/(docker|containers|containerd|kubelet)/.+)($|/)",
+                // Disks that hold something, an engine's folders and volumes among them; not what each container and the system mount for themselves.
+                "--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run|var/lib/(docker|containers/storage|containerd|kubelet)/[^/]+/.+)($|/)",
                 "--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$",
                 "--web.disable-exporter-metrics")
             .WithArgs([.. s_collectors.Select(collector => $"--collector.{collector}")])

@@ -39,7 +39,10 @@ public static class PrometheusBuilderExtensions
                 "--web.enable-lifecycle")
             .WithExternalUrl(port)
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "2g", Cpus: "1", Pids: 500))
-            .WithGeneratedFolder(TargetsFolder, TargetsDirectory, cancellationToken => resource.WriteTargetsAsync(option: null, cancellationToken))
+            .WithGeneratedFolder(TargetsFolder, TargetsDirectory, async cancellationToken => new Dictionary<string, string>(await resource.WriteTargetsAsync(option: null, cancellationToken))
+            {
+                [ScrapeTargetAnnotation.ExpectedFile] = ScrapeTargetAnnotation.WriteExpected(resource.TargetsOf(option: null)),
+            })
             .WithHttpCommand("/-/reload", "Reload configuration", PrometheusResource.PrimaryEndpointName, "reload", new HttpCommandOptions
             {
                 Description = "Makes Prometheus read prometheus.yml and its rules again, without a restart.",
@@ -101,7 +104,7 @@ public static class PrometheusBuilderExtensions
         var endpoint = target.GetEndpoint(endpointName);
         foreach (var form in PublishedOptionAnnotation.Of(target.Resource))
         {
-            builder.WithOptionalFolder(form.Option, $"{TargetsFolder}-{form.Option}", $"{TargetsDirectory}-{form.Option}", cancellationToken => builder.WriteTargetsAsync(form.Option, cancellationToken));
+            builder.WithOptionalTargets(form.Option);
         }
 
         return builder
@@ -120,7 +123,7 @@ public static class PrometheusBuilderExtensions
 
         return builder
             .WithScrapeTarget(alertmanager)
-            .WithAnnotation(new ScrapeTargetAnnotation("alertmanagers", alertmanager.Resource.PrimaryEndpoint, MetricsPath: null));
+            .WithAnnotation(new ScrapeTargetAnnotation(ScrapeTargetAnnotation.Alertmanagers, alertmanager.Resource.PrimaryEndpoint, MetricsPath: null));
     }
 
     /// <summary>Has Prometheus scrape several resources, each under its name as <c>instance</c>.</summary>
@@ -141,18 +144,34 @@ public static class PrometheusBuilderExtensions
         return builder;
     }
 
+    // A file beside the folder, and not a folder of its own: Prometheus watches the folder that a file of targets lies in, and logs an error
+    // every five minutes where that is missing because the option is not used.
+    private static void WithOptionalTargets(this IResourceBuilder<PrometheusResource> builder, string option)
+    {
+        if (!builder.Resource.Annotations.OfType<PublishedOptionalFileAnnotation>().Any(file => file.Option == option))
+        {
+            builder.WithAnnotation(new PublishedOptionalFileAnnotation(
+                option,
+                $"{TargetsFolder}-{option}.json",
+                $"{TargetsDirectory}-{option}.json",
+                async cancellationToken => (await builder.WriteTargetsAsync(option, cancellationToken)).Single().Value));
+        }
+    }
+
     // A target, or who probes it, may have been left out of the graph by its settings or by what the host is.
-    private static Task<IReadOnlyDictionary<string, string>> WriteTargetsAsync(this IResourceBuilder<PrometheusResource> builder, string? option, CancellationToken cancellationToken)
+    private static Task<IReadOnlyDictionary<string, string>> WriteTargetsAsync(this IResourceBuilder<PrometheusResource> builder, string? option, CancellationToken cancellationToken) => ScrapeTargetAnnotation.WriteFilesAsync(
+        builder.TargetsOf(option),
+        SettingsAnnotation.Of(builder.Resource)?.Host.Network,
+        builder.ApplicationBuilder.ExecutionContext,
+        cancellationToken,
+        option);
+
+    private static IEnumerable<ScrapeTargetAnnotation> TargetsOf(this IResourceBuilder<PrometheusResource> builder, string? option)
     {
         var application = builder.ApplicationBuilder;
-        return ScrapeTargetAnnotation.WriteFilesAsync(
-            builder.Resource.Annotations.OfType<ScrapeTargetAnnotation>()
-                .Where(target => application.Resources.Contains(target.Endpoint.Resource) && (target.Prober is null || application.Resources.Contains(target.Prober)))
-                .Where(target => PublishedOptionAnnotation.Of(target.Endpoint.Resource).Select(form => form.Option).DefaultIfEmpty().Contains(option)),
-            SettingsAnnotation.Of(builder.Resource)?.Host.Network,
-            application.ExecutionContext,
-            cancellationToken,
-            option);
+        return builder.Resource.Annotations.OfType<ScrapeTargetAnnotation>()
+            .Where(target => application.Resources.Contains(target.Endpoint.Resource) && (target.Prober is null || application.Resources.Contains(target.Prober)))
+            .Where(target => PublishedOptionAnnotation.Of(target.Endpoint.Resource).Select(form => form.Option).DefaultIfEmpty().Contains(option));
     }
 
     private static async Task<ExecuteCommandResult> ExplainReloadAsync(HttpCommandResultContext context)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json.Nodes;
 using Hazumu.AppHost.Networking;
 using Hazumu.AppHost.Publishing;
@@ -12,6 +14,12 @@ namespace Hazumu.AppHost.Prometheus;
 internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference Endpoint, string? MetricsPath, IResource? Prober = null) : IResourceAnnotation
 {
     private const string GeneralJob = "services";
+
+    /// <summary>The file of those whom Prometheus tells of alerts, which is no job.</summary>
+    public const string Alertmanagers = "alertmanagers";
+
+    /// <summary>The file of rules that say which jobs must have a target.</summary>
+    public const string ExpectedFile = "expected.yaml";
 
     /// <summary>
     /// Writes Prometheus' file-based discovery, a file for each job
@@ -37,6 +45,28 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
         }
 
         return files;
+    }
+
+    /// <summary>
+    /// Writes the rules that say which jobs must have a target: those of the graph's components, also of one that no container can reach.
+    /// What is left out is not missed.
+    /// </summary>
+    /// <param name="targets">What is to be scraped.</param>
+    public static string WriteExpected(IEnumerable<ScrapeTargetAnnotation> targets)
+    {
+        var text = new StringBuilder("""
+            # Generated: the jobs of the components that there are. The alert TargetMissing tells of one that has no target.
+            groups:
+              - name: hazumu-expected
+                rules:
+            """.ReplaceLineEndings("\n"));
+        var jobs = targets.Where(target => target.Job != Alertmanagers).Select(target => target.Job ?? target.Endpoint.Resource.Name).Distinct().Order(StringComparer.Ordinal).ToList();
+        foreach (var job in jobs)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n      - {{ record: hazumu:expected_job:info, labels: {{ job: {job} }}, expr: vector(1) }}");
+        }
+
+        return text.Append(jobs.Count == 0 ? " []\n" : "\n").ToString();
     }
 
     private async Task<JsonObject> WriteGroupAsync(string? network, DistributedApplicationExecutionContext context, string? option, CancellationToken cancellationToken)

@@ -69,8 +69,8 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
         }
 
         Directory.CreateDirectory(files);
-        // Not the targets, which are discovered there, nor what belongs to an option of the Compose application.
-        foreach (var published in Charted.SelectMany(component => component.Resource.Annotations.OfType<PublishedFolderAnnotation>()).Where(published => published is { IsGenerated: false, Option: null }))
+        // Not the targets, which are discovered there.
+        foreach (var published in Charted.SelectMany(component => component.Resource.Annotations.OfType<PublishedFolderAnnotation>()).Where(published => !published.IsGenerated))
         {
             foreach (var (name, contents) in (await published.ReadAsync(cancellationToken)).Where(file => !published.ForComposeAlone.Contains(file.Key)))
             {

@@ -118,6 +118,11 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
                 await File.WriteAllTextAsync(file, contents, cancellationToken);
             }
         }
+
+        foreach (var published in _resources.SelectMany(resource => resource.Annotations.OfType<PublishedOptionalFileAnnotation>()))
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, published.Name), await published.ReadAsync(cancellationToken), cancellationToken);
+        }
     }
 
     private async Task WriteGpuFilesAsync(Dictionary<IResource, YamlMappingNode> optional, CancellationToken cancellationToken)
@@ -169,7 +174,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         }
     }
 
-    // What an option adds: services of its own, in their form there, and folders and variables to those that are always there.
+    // What an option adds: services of its own, in their form there, and files and variables to those that are always there.
     private YamlMappingNode OptionalServices(string option, Dictionary<IResource, YamlMappingNode> optional)
     {
         var services = new YamlMappingNode();
@@ -191,7 +196,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
 
         foreach (var resource in _resources)
         {
-            foreach (var mounted in resource.Annotations.OfType<PublishedFolderAnnotation>().Where(mounted => mounted.Option == option))
+            foreach (var mounted in resource.Annotations.OfType<PublishedOptionalFileAnnotation>().Where(mounted => mounted.Option == option))
             {
                 services.MappingAt(resource.Name).SequenceAt("volumes").Add(new YamlMappingNode
                 {

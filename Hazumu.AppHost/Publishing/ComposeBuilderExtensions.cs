@@ -90,7 +90,7 @@ internal static class ComposeBuilderExtensions
             service.Healthcheck = Healthcheck(builder.Resource);
 
             service.Volumes.AddRange(builder.Resource.Annotations.OfType<PublishedMountsAnnotation>().SelectMany(host => host.Mounts).Select(mount => Bind(mount.Source, mount.Target)));
-            service.Volumes.AddRange(builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Where(folder => folder.Option is null).Select(folder => Bind($"./{folder.Name}", folder.Target)));
+            service.Volumes.AddRange(builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Select(folder => Bind($"./{folder.Name}", folder.Target)));
 
             if (builder.Resource is ProjectResource)
             {

@@ -60,23 +60,6 @@ public static class ConfigurationFolderExtensions
                 (await generate(cancellationToken)).Select(file => new ContainerFile { Name = file.Key, Contents = file.Value }))
             : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: true));
 
-    /// <summary>Puts generated files into a published application's container where an option of the application is used.</summary>
-    /// <typeparam name="T">The container resource.</typeparam>
-    /// <param name="builder">The resource builder.</param>
-    /// <param name="option">The option, as in <see cref="PublishedOptionAnnotation"/>.</param>
-    /// <param name="name">The folder's name.</param>
-    /// <param name="target">The absolute path in the container.</param>
-    /// <param name="generate">Makes the files, by name; called when all resources are known.</param>
-    internal static IResourceBuilder<T> WithOptionalFolder<T>(this IResourceBuilder<T> builder, string option, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate) where T : ContainerResource
-    {
-        if (!builder.Resource.Annotations.OfType<PublishedFolderAnnotation>().Any(folder => folder.Name == name))
-        {
-            builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, option, IsGenerated: true));
-        }
-
-        return builder;
-    }
-
     private static string NameInRepository(IDistributedApplicationBuilder builder, string folder) =>
         Path.GetRelativePath(Path.GetDirectoryName(builder.AppHostDirectory)!, folder).Replace('\\', '/');
 

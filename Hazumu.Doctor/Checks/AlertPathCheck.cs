@@ -40,8 +40,8 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
 
     private static async Task LookForWatchdogAsync(PrometheusApi prometheus, AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
     {
-        var alerts = await alertmanager.GetAlertsAsync("alertname", Watchdog, cancellationToken);
-        if (alerts.Any(alert => DateTimeOffset.UtcNow - alert.UpdatedAt < s_repeated))
+        var (alerts, now) = await alertmanager.GetAlertsAsync("alertname", Watchdog, cancellationToken);
+        if (alerts.Any(alert => now - alert.UpdatedAt < s_repeated))
         {
             return;
         }
@@ -63,16 +63,15 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
             ["description"] = $"Somebody ran './hazumu doctor' on {Environment.MachineName}, which sends this to see whether alerts reach you. There is nothing to do.",
         };
         var before = await alertmanager.GetAttemptsAsync(cancellationToken);
-        await alertmanager.PostAlertAsync(labels, annotations, endsAt: null, cancellationToken);
-        var over = DateTimeOffset.UtcNow;
+        // By Alertmanager's clock, which need not be this machine's, and which tells whole seconds.
+        var over = (await alertmanager.PostAlertAsync(labels, annotations, endsAt: null, cancellationToken)).AddSeconds(1);
         try
         {
-            if (await alertmanager.GetAlertsAsync("run", run, cancellationToken) is not [var alert])
+            if ((await alertmanager.GetAlertsAsync("run", run, cancellationToken)).Alerts is not [var alert])
             {
                 throw new CheckException("Alertmanager took the test alert but does not list it; its log tells more.");
             }
 
-            // By Alertmanager's clock, which need not be this machine's.
             over = alert.UpdatedAt.AddMilliseconds(1);
             var receivers = alert.Receivers.Select(receiver => receiver.Name).ToHashSet();
             var ways = before.Keys.Where(way => receivers.Contains(way.Receiver)).ToList();

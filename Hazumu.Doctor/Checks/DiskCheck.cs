@@ -40,19 +40,27 @@ internal sealed partial class DiskCheck() : Check("retention and disk")
         var predicted = Predict(retention, rate.Value);
         var summary = $"kept for {retention}, at {rate.Value.ToString("0", CultureInfo.InvariantCulture)} samples/s {Size(predicted)} in the end, {Size(stored)} now";
 
-        var disk = FindDisk(await prometheus.QueryAsync("node_filesystem_avail_bytes", cancellationToken), patient.Graph.VolumesFolder);
-        if (disk is not { } found)
+        var disk = FindDisk(await prometheus.QueryAsync("node_filesystem_avail_bytes or node_filesystem_device_error == 1", cancellationToken), patient.Graph.VolumesFolder);
+        if (disk is null)
         {
             findings.Note($"How much space is left in {patient.Graph.VolumesFolder} is not known: no node exporter measures it.");
             return findings.ToResult(Name, summary);
         }
 
-        if (predicted - stored > found.Free)
+        var mount = disk["mountpoint"];
+        if (disk["device_error"] is { Length: > 0 } error)
         {
-            findings.Problem($"Samples of {retention} will need {Size(predicted - stored)} more, and {found.Mount} has {Size(found.Free)} left; shorten Hazumu:Prometheus:Retention or make room (docs/runbooks/DiskFilling.md).");
+            findings.Note($"How much space is left on {mount}, which has the volumes, is not known: the node exporter may not ask ({error}); 'df {mount}' on the host tells it.");
+            return findings.ToResult(Name, summary);
         }
 
-        return findings.ToResult(Name, $"{summary}, {Size(found.Free)} free on {found.Mount}");
+        var free = disk.Number;
+        if (predicted - stored > free)
+        {
+            findings.Problem($"Samples of {retention} will need {Size(predicted - stored)} more, and {mount} has {Size(free)} left; shorten Hazumu:Prometheus:Retention or make room (docs/runbooks/DiskFilling.md).");
+        }
+
+        return findings.ToResult(Name, $"{summary}, {Size(free)} free on {mount}");
     }
 
     /// <summary>How many bytes the samples of a retention take.</summary>
@@ -87,11 +95,9 @@ internal sealed partial class DiskCheck() : Check("retention and disk")
     };
 
     // The file system that a folder lies on: the one with the longest mount point above it.
-    private static (string Mount, double Free)? FindDisk(IReadOnlyList<PrometheusApi.Sample> disks, string folder) => disks
+    private static PrometheusApi.Sample? FindDisk(IReadOnlyList<PrometheusApi.Sample> disks, string folder) => disks
         .Where(disk => $"{folder}/".StartsWith($"{disk["mountpoint"].TrimEnd('/')}/", StringComparison.Ordinal))
-        .OrderByDescending(disk => disk["mountpoint"].Length)
-        .Select(disk => ((string, double)?)(disk["mountpoint"], disk.Number))
-        .FirstOrDefault();
+        .MaxBy(disk => disk["mountpoint"].Length);
 
     private static string Size(double bytes)
     {

@@ -34,7 +34,7 @@ internal sealed class TargetCheck() : Check("targets")
 
         foreach (var expected in (await prometheus.QueryAsync("hazumu:expected_job:info", cancellationToken)).Select(sample => sample["job"]).Where(job => IsMeant(job) && !jobs.Contains(job)))
         {
-            findings.Problem($"Job {expected} has no target, and prometheus/rules/targets.yaml expects one; docs/runbooks/TargetMissing.md tells what to do.");
+            findings.Problem($"Job {expected} has no target, though this installation has its component; docs/runbooks/TargetMissing.md tells what to do.");
         }
 
         foreach (var probe in (await prometheus.QueryAsync("probe_success == 0", cancellationToken)).Where(probe => IsMeant(probe["job"])))

@@ -11,13 +11,18 @@ internal sealed partial class AlertmanagerApi(ComponentClient client)
     private const string Requests = "alertmanager_notification_requests_total";
     private const string FailedRequests = "alertmanager_notification_requests_failed_total";
 
-    /// <summary>The alerts with a label's value, those that fire now.</summary>
-    public async Task<IReadOnlyList<Alert>> GetAlertsAsync(string label, string value, CancellationToken cancellationToken) =>
-        await client.GetAsync<IReadOnlyList<Alert>>($"{Alerts}?filter={Uri.EscapeDataString($"{label}=\"{value}\"")}", cancellationToken);
+    /// <summary>The alerts with a label's value, those that fire now, with Alertmanager's own time.</summary>
+    public async Task<(IReadOnlyList<Alert> Alerts, DateTimeOffset Now)> GetAlertsAsync(string label, string value, CancellationToken cancellationToken)
+    {
+        var path = $"{Alerts}?filter={Uri.EscapeDataString($"{label}=\"{value}\"")}";
+        var answer = await client.GetAsync(path, cancellationToken);
+        return (client.Read<IReadOnlyList<Alert>>(path, answer), answer.Now);
+    }
 
     /// <summary>Tells Alertmanager of an alert, or that it is over; it fires for five minutes unless its end is told.</summary>
-    public Task PostAlertAsync(IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> annotations, DateTimeOffset? endsAt, CancellationToken cancellationToken) =>
-        client.PostAsync(Alerts, new object[] { endsAt is null ? new { labels, annotations } : new { labels, annotations, endsAt } }, cancellationToken);
+    /// <returns>Alertmanager's own time.</returns>
+    public async Task<DateTimeOffset> PostAlertAsync(IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> annotations, DateTimeOffset? endsAt, CancellationToken cancellationToken) =>
+        (await client.PostAsync(Alerts, new object[] { endsAt is null ? new { labels, annotations } : new { labels, annotations, endsAt } }, cancellationToken)).Now;
 
     /// <summary>How often Alertmanager has tried to tell each receiver, by each of the ways that are set up for it.</summary>
     /// <exception cref="CheckException">Its metrics do not say so.</exception>

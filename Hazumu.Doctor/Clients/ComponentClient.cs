@@ -69,13 +69,10 @@ internal sealed class ComponentClient(HttpClient http, string name, Uri address,
 
     /// <summary>Posts JSON.</summary>
     /// <exception cref="CheckException">Nothing answers, or it refuses.</exception>
-    public async Task PostAsync(string path, object content, CancellationToken cancellationToken)
+    public async Task<Answer> PostAsync(string path, object content, CancellationToken cancellationToken)
     {
         var answer = await SendAsync(HttpMethod.Post, path, content, cancellationToken);
-        if (!answer.IsSuccess)
-        {
-            throw Refusal(path, answer);
-        }
+        return answer.IsSuccess ? answer : throw Refusal(path, answer);
     }
 
     /// <summary>Reads an answer's JSON.</summary>
@@ -118,4 +115,7 @@ internal sealed record Answer(HttpStatusCode Status, string Body, DateTimeOffset
 {
     /// <summary>Whether the status is one of success.</summary>
     public bool IsSuccess => (int)Status is >= 200 and < 300;
+
+    /// <summary>The component's time, with which the times that it tells have to be compared; this machine's only where it does not tell.</summary>
+    public DateTimeOffset Now => Date ?? DateTimeOffset.UtcNow;
 }

@@ -39,7 +39,7 @@ internal sealed class PrometheusApi(ComponentClient client)
     {
         var answer = await client.GetAsync(path, cancellationToken);
         var envelope = client.Read<Envelope<T>>(path, answer);
-        return envelope is { Status: "success", Data: { } data } ? (data, answer.Date ?? DateTimeOffset.UtcNow) : throw client.Nonsense(path, answer);
+        return envelope is { Status: "success", Data: { } data } ? (data, answer.Now) : throw client.Nonsense(path, answer);
     }
 
     private sealed record Envelope<T>(string Status, T? Data = null) where T : class;

@@ -162,7 +162,7 @@ public sealed partial class SecurityTests
 
         var binds = mounts.Where(one => one.Mount.Type == "bind").ToList();
         Assert.Equal(s_hostPaths, binds.Where(one => one.Mount.Source[0] == '/').Select(one => $"{one.Service.Name} {one.Mount.Source} {one.Mount.Target}").Order(StringComparer.Ordinal));
-        Assert.All(binds.Where(one => one.Mount.Source[0] != '/'), one => Assert.True(Directory.Exists(Path.Combine(PublishedCompose.Folder, one.Mount.Source)), one.ToString()));
+        Assert.All(binds.Where(one => one.Mount.Source[0] != '/'), one => Assert.True(Path.Exists(Path.Combine(PublishedCompose.Folder, one.Mount.Source)), one.ToString()));
         Assert.Equal(mounts.Count, binds.Count + mounts.Count(one => one.Mount.Type == "volume"));
     }
 

@@ -8,6 +8,8 @@ internal static class PromTool
 {
     private const string WorkFolder = "/work";
 
+    private static readonly string[] s_options = ["nvidia", "amd", "logs"];
+
     /// <summary>Runs promtool where Prometheus would find its configuration and these tests' targets.</summary>
     public static Task<CliResult> RunAsync(params string[] arguments) => RunAsync(null, arguments);
 
@@ -32,10 +34,8 @@ internal static class PromTool
         "run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "promtool",
         "--volume", $"{RepositoryRoot.Combine("prometheus")}:/etc/prometheus:ro",
         "--volume", $"{RepositoryRoot.Combine("Hazumu.Standalone.Tests", "Configuration", "Targets")}:/etc/prometheus-targets:ro",
-        "--volume", $"{RepositoryRoot.Combine("deploy", "compose", "prometheus-targets-nvidia")}:/etc/prometheus-targets-nvidia:ro",
-        "--volume", $"{RepositoryRoot.Combine("deploy", "compose", "prometheus-targets-amd")}:/etc/prometheus-targets-amd:ro",
+        .. s_options.SelectMany(option => new[] { "--volume", $"{RepositoryRoot.Combine("deploy", "compose", $"prometheus-targets-{option}.json")}:/etc/prometheus-targets-{option}.json:ro" }),
         .. folder is null ? Array.Empty<string>() : ["--volume", $"{folder}:{WorkFolder}:ro"],
-        "--volume", $"{RepositoryRoot.Combine("deploy", "compose", "prometheus-targets-logs")}:/etc/prometheus-targets-logs:ro",
         Component.Prometheus.Image,
         .. arguments,
     ]);

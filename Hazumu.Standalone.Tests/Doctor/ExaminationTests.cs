@@ -133,7 +133,7 @@ public sealed class ExaminationTests
         await using var graph = await StartAsync();
         graph.AnswerQuery("hazumu:expected_job:info", ("""{"job": "gateway"}""", 1), ("""{"job": "ollama"}""", 1));
 
-        Assert.Equal(["Job ollama has no target, and prometheus/rules/targets.yaml expects one; docs/runbooks/TargetMissing.md tells what to do."], (await graph.CheckAsync("targets")).Findings);
+        Assert.Equal(["Job ollama has no target, though this installation has its component; docs/runbooks/TargetMissing.md tells what to do."], (await graph.CheckAsync("targets")).Findings);
         Assert.Equal(CheckOutcome.Ok, (await graph.CheckAsync("targets", addresses => addresses with { LeftOut = ["cadvisor"] })).Outcome);
     }
 
@@ -297,6 +297,33 @@ public sealed class ExaminationTests
         Assert.StartsWith("Prometheus has no Alertmanager to tell of alerts;", Assert.Single((await graph.CheckAsync("alert path")).Findings), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(-10)]
+    [InlineData(10)]
+    public async Task How_old_an_alert_is_is_told_by_Alertmanagers_own_clock(int minutes)
+    {
+        await using var graph = await StartAsync();
+        graph.Skew = TimeSpan.FromMinutes(minutes);
+
+        Assert.Equal(CheckOutcome.Ok, (await graph.CheckAsync("alert path")).Outcome);
+        // Over by that clock too: it would go on for ten minutes, or end before it began.
+        Assert.InRange((DateTimeOffset)graph.Posted[1]["endsAt"]! - (DateTimeOffset.UtcNow + graph.Skew), TimeSpan.FromSeconds(-10), TimeSpan.FromSeconds(2));
+
+        graph.WatchdogAge = TimeSpan.FromMinutes(5);
+        Assert.StartsWith("The alert Watchdog, which always fires, is not at Alertmanager:", Assert.Single((await graph.CheckAsync("alert path")).Findings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_test_alert_that_is_lost_ends_by_Alertmanagers_own_clock()
+    {
+        await using var graph = await StartAsync();
+        graph.Skew = TimeSpan.FromMinutes(-10);
+        graph.IsTestAlertLost = true;
+
+        Assert.StartsWith("Alertmanager took the test alert but does not list it", Assert.Single((await graph.CheckAsync("alert path")).Findings), StringComparison.Ordinal);
+        Assert.InRange((DateTimeOffset)graph.Posted[1]["endsAt"]! - (DateTimeOffset.UtcNow + graph.Skew), TimeSpan.FromSeconds(-10), TimeSpan.FromSeconds(2));
+    }
+
     [Fact]
     public async Task Metrics_that_do_not_tell_receivers_apart_are_told()
     {
@@ -366,6 +393,20 @@ public sealed class ExaminationTests
     }
 
     [Fact]
+    public async Task Volumes_may_be_a_disk_of_their_own()
+    {
+        await using var graph = await StartAsync();
+        graph.AnswerQuery(Disks, ("""{"mountpoint": "/"}""", 1e9), ("""{"mountpoint": "/var/lib/docker"}""", 2e9), ("""{"mountpoint": "/var/lib/docker/volumes"}""", 3e9));
+        Assert.EndsWith("2.8 GiB free on /var/lib/docker/volumes", (await graph.CheckAsync("retention and disk")).Summary, StringComparison.Ordinal);
+
+        // Docker's folder is closed to all but root, and the node exporter is nobody.
+        graph.AnswerQuery(Disks, ("""{"mountpoint": "/var/lib/docker"}""", 2e9), ("""{"mountpoint": "/var/lib/docker/volumes", "device_error": "permission denied"}""", 1));
+        var result = await graph.CheckAsync("retention and disk");
+        Assert.Equal(CheckOutcome.Note, result.Outcome);
+        Assert.StartsWith("How much space is left on /var/lib/docker/volumes, which has the volumes, is not known: the node exporter may not ask (permission denied);", Assert.Single(result.Findings), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Samples_that_will_not_fit_are_told()
     {
         await using var graph = await StartAsync();
@@ -380,7 +421,7 @@ public sealed class ExaminationTests
     public async Task What_is_not_known_of_the_disk_is_a_note()
     {
         await using var graph = await StartAsync();
-        graph.AnswerQuery("node_filesystem_avail_bytes");
+        graph.AnswerQuery(Disks);
         Assert.Equal((CheckOutcome.Note, 1), await ResultAsync());
 
         graph.AnswerQuery("max(time() - process_start_time_seconds{job=\"prometheus\"})", ("{}", 20));

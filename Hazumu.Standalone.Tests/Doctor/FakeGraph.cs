@@ -12,6 +12,9 @@ namespace Hazumu.Standalone.Tests.Doctor;
 /// <summary>A graph that answers as a well one does, until a test has it answer otherwise.</summary>
 internal sealed class FakeGraph : IAsyncDisposable
 {
+    /// <summary>What Prometheus is asked for disks.</summary>
+    public const string Disks = "node_filesystem_avail_bytes or node_filesystem_device_error == 1";
+
     private readonly Dictionary<string, (int Status, string Body)> _answers = [];
     private readonly Dictionary<string, LocalServer> _servers = [];
     private readonly List<JsonNode> _posted = [];
@@ -32,7 +35,7 @@ internal sealed class FakeGraph : IAsyncDisposable
         AnswerQuery("sum(rate(prometheus_tsdb_head_samples_appended_total{job=\"prometheus\"}[2m]))", ("{}", 100));
         AnswerQuery("max(time() - process_start_time_seconds{job=\"prometheus\"})", ("{}", 3600));
         AnswerQuery("max(prometheus_tsdb_storage_blocks_bytes{job=\"prometheus\"})", ("{}", 1 << 20));
-        AnswerQuery("node_filesystem_avail_bytes", ("""{"mountpoint": "/"}""", 1e9), ("""{"mountpoint": "/var/lib"}""", 50e9), ("""{"mountpoint": "/var/lib/doc"}""", 1));
+        AnswerQuery(Disks, ("""{"mountpoint": "/"}""", 1e9), ("""{"mountpoint": "/var/lib"}""", 50e9), ("""{"mountpoint": "/var/lib/doc"}""", 1));
         AnswerQuery(CostCheck.Memory, ("""{"service": "prometheus"}""", 60e6), ("""{"service": "cadvisor"}""", 70e6));
         AnswerQuery(CostCheck.Cpu, ("""{"service": "prometheus"}""", 0.01), ("""{"service": "cadvisor"}""", 0.005));
         AnswerQuery(CostCheck.Series, ("{}", 2500));
@@ -47,6 +50,12 @@ internal sealed class FakeGraph : IAsyncDisposable
 
     /// <summary>Whether the alert that always fires is at Alertmanager.</summary>
     public bool HasWatchdog { get; set; } = true;
+
+    /// <summary>Whether Alertmanager takes the test alert and forgets it.</summary>
+    public bool IsTestAlertLost { get; set; }
+
+    /// <summary>How long ago Alertmanager heard of the alert that always fires.</summary>
+    public TimeSpan WatchdogAge { get; set; }
 
     /// <summary>The ways that are set up for people, and whether each answers Alertmanager well, badly or not at all.</summary>
     public Dictionary<string, bool?> Ways { get; } = new() { ["webhook"] = true };
@@ -160,7 +169,8 @@ internal sealed class FakeGraph : IAsyncDisposable
         }
 
         var isWatchdog = request.Query["filter"] == "alertname=\"Watchdog\"";
-        return isWatchdog && !HasWatchdog ? "[]"
-            : $$"""[{"status": {"state": "{{(Silence is null || isWatchdog ? "active" : "suppressed")}}", "silencedBy": ["{{Silence}}"]}, "updatedAt": "{{DateTimeOffset.UtcNow:O}}", "receivers": [{"name": "people"}]}]""";
+        var updatedAt = DateTimeOffset.UtcNow + Skew - (isWatchdog ? WatchdogAge : TimeSpan.Zero);
+        return (isWatchdog ? !HasWatchdog : IsTestAlertLost) ? "[]"
+            : $$"""[{"status": {"state": "{{(Silence is null || isWatchdog ? "active" : "suppressed")}}", "silencedBy": ["{{Silence}}"]}, "updatedAt": "{{updatedAt:O}}", "receivers": [{"name": "people"}]}]""";
     }
 }

@@ -11,6 +11,8 @@ namespace Hazumu.Standalone.Tests.Kubernetes;
 /// <summary>Prometheus' configuration in the cluster: the repository's jobs and labels, found by discovery.</summary>
 public sealed partial class ChartPrometheusTests
 {
+    private const string Expected = "rules/expected.yaml";
+
     // A node's answer, as the kubelet gives it: pods by name, each once as a whole, once by container and once by its sandbox.
     private const string Kubelet = """
         container_cpu_usage_seconds_total{container="",cpu="total",id="/",image="",name="",namespace="",pod=""} 1
@@ -60,11 +62,22 @@ public sealed partial class ChartPrometheusTests
         var data = (await Rendering.OfAsync("least")).The<V1ConfigMap>("hazumu-prometheus").Data;
         var volume = (await Rendering.OfAsync("least")).Workloads["prometheus"].Pod.Volumes.Single(volume => volume.Name == "configuration");
 
-        Assert.All(volume.ConfigMap.Items.Where(item => item.Path != "prometheus.yml"), item =>
+        Assert.All(volume.ConfigMap.Items.Where(item => item.Path is not ("prometheus.yml" or Expected)), item =>
             Assert.Equal(File.ReadAllText(RepositoryRoot.Combine("prometheus", item.Path)), data[item.Key]));
         Assert.Equal(
-            Directory.EnumerateFiles(RepositoryRoot.Combine("prometheus", "rules")).Select(file => $"rules/{Path.GetFileName(file)}").Append("prometheus.yml").Order(StringComparer.Ordinal),
+            Directory.EnumerateFiles(RepositoryRoot.Combine("prometheus", "rules")).Select(file => $"rules/{Path.GetFileName(file)}").Append("prometheus.yml").Append(Expected).Order(StringComparer.Ordinal),
             volume.ConfigMap.Items.Select(item => item.Path).Order(StringComparer.Ordinal));
+    }
+
+    [HelmTheory]
+    [InlineData("least", "alertmanager blackbox cadvisor gateway nodeexporter ollama ollama-health")]
+    [InlineData("nvidia", "alertmanager alloy blackbox cadvisor gateway gpuexporter loki nodeexporter ollama ollama-health")]
+    [InlineData("bare", "gateway")]
+    public async Task A_target_is_expected_of_what_the_release_has(string values, string jobs)
+    {
+        var rules = (await Rendering.OfAsync(values)).The<V1ConfigMap>("hazumu-prometheus").Data[Expected.Replace("/", "__", StringComparison.Ordinal)];
+
+        Assert.Equal(jobs.Split(' '), ExpectedJob().Matches(rules).Select(rule => rule.Groups["job"].Value));
     }
 
     [HelmFact]
@@ -226,6 +239,9 @@ public sealed partial class ChartPrometheusTests
 
     [GeneratedRegex(@"^(?<name>\w+)\{(?<labels>.*)\} ")]
     private static partial Regex Series();
+
+    [GeneratedRegex(@"- \{ record: hazumu:expected_job:info, labels: \{ job: (?<job>[a-z-]+) \}, expr: vector\(1\) \}")]
+    private static partial Regex ExpectedJob();
 
     [GeneratedRegex("(\\w+)=\"([^\"]*)\"")]
     private static partial Regex Label();

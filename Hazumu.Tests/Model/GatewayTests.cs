@@ -127,6 +127,7 @@ public sealed class GatewayTests
         ContainerAccess.Apply(new ContainerAccess(Problem: "there is no way"), model.Resources);
 
         Assert.DoesNotContain("gateway", (await model.ReadTargetsAsync())["services.json"].Select(target => target.Instance));
+        Assert.Contains("gateway", await model.ReadExpectedJobsAsync());
         Assert.DoesNotContain("GATEWAY_ADDRESS", (await model.EnvironmentAsync(model.Container("prometheus"))).Keys);
     }
 

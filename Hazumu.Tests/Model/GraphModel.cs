@@ -1,9 +1,11 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using Hazumu.AppHost.Networking;
 using Hazumu.AppHost.Preflight;
+using Hazumu.AppHost.Prometheus;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hazumu.Tests.Model;
@@ -87,10 +89,20 @@ internal sealed class GraphModel : IAsyncDisposable
     /// <summary>The files of Prometheus' discovery, and each target's address and instance.</summary>
     public async Task<SortedDictionary<string, IReadOnlyList<(string Address, string Instance)>>> ReadTargetsAsync()
     {
+        var files = await ReadTargetFilesAsync();
+        return new(files.Where(file => file.Key != ScrapeTargetAnnotation.ExpectedFile).ToDictionary(file => file.Key, file => ReadTargets(file.Value)), StringComparer.Ordinal);
+    }
+
+    /// <summary>The jobs that must have a target, in the order of their file.</summary>
+    public async Task<IReadOnlyList<string>> ReadExpectedJobsAsync() =>
+        [.. Regex.Matches((await ReadTargetFilesAsync())[ScrapeTargetAnnotation.ExpectedFile], "record: hazumu:expected_job:info, labels: { job: ([a-z-]+) }").Select(rule => rule.Groups[1].Value)];
+
+    private async Task<Dictionary<string, string>> ReadTargetFilesAsync()
+    {
         var prometheus = Container("prometheus");
         var folder = Assert.Single(prometheus.Annotations.OfType<ContainerFileSystemCallbackAnnotation>());
         var files = await folder.Callback(new ContainerFileSystemCallbackContext { Model = prometheus, Services = null! }, default);
-        return new(files.Cast<ContainerFile>().ToDictionary(file => file.Name, file => ReadTargets(file.Contents!)), StringComparer.Ordinal);
+        return files.Cast<ContainerFile>().ToDictionary(file => file.Name, file => file.Contents!);
     }
 
     public static IReadOnlyList<(string Address, string Instance)> ReadTargets(string file) =>

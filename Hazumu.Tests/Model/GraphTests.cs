@@ -135,6 +135,7 @@ public sealed class GraphTests
         Assert.Equal(("cadvisor:8080", "cadvisor"), Assert.Single(files["ollama.json"]));
         Assert.Equal(("ollama:11434", "ollama"), Assert.Single(files["ollama-health.json"]));
         Assert.Equal(("blackbox:9115", "blackbox"), Assert.Single(files["blackbox.json"]));
+        Assert.Equal(["alertmanager", "blackbox", "cadvisor", "gateway", "nodeexporter", "ollama", "ollama-health"], await model.ReadExpectedJobsAsync());
     }
 
     [Fact]
@@ -171,6 +172,7 @@ public sealed class GraphTests
 
         Assert.DoesNotContain(model.Resources, resource => resource.Name.StartsWith("ollama", StringComparison.Ordinal) || resource.Name is "cadvisor" or "gateway" or "alertmanager" or "nodeexporter" or "gpuexporter");
         Assert.Equal(["blackbox.json"], (await model.ReadTargetsAsync()).Keys);
+        Assert.Equal(["blackbox"], await model.ReadExpectedJobsAsync());
     }
 
     [Fact]
@@ -178,6 +180,7 @@ public sealed class GraphTests
     {
         await using var model = await CreateAsync("--Hazumu:Blackbox:Enabled=false", "--Hazumu:Gateway:Enabled=false");
         Assert.DoesNotContain("ollama-health.json", (await model.ReadTargetsAsync()).Keys);
+        Assert.DoesNotContain("ollama-health", await model.ReadExpectedJobsAsync());
     }
 
     [Fact]

@@ -42,6 +42,28 @@ same jobs with the same labels, so that rules and dashboards hold as they are. A
 {{- mergeOverwrite $config (dict "scrape_configs" $jobs "alerting" (dict "alertmanagers" $alertmanagers)) | toYaml -}}
 {{- end }}
 
+{{/* Which jobs must have a target: those of the components that the release has. The AppHost writes the same for the other forms. */}}
+{{- define "hazumu.prometheus.expected" -}}
+{{- $root := . -}}
+{{- $jobs := list -}}
+{{- range $job := (.Files.Get "files/prometheus/prometheus.yml" | fromYaml).scrape_configs -}}
+{{- if and $job.file_sd_configs (ne $job.job_name "services") (include (printf "hazumu.discovery.%s" $job.job_name) $root) -}}
+{{- $jobs = append $jobs $job.job_name -}}
+{{- end -}}
+{{- end -}}
+{{- range $service := without (index (include "hazumu.known" . | fromYaml).components "prometheus").reaches "blackbox" -}}
+{{- if include "hazumu.enabled" (dict "root" $root "service" $service) -}}
+{{- $jobs = append $jobs $service -}}
+{{- end -}}
+{{- end -}}
+groups:
+  - name: hazumu-expected
+    rules:
+      {{- range $job := $jobs | sortAlpha }}
+      - { record: hazumu:expected_job:info, labels: { job: {{ $job }} }, expr: vector(1) }
+      {{- end }}
+{{- end }}
+
 {{/* Running pods of this release that belong to some services, each once. */}}
 {{- define "hazumu.discovery.pods" -}}
 {{- $namespaces := list .root.Release.Namespace -}}

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Leaves components out for good: they are not started, Prometheus does not look for them, and no alert misses them.
+#
+#   sh leave-out.sh cadvisor nodeexporter    those, and no others
+#   sh leave-out.sh                          none
+#
+# It writes the folder left-out, or the one that LEFT_OUT_FOLDER names, from docker-compose.yaml and prometheus-targets: run it again after
+# an upgrade.
+set -eu
+
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+cd "$(dirname "$0")"
+folder=${LEFT_OUT_FOLDER:-./left-out}
+for service in "$@"; do
+  case $service in *[!a-z0-9-]* | '' | prometheus) fail "'$service' cannot be left out; name services of docker-compose.yaml other than prometheus." ;; esac
+  grep -q "^  $service:\$" docker-compose.yaml || fail "docker-compose.yaml has no service '$service'."
+done
+rm -rf "$folder"
+[ $# -gt 0 ] || exit 0
+
+targets=$folder/prometheus-targets
+mkdir -p "$targets"
+for file in prometheus-targets/*.json; do
+  # Without the Blackbox exporter nobody is probed.
+  case " $* " in *' blackbox '*) [ "$file" != prometheus-targets/ollama-health.json ] || continue ;; esac
+  awk -v left_out=" $* " '
+    /^  \{/ { group = "" }
+    /"instance":/ { split($0, part, "\""); instance = part[4] }
+    /^  \}/ {
+      if (!index(left_out, " " instance " ")) { kept = kept (kept == "" ? "" : ",\n") group "  }" }
+      next
+    }
+    { group = group $0 "\n" }
+    END { if (kept != "") { print "[\n" kept "\n]" } }' "$file" > "$targets/${file##*/}"
+  [ -s "$targets/${file##*/}" ] || rm "$targets/${file##*/}"
+done
+
+# Neither its job nor one whose targets have gone with it is expected any more.
+while IFS= read -r line; do
+  job=$(echo "$line" | sed -nE 's/.*job: ([a-z-]+) .*/\1/p')
+  case " $* " in *" $job "*) continue ;; esac
+  if [ -e "prometheus-targets/$job.json" ] && [ ! -e "$targets/$job.json" ]; then continue; fi
+  echo "$line"
+done < prometheus-targets/expected.yaml > "$targets/expected.yaml"
+
+{
+  echo "# What is left out; made by: sh leave-out.sh $*"
+  echo "services:"
+  for service in "$@"; do printf '  %s:\n    profiles: ["left-out"]\n' "$service"; done
+  printf '  prometheus:\n    volumes:\n      - { type: "bind", source: "%s", target: "/etc/prometheus-targets", read_only: true }\n' "$targets"
+} > "$folder/docker-compose.yaml"
+chmod -R a+rX "$folder"
