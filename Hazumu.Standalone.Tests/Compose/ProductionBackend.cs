@@ -22,9 +22,10 @@ public sealed class RequiresProductionAttribute : RequiresAttribute
 /// The published application as a server runs it: with secrets of its own, under names and ports of its own. Components whose image
 /// cannot be had are left out by a further Compose file.
 /// </summary>
-public sealed class ProductionBackend : ComposeBackend
+public class ProductionBackend : ComposeBackend
 {
-    private const string LeftOut = "docker-compose.left-out.yaml";
+    /// <summary>The further Compose file.</summary>
+    protected const string LeftOut = "docker-compose.left-out.yaml";
 
     private X509Certificate2? _authority;
 
@@ -152,6 +153,10 @@ public sealed class ProductionBackend : ComposeBackend
         return await Edge.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 
+    /// <summary>How many files a service's container may have open, where its part of the Compose file says so.</summary>
+    public string? FileLimit(string service) =>
+        service is "gateway" or "edge" ? Environment().GetValueOrDefault($"{service.ToUpperInvariant()}_FILE_LIMIT") ?? "65536" : null;
+
     /// <summary>Runs a program in a service's container.</summary>
     public async Task<string> ExecuteOrThrowAsync(string service, params string[] command)
     {
@@ -202,6 +207,7 @@ public sealed class ProductionBackend : ComposeBackend
     [
         await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "grafana_admin_password")),
         await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "grafana_secret_key")),
+        await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "gateway_peers")),
         WebhookSecret,
         Key,
     ];

@@ -34,7 +34,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         await Wait.UntilAsync("every target to be up, and the request to be counted", TimeSpan.FromSeconds(90), async () =>
         {
             Assert.All(
-                (await backend.QueryAsync("up")).Where(target => backend.Components.Any(component => component.Service == target.GetProperty("metric").GetProperty("instance").GetString())),
+                (await backend.QueryAsync("up")).Where(target => backend.Components.Any(component => component.Service == target.GetProperty("metric").GetProperty("instance").GetString()!.Split('@')[0])),
                 target => Assert.Equal("1", target.GetProperty("value")[1].GetString()));
             Assert.NotEmpty(await backend.QueryAsync("hazumu_gateway_requests_total{key=\"tester\",outcome=\"success\"} > 0"));
             Assert.NotEmpty(await backend.QueryAsync("container_memory_working_set_bytes{service=\"ollama\"} > 0"));
@@ -67,7 +67,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         using var refused = await backend.SendAsync(HttpMethod.Get, "api/tags", key: "hzm_00000000_0000000000000000000000000000000000000000000");
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
 
-        foreach (var path in new[] { "metrics", "%6detrics", "/metrics", "./metrics", "METRICS", "alive" })
+        foreach (var path in new[] { "metrics", "%6detrics", "/metrics", "./metrics", "METRICS", "alive", "hazumu/peers/1", "%68azumu/peers/1", "/hazumu//peers/1" })
         {
             using var answer = await backend.SendAsync(HttpMethod.Get, path);
             Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
@@ -153,6 +153,12 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
                 .Select(line => line.Split(':', 2))
                 .ToDictionary(line => line[0], line => line[1].Trim());
             Assert.Equal("1", status["NoNewPrivs"]);
+            if (backend.FileLimit(service) is { } limit)
+            {
+                var files = (await File.ReadAllLinesAsync($"/proc/{container.GetProperty("State").GetProperty("Pid").GetInt32()}/limits")).Single(line => line.StartsWith("Max open files", StringComparison.Ordinal));
+                Assert.Equal([limit, limit], files.Split(' ', StringSplitOptions.RemoveEmptyEntries)[3..5]);
+            }
+
             Assert.Equal(0UL, ulong.Parse(status["CapEff"], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
             Assert.Equal(s_roots.Contains(service), status["Uid"].Split('\t')[0] == "0");
         }
