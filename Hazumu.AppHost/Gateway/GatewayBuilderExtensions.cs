@@ -80,6 +80,8 @@ public static class GatewayBuilderExtensions
             .WithComposeEnvironment("Gateway__Peers__Addresses", $"http://{builder.Resource.Name}:{ContainerPort}", development: "")
             .WithComposeEnvironment("Gateway__Peers__KeyFile", key.Path)
             .WithAnnotation(key)
+            // What --scale says holds for one 'up' only.
+            .WithComposeForm(service => service.MappingAt("deploy").Add("replicas", "${GATEWAY_REPLICAS:-1}"))
             .WithAnnotation(new PublishedReplicasAnnotation());
     }
 

@@ -139,6 +139,7 @@ public sealed partial class SecurityTests
         Assert.Equal("http://gateway:8080", gateway.Text("environment", "Gateway__Peers__Addresses"));
         Assert.Equal("/run/secrets/gateway_peers", gateway.Text("environment", "Gateway__Peers__KeyFile"));
         Assert.Equal(["gateway_peers"], gateway.List("secrets"));
+        Assert.Equal("${GATEWAY_REPLICAS:-1}", gateway.Text("deploy", "replicas"));
         // Of what has a name or a port of its own there can be but one.
         Assert.False(gateway.Has("container_name") || gateway.Has("hostname") || gateway.Has("ports"));
 
