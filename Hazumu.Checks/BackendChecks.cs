@@ -368,7 +368,7 @@ public abstract partial class BackendChecks(Backend backend)
         await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.GenerateAsync("Hello"));
         await UntilAsync($"{metric} of the request", Component.Gateway, async () =>
         {
-            var series = await backend.Prometheus.QueryAsync($"{metric}{{job=\"gateway\",instance=\"gateway\",gen_ai_request_model=\"{TinyModel.Name}\"}}");
+            var series = await backend.Prometheus.QueryAsync($"{metric}{{job=\"gateway\",instance=~\"gateway(@.+)?\",gen_ai_request_model=\"{TinyModel.Name}\"}}");
             Assert.Contains(series, sample => sample.Value >= 1);
         });
     }

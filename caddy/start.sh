@@ -69,6 +69,10 @@ case $EDGE_TLS in
   *) fail "Hazumu:Edge:Tls is '$EDGE_TLS'; allowed: internal, acme, files." ;;
 esac
 
+# Caddy looks the name up again and again: there may be several gateways.
+EDGE_GATEWAY_NAME=${EDGE_GATEWAY%:*}
+EDGE_GATEWAY_PORT=${EDGE_GATEWAY##*:}
+
 EDGE_SITES=path
 if [ -n "$EDGE_GRAFANA_HOST" ]; then
   [ "$EDGE_GRAFANA_HOST" != "$EDGE_HOST" ] || fail "Hazumu:Edge:GrafanaName is the name that Hazumu:Edge:Name has; leave it out, and Grafana is under /grafana/."
@@ -78,7 +82,7 @@ fi
 EDGE_PORT_SUFFIX=
 if [ "$EDGE_PORT" != 443 ]; then EDGE_PORT_SUFFIX=:$EDGE_PORT; fi
 
-export EDGE_HOST EDGE_GRAFANA_HOST EDGE_TLS EDGE_ACME_EMAIL EDGE_MAX_BYTES EDGE_ALLOW_GATEWAY EDGE_ALLOW_GRAFANA EDGE_GATEWAY EDGE_GRAFANA EDGE_SITES EDGE_PORT_SUFFIX
+export EDGE_HOST EDGE_GRAFANA_HOST EDGE_TLS EDGE_ACME_EMAIL EDGE_MAX_BYTES EDGE_ALLOW_GATEWAY EDGE_ALLOW_GRAFANA EDGE_GATEWAY_NAME EDGE_GATEWAY_PORT EDGE_GRAFANA EDGE_SITES EDGE_PORT_SUFFIX
 
 if [ "${1:-}" = --check ]; then exec caddy validate --config "$SOURCE/Caddyfile" --adapter caddyfile; fi
 exec caddy run --config "$SOURCE/Caddyfile" --adapter caddyfile

@@ -37,7 +37,12 @@ public static class GatewayBuilderExtensions
             .WithComposeEnvironment("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true", development: "false")
             .WithComposeHttpHealthcheck(ContainerPort, "/health")
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
-            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000) { WritesTo = ["/tmp"] })
+            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000)
+            {
+                WritesTo = ["/tmp"],
+                // Ten thousand streams take half of it (docs/sizing.md).
+                OpenFiles = 65536,
+            })
             .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev", "Hazumu.Gateway/Dockerfile"));
     }
 
@@ -61,6 +66,23 @@ public static class GatewayBuilderExtensions
         }
 
         return builder.WithEnvironment("Gateway__Slots", settings, nameof(settings.Parallel), settings.Parallel);
+    }
+
+    /// <summary>Has the gateways of a published application know each other, however many there are. The development form has one, whose port is the host's.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<ProjectResource> WithPeers(this IResourceBuilder<ProjectResource> builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+
+        var key = new PublishedSecretAnnotation("gateway_peers", "./secrets/gateway_peers") { IsRequired = true };
+        return builder
+            .WithComposeEnvironment("Gateway__Peers__Addresses", $"http://{builder.Resource.Name}:{ContainerPort}", development: "")
+            .WithComposeEnvironment("Gateway__Peers__KeyFile", key.Path)
+            .WithAnnotation(key)
+            // What --scale says holds for one 'up' only.
+            .WithComposeForm(service => service.MappingAt("deploy").Add("replicas", "${GATEWAY_REPLICAS:-1}"))
+            .WithAnnotation(new PublishedReplicasAnnotation());
     }
 
     /// <summary>Tells the gateway whether clients need keys, and where the keys are.</summary>

@@ -23,7 +23,8 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
 
     /// <summary>
     /// Writes Prometheus' file-based discovery, a file for each job
-    /// (https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config).
+    /// (https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config), and a job of its own for each container of
+    /// which there may be several.
     /// </summary>
     /// <param name="targets">What to scrape.</param>
     /// <param name="network">The graph's network: cAdvisor sees every graph on the engine, and this label tells Prometheus which is its own.</param>
@@ -33,7 +34,13 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
     public static async Task<IReadOnlyDictionary<string, string>> WriteFilesAsync(IEnumerable<ScrapeTargetAnnotation> targets, string? network, DistributedApplicationExecutionContext context, CancellationToken cancellationToken, string? option = null)
     {
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var job in targets.Where(target => ContainerAccessAnnotation.Of(target.Endpoint.Resource)?.Problem is null).GroupBy(target => target.Job ?? GeneralJob))
+        var reached = targets.Where(target => ContainerAccessAnnotation.Of(target.Endpoint.Resource)?.Problem is null).ToLookup(target => context.IsPublishMode && PublishedReplicasAnnotation.Of(target.Endpoint.Resource));
+        foreach (var target in reached[true])
+        {
+            files.Add($"scrape-{target.Endpoint.Resource.Name}.yaml", await target.WriteReplicasAsync(network, context, option, cancellationToken));
+        }
+
+        foreach (var job in reached[false].GroupBy(target => target.Job ?? GeneralJob))
         {
             var groups = new JsonArray();
             foreach (var target in job)
@@ -67,6 +74,29 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
         }
 
         return text.Append(jobs.Count == 0 ? " []\n" : "\n").ToString();
+    }
+
+    // Files cannot tell how many there are, DNS can. Each is called by its address, as the gateway calls several instances of one name.
+    private async Task<string> WriteReplicasAsync(string? network, DistributedApplicationExecutionContext context, string? option, CancellationToken cancellationToken)
+    {
+        var address = (await GetAddressAsync(context, option, cancellationToken)).Split(':');
+        return $"""
+            scrape_configs:
+              - job_name: {Endpoint.Resource.Name}
+                dns_sd_configs:
+                  - names: [{address[0]}]
+                    type: A
+                    port: {address[1]}
+                    refresh_interval: 5s
+                relabel_configs:
+                  - source_labels: [__address__]
+                    regex: (.+):\d+
+                    target_label: instance
+                    replacement: {Endpoint.Resource.Name}@$1
+                  - target_label: network
+                    replacement: {network}
+
+            """;
     }
 
     private async Task<JsonObject> WriteGroupAsync(string? network, DistributedApplicationExecutionContext context, string? option, CancellationToken cancellationToken)

@@ -16,6 +16,9 @@ public class ComposeBackend : Backend
     protected virtual IReadOnlyList<string> Files =>
         ["docker-compose.yaml", "docker-compose.development.yaml", .. Has(Component.Loki) ? ["docker-compose.logs.yaml", "docker-compose.development.logs.yaml"] : Array.Empty<string>()];
 
+    /// <summary>What Compose is told of services that have several containers.</summary>
+    protected virtual IReadOnlyList<string> Scale => OllamaInstances > 1 ? ["--scale", $"ollama={OllamaInstances}"] : [];
+
     /// <summary>The services to start.</summary>
     protected virtual IEnumerable<string> Services => Components.Select(component => component.Service);
 
@@ -30,8 +33,7 @@ public class ComposeBackend : Backend
     {
         CopyApplication();
         await PrepareAsync();
-        string[] scale = OllamaInstances > 1 ? ["--scale", $"ollama={OllamaInstances}"] : [];
-        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", .. scale, .. Services], StartLimit);
+        var up = await ComposeAsync(["up", "--detach", "--wait", "--wait-timeout", "240", .. Scale, .. Services], StartLimit);
         if (!up.Succeeded)
         {
             throw new InvalidOperationException($"Compose could not start the application:\n{up.Output}\n{(await ComposeAsync(["logs", "--tail", "60"])).Output}");
@@ -128,6 +130,14 @@ public class ComposeBackend : Backend
         if (System.Environment.GetEnvironmentVariable("Hazumu__CAdvisor__Privileged") is not ("true" or "false"))
         {
             environment["Hazumu__CAdvisor__Privileged"] = KernelGrants(CapSysResource) ? "true" : "false";
+        }
+
+        if (!KernelGrants(CapSysResource))
+        {
+            // An engine that may raise no limit gives its containers no more than it has itself.
+            var own = File.ReadLines("/proc/self/limits").Single(line => line.StartsWith("Max open files", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[4];
+            environment["GATEWAY_FILE_LIMIT"] = own;
+            environment["EDGE_FILE_LIMIT"] = own;
         }
 
         return environment;

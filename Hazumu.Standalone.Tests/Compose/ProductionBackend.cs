@@ -22,7 +22,7 @@ public sealed class RequiresProductionAttribute : RequiresAttribute
 /// The published application as a server runs it: with secrets of its own, under names and ports of its own. Components whose image
 /// cannot be had are left out by a further Compose file.
 /// </summary>
-public sealed class ProductionBackend : ComposeBackend
+public class ProductionBackend : ComposeBackend
 {
     private X509Certificate2? _authority;
 
@@ -64,13 +64,16 @@ public sealed class ProductionBackend : ComposeBackend
     public HttpClient Edge { get; private set; } = null!;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Component> Components => Missing is null ? LeftOutFile.Components : [];
+    public override IReadOnlyList<Component> Components => Missing is null ? ProductionFiles.Components : [];
 
     /// <inheritdoc/>
-    protected override IReadOnlyList<string> Files => ["docker-compose.yaml", LeftOutFile.Name];
+    protected override IReadOnlyList<string> Files => ProductionFiles.Names(Components);
 
     /// <inheritdoc/>
     protected override IEnumerable<string> Services => [];
+
+    /// <summary>Further services of the tests' own Compose file.</summary>
+    protected virtual string MoreServices => "";
 
     /// <summary>The edge's address.</summary>
     public Uri Address => new($"https://localhost:{HttpsPort}/");
@@ -154,6 +157,10 @@ public sealed class ProductionBackend : ComposeBackend
         return await Edge.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 
+    /// <summary>How many files a service's container may have open, where its part of the Compose file says so.</summary>
+    public string? FileLimit(string service) =>
+        service is "gateway" or "edge" ? Environment().GetValueOrDefault($"{service.ToUpperInvariant()}_FILE_LIMIT") ?? "65536" : null;
+
     /// <summary>Runs a program in a service's container.</summary>
     public async Task<string> ExecuteOrThrowAsync(string service, params string[] command)
     {
@@ -204,6 +211,7 @@ public sealed class ProductionBackend : ComposeBackend
     [
         await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "grafana_admin_password")),
         await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "grafana_secret_key")),
+        await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "gateway_peers")),
         WebhookSecret,
         Key,
     ];
@@ -225,7 +233,7 @@ public sealed class ProductionBackend : ComposeBackend
             await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("edge_data", $"{Name}_edge_data", StringComparison.Ordinal));
         }
 
-        await LeftOutFile.WriteAsync(Folder.FullName);
+        await ProductionFiles.WriteAsync(Folder.FullName, Components, MoreServices);
     }
 
     protected override Dictionary<string, string?> Environment()

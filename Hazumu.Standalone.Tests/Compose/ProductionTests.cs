@@ -34,8 +34,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         await Wait.UntilAsync("every target to be up, and the request to be counted", TimeSpan.FromSeconds(90), async () =>
         {
             Assert.All(
-                (await backend.QueryAsync("up")).Where(target => backend.Components.Any(component => component.Service == target.GetProperty("metric").GetProperty("instance").GetString())),
+                (await backend.QueryAsync("up")).Where(target => backend.Components.Any(component => component.Service == target.GetProperty("metric").GetProperty("instance").GetString()!.Split('@')[0])),
                 target => Assert.Equal("1", target.GetProperty("value")[1].GetString()));
+            // What is left out is not missed, what is there is.
+            Assert.NotEmpty(await backend.QueryAsync("hazumu:expected_job:info{job=\"gateway\"}"));
+            Assert.Empty(await backend.QueryAsync("hazumu:expected_job:info unless on (job) group by (job) (up)"));
             Assert.NotEmpty(await backend.QueryAsync("hazumu_gateway_requests_total{key=\"tester\",outcome=\"success\"} > 0"));
             if (backend.Has(Component.CAdvisor))
             {
@@ -70,7 +73,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         using var refused = await backend.SendAsync(HttpMethod.Get, "api/tags", key: "hzm_00000000_0000000000000000000000000000000000000000000");
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
 
-        foreach (var path in new[] { "metrics", "%6detrics", "/metrics", "./metrics", "METRICS", "alive" })
+        foreach (var path in new[] { "metrics", "%6detrics", "/metrics", "./metrics", "METRICS", "alive", "hazumu/peers/1", "%68azumu/peers/1", "/hazumu//peers/1" })
         {
             using var answer = await backend.SendAsync(HttpMethod.Get, path);
             Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
@@ -156,6 +159,12 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
                 .Select(line => line.Split(':', 2))
                 .ToDictionary(line => line[0], line => line[1].Trim());
             Assert.Equal("1", status["NoNewPrivs"]);
+            if (backend.FileLimit(service) is { } limit)
+            {
+                var files = (await File.ReadAllLinesAsync($"/proc/{container.GetProperty("State").GetProperty("Pid").GetInt32()}/limits")).Single(line => line.StartsWith("Max open files", StringComparison.Ordinal));
+                Assert.Equal([limit, limit], files.Split(' ', StringSplitOptions.RemoveEmptyEntries)[3..5]);
+            }
+
             Assert.Equal(0UL, ulong.Parse(status["CapEff"], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
             Assert.Equal(s_roots.Contains(service), status["Uid"].Split('\t')[0] == "0");
         }
@@ -229,7 +238,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
             await backend.ExecuteOrThrowAsync("gateway", "/app/Hazumu.Gateway", "keys", "revoke", "kept");
             await Wait.UntilAsync("the gateway to have an instance again", TimeSpan.FromSeconds(60), () => AssertHasModelAsync());
             using var delete = await backend.SendAsync(HttpMethod.Delete, "api/delete", JsonContent.Create(new { model = TinyModel.Name }));
-            Assert.Equal(LeftOutFile.HasOllama ? HttpStatusCode.OK : HttpStatusCode.NotFound, delete.StatusCode);
+            Assert.Equal(ProductionFiles.HasOllama ? HttpStatusCode.OK : HttpStatusCode.NotFound, delete.StatusCode);
 
             var restore = await backend.RunScriptAsync("restore.sh", folder.FullName);
             Assert.True(restore.Succeeded, restore.Output);
@@ -327,6 +336,6 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
     {
         using var answer = await backend.SendAsync(HttpMethod.Get, "api/tags", key: key);
         answer.EnsureSuccessStatusCode();
-        Assert.Contains(LeftOutFile.HasOllama ? TinyModel.Name : "\"models\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains(ProductionFiles.HasOllama ? TinyModel.Name : "\"models\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Hazumu.Checks;
 using Xunit;
@@ -52,7 +53,7 @@ public sealed partial class SecurityTests
     private static readonly string[] s_sharing = ["privileged", "pid", "ipc", "userns_mode", "uts", "cgroup_parent", "device_cgroup_rules", "sysctls"];
 
     // Names that sound like a secret, and hold none.
-    private static readonly string[] s_notSecret = ["Gateway__Keys__Required", "Gateway__Keys__File", "GF_AUTH_GENERIC_OAUTH_TOKEN_URL", "GF_AUTH_GENERIC_OAUTH_USE_PKCE"];
+    private static readonly string[] s_notSecret = ["Gateway__Keys__Required", "Gateway__Keys__File", "Gateway__Peers__KeyFile", "GF_AUTH_GENERIC_OAUTH_TOKEN_URL", "GF_AUTH_GENERIC_OAUTH_USE_PKCE"];
 
     [Fact]
     public void Only_the_edge_publishes_ports_and_only_two()
@@ -114,6 +115,38 @@ public sealed partial class SecurityTests
         // The images of GPU exporters have no program that could ask.
         Assert.True(service.Has("healthcheck") || service.Name == "gpuexporter", service.ToString());
     });
+
+    [Fact]
+    public void What_has_a_connection_for_each_client_may_have_files_open_for_ten_thousand()
+    {
+        // docs/sizing.md: three for each client of the gateway's, and 256.
+        const int Least = (3 * 10_000) + 256;
+        var limited = PublishedCompose.Services.Where(service => service.Has("ulimits")).ToList();
+
+        Assert.Equal(["edge of docker-compose.yaml", "gateway of docker-compose.yaml"], limited.Select(service => service.ToString()).Order(StringComparer.Ordinal));
+        Assert.All(limited, service =>
+        {
+            var limit = Regex.Match(service.Text("ulimits", "nofile")!, $@"^\$\{{{service.Name.ToUpperInvariant()}_FILE_LIMIT:-([0-9]+)\}}$");
+            Assert.True(limit.Success && int.Parse(limit.Groups[1].Value, CultureInfo.InvariantCulture) >= Least, service.Text("ulimits", "nofile"));
+        });
+    }
+
+    [Fact]
+    public void Gateways_find_each_other_by_a_secret_and_so_does_Prometheus_by_name()
+    {
+        var gateway = Assert.Single(PublishedCompose.Services, service => service is { Name: "gateway", IsWhole: true });
+
+        Assert.Equal("http://gateway:8080", gateway.Text("environment", "Gateway__Peers__Addresses"));
+        Assert.Equal("/run/secrets/gateway_peers", gateway.Text("environment", "Gateway__Peers__KeyFile"));
+        Assert.Equal(["gateway_peers"], gateway.List("secrets"));
+        Assert.Equal("${GATEWAY_REPLICAS:-1}", gateway.Text("deploy", "replicas"));
+        // Of what has a name or a port of its own there can be but one.
+        Assert.False(gateway.Has("container_name") || gateway.Has("hostname") || gateway.Has("ports"));
+
+        var job = ((YamlSequenceNode)PublishedCompose.Read(Path.Combine(PublishedCompose.Folder, "prometheus-targets", "scrape-gateway.yaml"))["scrape_configs"])[0];
+        Assert.Equal(("gateway", "gateway", "A", "8080"), (job["job_name"].ToString(), job["dns_sd_configs"][0]["names"][0].ToString(), job["dns_sd_configs"][0]["type"].ToString(), job["dns_sd_configs"][0]["port"].ToString()));
+        Assert.DoesNotContain("gateway", File.ReadAllText(Path.Combine(PublishedCompose.Folder, "prometheus-targets", "services.json")), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void What_waits_waits_for_more_than_a_start() => Assert.All(

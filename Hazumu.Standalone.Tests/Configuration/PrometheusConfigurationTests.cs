@@ -22,6 +22,15 @@ public sealed partial class PrometheusConfigurationTests
     }
 
     [RequiresFact("Prometheus")]
+    public async Task Promtool_accepts_what_is_published()
+    {
+        var check = await PromTool.RunPublishedAsync("check", "config", File);
+
+        Assert.True(check.Succeeded, check.Output);
+        Assert.DoesNotContain("WARNING", check.Output, StringComparison.Ordinal);
+    }
+
+    [RequiresFact("Prometheus")]
     public async Task Ollama_instances_are_probed_by_the_Blackbox_exporter()
     {
         var targets = await DiscoverAsync("ollama-health");

@@ -9,10 +9,10 @@ namespace Hazumu.Standalone.Tests.Configuration;
 public sealed class PrometheusDiscoveryTests
 {
     [RequiresTheory("Prometheus")]
-    [InlineData("", "gateway:8080")]
-    [InlineData("nvidia", "gateway:8080 gpuexporter:9835")]
-    [InlineData("amd", "gateway:8080 gpuexporter:5000")]
-    [InlineData("logs", "alloy:12345 gateway:8080 loki:3100")]
+    [InlineData("", "nodeexporter:9100")]
+    [InlineData("nvidia", "nodeexporter:9100 gpuexporter:9835")]
+    [InlineData("amd", "nodeexporter:9100 gpuexporter:5000")]
+    [InlineData("logs", "alloy:12345 nodeexporter:9100 loki:3100")]
     public async Task Every_folder_of_targets_can_be_watched_whichever_option_is_used(string option, string expected)
     {
         var mounts = PublishedCompose.Services

@@ -60,7 +60,7 @@ public sealed partial class ServerBackend : IAsyncLifetime, IAsyncDisposable
             Client = _server.Client(_authority);
             var created = await ExecuteAsync("gateway", "/app/Hazumu.Gateway", "keys", "create", "tester", "--scopes", "infer,read,admin");
             Client.DefaultRequestHeaders.Add("x-api-key", Key().Match(created).Value);
-            if (LeftOutFile.Components.Contains(Component.Alertmanager))
+            if (ProductionFiles.Components.Contains(Component.Alertmanager))
             {
                 await SilenceAsync();
             }
@@ -112,7 +112,7 @@ public sealed partial class ServerBackend : IAsyncLifetime, IAsyncDisposable
     public Task WaitUntilHealthyAsync() => Wait.UntilAsync("every container to be healthy", TimeSpan.FromMinutes(3), async () =>
     {
         var states = await StatesAsync();
-        Assert.Equal(LeftOutFile.Components.Count + 1, states.Count);
+        Assert.Equal(ProductionFiles.Components.Count + 1, states.Count);
         Assert.All(states, state => Assert.EndsWith(" running healthy", state, StringComparison.Ordinal));
     });
 
@@ -159,12 +159,12 @@ public sealed partial class ServerBackend : IAsyncLifetime, IAsyncDisposable
         }
 
         await Cli.RunOrThrowAsync("sh", ["-c", "docker save \"$1\" | gzip -1 > \"$2\"", "sh", Component.Gateway.Image, Path.Combine(_server.Home, Archive)], TimeSpan.FromMinutes(3));
-        var components = LeftOutFile.Components.Append(Component.Edge).Where(component => component.Missing is null && component != Component.Gateway).ToList();
+        var components = ProductionFiles.Components.Append(Component.Edge).Where(component => component.Missing is null && component != Component.Gateway).ToList();
         await _server.TakeImagesAsync(components.Select(component => component.Image));
-        await LeftOutFile.WriteAsync(_server.Home);
+        await ProductionFiles.WriteAsync(_server.Home, ProductionFiles.Components);
         await File.WriteAllLinesAsync(
             Path.Combine(_server.Home, ".env"),
-            [$"COMPOSE_FILE=docker-compose.yaml:{LeftOutFile.Name}", .. components.Select(component => $"Hazumu__{component.Section}__Image={component.Image}")]);
+            [$"COMPOSE_FILE={string.Join(':', ProductionFiles.Names(ProductionFiles.Components))}", .. components.Select(component => $"Hazumu__{component.Section}__Image={component.Image}")]);
         await ConnectAsync();
     }
 
@@ -207,14 +207,14 @@ public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBack
 
         await server.WaitUntilHealthyAsync();
         // The same authority, the same key, the same model, the samples from before and new ones.
-        if (LeftOutFile.HasOllama)
+        if (ProductionFiles.HasOllama)
         {
             await Wait.UntilAsync("the model", TimeSpan.FromMinutes(1), async () => Assert.Contains(TinyModel.Name, await ollama.ListModelsAsync()));
         }
 
         await Wait.UntilAsync("an answer", TimeSpan.FromMinutes(1), () => server.Client.GetStringAsync(new Uri("api/version", UriKind.Relative)));
         Assert.Equal(1, await server.CountAsync("up{job=\"gateway\"}", before));
-        if (LeftOutFile.Components.Contains(Component.Alertmanager))
+        if (ProductionFiles.Components.Contains(Component.Alertmanager))
         {
             Assert.Contains(ServerBackend.SilenceComment, await server.SilencesAsync(), StringComparison.Ordinal);
         }

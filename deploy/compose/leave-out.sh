@@ -39,6 +39,13 @@ for file in prometheus-targets/*.json; do
   [ -s "$targets/${file##*/}" ] || rm "$targets/${file##*/}"
 done
 
+# A job of its own has what there may be several of.
+for file in prometheus-targets/scrape-*.yaml; do
+  service=${file#*/scrape-}
+  case " $* " in *" ${service%.yaml} "*) continue ;; esac
+  cp "$file" "$targets/"
+done
+
 # Neither its job nor one whose targets have gone with it is expected any more.
 while IFS= read -r line; do
   job=$(echo "$line" | sed -nE 's/.*job: ([a-z-]+) .*/\1/p')

@@ -24,6 +24,7 @@ mkdir -p secrets
 chmod 0700 secrets
 make grafana_admin_password "the password of Grafana's administrator"
 make grafana_secret_key "what Grafana encrypts secrets with"
+make gateway_peers "what several gateways know each other by"
 # First passwords for grafana/access/access.conf; empty as long as nobody needs one.
 [ -e secrets/grafana_users ] || : > secrets/grafana_users
 chmod 0644 secrets/grafana_users

@@ -39,7 +39,7 @@ same jobs with the same labels, so that rules and dashboards hold as they are. A
 {{- if .Values.alertmanager.enabled -}}
 {{- $alertmanagers = list (include "hazumu.discovery.pods" (dict "root" . "services" (list "alertmanager")) | fromYaml) -}}
 {{- end -}}
-{{- mergeOverwrite $config (dict "scrape_configs" $jobs "alerting" (dict "alertmanagers" $alertmanagers)) | toYaml -}}
+{{- mergeOverwrite (omit $config "scrape_config_files") (dict "scrape_configs" $jobs "alerting" (dict "alertmanagers" $alertmanagers)) | toYaml -}}
 {{- end }}
 
 {{/* Which jobs must have a target: those of the components that the release has. The AppHost writes the same for the other forms. */}}
