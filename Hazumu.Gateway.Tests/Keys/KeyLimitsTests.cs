@@ -272,6 +272,38 @@ public class KeyLimitsTests
         Assert.False(_limits.TryAcquire(caller, out _).IsAcquired);
     }
 
+    [Fact]
+    public void What_another_gateway_knows_counts_where_it_is_more_and_runs_out_alike()
+    {
+        var caller = Caller(requests: 4, tokens: 60);
+        AssertAllowed(caller);
+        Assert.Equal([(caller.Key!, new KeyUse(1, 0))], _limits.Used());
+
+        var key = caller.Key!;
+        _limits.Learn(key, new KeyUse(3, 30));
+        _limits.Learn(key, new KeyUse(2, 10));
+        Assert.Equal(new KeyUse(3, 30), _limits.UseOf(key));
+        AssertAllowed(caller);
+        Assert.Equal(ReachedLimit.RequestsPerMinute, _limits.TryAcquire(caller, out _).Reached);
+
+        _time.Advance(TimeSpan.FromSeconds(15));
+        Assert.Equal(new KeyUse(3, 15), _limits.UseOf(key));
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Empty(_limits.Used());
+    }
+
+    [Fact]
+    public void A_request_that_another_gateway_has_allowed_holds_a_place_even_beyond_the_limit()
+    {
+        var caller = Caller(requests: 5, concurrent: 1);
+        AssertAllowed(caller);
+        var adopted = _limits.Adopt(caller.Key!);
+        Assert.Equal(new KeyUse(1, 0), _limits.UseOf(caller.Key!));
+        Assert.False(_limits.TryAcquire(caller, out _).IsAcquired);
+        adopted.Dispose();
+        Assert.Equal(ReachedLimit.ConcurrentRequests, _limits.TryAcquire(caller, out _).Reached);
+    }
+
     private void AssertAllowed(Caller caller)
     {
         Assert.True(_limits.TryAcquire(caller, out var retryAfter).IsAcquired);

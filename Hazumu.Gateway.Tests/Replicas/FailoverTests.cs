@@ -241,4 +241,52 @@ public sealed class FailoverTests
         Assert.Equal(1, engine.Most);
         await Eventually.HoldsAsync(() => Assert.Equal(0, AdmissionTests.InUse(group[0])));
     }
+
+    [Fact]
+    public async Task A_slot_given_just_before_a_connection_breaks_is_told_again_however_late_it_is_taken()
+    {
+        await using var engine = HeldEngine.Start();
+        await using var group = await PeerGroup.StartAsync(2, [engine.Address]);
+        var first = group[0].Http.ChatAsync(body: Ask.Body("first"));
+        await engine.HoldsAsync(1);
+        var second = group[1].Http.ChatAsync(body: Ask.Body("second"));
+        await group[0].WaitsAsync(1);
+        await Task.Delay(1_200);
+
+        // What else of the gateway waits meanwhile must not keep the connection from going on.
+        ThreadPool.GetMinThreads(out var threads, out var ports);
+        ThreadPool.SetMinThreads(threads + 32, ports);
+        try
+        {
+            await Task.Factory.StartNew(
+                () =>
+                {
+                    // The slot is there, and cannot be taken.
+                    lock (group[1].Fleet.Gate)
+                    {
+                        engine.Release();
+                        Assert.True(SpinWait.SpinUntil(() => group[0].Waiting() == 0, TimeSpan.FromSeconds(10)));
+                        Thread.Sleep(500);
+                        group[0].Service<Peers>().Cut();
+                        Thread.Sleep(500);
+                    }
+                },
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default);
+        }
+        finally
+        {
+            ThreadPool.SetMinThreads(threads, ports);
+        }
+
+        await engine.HoldsAsync(1);
+        var third = group[0].Http.ChatAsync(body: Ask.Body("third"));
+        await Task.Delay(2 * Peers.Settling);
+        Assert.Equal((1, 1, false), (AdmissionTests.InUse(group[0]), engine.Running, group[1].Service<Peers>().Admits));
+        engine.Release(2);
+        Assert.Equal((200, 200, 200), ((await first).Status, (await second).Status, (await third).Status));
+        Assert.Equal(1, engine.Most);
+        await Eventually.HoldsAsync(() => Assert.Equal(0, AdmissionTests.InUse(group[0])));
+    }
 }

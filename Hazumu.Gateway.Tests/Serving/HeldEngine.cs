@@ -70,7 +70,10 @@ internal sealed class HeldEngine : IAsyncDisposable
             if (BeginsAtOnce)
             {
                 await exchange.BeginAsync("application/x-ndjson");
-                await exchange.SendChunkAsync("""{"model":"mock","message":{"role":"assistant","content":"hi"},"done":false}"""u8.ToArray());
+                await exchange.SendChunkAsync("""
+                    {"model":"mock","message":{"role":"assistant","content":"hi"},"done":false}
+
+                    """u8.ToArray());
             }
 
             await _words.WaitAsync();

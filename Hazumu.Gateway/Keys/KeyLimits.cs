@@ -40,6 +40,28 @@ internal sealed class KeyLimits(TimeProvider time)
         }
     }
 
+    /// <summary>Counts a request that another gateway has allowed, for as long as it runs; what is used of the minute must be learnt.</summary>
+    /// <returns>To be disposed when the request is over.</returns>
+    public LimitLease Adopt(ApiKey key) => UsageOf(key).Adopt(key);
+
+    /// <summary>What a key has used of its minute.</summary>
+    public KeyUse UseOf(ApiKey key) => UsageOf(key).Use();
+
+    /// <summary>What all keys have used of their minutes, where that is anything.</summary>
+    public IEnumerable<(ApiKey Key, KeyUse Use)> Used()
+    {
+        foreach (var usage in _usages.Values)
+        {
+            if (usage.Key is { } key && usage.Use() is var use && use != default)
+            {
+                yield return (key, use);
+            }
+        }
+    }
+
+    /// <summary>Learns what another gateway knows of a key's use: each may have missed some, so the greater number is the truer one.</summary>
+    public void Learn(ApiKey key, KeyUse use) => UsageOf(key).Learn(key, use);
+
     private Usage UsageOf(ApiKey key) => _usages.GetOrAdd(key.Id, static (_, time) => new Usage(time), time);
 
     /// <summary>What one key has used.</summary>
@@ -51,10 +73,14 @@ internal sealed class KeyLimits(TimeProvider time)
         private MinuteBucket _tokens;
         private int _running;
 
+        /// <summary>The key with its limits of last time.</summary>
+        public ApiKey? Key { get; private set; }
+
         public LimitLease TryAcquire(ApiKey key, out TimeSpan retryAfter)
         {
             lock (_gate)
             {
+                Key = key;
                 var now = time.GetTimestamp();
                 var wait = 0L;
                 var reached = ReachedLimit.None;
@@ -86,13 +112,7 @@ internal sealed class KeyLimits(TimeProvider time)
                     _requests.Take(1, now, _minute);
                 }
 
-                if (key.ConcurrentRequests is null)
-                {
-                    return default;
-                }
-
-                _running++;
-                return new LimitLease(new Place(this));
+                return TakePlace(key);
 
                 // The limit that holds the request up longest is the one to tell.
                 void Consider(long ticks, ReachedLimit limit)
@@ -111,6 +131,54 @@ internal sealed class KeyLimits(TimeProvider time)
             {
                 _tokens.Take(tokens, time.GetTimestamp(), _minute);
             }
+        }
+
+        public LimitLease Adopt(ApiKey key)
+        {
+            lock (_gate)
+            {
+                return TakePlace(key);
+            }
+        }
+
+        public KeyUse Use()
+        {
+            lock (_gate)
+            {
+                var now = time.GetTimestamp();
+                return new KeyUse(_requests.Used(now, _minute), _tokens.Used(now, _minute));
+            }
+        }
+
+        public void Learn(ApiKey key, KeyUse use)
+        {
+            lock (_gate)
+            {
+                Key = key;
+                var now = time.GetTimestamp();
+                if (key.RequestsPerMinute is { } requests)
+                {
+                    _requests.SetLimit(requests, now);
+                    _requests.Learn(use.Requests, _minute);
+                }
+
+                if (key.TokensPerMinute is { } tokens)
+                {
+                    _tokens.SetLimit(tokens, now);
+                    _tokens.Learn(use.Tokens, _minute);
+                }
+            }
+        }
+
+        private LimitLease TakePlace(ApiKey key)
+        {
+            if (key.ConcurrentRequests is null)
+            {
+                return default;
+            }
+
+            _running++;
+            return new LimitLease(new Place(this));
         }
 
         private void Leave()
@@ -139,6 +207,11 @@ internal sealed class KeyLimits(TimeProvider time)
         }
     }
 }
+
+/// <summary>What a key has used of its minute, as far as it has not run out yet.</summary>
+/// <param name="Requests">Requests.</param>
+/// <param name="Tokens">Tokens.</param>
+internal readonly record struct KeyUse(double Requests, double Tokens);
 
 /// <summary>A request that its key's limits allow, or the limit that does not.</summary>
 internal readonly struct LimitLease : IDisposable

@@ -24,6 +24,16 @@ internal struct MinuteBucket
         _used += (Int128)units * minute;
     }
 
+    /// <summary>Units that are used.</summary>
+    public double Used(long now, long minute)
+    {
+        Drain(now);
+        return (double)_used / minute;
+    }
+
+    /// <summary>Has at least so many units be used, at the time of the last call.</summary>
+    public void Learn(double units, long minute) => _used = Int128.Max(_used, (Int128)(units * minute));
+
     /// <summary>Ticks until one unit is free.</summary>
     public readonly long TicksUntilFree(long minute)
     {

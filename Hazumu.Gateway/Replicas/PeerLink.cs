@@ -28,7 +28,11 @@ internal sealed class PeerLink : IDisposable
     private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile PeerChannel? _channel;
     private readonly Lock _lock = new();
-    private long _lastId;
+
+    // Numbers are unlike those of all other links, whatever they lead to.
+    private long _lastId = Random.Shared.NextInt64(long.MaxValue / 2);
+
+    private volatile PeerStanding? _standing;
 
     public PeerLink(Peers peers, PeerScope scope, Uri url, IPAddress? address)
     {
@@ -50,10 +54,13 @@ internal sealed class PeerLink : IDisposable
     public string Name { get; }
 
     /// <summary>Who is there: an identity for each start of a gateway; <see langword="null"/> where nobody was reached yet.</summary>
-    public string? Peer { get; private set; }
+    public string? Peer => _standing?.Peer;
 
-    /// <summary>When that gateway was started: ticks of UTC by its clock.</summary>
-    public long Started { get; private set; }
+    /// <summary>That gateway's place; <see langword="null"/> where it has none yet.</summary>
+    public int? Place => _standing?.Place;
+
+    /// <summary>How much longer than this gateway that one has run. Rather too little than too much: its word was under way for a while.</summary>
+    public TimeSpan OlderBy => _standing?.OlderBy ?? default;
 
     /// <summary>Whether it may be asked. A connection that has just broken is tried once more before this says no.</summary>
     public bool IsUp { get; private set; }
@@ -63,6 +70,9 @@ internal sealed class PeerLink : IDisposable
 
     /// <summary>A number that no other request of this link has.</summary>
     public long NextId() => Interlocked.Increment(ref _lastId);
+
+    /// <summary>Whether this is the connection of now.</summary>
+    public bool IsOn(PeerChannel? channel) => _channel == channel;
 
     /// <summary>Sends a message; lost where the connection is broken.</summary>
     public void Send(PeerMessage message) => _channel?.Send(message);
@@ -117,7 +127,7 @@ internal sealed class PeerLink : IDisposable
         ticket.IsAgain = ticket.Asked >= 0;
         ticket.Asked = ticket.IsAgain ? ticket.Asked + now - ticket.Placed : now;
         var id = NextId();
-        var answer = await AskAsync(
+        var (answer, channel) = await AskAsync(
             new PeerMessage(PeerWord.Ask, id)
             {
                 Model = ticket.Model,
@@ -150,22 +160,27 @@ internal sealed class PeerLink : IDisposable
         }
 
         var lease = _scope.Scheduler.Adopt(instance, ticket.Model, answer.IsCold);
-        _peers.Keep(lease, this, id);
+        _peers.Keep(lease, this, id, channel);
         return new(lease);
     }
 
     /// <summary>Has a request counted against the limits of its key.</summary>
-    /// <returns>The peer's word; <see langword="null"/> where it is gone, or the client is.</returns>
-    public async ValueTask<PeerMessage?> CountAsync(ApiKey key, CancellationToken cancellationToken) => await AskAsync(
-        new PeerMessage(PeerWord.Count, NextId())
+    /// <returns>That it is counted, or the limit that is reached; <see langword="null"/> where the peer is gone, or the client is.</returns>
+    public async ValueTask<CountedRequest?> CountAsync(Caller caller, CancellationToken cancellationToken)
+    {
+        var key = caller.Key!;
+        var id = NextId();
+        var (answer, channel) = await AskAsync(PeerMessage.Count(key, id), cancellationToken);
+        if (answer is null)
         {
-            Key = key.Name,
-            KeyId = key.Id,
-            RequestsPerMinute = key.RequestsPerMinute,
-            TokensPerMinute = key.TokensPerMinute,
-            ConcurrentRequests = key.ConcurrentRequests,
-        },
-        cancellationToken);
+            return null;
+        }
+
+        _scope.Limits.Learn(key, answer.Use);
+        return answer.Reached == ReachedLimit.None
+            ? new(ReachedLimit.None, default, Held: _peers.Keep(caller, _scope.Limits.Adopt(key), this, id, channel))
+            : new(answer.Reached, TimeSpan.FromSeconds(answer.RetryAfter));
+    }
 
     /// <summary>Answers whoever waits for one, in the peer's stead; with <see langword="null"/>, that they must ask elsewhere.</summary>
     public void AnswerAll(Func<PeerMessage, PeerMessage?> answer)
@@ -174,7 +189,7 @@ internal sealed class PeerLink : IDisposable
         {
             if (_pending.TryRemove(id, out _))
             {
-                pending.TrySetResult(answer(pending.Question));
+                pending.TrySetResult((answer(pending.Question), null));
             }
         }
     }
@@ -182,11 +197,11 @@ internal sealed class PeerLink : IDisposable
     /// <summary>Ends it.</summary>
     public void Dispose() => _stop.Cancel();
 
-    private async ValueTask<PeerMessage?> AskAsync(PeerMessage question, CancellationToken cancellationToken)
+    private async ValueTask<(PeerMessage? Answer, PeerChannel? Channel)> AskAsync(PeerMessage question, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
         {
-            return null;
+            return default;
         }
 
         var pending = new Pending(this, question);
@@ -194,7 +209,7 @@ internal sealed class PeerLink : IDisposable
         {
             if (!IsUp)
             {
-                return null;
+                return default;
             }
 
             _pending[question.Id] = pending;
@@ -216,7 +231,7 @@ internal sealed class PeerLink : IDisposable
     private async Task<bool> ConnectAsync(CancellationToken stopping)
     {
         using var socket = new ClientWebSocket();
-        var welcome = new TaskCompletionSource<PeerMessage>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var greeting = new Greeting();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         PeerChannel channel;
         Task running;
@@ -229,8 +244,8 @@ internal sealed class PeerLink : IDisposable
             limit.CancelAfter(s_connect);
             await socket.ConnectAsync(_url, _client, limit.Token);
             channel = new PeerChannel(socket);
-            running = channel.RunAsync(message => Receive(message, welcome), stopping);
-            if (await Task.WhenAny(welcome.Task, running, Task.Delay(s_connect, stopping)) != welcome.Task)
+            running = channel.RunAsync(message => Receive(message, channel, greeting), stopping);
+            if (await Task.WhenAny(greeting.Task, running, Task.Delay(s_connect, stopping)) != greeting.Task)
             {
                 channel.Cut();
                 await running;
@@ -244,12 +259,12 @@ internal sealed class PeerLink : IDisposable
             return false;
         }
 
-        var (peer, started) = (welcome.Task.Result.Peer, welcome.Task.Result.Started);
+        var peer = greeting.Said!.Peer;
         if (peer == _peers.Id)
         {
             channel.Close();
             await running;
-            Peer = peer;
+            _standing = greeting.Said;
             _tried.TrySetResult();
             await Task.Delay(Timeout.Infinite, stopping);
         }
@@ -258,12 +273,18 @@ internal sealed class PeerLink : IDisposable
         {
             // Another gateway at the same address knows nothing of what the one before did.
             SetDown();
-            (Peer, Started) = (peer, started);
+        }
+
+        lock (_lock)
+        {
+            greeting.IsHeard = true;
+            _standing = greeting.Said;
         }
 
         if (IsUp)
         {
             Resume(channel);
+            _peers.OnPlaced();
         }
         else
         {
@@ -281,7 +302,7 @@ internal sealed class PeerLink : IDisposable
         return !channel.HasSaidGoodbye && Stopwatch.GetElapsedTime(began) > s_again;
     }
 
-    // The peer is the same and has forgotten all: it is told what is held, and asked again what it has not answered.
+    // The peer is the same and may have missed or forgotten what was told: it is told what is held, and asked again what it has not answered.
     private void Resume(PeerChannel channel)
     {
         lock (_lock)
@@ -311,17 +332,17 @@ internal sealed class PeerLink : IDisposable
         AnswerAll(_ => null);
     }
 
-    private void Receive(PeerMessage message, TaskCompletionSource<PeerMessage> welcome)
+    private void Receive(PeerMessage message, PeerChannel channel, Greeting greeting)
     {
         switch (message.Word)
         {
             case PeerWord.Welcome:
-                welcome.TrySetResult(message);
+                OnWelcome(new(message.Peer, message.Place, TimeSpan.FromMilliseconds(message.Age) - _peers.Age), greeting);
                 break;
             case PeerWord.Grant or PeerWord.Refuse or PeerWord.Counted:
                 if (_pending.TryRemove(message.Id, out var pending))
                 {
-                    pending.TrySetResult(message);
+                    pending.TrySetResult((message, channel));
                 }
                 else if (message.Word == PeerWord.Grant)
                 {
@@ -335,6 +356,23 @@ internal sealed class PeerLink : IDisposable
 
                 break;
         }
+    }
+
+    private void OnWelcome(PeerStanding standing, Greeting greeting)
+    {
+        lock (_lock)
+        {
+            greeting.Said = standing;
+            if (!greeting.IsHeard)
+            {
+                greeting.TrySetResult();
+                return;
+            }
+
+            _standing = standing;
+        }
+
+        _peers.OnPlaced();
     }
 
     private static async ValueTask<Stream> ConnectAsync(IPAddress? address, DnsEndPoint name, CancellationToken cancellationToken)
@@ -353,7 +391,8 @@ internal sealed class PeerLink : IDisposable
     }
 
     /// <summary>A question without an answer yet.</summary>
-    private sealed class Pending(PeerLink link, PeerMessage question) : TaskCompletionSource<PeerMessage?>(TaskCreationOptions.RunContinuationsAsynchronously)
+    private sealed class Pending(PeerLink link, PeerMessage question)
+        : TaskCompletionSource<(PeerMessage? Answer, PeerChannel? Channel)>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public PeerMessage Question { get; } = question;
 
@@ -363,10 +402,20 @@ internal sealed class PeerLink : IDisposable
             if (link._pending.TryRemove(Question.Id, out _))
             {
                 link.Send(new(PeerWord.Leave, Question.Id));
-                TrySetResult(null);
+                TrySetResult(default);
             }
         }
     }
+
+    /// <summary>What who was called says of itself over one connection.</summary>
+    private sealed class Greeting() : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public PeerStanding? Said { get; set; }
+
+        public bool IsHeard { get; set; }
+    }
+
+    private sealed record PeerStanding(string? Peer, int? Place, TimeSpan OlderBy);
 }
 
 /// <summary>What peers work with.</summary>

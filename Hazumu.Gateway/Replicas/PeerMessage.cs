@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Requests;
 
 namespace Hazumu.Gateway.Replicas;
@@ -8,7 +9,7 @@ namespace Hazumu.Gateway.Replicas;
 /// <summary>What peers say to each other.</summary>
 internal enum PeerWord
 {
-    /// <summary>The first word of who was called: who it is.</summary>
+    /// <summary>The first word of who was called: who it is, how long it has run and, once it has one, its place; again when its place is another.</summary>
     Welcome,
 
     /// <summary>Asks for a slot.</summary>
@@ -40,6 +41,9 @@ internal enum PeerWord
 
     /// <summary>A counted request is over.</summary>
     Over,
+
+    /// <summary>Tells what a key has used; with a number, of a request besides that runs and is counted already.</summary>
+    Used,
 }
 
 /// <summary>One message between peers; which members it has depends on its word. On the wire: JSON, a line each.</summary>
@@ -48,8 +52,11 @@ internal sealed record PeerMessage(PeerWord Word, long Id = 0)
     /// <summary>Who speaks.</summary>
     public string? Peer { get; init; }
 
-    /// <summary>When who speaks was started: ticks of UTC. The oldest admits for all.</summary>
-    public long Started { get; init; }
+    /// <summary>Milliseconds that who speaks has run, by a clock that nobody sets.</summary>
+    public long Age { get; init; }
+
+    /// <summary>The place of who speaks: the lowest admits for all.</summary>
+    public int? Place { get; init; }
 
     /// <summary>The model's normalised name.</summary>
     public string? Model { get; init; }
@@ -113,6 +120,37 @@ internal sealed record PeerMessage(PeerWord Word, long Id = 0)
 
     /// <summary>Tokens that the request has used.</summary>
     public long Tokens { get; init; }
+
+    /// <summary>What the key has used of its minute.</summary>
+    public KeyUse Use { get; init; }
+
+    /// <summary>Asks to count a request of a key's.</summary>
+    public static PeerMessage Count(ApiKey key, long id) => Of(PeerWord.Count, id, key);
+
+    /// <summary>Tells what a key has used.</summary>
+    public static PeerMessage Used(ApiKey key, KeyUse use, long id = 0) => Of(PeerWord.Used, id, key) with { Use = use };
+
+    /// <summary>The key that such a message tells of.</summary>
+    public ApiKey ToKey() => new()
+    {
+        Id = KeyId!,
+        Name = Key!,
+        Hash = [],
+        Scopes = Scope.None,
+        Created = default,
+        RequestsPerMinute = RequestsPerMinute,
+        TokensPerMinute = TokensPerMinute,
+        ConcurrentRequests = ConcurrentRequests,
+    };
+
+    private static PeerMessage Of(PeerWord word, long id, ApiKey key) => new(word, id)
+    {
+        Key = key.Name,
+        KeyId = key.Id,
+        RequestsPerMinute = key.RequestsPerMinute,
+        TokensPerMinute = key.TokensPerMinute,
+        ConcurrentRequests = key.ConcurrentRequests,
+    };
 }
 
 /// <summary>How messages are written.</summary>

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Requests;
 
 namespace Hazumu.Gateway.Replicas;
@@ -10,35 +9,31 @@ namespace Hazumu.Gateway.Replicas;
 internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel channel)
 {
     private readonly ConcurrentDictionary<long, CancellationTokenSource> _questions = new();
-    private readonly ConcurrentDictionary<long, Lease> _leases = new();
-    private readonly ConcurrentDictionary<long, (CountedRequest Counted, Caller Caller)> _counted = new();
     private volatile bool _isOver;
 
     /// <summary>Answers until the peer is gone.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        channel.Send(new(PeerWord.Welcome) { Peer = peers.Id, Started = peers.Started });
+        peers.Greet(this);
         try
         {
             await channel.RunAsync(Receive, cancellationToken);
         }
         finally
         {
-            // Whatever ended it: what the peer held is given back.
+            // Whatever ended it: what the peer held is given back, unless it tells of it again.
             _isOver = true;
             foreach (var question in _questions.Values)
             {
                 await question.CancelAsync();
             }
 
-            foreach (var id in _counted.Keys)
-            {
-                End(id, 0);
-            }
-
             _ = ReleaseAllAsync();
         }
     }
+
+    /// <summary>Tells who this gateway is.</summary>
+    public void Greet(PeerMessage welcome) => channel.Send(welcome);
 
     /// <summary>Breaks the connection off.</summary>
     public void Cut() => channel.Cut();
@@ -54,12 +49,14 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
             await Task.Delay(Peers.Settling);
         }
 
-        foreach (var id in _leases.Keys)
+        foreach (var lease in peers.Leases.TakeAllOf(this))
         {
-            if (_leases.TryRemove(id, out var lease))
-            {
-                lease.Release(LeaseEnd.Undecided);
-            }
+            lease.Release(LeaseEnd.Undecided);
+        }
+
+        foreach (var counted in peers.Counts.TakeAllOf(this))
+        {
+            counted.OnOver(0);
         }
     }
 
@@ -84,14 +81,14 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
                 Hold(message);
                 break;
             case PeerWord.Began:
-                if (_leases.TryGetValue(message.Id, out var begun))
+                if (peers.Leases.TryGet(message.Id, out var begun))
                 {
                     begun.OnFirstByte();
                 }
 
                 break;
             case PeerWord.Free:
-                if (_leases.TryRemove(message.Id, out var lease))
+                if (peers.Leases.TryTake(message.Id, out var lease))
                 {
                     lease.LoadSeconds = message.LoadSeconds;
                     lease.Unloads = message.Unloads;
@@ -100,7 +97,14 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
 
                 break;
             case PeerWord.Over:
-                End(message.Id, message.Tokens);
+                if (peers.Counts.TryTake(message.Id, out var counted))
+                {
+                    counted.OnOver(message.Tokens);
+                }
+
+                break;
+            case PeerWord.Used:
+                Use(message);
                 break;
         }
     }
@@ -109,6 +113,11 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
     {
         // Never disposed: the peer may take the question back at any moment, and it holds nothing but memory.
         var gone = new CancellationTokenSource();
+        if (GrantAgain(ask))
+        {
+            return;
+        }
+
         _questions[ask.Id] = gone;
         try
         {
@@ -155,11 +164,18 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
         if (admission.Lease is { } lease)
         {
             lease.Held!.IsPeers = true;
-            _leases[ask.Id] = lease;
-            channel.Send(new(PeerWord.Grant, ask.Id) { Instance = lease.Instance.Name, IsCold = lease.IsCold, Position = ticket.Position, HasWaited = ticket.HasWaited });
-            if (_isOver && _leases.TryRemove(ask.Id, out _))
+            if (_isOver || !peers.Leases.TryAdd(ask.Id, lease, this))
             {
+                // The connection has broken meanwhile, and the question was asked again over the next.
                 lease.Release(LeaseEnd.Undecided);
+                GrantAgain(ask);
+                return;
+            }
+
+            Grant(ask, lease, ticket);
+            if (_isOver)
+            {
+                _ = ReleaseAllAsync();
             }
         }
         else if (admission.Refusal != Outcome.ClientDisconnect)
@@ -168,53 +184,91 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
         }
     }
 
-    private void Hold(PeerMessage hold)
+    private void Grant(PeerMessage ask, Lease lease, Ticket? ticket) => channel.Send(new(PeerWord.Grant, ask.Id)
     {
-        if (scope.Fleet.Find(hold.Instance) is not { } instance || _leases.ContainsKey(hold.Id))
+        Instance = lease.Instance.Name,
+        IsCold = lease.IsCold,
+        Position = ticket?.Position ?? 0,
+        HasWaited = ticket?.HasWaited ?? false,
+    });
+
+    private bool GrantAgain(PeerMessage ask)
+    {
+        if (_isOver || !peers.Leases.TryClaim(ask.Id, this, out var lease))
         {
-            // Told already, or an instance that this gateway does not know and gives no slot of.
-            return;
+            return false;
         }
 
-        var lease = scope.Scheduler.Adopt(instance, hold.Model!, hold.IsCold && !hold.HasAnswered);
-        peers.Keep(lease);
-        lease.Held!.IsPeers = true;
+        Grant(ask, lease, null);
+        return true;
+    }
+
+    private void Hold(PeerMessage hold)
+    {
+        if (!peers.Leases.TryClaim(hold.Id, this, out var lease))
+        {
+            if (scope.Fleet.Find(hold.Instance) is not { } instance)
+            {
+                // This gateway does not know it and gives no slot of it.
+                return;
+            }
+
+            lease = scope.Scheduler.Adopt(instance, hold.Model!, hold.IsCold && !hold.HasAnswered);
+            peers.Keep(lease);
+            lease.Held!.IsPeers = true;
+            if (!peers.Leases.TryAdd(hold.Id, lease, this))
+            {
+                lease.Release(LeaseEnd.Undecided);
+                return;
+            }
+        }
+
         if (hold.HasAnswered)
         {
             lease.OnFirstByte();
         }
-
-        _leases[hold.Id] = lease;
     }
 
     private async Task CountAsync(PeerMessage count)
     {
-        var key = new ApiKey
+        var key = count.ToKey();
+        var counted = new CountedRequest(ReachedLimit.None, default);
+        if (!peers.Counts.TryClaim(count.Id, this, out _))
         {
-            Id = count.KeyId!,
-            Name = count.Key!,
-            Hash = [],
-            Scopes = Scope.None,
-            Created = default,
-            RequestsPerMinute = count.RequestsPerMinute,
-            TokensPerMinute = count.TokensPerMinute,
-            ConcurrentRequests = count.ConcurrentRequests,
-        };
-        var caller = new Caller(key.Name, key);
-        var counted = await peers.CountAsync(caller, CancellationToken.None);
-        _counted[count.Id] = (counted, caller);
-        channel.Send(new(PeerWord.Counted, count.Id) { Reached = counted.Reached, RetryAfter = counted.RetryAfter.TotalSeconds });
-        if (_isOver || counted.Reached != ReachedLimit.None)
+            counted = await peers.CountAsync(new Caller(key.Name, key), CancellationToken.None);
+            if (counted.Held is { } held)
+            {
+                Keep(held, count.Id);
+            }
+        }
+
+        channel.Send(new(PeerWord.Counted, count.Id) { Reached = counted.Reached, RetryAfter = counted.RetryAfter.TotalSeconds, Use = scope.Limits.UseOf(key) });
+    }
+
+    private void Use(PeerMessage used)
+    {
+        var key = used.ToKey();
+        scope.Limits.Learn(key, used.Use);
+        if (used.Id == 0)
         {
-            End(count.Id, 0);
+            peers.TellUse(key);
+        }
+        else if (!peers.Counts.TryClaim(used.Id, this, out _))
+        {
+            Keep(peers.Keep(new Caller(key.Name, key), scope.Limits.Adopt(key)), used.Id);
         }
     }
 
-    private void End(long id, long tokens)
+    private void Keep(HeldCount held, long id)
     {
-        if (_counted.TryRemove(id, out var entry))
+        held.IsPeers = true;
+        if (!peers.Counts.TryAdd(id, held, this))
         {
-            peers.Over(entry.Counted, entry.Caller, tokens);
+            held.OnOver(0);
+        }
+        else if (_isOver)
+        {
+            _ = ReleaseAllAsync();
         }
     }
 }
@@ -222,7 +276,6 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
 /// <summary>A request that was counted against its key's limits, here or at a peer; or the limit that is reached.</summary>
 /// <param name="Reached">The limit that is reached.</param>
 /// <param name="RetryAfter">When asking again makes sense.</param>
-/// <param name="Lease">What it holds here.</param>
-/// <param name="Link">Where it is counted instead.</param>
-/// <param name="Id">Its number there.</param>
-internal readonly record struct CountedRequest(ReachedLimit Reached, TimeSpan RetryAfter, LimitLease Lease = default, PeerLink? Link = null, long Id = 0);
+/// <param name="Lease">What it holds here, where there are no peers.</param>
+/// <param name="Held">What it holds where there are.</param>
+internal readonly record struct CountedRequest(ReachedLimit Reached, TimeSpan RetryAfter, LimitLease Lease = default, HeldCount? Held = null);

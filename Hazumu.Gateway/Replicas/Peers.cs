@@ -14,6 +14,10 @@ namespace Hazumu.Gateway.Replicas;
 /// and counts keys' limits, so that all it promises stays true. What is admitted goes from each gateway straight to the instance.
 /// </summary>
 /// <remarks>
+/// Who has run longest is told by places, which all see alike: ages are seen later than they are told, so that two might each take itself
+/// for the older, and three for a circle. A gateway takes a place behind all that it sees when it has looked for the others for the first
+/// time, and goes behind one that it meets later and that has run longer. It never goes forward.
+///
 /// A gateway asks only one that is older than itself, so that no question goes in a circle, however the gateways see each other. Where one
 /// that admits is gone, the next one waits for <see cref="Settling"/> before it gives slots: by then the others have told what they hold.
 /// </remarks>
@@ -27,21 +31,28 @@ internal sealed partial class Peers : BackgroundService
 
     private static readonly TimeSpan s_round = TimeSpan.FromSeconds(2);
 
+    // How soon a name is asked for again while it is not known who is there, and how long: where there is none after that, there is nobody.
+    private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_nameless = TimeSpan.FromSeconds(10);
+
     private readonly GatewaySettings _settings;
     private readonly PeerScope _scope;
     private readonly NameResolver _names;
     private readonly TimeProvider _time;
     private readonly ILogger<Peers> _logger;
     private readonly TaskCompletionSource _listens = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly ConcurrentDictionary<HeldLease, bool> _held = new();
+    private readonly ConcurrentDictionary<Held, bool> _held = new();
     private readonly ConcurrentDictionary<PeerSession, bool> _sessions = new();
     private readonly Dictionary<(string Url, IPAddress? Address), PeerLink> _links = [];
     private readonly HashSet<string> _told = [];
     private readonly Lock _lock = new();
     private volatile PeerLink? _admits;
     private volatile bool _isLeaving;
+    private readonly long _started;
+    private volatile TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _hasChosen;
     private bool _hasLooked;
-    private bool _hasChosen;
+    private int? _place;
     private int _changes;
 
     public Peers(
@@ -54,7 +65,7 @@ internal sealed partial class Peers : BackgroundService
         _time = time;
         _logger = logger;
         IsOn = settings.Current.Peers.Addresses.Count > 0;
-        Started = time.GetUtcNow().UtcTicks;
+        _started = time.GetTimestamp();
         if (IsOn)
         {
             scheduler.Mode = AdmissionMode.Paused;
@@ -68,11 +79,17 @@ internal sealed partial class Peers : BackgroundService
     /// <summary>Who this gateway is: another identity at each start.</summary>
     public string Id { get; } = Guid.NewGuid().ToString("N");
 
-    /// <summary>When it was started; ticks of UTC.</summary>
-    public long Started { get; }
+    /// <summary>How long this gateway has run, by a clock that nobody sets.</summary>
+    public TimeSpan Age => _time.GetElapsedTime(_started);
 
     /// <summary>Whether this gateway admits for all.</summary>
-    public bool Admits => _admits is null;
+    public bool Admits => !IsOn || (_hasChosen && _admits is null);
+
+    /// <summary>Slots that peers hold.</summary>
+    public PeerHoldings<Lease> Leases { get; } = new();
+
+    /// <summary>Requests of peers that are counted against the limits of their keys.</summary>
+    public PeerHoldings<HeldCount> Counts { get; } = new();
 
     /// <summary>Whether this gateway stops.</summary>
     public bool IsLeaving => _isLeaving;
@@ -96,7 +113,7 @@ internal sealed partial class Peers : BackgroundService
     /// <summary>Counts a request against its key's limits, wherever they are counted now. <see cref="Over"/> must follow.</summary>
     public ValueTask<CountedRequest> CountAsync(Caller caller, CancellationToken cancellationToken)
     {
-        if (_admits is not null && KeyLimits.HasAny(caller))
+        if (IsOn && KeyLimits.HasAny(caller))
         {
             return CountAmongAllAsync(caller, cancellationToken);
         }
@@ -108,9 +125,9 @@ internal sealed partial class Peers : BackgroundService
     /// <summary>A counted request is over.</summary>
     public void Over(in CountedRequest counted, Caller caller, long tokens)
     {
-        if (counted.Link is { } link)
+        if (counted.Held is { } held)
         {
-            link.Send(new(PeerWord.Over, counted.Id) { Tokens = tokens });
+            held.OnOver(tokens);
             return;
         }
 
@@ -126,34 +143,47 @@ internal sealed partial class Peers : BackgroundService
     /// <param name="lease">The slot.</param>
     /// <param name="link">Who gave it, where that was not this gateway.</param>
     /// <param name="id">Its number there.</param>
-    public void Keep(Lease lease, PeerLink? link = null, long id = 0)
+    /// <param name="channel">The connection over which it was given.</param>
+    public void Keep(Lease lease, PeerLink? link = null, long id = 0, PeerChannel? channel = null)
     {
-        if (lease.Held is not null)
+        if (lease.Held is null)
         {
-            return;
+            lease.Held = new HeldLease(this, lease);
+            Keep(lease.Held, link, id, channel);
         }
-
-        var held = new HeldLease(this, lease);
-        if (link is not null)
-        {
-            held.GivenBy(link, id);
-        }
-
-        lease.Held = held;
-        _held[held] = true;
-
-        // It may have become another one just now, and again meanwhile.
-        PeerLink? admits;
-        do
-        {
-            admits = _admits;
-            held.MoveTo(admits);
-        }
-        while (admits != _admits);
     }
 
-    /// <summary>A slot was given back.</summary>
-    public void Forget(HeldLease held) => _held.TryRemove(held, out _);
+    /// <summary>Keeps a request that is counted known to whoever admits.</summary>
+    /// <param name="caller">Whose it is; a key with limits.</param>
+    /// <param name="lease">What it holds here.</param>
+    /// <param name="link">Who counted it, where that was not this gateway.</param>
+    /// <param name="id">Its number there.</param>
+    /// <param name="channel">The connection over which it was told.</param>
+    public HeldCount Keep(Caller caller, LimitLease lease, PeerLink? link = null, long id = 0, PeerChannel? channel = null)
+    {
+        var held = new HeldCount(this, _scope.Limits, caller, lease);
+        Keep(held, link, id, channel);
+        return held;
+    }
+
+    /// <summary>Something is over.</summary>
+    public void Forget(Held held) => _held.TryRemove(held, out _);
+
+    /// <summary>Tells whoever admits what a key has used.</summary>
+    public void TellUse(ApiKey key) => _admits?.Send(PeerMessage.Used(key, _scope.Limits.UseOf(key)));
+
+    /// <summary>Tells a peer that calls who this gateway is.</summary>
+    public void Greet(PeerSession session)
+    {
+        // One that calls just now must not hear of an earlier place last.
+        lock (_lock)
+        {
+            session.Greet(new(PeerWord.Welcome) { Peer = Id, Age = (long)Age.TotalMilliseconds, Place = _place });
+        }
+    }
+
+    /// <summary>A peer may have another place.</summary>
+    public void OnPlaced() => Choose();
 
     /// <summary>A peer has come or gone.</summary>
     public void OnChanged(PeerLink link)
@@ -177,6 +207,8 @@ internal sealed partial class Peers : BackgroundService
         {
             held.TellAgain(link);
         }
+
+        TellUse(link);
     }
 
     /// <summary>Nobody is at an address. That it is so is usual where peers come and go; a key that is refused never is.</summary>
@@ -282,6 +314,7 @@ internal sealed partial class Peers : BackgroundService
         }
 
         Choose();
+        _settled.TrySetResult();
     }
 
     /// <inheritdoc/>
@@ -295,17 +328,21 @@ internal sealed partial class Peers : BackgroundService
         try
         {
             await _listens.Task.WaitAsync(stoppingToken);
+            var began = _time.GetTimestamp();
             while (true)
             {
-                var links = await LookAsync(stoppingToken);
+                var (links, isWhole) = await LookAsync(stoppingToken);
                 if (!_hasLooked)
                 {
                     await Task.WhenAll(links.Select(link => link.Tried)).WaitAsync(stoppingToken);
-                    _hasLooked = true;
-                    Choose();
+                    if (isWhole || links.Any(link => link.IsUp && link.Place is not null) || _time.GetElapsedTime(began) >= s_nameless)
+                    {
+                        _hasLooked = true;
+                        Choose();
+                    }
                 }
 
-                await Task.Delay(s_round, _time, stoppingToken);
+                await Task.Delay(_hasLooked ? s_round : s_soon, _time, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -341,32 +378,66 @@ internal sealed partial class Peers : BackgroundService
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (_admits is not { } link || _isLeaving)
+            if (_isLeaving || _admits is not { } link)
             {
+                if (!_isLeaving && _settled is { Task.IsCompleted: false } settled)
+                {
+                    // What others know of the key is not known here yet.
+                    await settled.Task.WaitAsync(cancellationToken);
+                    continue;
+                }
+
                 var lease = _scope.Limits.TryAcquire(caller, out var retryAfter);
-                return new(lease.Reached, retryAfter, lease);
+                return new(lease.Reached, retryAfter, Held: lease.IsAcquired ? Keep(caller, lease) : null);
             }
 
-            if (await link.CountAsync(caller.Key!, cancellationToken) is { } answer)
+            if (await link.CountAsync(caller, cancellationToken) is { } counted)
             {
-                return new(answer.Reached, TimeSpan.FromSeconds(answer.RetryAfter), default, link, answer.Id);
+                return counted;
             }
         }
     }
 
-    private async Task<IReadOnlyList<PeerLink>> LookAsync(CancellationToken cancellationToken)
+    private void Keep(Held held, PeerLink? link, long id, PeerChannel? channel)
     {
-        var found = new HashSet<(string, IPAddress?)>();
+        if (link is not null)
+        {
+            held.GivenBy(link, id);
+        }
+
+        _held[held] = true;
+
+        // It may have become another one just now, and again meanwhile.
+        PeerLink? admits;
+        do
+        {
+            admits = _admits;
+            held.MoveTo(admits);
+        }
+        while (admits != _admits);
+
+        // It was not here yet when all was told again over another connection than it came by.
+        if (link is not null && !link.IsOn(channel))
+        {
+            held.TellAgain(link);
+        }
+    }
+
+    private async Task<(IReadOnlyList<PeerLink> Links, bool IsWhole)> LookAsync(CancellationToken cancellationToken)
+    {
+        var found = new HashSet<(string Url, IPAddress? Address)>();
+        var isWhole = true;
         foreach (var text in _scope.Options.Addresses)
         {
-            foreach (var address in await ResolveAsync(new Uri(text), cancellationToken))
-            {
-                found.Add((text, address));
-            }
+            var addresses = await ResolveAsync(new Uri(text), cancellationToken);
+            isWhole &= addresses.Length > 0;
+            found.UnionWith(addresses.Select(address => (text, address)));
         }
 
         lock (_lock)
         {
+            // Those of a name that is not resolved are known to be there or not by their connections.
+            found.UnionWith(_links.Keys.Where(known => !found.Any(key => key.Url == known.Url)).ToList());
             foreach (var (key, link) in _links.Where(known => !found.Contains(known.Key) && !known.Value.IsUp).ToList())
             {
                 _links.Remove(key);
@@ -380,7 +451,7 @@ internal sealed partial class Peers : BackgroundService
                 _ = link.RunAsync(cancellationToken);
             }
 
-            return [.. _links.Values];
+            return ([.. _links.Values], isWhole);
         }
     }
 
@@ -403,10 +474,9 @@ internal sealed partial class Peers : BackgroundService
                 {
                     LogUnresolved(url.Host, error.Message);
                 }
-
-                // Those that are known are known to be there or not by their connections.
-                return [.. _links.Keys.Where(key => key.Url == url.OriginalString).Select(key => key.Address)];
             }
+
+            return [];
         }
     }
 
@@ -414,16 +484,27 @@ internal sealed partial class Peers : BackgroundService
     {
         lock (_lock)
         {
-            var next = _links.Values
-                .Where(link => link.IsUp && (_isLeaving || (link.Started, link.Peer).CompareTo((Started, Id)) < 0))
-                .MinBy(link => (link.Started, link.Peer));
-            if (!_hasLooked || (_hasChosen && next == _admits))
+            if (!_hasLooked)
             {
                 return;
             }
 
-            var takesOver = _hasChosen && next is null;
+            var others = _links.Values.Where(link => link.IsUp).ToList();
+            TakePlace(others);
+            var next = others.Where(link => _isLeaving || IsBefore(link)).MinBy(link => (link.Place ?? int.MaxValue, link.Peer));
+            if (_hasChosen && next == _admits)
+            {
+                return;
+            }
+
+            // Those who start together first find out who is the first of them.
+            var takesOver = next is null && (_hasChosen || others.Count > 0);
             var change = ++_changes;
+            if (takesOver && _settled.Task.IsCompleted)
+            {
+                _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+
             _hasChosen = true;
             _scope.Scheduler.Mode = next is not null ? AdmissionMode.Elsewhere : takesOver ? AdmissionMode.Paused : AdmissionMode.Open;
 
@@ -444,14 +525,55 @@ internal sealed partial class Peers : BackgroundService
             {
                 _ = OpenAsync(change);
             }
+            else
+            {
+                _settled.TrySetResult();
+            }
         }
     }
+
+    // Who has none yet comes after all that are there; who has one keeps it, but for one that has run longer.
+    private void TakePlace(IReadOnlyList<PeerLink> others)
+    {
+        var place = _place ?? 0;
+        foreach (var other in others)
+        {
+            if (other.Place is { } theirs && (theirs, other.Peer).CompareTo((place, Id)) > 0 && (_place is null || other.OlderBy > TimeSpan.Zero))
+            {
+                place = theirs + 1;
+            }
+        }
+
+        if (place != _place)
+        {
+            _place = place;
+            foreach (var session in _sessions.Keys)
+            {
+                Greet(session);
+            }
+        }
+    }
+
+    private bool IsBefore(PeerLink link) => link.Place is { } theirs && (theirs, link.Peer).CompareTo((_place.GetValueOrDefault(), Id)) < 0;
 
     private void MoveAllTo(PeerLink? link)
     {
         foreach (var held in _held.Keys)
         {
             held.MoveTo(link);
+        }
+
+        if (link is not null)
+        {
+            TellUse(link);
+        }
+    }
+
+    private void TellUse(PeerLink link)
+    {
+        foreach (var (key, use) in _scope.Limits.Used())
+        {
+            link.Send(PeerMessage.Used(key, use));
         }
     }
 
@@ -463,6 +585,7 @@ internal sealed partial class Peers : BackgroundService
             if (change == _changes)
             {
                 _scope.Scheduler.Mode = AdmissionMode.Open;
+                _settled.TrySetResult();
             }
         }
     }

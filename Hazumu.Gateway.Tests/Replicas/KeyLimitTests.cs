@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Tests.Serving;
+using Hazumu.Gateway.Tests.Streams;
+
+namespace Hazumu.Gateway.Tests.Replicas;
+
+/// <summary>What keys have used is not forgotten where a connection breaks or another gateway admits.</summary>
+public sealed class KeyLimitTests
+{
+    private const string Single = "the-key-of-somebody-single";
+    private const string Twice = "the-key-of-somebody-twice";
+    private const string Chatty = "the-key-of-somebody-chatty";
+
+    private static readonly string[] s_keys =
+    [
+        "--Gateway:Slots=8",
+        $"--Gateway:Keys:Configured:single:Key={Single}",
+        "--Gateway:Keys:Configured:single:ConcurrentRequests=1",
+        $"--Gateway:Keys:Configured:twice:Key={Twice}",
+        "--Gateway:Keys:Configured:twice:RequestsPerMinute=2",
+        $"--Gateway:Keys:Configured:chatty:Key={Chatty}",
+        "--Gateway:Keys:Configured:chatty:TokensPerMinute=2",
+    ];
+
+    [Fact]
+    public async Task A_connection_that_breaks_takes_nothing_along()
+    {
+        await using var engine = HeldEngine.Start(beginsAtOnce: true);
+        await using var group = await PeerGroup.StartAsync(2, [engine.Address], s_keys);
+        var single = await group[1].Http.BeginAsync(key: Single);
+        var chatty = await group[1].Http.BeginAsync(key: Chatty);
+        await engine.HoldsAsync(2);
+
+        // Else it would be one that has never held.
+        await Task.Delay(1_200);
+        group[0].Service<Peers>().Cut();
+
+        for (var watch = 0; watch < 25; watch++)
+        {
+            await IsRefusedAsync(group[watch % 2], Single);
+            await Task.Delay(100);
+        }
+
+        Assert.False(group[1].Service<Peers>().Admits);
+        engine.Release(2);
+        await single.Content.ReadAsStringAsync();
+        await chatty.Content.ReadAsStringAsync();
+
+        // Its answer had two tokens, told over another connection than its beginning.
+        await Eventually.HoldsAsync(() => Assert.Equal((0, 2), (AdmissionTests.InUse(group[0]), Tokens(group[0]))));
+        await IsRefusedAsync(group[0], Chatty);
+        await IsServedAsync(group[0], engine, Single);
+    }
+
+    /// <summary>A kill, and a stop after which its streams go on.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_admits_next_knows_what_keys_have_used(bool isKilled)
+    {
+        await using var engine = HeldEngine.Start(beginsAtOnce: true);
+        int[] ports = [.. Enumerable.Range(0, 3).Select(_ => PeerGroup.FreePort())];
+        string[] Arguments(int number) => [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[number]}", .. PeerGroup.Arguments(ports), .. s_keys];
+        await using var old = await GatewayProcess.StartAsync([("e", engine.Address)], Arguments(0));
+        await using var next = await TestGateway.StartAsync([("e", engine.Address)], Arguments(1));
+        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Elsewhere, next.Service<Scheduler>().Mode));
+        await using var young = await TestGateway.StartAsync([("e", engine.Address)], Arguments(2));
+        await Eventually.HoldsAsync(() => Assert.Equal((AdmissionMode.Elsewhere, 2, 2), (young.Service<Scheduler>().Mode, young.Service<Peers>().Count, next.Service<Peers>().Count)));
+
+        // Each by another gateway; the second request of the key of two is told of by the younger one alone.
+        await IsServedAsync(old.Http, engine, Twice);
+        await IsServedAsync(young.Http, engine, Twice);
+        await IsServedAsync(young.Http, engine, Chatty);
+        await Eventually.HoldsAsync(() => Assert.Equal(2, Tokens(young)));
+        var running = await young.Http.BeginAsync(key: Single);
+        await engine.HoldsAsync(1);
+
+        if (isKilled)
+        {
+            await old.KillAsync();
+        }
+        else
+        {
+            old.Terminate();
+        }
+
+        var since = Stopwatch.StartNew();
+        while (since.Elapsed < 2 * Peers.Settling)
+        {
+            foreach (var gateway in (TestGateway[])[next, young])
+            {
+                foreach (var key in (string[])[Twice, Chatty, Single])
+                {
+                    await IsRefusedAsync(gateway, key);
+                }
+            }
+        }
+
+        await PeerGroup.AdmitsAsync(next, [young]);
+        engine.Release();
+        Assert.Contains("\"done\":true", await running.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await Eventually.HoldsAsync(() => Assert.Equal(0, AdmissionTests.InUse(next)));
+        await IsServedAsync(next.Http, engine, Single);
+    }
+
+    private static int Tokens(TestGateway gateway) => (int)Math.Round(gateway.Service<KeyLimits>().Used().Sum(used => used.Use.Tokens));
+
+    private static async Task IsRefusedAsync(TestGateway gateway, string key)
+    {
+        using var answer = await gateway.Http.BeginAsync(key: key).WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.True((int)answer.StatusCode == 429, $"{key} was served.");
+    }
+
+    private static Task IsServedAsync(TestGateway gateway, HeldEngine engine, string key) => IsServedAsync(gateway.Http, engine, key);
+
+    private static async Task IsServedAsync(HttpClient http, HeldEngine engine, string key)
+    {
+        engine.Release();
+        Assert.Equal(200, (await http.ChatAsync(key: key)).Status);
+    }
+}
