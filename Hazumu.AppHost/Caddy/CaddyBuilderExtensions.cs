@@ -62,8 +62,6 @@ public static class CaddyBuilderExtensions
             .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "512m", Cpus: "1", Pids: 200)
             {
                 TakesVolume = true,
-                // Two for each stream: the client's connection and the gateway's.
-                OpenFiles = 65536,
                 // The program's file demands it in the official image: without it the kernel does not run the program at all.
                 Capabilities = ["NET_BIND_SERVICE"],
             });

@@ -37,12 +37,7 @@ public static class GatewayBuilderExtensions
             .WithComposeEnvironment("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true", development: "false")
             .WithComposeHttpHealthcheck(ContainerPort, "/health")
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
-            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000)
-            {
-                WritesTo = ["/tmp"],
-                // Ten thousand streams take half of it (docs/sizing.md).
-                OpenFiles = 65536,
-            })
+            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000) { WritesTo = ["/tmp"] })
             .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev", "Hazumu.Gateway/Dockerfile"));
     }
 

@@ -63,11 +63,6 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
         Restrict(service, confinement.Capabilities);
 
         var name = SettingsAnnotation.Of(resource)!.Section.ToUpperInvariant();
-        if (confinement.OpenFiles is { } openFiles)
-        {
-            service.MappingAt("ulimits").Add("nofile", $"${{{name}_FILE_LIMIT:-{openFiles.ToString(CultureInfo.InvariantCulture)}}}");
-        }
-
         service.MappingAt("deploy").MappingAt("resources").Add("limits", new YamlMappingNode
         {
             { "memory", Quoted($"${{{name}_MEMORY_LIMIT:-{confinement.Memory}}}") },

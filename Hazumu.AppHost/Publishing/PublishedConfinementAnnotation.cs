@@ -19,9 +19,6 @@ internal sealed record PublishedConfinementAnnotation(string User, string Memory
     /// <summary>Where the program writes beside its volume: that is memory then, and gone with the container.</summary>
     public IReadOnlyList<string> WritesTo { get; init; } = [];
 
-    /// <summary>The default of the limit on open files, of programs that have a connection or more for each client; the engine's own where it is <see langword="null"/>.</summary>
-    public int? OpenFiles { get; init; }
-
     /// <summary>The capabilities that the component cannot do without.</summary>
     public IReadOnlyList<string> Capabilities { get; init; } = [];
 

@@ -132,14 +132,6 @@ public class ComposeBackend : Backend
             environment["Hazumu__CAdvisor__Privileged"] = KernelGrants(CapSysResource) ? "true" : "false";
         }
 
-        if (!KernelGrants(CapSysResource))
-        {
-            // An engine that may raise no limit gives its containers no more than it has itself.
-            var own = File.ReadLines("/proc/self/limits").Single(line => line.StartsWith("Max open files", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[4];
-            environment["GATEWAY_FILE_LIMIT"] = own;
-            environment["EDGE_FILE_LIMIT"] = own;
-        }
-
         return environment;
     }
 

@@ -157,10 +157,6 @@ public class ProductionBackend : ComposeBackend
         return await Edge.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 
-    /// <summary>How many files a service's container may have open, where its part of the Compose file says so.</summary>
-    public string? FileLimit(string service) =>
-        service is "gateway" or "edge" ? Environment().GetValueOrDefault($"{service.ToUpperInvariant()}_FILE_LIMIT") ?? "65536" : null;
-
     /// <summary>Runs a program in a service's container.</summary>
     public async Task<string> ExecuteOrThrowAsync(string service, params string[] command)
     {

@@ -159,12 +159,6 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
                 .Select(line => line.Split(':', 2))
                 .ToDictionary(line => line[0], line => line[1].Trim());
             Assert.Equal("1", status["NoNewPrivs"]);
-            if (backend.FileLimit(service) is { } limit)
-            {
-                var files = (await File.ReadAllLinesAsync($"/proc/{container.GetProperty("State").GetProperty("Pid").GetInt32()}/limits")).Single(line => line.StartsWith("Max open files", StringComparison.Ordinal));
-                Assert.Equal([limit, limit], files.Split(' ', StringSplitOptions.RemoveEmptyEntries)[3..5]);
-            }
-
             Assert.Equal(0UL, ulong.Parse(status["CapEff"], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
             Assert.Equal(s_roots.Contains(service), status["Uid"].Split('\t')[0] == "0");
         }

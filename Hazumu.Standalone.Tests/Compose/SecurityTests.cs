@@ -117,21 +117,6 @@ public sealed partial class SecurityTests
     });
 
     [Fact]
-    public void What_has_a_connection_for_each_client_may_have_files_open_for_ten_thousand()
-    {
-        // docs/sizing.md: three for each client of the gateway's, and 256.
-        const int Least = (3 * 10_000) + 256;
-        var limited = PublishedCompose.Services.Where(service => service.Has("ulimits")).ToList();
-
-        Assert.Equal(["edge of docker-compose.yaml", "gateway of docker-compose.yaml"], limited.Select(service => service.ToString()).Order(StringComparer.Ordinal));
-        Assert.All(limited, service =>
-        {
-            var limit = Regex.Match(service.Text("ulimits", "nofile")!, $@"^\$\{{{service.Name.ToUpperInvariant()}_FILE_LIMIT:-([0-9]+)\}}$");
-            Assert.True(limit.Success && int.Parse(limit.Groups[1].Value, CultureInfo.InvariantCulture) >= Least, service.Text("ulimits", "nofile"));
-        });
-    }
-
-    [Fact]
     public void Gateways_find_each_other_by_a_secret_and_so_does_Prometheus_by_name()
     {
         var gateway = Assert.Single(PublishedCompose.Services, service => service is { Name: "gateway", IsWhole: true });
