@@ -200,7 +200,7 @@ public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBack
         await server.WaitUntilHealthyAsync();
         var ollama = new OllamaClient(server.Client, server.Client.BaseAddress!);
         await ollama.CreateTinyModelAsync();
-        await Wait.UntilAsync("samples", TimeSpan.FromSeconds(60), async () => Assert.Equal(1, await server.CountAsync("up{job=\"gateway\"} == 1")));
+        await Wait.UntilAsync("samples", TimeSpan.FromSeconds(60), async () => Assert.NotEqual(0, await server.CountAsync("up{job=\"gateway\"} == 1")));
         var before = DateTimeOffset.UtcNow;
 
         await server.RestartEngineAsync(how);
@@ -213,7 +213,7 @@ public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBack
         }
 
         await Wait.UntilAsync("an answer", TimeSpan.FromMinutes(1), () => server.Client.GetStringAsync(new Uri("api/version", UriKind.Relative)));
-        Assert.Equal(1, await server.CountAsync("up{job=\"gateway\"}", before));
+        Assert.NotEqual(0, await server.CountAsync("up{job=\"gateway\"}", before));
         if (ProductionFiles.Components.Contains(Component.Alertmanager))
         {
             Assert.Contains(ServerBackend.SilenceComment, await server.SilencesAsync(), StringComparison.Ordinal);
