@@ -37,7 +37,12 @@ public static class GatewayBuilderExtensions
             .WithComposeEnvironment("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true", development: "false")
             .WithComposeHttpHealthcheck(ContainerPort, "/health")
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
-            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000) { WritesTo = ["/tmp"] })
+            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000)
+            {
+                WritesTo = ["/tmp"],
+                // What runs is to be answered; but as long as it does, a gateway that is replaced lets nobody in.
+                StopSeconds = 60,
+            })
             .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev", "Hazumu.Gateway/Dockerfile"));
     }
 

@@ -63,6 +63,11 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
         Restrict(service, confinement.Capabilities);
 
         var name = SettingsAnnotation.Of(resource)!.Section.ToUpperInvariant();
+        if (confinement.StopSeconds is { } seconds)
+        {
+            service.Add("stop_grace_period", Quoted($"${{{name}_STOP_LIMIT:-{seconds.ToString(CultureInfo.InvariantCulture)}s}}"));
+        }
+
         service.MappingAt("deploy").MappingAt("resources").Add("limits", new YamlMappingNode
         {
             { "memory", Quoted($"${{{name}_MEMORY_LIMIT:-{confinement.Memory}}}") },

@@ -22,6 +22,9 @@ internal sealed record PublishedConfinementAnnotation(string User, string Memory
     /// <summary>The capabilities that the component cannot do without.</summary>
     public IReadOnlyList<string> Capabilities { get; init; } = [];
 
+    /// <summary>The default of the time, in seconds, that the program has to stop before it is killed; <see langword="null"/> for the engine's ten.</summary>
+    public int? StopSeconds { get; init; }
+
     /// <summary>
     /// Whether the volume has to be given to the user first: the engine makes one that belongs to root where the image has nothing at the
     /// mount's place. A container of the same image does that before each start, and ends.

@@ -112,6 +112,7 @@ public sealed partial class SecurityTests
         Assert.NotNull(service.Text("logging", "options", "max-size"));
         Assert.NotNull(service.Text("logging", "options", "max-file"));
         Assert.Equal("always", service.Text("restart"));
+        Assert.Equal(service.Name == "gateway" ? "${GATEWAY_STOP_LIMIT:-60s}" : null, service.Text("stop_grace_period"));
         // The images of GPU exporters have no program that could ask.
         Assert.True(service.Has("healthcheck") || service.Name == "gpuexporter", service.ToString());
     });
