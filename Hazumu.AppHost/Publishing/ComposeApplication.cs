@@ -248,7 +248,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
 
         var text = new StringBuilder()
             .Append("# Copy to .env and uncomment what you change. The same variables configure the AppHost.\n\n")
-            .Append($"# The Compose files, in this order; on Windows with ';' between them. Further ones: {string.Join(", ", files[false].Select(file => Path.GetFileName(file)).Where(name => name != FileName))}\n")
+            .Append($"# The Compose files, with ':' between them, on Windows ';'. Further ones: {string.Join(", ", files[false].Select(file => Path.GetFileName(file)).Where(name => name != FileName))}\n")
             .Append("# (each for what its first line says), left-out/docker-compose.yaml, which leave-out.sh writes, and files of your own.\n")
             .Append($"# COMPOSE_FILE={FileName}\n\n")
             .AppendJoin("", Settings().Where(setting => IsRead(production, setting)).Select(setting => DescribeInProduction(production, setting)))
