@@ -52,6 +52,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         {
             { PublishedNetworksAnnotation.Backend, Network(network) },
             { PublishedNetworksAnnotation.Edge, Network("hazumu-edge") },
+            { PublishedNetworksAnnotation.Exporters, Network("hazumu-exporters") },
         };
 
         foreach (var (key, volume) in root.MappingAt("volumes"))

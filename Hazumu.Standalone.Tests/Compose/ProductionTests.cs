@@ -83,6 +83,15 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         {
             await Assert.ThrowsAsync<InvalidOperationException>(() => backend.ExecuteOrThrowAsync("edge", "wget", "-q", "-T", "3", "-O", "/dev/null", inside));
         }
+
+        foreach (var component in new[] { Component.CAdvisor, Component.NodeExporter }.Where(backend.Has))
+        {
+            var container = await backend.InspectAsync(component.Service);
+            var address = container.GetProperty("NetworkSettings").GetProperty("Networks").EnumerateObject().Single().Value.GetProperty("IPAddress").GetString();
+            var url = $"http://{address}:{(component == Component.CAdvisor ? 8080 : 9100)}/metrics";
+            await backend.ExecuteOrThrowAsync("prometheus", "wget", "-q", "-T", "3", "-O", "/dev/null", url);
+            await Assert.ThrowsAsync<InvalidOperationException>(() => backend.ExecuteOrThrowAsync("gateway", "wget", "-q", "-T", "3", "-O", "/dev/null", url));
+        }
     }
 
     [RequiresFact("Edge")]

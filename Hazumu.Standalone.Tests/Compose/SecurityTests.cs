@@ -140,16 +140,17 @@ public sealed partial class SecurityTests
         dependency => Assert.True(dependency["condition"].ToString() is "service_healthy" or "service_completed_successfully"));
 
     [Fact]
-    public void The_edge_shares_a_network_only_with_what_it_passes_requests_to()
+    public void The_edge_and_those_that_see_the_host_share_a_network_only_with_whom_they_must()
     {
-        var networks = PublishedCompose.Services.Where(service => service.Has("networks")).ToDictionary(service => service.Name, service => service.List("networks"));
+        var networks = PublishedCompose.Services.Where(service => service.Has("networks")).ToLookup(service => string.Join(' ', service.List("networks")), service => service.Name);
 
-        Assert.Equal(["edge", "gateway", "grafana"], networks.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["default edge", "default exporters", "edge", "exporters"], networks.Select(network => network.Key).Order(StringComparer.Ordinal));
         Assert.Equal(["edge"], networks["edge"]);
-        Assert.Equal(["default", "edge"], networks["gateway"]);
-        Assert.Equal(["default", "edge"], networks["grafana"]);
+        Assert.Equal(["gateway", "grafana"], networks["default edge"].Order(StringComparer.Ordinal));
+        Assert.Equal(["cadvisor", "gpuexporter", "nodeexporter"], networks["exporters"].Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["prometheus"], networks["default exporters"]);
         Assert.Equal(
-            ["default: hazumu-network", "edge: hazumu-edge"],
+            ["default: hazumu-network", "edge: hazumu-edge", "exporters: hazumu-exporters"],
             ((YamlMappingNode)PublishedCompose.Main["networks"]).Select(network => $"{network.Key}: {network.Value["name"]}"));
     }
 
