@@ -46,6 +46,9 @@ public class ComposeBackend : Backend
         Folder.Delete(recursive: true);
     }
 
+    public override string NetworkOf(Component component) =>
+        component == Component.CAdvisor || component == Component.NodeExporter ? $"{Name}-exporters" : Name;
+
     public override Task StopAsync(Component component) => ComposeOrThrowAsync("stop", component.Service);
 
     public override Task StartAsync(Component component) => ComposeOrThrowAsync("up", "--detach", "--wait", component.Service);
