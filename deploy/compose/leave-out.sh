@@ -13,12 +13,21 @@ fail() {
   exit 1
 }
 
+has_service() { grep -q "^  $1:\$" docker-compose.yaml; }
+
 cd "$(dirname "$0")"
 folder=${LEFT_OUT_FOLDER:-./left-out}
 for service in "$@"; do
-  case $service in *[!a-z0-9-]* | '' | prometheus) fail "'$service' cannot be left out; name services of docker-compose.yaml other than prometheus." ;; esac
-  grep -q "^  $service:\$" docker-compose.yaml || fail "docker-compose.yaml has no service '$service'."
+  case $service in
+    *-volume) fail "'$service' goes with '${service%-volume}'; name that." ;;
+    *[!a-z0-9-]* | '' | prometheus) fail "'$service' cannot be left out; name services of docker-compose.yaml other than prometheus." ;;
+  esac
+  has_service "$service" || fail "docker-compose.yaml has no service '$service'."
 done
+case " $* " in
+  *' edge '*) ;;
+  *' gateway '*) fail "'gateway' cannot be left out alone, as 'edge' waits for it; name both: sh leave-out.sh edge $*" ;;
+esac
 rm -rf "$folder"
 [ $# -gt 0 ] || exit 0
 
@@ -57,7 +66,11 @@ done < prometheus-targets/expected.yaml > "$targets/expected.yaml"
 {
   echo "# What is left out; made by: sh leave-out.sh $*"
   echo "services:"
-  for service in "$@"; do printf '  %s:\n    profiles: ["left-out"]\n' "$service"; done
+  for service in "$@"; do
+    printf '  %s:\n    profiles: ["left-out"]\n' "$service"
+    # What gives it its volume has nobody else to do that for.
+    if has_service "$service-volume"; then printf '  %s:\n    profiles: ["left-out"]\n' "$service-volume"; fi
+  done
   printf '  prometheus:\n    volumes:\n      - { type: "bind", source: "%s", target: "/etc/prometheus-targets", read_only: true }\n' "$targets"
 } > "$folder/docker-compose.yaml"
 chmod -R a+rX "$folder"
