@@ -244,7 +244,10 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
 
         var text = new StringBuilder()
             .Append("# Copy to .env and uncomment what you change. The same variables configure the AppHost.\n\n")
-            .AppendJoin("", Settings().Where(setting => IsRead(production, setting)).Select(Describe))
+            .Append($"# The Compose files, in this order; on Windows with ';' between them. Further ones: {string.Join(", ", files[false].Select(file => Path.GetFileName(file)).Where(name => name != FileName))}\n")
+            .Append("# (each for what its first line says), left-out/docker-compose.yaml, which leave-out.sh writes, and files of your own.\n")
+            .Append($"# COMPOSE_FILE={FileName}\n\n")
+            .AppendJoin("", Settings().Where(setting => IsRead(production, setting)).Select(setting => DescribeInProduction(production, setting)))
             .Append("# Grafana's administrator, its sign-in by OIDC and its address; what each container may take; its logs. docs/production.md tells more.\n")
             .AppendJoin("", Others(production).Select(variable => $"# {variable.Name}={variable.Default}\n"))
             .Append("\n# --- Read by the development form alone.\n\n")
@@ -259,6 +262,12 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
     private static string Variable(Setting setting) => setting.Key.Replace(":", "__", StringComparison.Ordinal);
 
     private static bool IsRead(string compose, Setting setting) => compose.Contains($"${{{Variable(setting)}:-", StringComparison.Ordinal);
+
+    // Of a port that nobody publishes, only the program's links are made (WithExternalUrl).
+    private static string DescribeInProduction(string compose, Setting setting) =>
+        setting.Key.EndsWith(":Port", StringComparison.Ordinal) && !compose.Contains($"}}:${{{Variable(setting)}:-", StringComparison.Ordinal)
+            ? $"# Production does not publish the next port: there it is that of an SSH tunnel's end, which links in notifications lead to.\n{Describe(setting)}"
+            : Describe(setting);
 
     private static string Describe(Setting setting) => setting.Default == "auto"
         // Compose cannot look at the host and decide.
