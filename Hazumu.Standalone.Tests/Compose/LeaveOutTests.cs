@@ -57,16 +57,33 @@ public sealed class LeaveOutTests : IDisposable
     }
 
     [ShellFact]
+    public async Task A_Prometheus_that_runs_sees_another_choice_and_is_made_anew()
+    {
+        await RunAsync("cadvisor");
+        var folder = await Cli.RunOrThrowAsync("ls", ["-di", Targets]);
+        var label = Label();
+        await RunAsync("grafana");
+
+        Assert.Equal(folder, await Cli.RunOrThrowAsync("ls", ["-di", Targets]));
+        Assert.NotEqual(label, Label());
+
+        string? Label() => PublishedCompose.ServicesOf(Path.Combine(_folder.FullName, "left-out", "docker-compose.yaml")).Single(service => service.Name == "prometheus").Text("labels", "hazumu.targets");
+    }
+
+    [ShellFact]
     public async Task Without_a_name_nothing_is_left_out_any_more()
     {
         await RunAsync("cadvisor");
         await RunAsync();
 
-        Assert.False(Directory.Exists(Path.GetDirectoryName(Targets)));
+        // The file that COMPOSE_FILE may name is there, and the folder that Prometheus may have mounted.
+        Assert.Empty(PublishedCompose.ServicesOf(Path.Combine(_folder.FullName, "left-out", "docker-compose.yaml")));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Targets));
     }
 
     [ShellTheory]
     [InlineData("nobody", "docker-compose.yaml has no service 'nobody'.")]
+    [InlineData("default", "docker-compose.yaml has no service 'default'.")]
     [InlineData("prometheus", "'prometheus' cannot be left out; name services of docker-compose.yaml other than prometheus.")]
     [InlineData("gateway", "'gateway' cannot be left out alone, as 'edge' waits for it; name both: sh leave-out.sh edge gateway")]
     [InlineData("ollama-volume", "'ollama-volume' goes with 'ollama'; name that.")]

@@ -13,7 +13,7 @@ fail() {
   exit 1
 }
 
-has_service() { grep -q "^  $1:\$" docker-compose.yaml; }
+has_service() { awk -v line="  $1:" '/^[^ ]/ { inside = $0 == "services:" } inside && $0 == line { found = 1 } END { exit !found }' docker-compose.yaml; }
 
 cd "$(dirname "$0")"
 folder=${LEFT_OUT_FOLDER:-./left-out}
@@ -28,11 +28,17 @@ case " $* " in
   *' edge '*) ;;
   *' gateway '*) fail "'gateway' cannot be left out alone, as 'edge' waits for it; name both: sh leave-out.sh edge $*" ;;
 esac
-rm -rf "$folder"
-[ $# -gt 0 ] || exit 0
 
+# A Prometheus that runs has the folder mounted: another of the same name it would not see.
 targets=$folder/prometheus-targets
 mkdir -p "$targets"
+rm -f "$targets"/*
+if [ $# -eq 0 ]; then
+  # COMPOSE_FILE may still name it.
+  printf '# Nothing is left out.\nservices: {}\n' > "$folder/docker-compose.yaml"
+  exit 0
+fi
+
 for file in prometheus-targets/*.json; do
   # Without the Blackbox exporter nobody is probed.
   case " $* " in *' blackbox '*) [ "$file" != prometheus-targets/ollama-health.json ] || continue ;; esac
@@ -71,6 +77,9 @@ done < prometheus-targets/expected.yaml > "$targets/expected.yaml"
     # What gives it its volume has nobody else to do that for.
     if has_service "$service-volume"; then printf '  %s:\n    profiles: ["left-out"]\n' "$service-volume"; fi
   done
-  printf '  prometheus:\n    volumes:\n      - { type: "bind", source: "%s", target: "/etc/prometheus-targets", read_only: true }\n' "$targets"
+  # Whether Prometheus has to be made anew, Compose sees by the label: a file of rules or jobs is read at the start.
+  printf '  prometheus:\n    labels: { hazumu.targets: "%s" }\n' "$(cat "$targets"/* | cksum | tr ' ' '-')"
+  printf '    volumes:\n      - { type: "bind", source: "%s", target: "/etc/prometheus-targets", read_only: true }\n' "$targets"
 } > "$folder/docker-compose.yaml"
 chmod -R a+rX "$folder"
+echo "$folder/docker-compose.yaml is written. What runs of it now is stopped by: docker compose --profile left-out rm --stop --force $*"
