@@ -35,6 +35,10 @@ public abstract class Backend : IAsyncLifetime
     /// <param name="component">The component.</param>
     public virtual bool IsContainer(Component component) => true;
 
+    /// <summary>A network that the component's container is in.</summary>
+    /// <param name="component">The component.</param>
+    public virtual string NetworkOf(Component component) => Name;
+
     /// <summary>The component's host port.</summary>
     /// <param name="component">The component.</param>
     public int Port(Component component) => _ports[component];

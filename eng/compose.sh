@@ -12,9 +12,9 @@ run_compose() {
   check_compose_settings
   prepare_compose || fail "$COMPOSE_PROBLEM"
   set_compose_command
-  leave_out_of_compose
   settle_privileges
   check_ports
+  leave_out_of_compose
   if is_enabled Ollama; then say "GPU for 'ollama': ${GPU:-none (CPU only)}, because $(explain_gpu)."; fi
   # Production's own checks are in its containers.
   if is_production; then sh "$COMPOSE_FOLDER/secrets.sh"; fi
@@ -49,7 +49,7 @@ leave_out_of_compose() {
     if ! is_enabled "$section" && grep -q "^  $(lower "$section"):\$" "$COMPOSE_FILE"; then services="$services $(lower "$section")"; fi
   done
   # shellcheck disable=SC2086 # a list of words
-  LEFT_OUT_FOLDER=$folder sh "$COMPOSE_FOLDER/leave-out.sh" $services
+  LEFT_OUT_FOLDER=$folder sh "$COMPOSE_FOLDER/leave-out.sh" $services > /dev/null
   if [ -n "$services" ]; then COMPOSE+=(-f "$folder/docker-compose.yaml"); fi
 }
 

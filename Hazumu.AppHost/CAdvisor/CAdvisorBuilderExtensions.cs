@@ -30,6 +30,7 @@ public static class CAdvisorBuilderExtensions
             .WithComposeHttpHealthcheck(8080, "/healthz")
             .WithArgs(CAdvisorArguments.All)
             // The engine's socket and the control groups' files are root's.
+            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Exporters))
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Root, Memory: "512m", Cpus: "0.5", Pids: 200));
 
         return builder.ExecutionContext.IsRunMode

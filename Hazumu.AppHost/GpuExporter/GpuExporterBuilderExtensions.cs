@@ -31,6 +31,7 @@ public static class GpuExporterBuilderExtensions
             .WithUrlForEndpoint(GpuExporterResource.PrimaryEndpointName, url => url.DisplayText = "GPU metrics")
             .WithIconName("DeveloperBoard")
             .WithHttpHealthCheck("/metrics")
+            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Exporters))
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "256m", Cpus: "0.5", Pids: 200) { WritesTo = ["/tmp"] });
 
         return builder.ExecutionContext.IsRunMode

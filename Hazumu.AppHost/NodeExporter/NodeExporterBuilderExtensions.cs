@@ -41,6 +41,7 @@ public static class NodeExporterBuilderExtensions
                 "--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$",
                 "--web.disable-exporter-metrics")
             .WithArgs([.. s_collectors.Select(collector => $"--collector.{collector}")])
+            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Exporters))
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "128m", Cpus: "0.5", Pids: 100));
 
         return builder.ExecutionContext.IsRunMode

@@ -184,7 +184,12 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
             }
             else
             {
-                images.Add(settings.Service, Image(resource.Annotations.OfType<ContainerImageAnnotation>().LastOrDefault()));
+                var image = Image(resource.Annotations.OfType<ContainerImageAnnotation>().LastOrDefault());
+                images.Add(settings.Service, image);
+                if (resource is OllamaResource ollama)
+                {
+                    image.Add("rocmDigest", Quoted(Digest(RocmImage.Of(ollama))));
+                }
             }
         }
 
@@ -197,8 +202,10 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
         { "registry", Quoted(image?.Registry ?? "") },
         { "repository", Quoted(image?.Image ?? "") },
         { "tag", Quoted(image?.Tag ?? "") },
-        { "digest", Quoted(image is null ? "" : image.SHA256 is { } digest ? $"sha256:{digest}" : ImageDigests.Of($"{image.Registry}/{image.Image}:{image.Tag}") ?? "") },
+        { "digest", Quoted(image is null ? "" : Digest(image)) },
     };
+
+    private static string Digest(ContainerImageAnnotation image) => image.SHA256 is { } digest ? $"sha256:{digest}" : ImageDigests.Of($"{image.Registry}/{image.Image}:{image.Tag}") ?? "";
 
     private static YamlScalarNode Number(int value) => new(ComposeVariables.Format(value));
 }

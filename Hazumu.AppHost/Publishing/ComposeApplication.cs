@@ -52,6 +52,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         {
             { PublishedNetworksAnnotation.Backend, Network(network) },
             { PublishedNetworksAnnotation.Edge, Network("hazumu-edge") },
+            { PublishedNetworksAnnotation.Exporters, Network("hazumu-exporters") },
         };
 
         foreach (var (key, volume) in root.MappingAt("volumes"))
@@ -133,7 +134,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
             return;
         }
 
-        await WriteAsync(PublishedOptionAnnotation.Nvidia, "Gives Ollama the NVIDIA GPUs, and measures them; needs the NVIDIA Container Toolkit.", (_, service) =>
+        await WriteAsync(PublishedOptionAnnotation.Nvidia, "Gives Ollama the NVIDIA GPUs, and measures them; needs the NVIDIA Container Toolkit.", (_, service, _) =>
         {
             var resources = new YamlMappingNode("reservations", new YamlMappingNode("devices", new YamlSequenceNode(new YamlMappingNode
             {
@@ -148,13 +149,16 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
 
             service.Children["deploy"] = new YamlMappingNode("resources", resources);
         });
-        await WriteAsync(PublishedOptionAnnotation.Amd, "Gives Ollama the AMD GPUs, by way of ROCm, and measures them.", (resource, service) =>
+        await WriteAsync(PublishedOptionAnnotation.Amd, "Gives Ollama the AMD GPUs, by way of ROCm, and measures them.", (resource, service, services) =>
         {
             // The devices belong to root and to groups whose numbers differ between hosts.
             service.Children["user"] = Quoted(PublishedConfinementAnnotation.Root);
             if (resource is OllamaResource instance)
             {
-                service.Add("image", Quoted(AmdImage(instance)));
+                var image = Quoted(new ComposeVariables(SettingsAnnotation.Of(instance)!).Image(RocmImage.Of(instance)));
+                service.Add("image", image);
+                // It would pull the other image for this alone.
+                services.MappingAt(ComposeProduction.VolumeService(instance)).Add("image", image);
                 // The volume is another user's.
                 service.Add("cap_add", new YamlSequenceNode(Quoted("DAC_OVERRIDE")));
             }
@@ -162,12 +166,12 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
             service.Add("devices", new YamlSequenceNode(Quoted("/dev/kfd"), Quoted("/dev/dri")));
         });
 
-        Task WriteAsync(string option, string purpose, Action<IResource, YamlMappingNode> giveGpu)
+        Task WriteAsync(string option, string purpose, Action<IResource, YamlMappingNode, YamlMappingNode> giveGpu)
         {
             var services = OptionalServices(option, optional);
             foreach (var resource in instances.Concat<IResource>(optional.Keys.Where(resource => PublishedOptionAnnotation.Of(resource).Any(other => other.Option == option))))
             {
-                giveGpu(resource, services.MappingAt(resource.Name));
+                giveGpu(resource, services.MappingAt(resource.Name), services);
             }
 
             return WriteOptionAsync(option, purpose, services, cancellationToken);
@@ -230,14 +234,6 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
             $"# {purpose}\n# docker compose -f {FileName} -f {name} up --detach --wait\n",
             root,
             cancellationToken);
-    }
-
-    // As the Toolkit's WithGPUSupport(AMD) does in run mode.
-    private static string AmdImage(OllamaResource instance)
-    {
-        var image = instance.Annotations.OfType<ContainerImageAnnotation>().Last();
-        return new ComposeVariables(SettingsAnnotation.Of(instance)!)
-            .Image(new ContainerImageAnnotation { Registry = image.Registry, Image = image.Image, Tag = $"{image.Tag}-rocm" });
     }
 
     private async Task WriteEnvironmentExampleAsync(CancellationToken cancellationToken)

@@ -36,6 +36,10 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
         }
     }
 
+    /// <summary>The name of the service that gives a resource's volume to its user, where one does.</summary>
+    /// <param name="resource">The resource.</param>
+    public static string VolumeService(IResource resource) => $"{resource.Name}-volume";
+
     private static PublishedConfinementAnnotation ConfinementOf(IResource resource) =>
         resource.Annotations.OfType<PublishedConfinementAnnotation>().LastOrDefault()
         ?? throw new DistributedApplicationException($"'{resource.Name}' does not say what its published container may do; add a {nameof(PublishedConfinementAnnotation)}.");
@@ -125,7 +129,6 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
     // Only this container may change owners, and it has neither a network nor anything else to do.
     private void GiveVolume(IResource resource, YamlMappingNode service)
     {
-        var name = $"{resource.Name}-volume";
         var helper = new YamlMappingNode
         {
             { "image", service["image"] },
@@ -142,8 +145,8 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
                 })) },
         };
         Restrict(helper, ["CHOWN", "DAC_READ_SEARCH"]);
-        _services.Add(name, helper);
-        service.MappingAt("depends_on").Add(name, new YamlMappingNode("condition", Quoted("service_completed_successfully")));
+        _services.Add(VolumeService(resource), helper);
+        service.MappingAt("depends_on").Add(VolumeService(resource), new YamlMappingNode("condition", Quoted("service_completed_successfully")));
     }
 
     private static YamlSequenceNode List(params string[] values) => new(values.Select(Quoted));

@@ -1,12 +1,15 @@
 namespace Hazumu.AppHost.Publishing;
 
 /// <summary>Which networks a published container joins; one without this annotation joins the backend's alone.</summary>
-/// <param name="Names">Of <see cref="Backend"/> and <see cref="Edge"/>.</param>
+/// <param name="Names">Of <see cref="Backend"/>, <see cref="Edge"/> and <see cref="Exporters"/>.</param>
 internal sealed record PublishedNetworksAnnotation(params IReadOnlyList<string> Names) : IResourceAnnotation
 {
-    /// <summary>The network of all but the edge: Compose's default one.</summary>
+    /// <summary>The network of those that have none of their own: Compose's default one.</summary>
     public const string Backend = "default";
 
     /// <summary>The network of the edge and of what it passes requests to.</summary>
     public const string Edge = "edge";
+
+    /// <summary>The network of those that see the host, and of Prometheus, the only one that has to reach them.</summary>
+    public const string Exporters = "exporters";
 }

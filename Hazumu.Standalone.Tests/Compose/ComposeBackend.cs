@@ -46,6 +46,9 @@ public class ComposeBackend : Backend
         Folder.Delete(recursive: true);
     }
 
+    public override string NetworkOf(Component component) =>
+        component == Component.CAdvisor || component == Component.NodeExporter ? $"{Name}-exporters" : Name;
+
     public override Task StopAsync(Component component) => ComposeOrThrowAsync("stop", component.Service);
 
     public override Task StartAsync(Component component) => ComposeOrThrowAsync("up", "--detach", "--wait", component.Service);
@@ -73,7 +76,7 @@ public class ComposeBackend : Backend
         var source = RepositoryRoot.Combine("deploy", "compose");
         foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != ".env" && Path.GetFileName(Path.GetDirectoryName(file)) is not "secrets"))
         {
-            var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal).Replace("hazumu-edge", $"{Name}-edge", StringComparison.Ordinal);
+            var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal).Replace("hazumu-edge", $"{Name}-edge", StringComparison.Ordinal).Replace("hazumu-exporters", $"{Name}-exporters", StringComparison.Ordinal);
             foreach (var component in Component.All)
             {
                 text = text.Replace($"{component.Service}_data", Volume(component), StringComparison.Ordinal);

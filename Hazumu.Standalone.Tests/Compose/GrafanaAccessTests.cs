@@ -50,6 +50,7 @@ public sealed class GrafanaAccessTests : IDisposable
     [InlineData("grafana_admin_password", "hunter2", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one where there is no such file.")]
     [InlineData("grafana_admin_password", "Administrator", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' makes a good one where there is no such file.")]
     [InlineData("grafana_admin_password", "changeme-changeme\n", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' makes a good one where there is no such file.")]
+    [InlineData("grafana_secret_key", "SW2YcwTIb9zpOOhoPsMm", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key is a well-known one; 'sh secrets.sh' makes a good one where there is no such file.")]
     [InlineData("grafana_secret_key", "short", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key has fewer than 12 characters; 'sh secrets.sh' makes a good one where there is no such file.")]
     public async Task Grafana_does_not_start_with_a_bad_secret(string file, string? content, string sentence)
     {
@@ -58,6 +59,51 @@ public sealed class GrafanaAccessTests : IDisposable
 
         Assert.False(check.Succeeded);
         Assert.Equal($"Grafana is not started: {sentence}", check.Output.Trim());
+    }
+
+    [ShellTheory]
+    [InlineData("hazumuhazumu", "is a well-known one")]
+    [InlineData("secretsecret", "is a well-known one")]
+    [InlineData("Administrator", "is a well-known one")]
+    [InlineData("AdminPassword", "is a well-known one")]
+    [InlineData("passw0rd1234", "is a well-known one")]
+    [InlineData("changeme-changeme\n", "is a well-known one")]
+    [InlineData("hunter2", "has fewer than 12 characters")]
+    [InlineData(Password, null)]
+    [InlineData("correct horse", null)]
+    [InlineData("my-old-password-of-1998", null)]
+    public async Task Compose_and_the_chart_refuse_the_same_passwords(string password, string? why)
+    {
+        Write("grafana_admin_password", password);
+        var compose = await CheckAsync();
+        // As the init container has them.
+        File.Copy(RepositoryRoot.Combine("deploy", "kubernetes", "scripts", "check-secrets.sh"), Path.Combine(_secrets.FullName, "check-secrets.sh"));
+        File.Copy(RepositoryRoot.Combine("deploy", "kubernetes", "files", "grafana", "access", "weak.sh"), Path.Combine(_secrets.FullName, "weak.sh"));
+        Write("admin-user", "admin");
+        Write("admin-password", password);
+        Write("secret-key", "0123456789abcdef0123");
+        var chart = await Cli.RunAsync("sh", [Path.Combine(_secrets.FullName, "check-secrets.sh"), _secrets.FullName]);
+
+        Assert.Equal((why is null, why is null), (compose.Succeeded, chart.Succeeded));
+        Assert.Equal(why is null ? "" : $"Grafana is not started: admin-password {why}.", chart.Output.Trim());
+        Assert.Contains(why ?? "", compose.Output, StringComparison.Ordinal);
+    }
+
+    [ShellTheory]
+    [InlineData("true", null, false)]
+    [InlineData("true", "", false)]
+    [InlineData("True", "\n", false)]
+    [InlineData("1", "", false)]
+    [InlineData("true", "abc", true)]
+    [InlineData("false", null, true)]
+    [InlineData("", "", true)]
+    public async Task Sign_in_by_OIDC_needs_the_clients_secret(string enabled, string? secret, bool starts)
+    {
+        Write("grafana_oidc_secret", secret);
+        var check = await CheckAsync(enabled);
+
+        Assert.Equal(starts, check.Succeeded);
+        Assert.Equal(starts ? "" : "Grafana is not started: sign-in by OIDC is enabled, and the client's secret is missing or empty; put it into a file and name that by GRAFANA_OIDC_SECRET_FILE, as ./secrets/grafana_oidc_secret.", check.Output.Trim());
     }
 
     [ShellFact]
@@ -134,7 +180,7 @@ public sealed class GrafanaAccessTests : IDisposable
         }
     }
 
-    private Task<CliResult> CheckAsync() => Cli.RunAsync("sh", ["grafana/access/start.sh", "--check"], environment: new Dictionary<string, string?> { ["GRAFANA_SECRETS"] = _secrets.FullName });
+    private Task<CliResult> CheckAsync(string oidc = "") => Cli.RunAsync("sh", ["grafana/access/start.sh", "--check"], environment: new Dictionary<string, string?> { ["GRAFANA_SECRETS"] = _secrets.FullName, ["GF_AUTH_GENERIC_OAUTH_ENABLED"] = oidc });
 
     private async Task<CliResult> ApplyAsync(FakeGrafana grafana, string file)
     {

@@ -73,7 +73,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         using var refused = await backend.SendAsync(HttpMethod.Get, "api/tags", key: "hzm_00000000_0000000000000000000000000000000000000000000");
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
 
-        foreach (var path in new[] { "metrics", "%6detrics", "/metrics", "./metrics", "METRICS", "alive", "hazumu/peers/1", "%68azumu/peers/1", "/hazumu//peers/1" })
+        foreach (var path in new[] { "metrics", "%6detrics", "/metrics", "./metrics", "METRICS", "alive", "hazumu/peers/2", "%68azumu/peers/2", "/hazumu//peers/2" })
         {
             using var answer = await backend.SendAsync(HttpMethod.Get, path);
             Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
@@ -82,6 +82,15 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         foreach (var inside in new[] { "http://prometheus:9090", "http://ollama:11434", "http://cadvisor:8080", "http://alertmanager:9093" })
         {
             await Assert.ThrowsAsync<InvalidOperationException>(() => backend.ExecuteOrThrowAsync("edge", "wget", "-q", "-T", "3", "-O", "/dev/null", inside));
+        }
+
+        foreach (var component in new[] { Component.CAdvisor, Component.NodeExporter }.Where(backend.Has))
+        {
+            var container = await backend.InspectAsync(component.Service);
+            var address = container.GetProperty("NetworkSettings").GetProperty("Networks").EnumerateObject().Single().Value.GetProperty("IPAddress").GetString();
+            var url = $"http://{address}:{(component == Component.CAdvisor ? 8080 : 9100)}/metrics";
+            await backend.ExecuteOrThrowAsync("prometheus", "wget", "-q", "-T", "3", "-O", "/dev/null", url);
+            await Assert.ThrowsAsync<InvalidOperationException>(() => backend.ExecuteOrThrowAsync("gateway", "wget", "-q", "-T", "3", "-O", "/dev/null", url));
         }
     }
 

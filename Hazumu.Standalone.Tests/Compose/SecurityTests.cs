@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Hazumu.Checks;
+using Hazumu.Standalone.Tests.Kubernetes;
 using Xunit;
 using YamlDotNet.RepresentationModel;
 
@@ -140,16 +141,17 @@ public sealed partial class SecurityTests
         dependency => Assert.True(dependency["condition"].ToString() is "service_healthy" or "service_completed_successfully"));
 
     [Fact]
-    public void The_edge_shares_a_network_only_with_what_it_passes_requests_to()
+    public void The_edge_and_those_that_see_the_host_share_a_network_only_with_whom_they_must()
     {
-        var networks = PublishedCompose.Services.Where(service => service.Has("networks")).ToDictionary(service => service.Name, service => service.List("networks"));
+        var networks = PublishedCompose.Services.Where(service => service.Has("networks")).ToLookup(service => string.Join(' ', service.List("networks")), service => service.Name);
 
-        Assert.Equal(["edge", "gateway", "grafana"], networks.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["default edge", "default exporters", "edge", "exporters"], networks.Select(network => network.Key).Order(StringComparer.Ordinal));
         Assert.Equal(["edge"], networks["edge"]);
-        Assert.Equal(["default", "edge"], networks["gateway"]);
-        Assert.Equal(["default", "edge"], networks["grafana"]);
+        Assert.Equal(["gateway", "grafana"], networks["default edge"].Order(StringComparer.Ordinal));
+        Assert.Equal(["cadvisor", "gpuexporter", "nodeexporter"], networks["exporters"].Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["prometheus"], networks["default exporters"]);
         Assert.Equal(
-            ["default: hazumu-network", "edge: hazumu-edge"],
+            ["default: hazumu-network", "edge: hazumu-edge", "exporters: hazumu-exporters"],
             ((YamlMappingNode)PublishedCompose.Main["networks"]).Select(network => $"{network.Key}: {network.Value["name"]}"));
     }
 
@@ -157,7 +159,7 @@ public sealed partial class SecurityTests
     public void Every_image_has_a_version_and_a_digest_or_is_listed_as_without()
     {
         var images = PublishedCompose.Services.Where(service => service.Has("image")).Select(service => service.Text("image")!).Distinct().ToList();
-        var documented = File.ReadAllText(RepositoryRoot.Combine("docs", "production.md"));
+        var documented = File.ReadAllText(RepositoryRoot.Combine("docs", "production.md")).Split("## Images")[1].Split("\n## ")[0];
 
         Assert.All(images, image =>
         {
@@ -166,10 +168,25 @@ public sealed partial class SecurityTests
             Assert.NotEqual("latest", match.Groups["tag"].Value);
             if (!match.Groups["digest"].Success)
             {
-                Assert.Contains($"`{match.Groups["name"].Value}`", documented.Split("## Images")[1].Split("\n## ")[0], StringComparison.Ordinal);
+                Assert.Contains($"`{match.Groups["name"].Value}`", documented, StringComparison.Ordinal);
+            }
+        });
+        Assert.All(Chart.Images, image =>
+        {
+            Assert.DoesNotMatch("^(latest)?$", image.Tag);
+            if (image.Digest.Length == 0)
+            {
+                Assert.Contains($"`{image.Name.Split('/', 2)[1]}`", documented, StringComparison.Ordinal);
             }
         });
     }
+
+    [Fact]
+    public void What_gives_a_volume_to_its_user_has_the_users_own_image_in_every_file() => Assert.All(
+        PublishedCompose.Services.Where(service => service.Has("image")).GroupBy(service => service.File),
+        file => Assert.All(
+            file.Where(service => PublishedCompose.Services.Any(other => other.Name == $"{service.Name}-volume")),
+            service => Assert.Equal(service.Text("image"), file.SingleOrDefault(other => other.Name == $"{service.Name}-volume")?.Text("image"))));
 
     [Fact]
     public void Every_mount_is_accounted_for()

@@ -64,8 +64,6 @@ public sealed class SeveralGatewaysBackend : ProductionBackend
 
     /// <inheritdoc/>
     protected override string MoreServices => $$"""
-          ollama-volume:
-            profiles: [left-out]
           gateway:
             extra_hosts: ["engine:host-gateway"]
             environment: { ConnectionStrings__ollama: "Endpoint=http://engine:{{Engine.Port}}" }

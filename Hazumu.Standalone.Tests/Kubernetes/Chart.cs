@@ -1,6 +1,8 @@
 using Hazumu.Checks;
+using Hazumu.Standalone.Tests.Compose;
 using Hazumu.Standalone.Tests.Configuration;
 using Xunit;
+using YamlDotNet.RepresentationModel;
 
 namespace Hazumu.Standalone.Tests.Kubernetes;
 
@@ -18,6 +20,16 @@ internal static class Chart
 
     /// <summary>What the AppHost knows, as it was published into the chart.</summary>
     public static KnownComponents Known => ConfigurationFile.ReadCamelCase<KnownComponents>("deploy", "kubernetes", "files", "components.yaml");
+
+    /// <summary>The images of <c>values.yaml</c>: name with registry, tag, digest; but not the gateway's, which is in no registry.</summary>
+    public static IEnumerable<(string Name, string Tag, string Digest)> Images => ImagesOf(PublishedCompose.Read(Path.Combine(Folder, "values.yaml"))["images"]);
+
+    private static IEnumerable<(string Name, string Tag, string Digest)> ImagesOf(YamlNode node) => node switch
+    {
+        YamlMappingNode image when image.Children.ContainsKey("repository") => image["repository"].ToString() is { Length: > 0 } repository ? [($"{image["registry"]}/{repository}", image["tag"].ToString(), image["digest"].ToString())] : [],
+        YamlMappingNode images => images.Children.Values.SelectMany(ImagesOf),
+        _ => [],
+    };
 
     internal sealed class KnownComponents
     {

@@ -40,6 +40,20 @@ public sealed class ChartGrafanaTests
         Assert.DoesNotContain(Variables(await Rendering.OfAsync("least")).Keys, name => name.Contains("OAUTH", StringComparison.Ordinal));
     }
 
+    [HelmFact]
+    public async Task Secrets_are_looked_at_by_the_rule_of_Compose()
+    {
+        var rendering = await Rendering.OfAsync("least");
+        var pod = rendering.Workloads["grafana"].Pod;
+        var check = Assert.Single(pod.InitContainers);
+        var volume = pod.Volumes.Single(volume => volume.Name == check.VolumeMounts.Single(mount => check.Command[1].StartsWith($"{mount.MountPath}/", StringComparison.Ordinal)).Name);
+        var data = rendering.The<V1ConfigMap>(volume.ConfigMap.Name).Data;
+
+        Assert.Equal(["check-secrets.sh", "weak.sh"], volume.ConfigMap.Items.Where(item => item.Key == item.Path).Select(item => item.Path).Order(StringComparer.Ordinal));
+        Assert.Equal(File.ReadAllText(RepositoryRoot.Combine("grafana", "access", "weak.sh")), data["weak.sh"]);
+        Assert.Equal(File.ReadAllText(Path.Combine(Chart.Folder, "scripts", "check-secrets.sh")), data["check-secrets.sh"]);
+    }
+
     [HelmTheory]
     [InlineData("nvidia", "admin-user>grafana_admin_user admin-password>grafana_admin_password grafana_users>grafana_users")]
     [InlineData("logs", "admin-user>grafana_admin_user admin-password>grafana_admin_password")]

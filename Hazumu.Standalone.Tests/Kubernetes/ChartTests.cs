@@ -28,6 +28,7 @@ public sealed partial class ChartTests
     [InlineData("grafana.existingSecret=", "grafana.existingSecret is not set: name a Secret")]
     [InlineData("images.gateway.repository=", "images.gateway.repository is not set: no registry has that image")]
     [InlineData("images.ollama.tag=", "images.ollama has neither tag nor digest")]
+    [InlineData("images.ollama.tag=,ollama.gpu.vendor=amd", "images.ollama has neither tag nor rocmDigest")]
     [InlineData("ingress.enabled=true", "ingress.gateway.host is not set")]
     [InlineData("gateway.replicas=2", "gateway.peers.existingSecret is not set: several gateways")]
     [InlineData("gateway.autoscaling.enabled=true", "gateway.peers.existingSecret is not set: several gateways")]
@@ -264,6 +265,25 @@ public sealed partial class ChartTests
         Assert.Equal(count, ollama.Resources.Limits[resource].ToInt32());
         Assert.Equal(isRocm, ollama.Image.EndsWith("-rocm", StringComparison.Ordinal));
         Assert.Equal("1", ollama.Env.Single(variable => variable.Name == "OLLAMA_NO_CLOUD").Value);
+    }
+
+    [HelmTheory]
+    [InlineData("none", "digest,rocmDigest", "@sha256:1")]
+    [InlineData("nvidia", "digest,rocmDigest", "@sha256:1")]
+    [InlineData("amd", "digest,rocmDigest", "@sha256:2")]
+    [InlineData("nvidia", "rocmDigest", ":7")]
+    [InlineData("amd", "digest", ":7-rocm")]
+    public async Task Each_vendors_image_of_Ollama_has_its_own_digest(string vendor, string digests, string expected)
+    {
+        var values = digests.Split(',').Select(name => $"images.ollama.{name}=sha256:{new string(name == "digest" ? '1' : '2', 64)}");
+        var rendered = await Helm.RunAsync(
+            "template", "hazumu", Chart.Folder, "--values", Chart.ValuesFile("least"), "--show-only", "templates/ollama.yaml",
+            "--set", $"ollama.gpu.vendor={vendor},{string.Join(',', values)}", "--set-string", "images.ollama.tag=7");
+        Assert.True(rendered.Succeeded, rendered.Output);
+
+        var image = rendered.Output.Split('\n').Single(line => line.TrimStart(' ', '-').StartsWith("image: ", StringComparison.Ordinal));
+        Assert.Contains($"/ollama/ollama{expected}", image, StringComparison.Ordinal);
+        Assert.Equal(expected.Contains('@', StringComparison.Ordinal), image.Contains(new string(expected[^1], 64), StringComparison.Ordinal));
     }
 
     [HelmFact]

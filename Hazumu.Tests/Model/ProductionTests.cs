@@ -52,6 +52,8 @@ public sealed class ProductionTests
     [InlineData("administrator", "is a well-known one")]
     [InlineData("Password1234", "is a well-known one")]
     [InlineData("changeme-changeme", "is a well-known one")]
+    [InlineData("AdminPassword", "is a well-known one")]
+    [InlineData("passw0rd1234", "is a well-known one")]
     [InlineData(GoodPassword, null)]
     public void A_password_that_everybody_knows_is_refused(string? password, string? why) => Assert.Equal(why, ProductionSettings.WhyWeak(password));
 

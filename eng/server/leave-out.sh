@@ -13,17 +13,32 @@ fail() {
   exit 1
 }
 
+has_service() { awk -v line="  $1:" '/^[^ ]/ { inside = $0 == "services:" } inside && $0 == line { found = 1 } END { exit !found }' docker-compose.yaml; }
+
 cd "$(dirname "$0")"
 folder=${LEFT_OUT_FOLDER:-./left-out}
 for service in "$@"; do
-  case $service in *[!a-z0-9-]* | '' | prometheus) fail "'$service' cannot be left out; name services of docker-compose.yaml other than prometheus." ;; esac
-  grep -q "^  $service:\$" docker-compose.yaml || fail "docker-compose.yaml has no service '$service'."
+  case $service in
+    *-volume) fail "'$service' goes with '${service%-volume}'; name that." ;;
+    *[!a-z0-9-]* | '' | prometheus) fail "'$service' cannot be left out; name services of docker-compose.yaml other than prometheus." ;;
+  esac
+  has_service "$service" || fail "docker-compose.yaml has no service '$service'."
 done
-rm -rf "$folder"
-[ $# -gt 0 ] || exit 0
+case " $* " in
+  *' edge '*) ;;
+  *' gateway '*) fail "'gateway' cannot be left out alone, as 'edge' waits for it; name both: sh leave-out.sh edge $*" ;;
+esac
 
+# A Prometheus that runs has the folder mounted: another of the same name it would not see.
 targets=$folder/prometheus-targets
 mkdir -p "$targets"
+rm -f "$targets"/*
+if [ $# -eq 0 ]; then
+  # COMPOSE_FILE may still name it.
+  printf '# Nothing is left out.\nservices: {}\n' > "$folder/docker-compose.yaml"
+  exit 0
+fi
+
 for file in prometheus-targets/*.json; do
   # Without the Blackbox exporter nobody is probed.
   case " $* " in *' blackbox '*) [ "$file" != prometheus-targets/ollama-health.json ] || continue ;; esac
@@ -57,7 +72,14 @@ done < prometheus-targets/expected.yaml > "$targets/expected.yaml"
 {
   echo "# What is left out; made by: sh leave-out.sh $*"
   echo "services:"
-  for service in "$@"; do printf '  %s:\n    profiles: ["left-out"]\n' "$service"; done
-  printf '  prometheus:\n    volumes:\n      - { type: "bind", source: "%s", target: "/etc/prometheus-targets", read_only: true }\n' "$targets"
+  for service in "$@"; do
+    printf '  %s:\n    profiles: ["left-out"]\n' "$service"
+    # What gives it its volume has nobody else to do that for.
+    if has_service "$service-volume"; then printf '  %s:\n    profiles: ["left-out"]\n' "$service-volume"; fi
+  done
+  # Whether Prometheus has to be made anew, Compose sees by the label: a file of rules or jobs is read at the start.
+  printf '  prometheus:\n    labels: { hazumu.targets: "%s" }\n' "$(cat "$targets"/* | cksum | tr ' ' '-')"
+  printf '    volumes:\n      - { type: "bind", source: "%s", target: "/etc/prometheus-targets", read_only: true }\n' "$targets"
 } > "$folder/docker-compose.yaml"
 chmod -R a+rX "$folder"
+echo "$folder/docker-compose.yaml is written. What runs of it now is stopped by: docker compose --profile left-out rm --stop --force $*"

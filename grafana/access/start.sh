@@ -6,26 +6,37 @@
 set -eu
 
 SECRETS=${GRAFANA_SECRETS:-/run/secrets}
-SHORTEST=12 # characters, as the AppHost's ProductionSettings
+# shellcheck source=grafana/access/weak.sh
+. "$(dirname "$0")/weak.sh"
 
 fail() {
   echo "Grafana is not started: $1" >&2
   exit 1
 }
 
+read_secret() { # file, its name outside: sets value
+  [ -r "$SECRETS/$1" ] || fail "user $(id -u), who it runs as, may not read $2; set the file's mode to 0644 and that of the folder to 0700."
+  value=$(cat "$SECRETS/$1")
+}
+
 check() { # file, what it is
   [ -e "$SECRETS/$1" ] || fail "there is no file secrets/$1, which holds $2; 'sh secrets.sh' makes it."
-  [ -r "$SECRETS/$1" ] || fail "user $(id -u), who it runs as, may not read secrets/$1; set the file's mode to 0644 and that of the folder to 0700."
-  value=$(cat "$SECRETS/$1")
-  [ "${#value}" -ge "$SHORTEST" ] || fail "$2 in secrets/$1 has fewer than $SHORTEST characters; 'sh secrets.sh' makes a good one where there is no such file."
-  # "administrator", "password1234", "changeme-changeme": a well-known word, with little to it.
-  for word in admin administrator password changeme change-me grafana hazumu letmein secret qwerty 123456; do
-    rest=$(printf '%s' "$value" | tr '[:upper:]' '[:lower:]' | sed "s/$word//g")
-    [ "${#rest}" -gt 4 ] || fail "$2 in secrets/$1 is a well-known one; 'sh secrets.sh' makes a good one where there is no such file."
-  done
+  read_secret "$1" "secrets/$1"
+  why=$(why_weak "$value" 12)
+  [ -z "$why" ] || fail "$2 in secrets/$1 $why; 'sh secrets.sh' makes a good one where there is no such file."
 }
 
 check grafana_admin_password "the administrator's password"
 check grafana_secret_key "the key that Grafana encrypts secrets with"
+
+# As Grafana reads a switch.
+case $(printf '%s' "${GF_AUTH_GENERIC_OAUTH_ENABLED:-}" | tr '[:upper:]' '[:lower:]') in
+  1 | t | true | y | yes | on)
+    value=
+    [ ! -e "$SECRETS/grafana_oidc_secret" ] || read_secret grafana_oidc_secret "the file that GRAFANA_OIDC_SECRET_FILE names"
+    [ -n "$value" ] || fail "sign-in by OIDC is enabled, and the client's secret is missing or empty; put it into a file and name that by GRAFANA_OIDC_SECRET_FILE, as ./secrets/grafana_oidc_secret."
+    ;;
+esac
+
 if [ "${1:-}" = --check ]; then exit 0; fi
 exec /run.sh

@@ -1,6 +1,8 @@
 #!/bin/sh
 # check-secrets.sh FOLDER: stops Grafana's start where its Secret has what anybody could guess. Nothing of a secret is printed.
 set -eu
+# shellcheck source=grafana/access/weak.sh
+. "$(dirname "$0")/weak.sh"
 
 fail() {
   echo "Grafana is not started: $1" >&2
@@ -12,14 +14,12 @@ read_secret() { # key
   cat "$1"
 }
 
-password=$(read_secret "$1/admin-password")
-[ ${#password} -ge 12 ] || fail "admin-password is shorter than 12 characters."
-case $(printf %s "$password" | tr '[:upper:]' '[:lower:]') in
-  *password* | *passw0rd* | *changeme* | *grafana* | admin* | 123456* | qwerty*) fail "admin-password is one of those that are tried first." ;;
-esac
+check() { # file, least length
+  value=$(read_secret "$1")
+  why=$(why_weak "$value" "$2")
+  [ -z "$why" ] || fail "$(basename "$1") $why."
+}
 
-key=$(read_secret "$1/secret-key")
-[ ${#key} -ge 20 ] || fail "secret-key is shorter than 20 characters."
-[ "$key" != SW2YcwTIb9zpOOhoPsMm ] || fail "secret-key is Grafana's default one."
-
+check "$1/admin-password" 12
+check "$1/secret-key" 20
 read_secret "$1/admin-user" > /dev/null

@@ -60,12 +60,15 @@
 {{- if not $image.repository -}}
 {{- fail (printf "images.%s.repository is not set: no registry has that image. Build it from the checkout (docker build -f Hazumu.Gateway/Dockerfile -t REGISTRY/hazumu-gateway:TAG .), push it, and name it by images.%s.registry, repository and tag." .service .service) -}}
 {{- end -}}
-{{- if not (or $image.tag $image.digest) -}}
-{{- fail (printf "images.%s has neither tag nor digest; name one of them." .service) -}}
+{{- /* AMD's is another image, with a tag and a digest of its own. */ -}}
+{{- $rocm := and (eq .service "ollama") (eq .root.Values.ollama.gpu.vendor "amd") -}}
+{{- $digest := ternary $image.rocmDigest $image.digest $rocm -}}
+{{- if not (or $image.tag $digest) -}}
+{{- fail (printf "images.%s has neither tag nor %s; name one of them." .service (ternary "rocmDigest" "digest" $rocm)) -}}
 {{- end -}}
 {{- with .root.Values.imageRegistry | default $image.registry }}{{ trimSuffix "/" . }}/{{ end -}}
 {{- $image.repository -}}
-{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag }}{{ if and (eq .service "ollama") (eq .root.Values.ollama.gpu.vendor "amd") (not (hasSuffix "-rocm" $image.tag)) }}-rocm{{ end }}{{ end -}}
+{{- if $digest }}@{{ $digest }}{{ else }}:{{ $image.tag }}{{ if and $rocm (not (hasSuffix "-rocm" $image.tag)) }}-rocm{{ end }}{{ end -}}
 {{- end }}
 
 {{- define "hazumu.selector" -}}
