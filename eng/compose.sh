@@ -48,6 +48,8 @@ leave_out_of_compose() {
     # An option's services are in a file of their own, and so are their targets.
     if ! is_enabled "$section" && grep -q "^  $(lower "$section"):\$" "$COMPOSE_FILE"; then services="$services $(lower "$section")"; fi
   done
+  # Development has no edge anyway, and nobody may wait for what is left out.
+  case "$services " in *' gateway '*) is_production || services="$services edge" ;; esac
   # shellcheck disable=SC2086 # a list of words
   LEFT_OUT_FOLDER=$folder sh "$COMPOSE_FOLDER/leave-out.sh" $services > /dev/null
   if [ -n "$services" ]; then COMPOSE+=(-f "$folder/docker-compose.yaml"); fi

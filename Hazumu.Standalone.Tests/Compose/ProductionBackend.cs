@@ -199,6 +199,11 @@ public class ProductionBackend : ComposeBackend
         var environment = Environment();
         environment["COMPOSE_PROJECT_NAME"] = Name;
         environment["COMPOSE_FILE"] = string.Join(':', Files);
+        foreach (var (name, value) in ComposeCommand.AsPlugin(Folder.FullName))
+        {
+            environment[name] = value;
+        }
+
         return Cli.RunAsync("sh", arguments, TimeSpan.FromMinutes(5), environment: environment, workingDirectory: Folder.FullName);
     }
 

@@ -99,6 +99,11 @@ internal sealed partial class PrivateServer : IAsyncDisposable
             .Where(name => name.Contains("__", StringComparison.Ordinal) || name.StartsWith("COMPOSE_", StringComparison.Ordinal))
             .ToDictionary(name => name, _ => (string?)null);
         variables["DOCKER_HOST"] = $"unix://{Path.Combine(RunFolder, SocketFile)}";
+        foreach (var (name, value) in ComposeCommand.AsPlugin(_folder))
+        {
+            variables[name] = value;
+        }
+
         return Cli.RunOrThrowAsync(program, arguments, TimeSpan.FromMinutes(6), variables, Home);
     }
 
