@@ -103,9 +103,12 @@ public class ProductionBackend : ComposeBackend
     }
 
     /// <summary>A client that trusts one authority.</summary>
-    public static HttpClient Client(X509Certificate2 authority) => new(new SocketsHttpHandler
+    /// <param name="authority">The authority.</param>
+    /// <param name="connect">How it connects, where that is not this machine's way.</param>
+    public static HttpClient Client(X509Certificate2 authority, Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>>? connect = null) => new(new SocketsHttpHandler
     {
         AllowAutoRedirect = false,
+        ConnectCallback = connect,
         SslOptions = new SslClientAuthenticationOptions
         {
             CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { authority }, RevocationMode = X509RevocationMode.NoCheck },
@@ -137,11 +140,14 @@ public class ProductionBackend : ComposeBackend
         return open.ToHashSet();
     }
 
+    /// <summary>The key in what the gateway's command prints.</summary>
+    public static string FindKey(string printed) => System.Text.RegularExpressions.Regex.Match(printed, "hzm_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}").Value;
+
     /// <summary>Makes a key.</summary>
     public async Task<string> CreateKeyAsync(string name, string scopes = "infer,read,admin")
     {
         var created = await ExecuteOrThrowAsync("gateway", "/app/Hazumu.Gateway", "keys", "create", name, "--scopes", scopes);
-        return System.Text.RegularExpressions.Regex.Match(created, "hzm_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}").Value;
+        return FindKey(created);
     }
 
     /// <summary>Asks the gateway by way of the edge, with the key.</summary>

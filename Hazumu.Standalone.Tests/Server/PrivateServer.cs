@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography.X509Certificates;
@@ -112,24 +111,17 @@ internal sealed partial class PrivateServer : IAsyncDisposable
         RunAsync("sh", ["-c", "engine=$1; shift; env -u DOCKER_HOST docker save \"$@\" | docker load --quiet", "sh", "-", .. images]);
 
     /// <summary>A client on the server itself that trusts one authority.</summary>
-    public HttpClient Client(X509Certificate2 authority) => new(new SocketsHttpHandler
+    public HttpClient Client(X509Certificate2 authority)
     {
-        ConnectCallback = async (context, cancellationToken) =>
+        var client = ProductionBackend.Client(authority, async (context, cancellationToken) =>
         {
             var socket = await OpenSocketAsync();
             await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, context.DnsEndPoint.Port), cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
-        },
-        PooledConnectionLifetime = TimeSpan.Zero,
-        SslOptions = new SslClientAuthenticationOptions
-        {
-            CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { authority }, RevocationMode = X509RevocationMode.NoCheck },
-        },
-    })
-    {
-        BaseAddress = new Uri("https://localhost/"),
-        Timeout = TimeSpan.FromSeconds(60),
-    };
+        });
+        client.BaseAddress = new Uri("https://localhost/");
+        return client;
+    }
 
     public async ValueTask DisposeAsync()
     {

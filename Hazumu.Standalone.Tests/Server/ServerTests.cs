@@ -59,7 +59,7 @@ public sealed partial class ServerBackend : IAsyncLifetime, IAsyncDisposable
             _authority = X509Certificate2.CreateFromPem(await ExecuteAsync("edge", "cat", "/data/caddy/pki/authorities/local/root.crt"));
             Client = _server.Client(_authority);
             var created = await ExecuteAsync("gateway", "/app/Hazumu.Gateway", "keys", "create", "tester", "--scopes", "infer,read,admin");
-            Client.DefaultRequestHeaders.Add("x-api-key", Key().Match(created).Value);
+            Client.DefaultRequestHeaders.Add("x-api-key", ProductionBackend.FindKey(created));
             if (ProductionFiles.Components.Contains(Component.Alertmanager))
             {
                 await SilenceAsync();
@@ -174,9 +174,6 @@ public sealed partial class ServerBackend : IAsyncLifetime, IAsyncDisposable
 
     [GeneratedRegex("## In production\n.*?```sh\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex ProductionBlock();
-
-    [GeneratedRegex("hzm_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}")]
-    private static partial Regex Key();
 }
 
 /// <summary>Production as the README has it, on a server of its own whose engine is ended and started.</summary>

@@ -215,9 +215,10 @@ public sealed class MockEngine : IAsyncDisposable
             if (options.Anywhere)
             {
                 kestrel.ListenAnyIP(options.Port, Listen);
+                return;
             }
 
-            for (var address = 1; address <= options.Addresses && !options.Anywhere; address++)
+            for (var address = 1; address <= options.Addresses; address++)
             {
                 kestrel.Listen(new IPAddress([127, 0, 0, (byte)address]), options.Port, Listen);
             }
