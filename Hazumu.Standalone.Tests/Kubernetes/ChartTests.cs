@@ -30,6 +30,10 @@ public sealed partial class ChartTests
     [InlineData("images.ollama.tag=", "images.ollama has neither tag nor digest")]
     [InlineData("images.ollama.tag=,ollama.gpu.vendor=amd", "images.ollama has neither tag nor rocmDigest")]
     [InlineData("ingress.enabled=true", "ingress.gateway.host is not set")]
+    [InlineData("httpRoute.enabled=true", "httpRoute is enabled and httpRoute.parentRefs is empty: name the Gateway")]
+    [InlineData("httpRoute.enabled=true,httpRoute.parentRefs[0].name=gw", "httpRoute is enabled and has no hostnames: set")]
+    [InlineData("networkPolicy.apiServerPorts[0]=65536", "/networkPolicy/apiServerPorts/0")]
+    [InlineData("ollama.gpu.resource=mig-1g.10gb", "/ollama/gpu/resource")]
     [InlineData("gateway.replicas=2", "gateway.peers.existingSecret is not set: several gateways")]
     [InlineData("gateway.autoscaling.enabled=true", "gateway.peers.existingSecret is not set: several gateways")]
     [InlineData("grafana.oidc.enabled=true", "grafana.oidc.existingSecret is not set: sign-in by OIDC needs")]
@@ -378,7 +382,7 @@ public sealed partial class ChartTests
             .Where(egress => (egress.Rule.To ?? []).Any(peer => peer.IpBlock?.Cidr == "192.0.2.1/32"));
 
         Assert.Equal(
-            ["hazumu-alloy 443,6443", "hazumu-prometheus 443,6443,10250"],
+            ["hazumu-alloy 443,6443,8443,16443", "hazumu-prometheus 443,6443,8443,16443,10250"],
             rules.Select(egress => $"{egress.Name} {string.Join(',', egress.Rule.Ports.Select(port => port.Port.Value))}").Order(StringComparer.Ordinal));
     }
 

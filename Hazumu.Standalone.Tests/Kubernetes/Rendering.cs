@@ -41,14 +41,19 @@ internal sealed class Rendering
     /// <summary>Renders the chart, once for each set of values.</summary>
     /// <param name="values">A file of the folder Values.</param>
     /// <param name="release">The release's namespace.</param>
-    public static Task<Rendering> OfAsync(string values, string release = Namespace) => s_known.GetOrAdd((values, release), key => new(() => RenderAsync(key.Values, key.Namespace))).Value;
+    public static Task<Rendering> OfAsync(string values, string release = Namespace) => s_known.GetOrAdd((values, release), key => new(() => RenderAsync("hazumu", key.Values, "--namespace", key.Namespace))).Value;
 
-    private static async Task<Rendering> RenderAsync(string values, string release)
+    /// <summary>Renders the chart anew.</summary>
+    /// <param name="release">The release's name.</param>
+    /// <param name="values">A file of the folder Values.</param>
+    /// <param name="arguments">Further arguments of <c>helm template</c>.</param>
+    /// <exception cref="InvalidOperationException">Helm refuses; the message has its reason.</exception>
+    public static async Task<Rendering> RenderAsync(string release, string values, params string[] arguments)
     {
         var folder = Directory.CreateTempSubdirectory("hazumu-chart-");
         try
         {
-            var result = await Helm.RunAsync("template", "hazumu", Chart.Folder, "--namespace", release, "--values", Chart.ValuesFile(values), "--output-dir", folder.FullName);
+            var result = await Helm.RunAsync(["template", release, Chart.Folder, "--values", Chart.ValuesFile(values), "--output-dir", folder.FullName, .. arguments]);
             return result.Succeeded
                 ? new([.. Directory.EnumerateFiles(folder.FullName, "*.yaml", SearchOption.AllDirectories)
                     .Order(StringComparer.Ordinal)

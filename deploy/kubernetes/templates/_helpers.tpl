@@ -3,15 +3,40 @@
 {{ .Files.Get "files/components.yaml" }}
 {{- end }}
 
-{{/* The beginning of all names, short enough for what controllers append. */}}
-{{- define "hazumu.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
-{{- else if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{/*
+Restores what a values file leaves empty, such as "ollama:" with nothing below it: Helm removes such a key together with its default.
+Every template calls it first. Lists and free maps stay empty, so that null still removes a default there. defaults.yaml is a link to
+values.yaml, which .Files does not have.
+*/}}
+{{- define "hazumu.values" -}}
+{{- $defaults := .Files.Get "defaults.yaml" | fromYaml -}}
+{{- if not (hasKey $defaults "ollama") -}}
+{{- fail "defaults.yaml of the chart is not a copy of values.yaml: this checkout has no symbolic links. Copy values.yaml over defaults.yaml." -}}
 {{- end -}}
+{{- include "hazumu.restore" (dict "values" .Values "defaults" $defaults) -}}
+{{- end }}
+
+{{- define "hazumu.restore" -}}
+{{- $free := list "affinity" "annotations" "environment" "nodeSelector" "resources" "settings" -}}
+{{- range $key, $default := .defaults -}}
+{{- $given := get $.values $key -}}
+{{- $isMap := and (kindIs "map" $default) (not (has $key $free)) -}}
+{{- if or (not (hasKey $.values $key)) (kindIs "invalid" $given) -}}
+{{- $empty := kindIs "slice" $default | ternary list (ternary dict $default (has $key $free)) -}}
+{{- $_ := set $.values $key (deepCopy $empty) -}}
+{{- else if $isMap -}}
+{{- include "hazumu.restore" (dict "values" $given "defaults" $default) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The beginning of all names, short enough for what controllers append, and a DNS label: a release's name may have dots and begin with a digit. */}}
+{{- define "hazumu.fullname" -}}
+{{- $name := .Values.fullnameOverride | default (contains .Chart.Name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name)) | replace "." "-" -}}
+{{- if regexMatch "^[0-9]" $name -}}
+{{- $name = printf "%s-%s" .Chart.Name $name -}}
+{{- end -}}
+{{- $name | trunc 40 | trimSuffix "-" -}}
 {{- end }}
 
 {{/* The templates below take a dict: root, the chart's context; service, the component as the AppHost calls it. */}}
