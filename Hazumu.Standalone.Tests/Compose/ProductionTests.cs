@@ -243,13 +243,13 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
             using var delete = await backend.SendAsync(HttpMethod.Delete, "api/delete", JsonContent.Create(new { model = TinyModel.Name }));
             Assert.Equal(ProductionFiles.HasOllama ? HttpStatusCode.OK : HttpStatusCode.NotFound, delete.StatusCode);
 
-            var restore = await backend.RunScriptAsync("restore.sh", folder.FullName);
+            var restore = await backend.RunScriptAsync("restore.sh", folder.FullName, "--yes");
             Assert.True(restore.Succeeded, restore.Output);
             await Wait.UntilAsync("the model and the key", TimeSpan.FromSeconds(60), () => AssertHasModelAsync(key));
 
             var damaged = Directory.EnumerateFiles(folder.FullName, "*.tar.gz").First();
             await File.AppendAllTextAsync(damaged, "x");
-            var refused = await backend.RunScriptAsync("restore.sh", folder.FullName);
+            var refused = await backend.RunScriptAsync("restore.sh", folder.FullName, "--yes");
             Assert.False(refused.Succeeded);
             Assert.Contains("is damaged; nothing was changed", refused.Output, StringComparison.Ordinal);
         }

@@ -1,36 +1,48 @@
 #!/bin/sh
-# Copies the volumes into a folder, an archive each. The application stands still meanwhile, so that what is copied belongs together.
+# Copies the application's volumes into a folder, one archive per volume. The application is stopped meanwhile, so that the copies belong
+# together.
 #
-#   sh backup.sh FOLDER                    everything
-#   sh backup.sh FOLDER --without-models   all but Ollama's models, which can be pulled again
+#   sh backup.sh FOLDER                    all volumes
+#   sh backup.sh FOLDER --without-models   all volumes except Ollama's models, which can be pulled again
 #
-# .env and the folder secrets are files of yours, and not in it: keep a copy of them elsewhere.
+# .env and the folder secrets are not included: keep a copy of them elsewhere.
 set -eu
 
-fail() {
+misuse() {
   echo "$1" >&2
-  exit 1
+  exit 2
 }
 
 case $# in
   1) without= ;;
-  2) [ "$2" = --without-models ] || fail "'$2' is unknown; there is --without-models."; without=ollama ;;
-  *) fail "Where to? sh backup.sh FOLDER [--without-models]" ;;
+  2) [ "$2" = --without-models ] || misuse "'$2' is unknown; there is --without-models."; without=ollama ;;
+  *) misuse "Usage: sh backup.sh FOLDER [--without-models]" ;;
 esac
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=eng/server/volumes.sh
+. "$here/volumes.sh"
 mkdir -p "$1"
 target=$(cd "$1" && pwd)
 [ -z "$(ls -A "$target")" ] || fail "The folder $1 is not empty; name a new one."
 chmod 0700 "$target"
-cd "$(dirname "$0")"
+cd "$here"
 
-# Whoever interrupts this gets the application back all the same, and no half of a copy.
+read_application
+echo "$volumes" | while read -r key volume _; do
+  case $without:$key in ollama:*ollama*) continue ;; esac
+  check_owner "$volume"
+  user=$(foreign_user "$volume")
+  [ -z "$user" ] || fail "The volume $volume is in use by the container $user, which is not part of this application; stop that first."
+done
+
+# An interrupted backup starts the application again and leaves no partial copy.
 running=$(docker compose ps --services --status running)
 helper=
 done=
 finish() {
   status=$?
   trap '' INT TERM HUP
-  # Nothing of this may keep the application from being started again.
+  # A failure here must not keep the application from being started again.
   set +e
   if [ -n "$helper" ]; then docker rm "$helper" > /dev/null 2>&1; fi
   if [ -z "$done" ]; then rm -f "$target"/*.tar "$target"/*.tar.gz "$target/SHA256SUMS"; fi
@@ -48,28 +60,29 @@ trap 'exit 129' HUP # a session that ends in the middle
 
 if [ -n "$running" ]; then docker compose stop; fi
 
-# Any image that is here will do: its container is never started. It is there for the volumes that it would see.
+# Any image that is here will do: its container only mounts the volumes and is never started.
 for image in $(docker compose config --images); do
   if docker image inspect "$image" > /dev/null 2>&1; then break; fi
 done
 
-for volume in $(docker compose config --volumes); do
-  case $without:$volume in ollama:*ollama*) continue ;; esac
-  if ! docker volume inspect "$volume" > /dev/null 2>&1; then
-    echo "$volume: not there, nothing to copy"
+# Archives have the keys of the volumes, so that an installation with other names can restore them.
+while read -r key volume _; do
+  case $without:$key in ollama:*ollama*) continue ;; esac
+  if ! volume_exists "$volume"; then
+    echo "$volume: does not exist, nothing to copy"
     continue
   fi
-  user=$(docker ps --filter "volume=$volume" --format '{{.Names}}')
-  [ -z "$user" ] || fail "$volume is in use by $user, which is none of this application's; stop that first."
   helper=$(docker create --network none --volume "$volume:/volume:ro" "$image" none)
-  # The engine itself writes the archive, owners and modes included. A pipe would hide its failure.
-  docker cp "$helper:/volume" - > "$target/$volume.tar"
+  # The engine writes the archive, including owners and modes. A pipe would hide its failure.
+  docker cp "$helper:/volume" - > "$target/$key.tar"
   docker rm "$helper" > /dev/null
   helper=
-  gzip -1 "$target/$volume.tar"
-  echo "$volume: $(du -h "$target/$volume.tar.gz" | cut -f 1)"
-done
+  gzip -1 "$target/$key.tar"
+  echo "$volume: $(du -h "$target/$key.tar.gz" | cut -f 1)"
+done << EOF
+$volumes
+EOF
 
-(cd "$target" && sha256sum -- *.tar.gz > SHA256SUMS)
+(cd "$target" && sha256 -- *.tar.gz > SHA256SUMS)
 done=yes
 echo "The backup is in $target."

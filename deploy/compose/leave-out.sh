@@ -13,7 +13,7 @@ fail() {
   exit 1
 }
 
-has_service() { awk -v line="  $1:" '/^[^ ]/ { inside = $0 == "services:" } inside && $0 == line { found = 1 } END { exit !found }' docker-compose.yaml; }
+has_service() { awk -v line="  $1:" '{ sub(/\r$/, "") } /^[^ ]/ { inside = $0 == "services:" } inside && $0 == line { found = 1 } END { exit !found }' docker-compose.yaml; }
 
 cd "$(dirname "$0")"
 folder=${LEFT_OUT_FOLDER:-./left-out}
@@ -43,6 +43,7 @@ for file in prometheus-targets/*.json; do
   # Without the Blackbox exporter nobody is probed.
   case " $* " in *' blackbox '*) [ "$file" != prometheus-targets/ollama-health.json ] || continue ;; esac
   awk -v left_out=" $* " '
+    { sub(/\r$/, "") }
     /^  \{/ { group = "" }
     /"instance":/ { split($0, part, "\""); instance = part[4] }
     /^  \}/ {
@@ -62,12 +63,12 @@ for file in prometheus-targets/scrape-*.yaml; do
 done
 
 # Neither its job nor one whose targets have gone with it is expected any more.
-while IFS= read -r line; do
-  job=$(echo "$line" | sed -nE 's/.*job: ([a-z-]+) .*/\1/p')
+tr -d '\r' < prometheus-targets/expected.yaml | while IFS= read -r line; do
+  job=$(printf '%s\n' "$line" | sed -nE 's/.*job: ([a-z-]+) .*/\1/p')
   case " $* " in *" $job "*) continue ;; esac
   if [ -e "prometheus-targets/$job.json" ] && [ ! -e "$targets/$job.json" ]; then continue; fi
-  echo "$line"
-done < prometheus-targets/expected.yaml > "$targets/expected.yaml"
+  printf '%s\n' "$line"
+done > "$targets/expected.yaml"
 
 {
   echo "# What is left out; made by: sh leave-out.sh $*"

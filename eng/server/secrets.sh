@@ -1,21 +1,29 @@
 #!/bin/sh
-# Makes the secrets that production needs, those that are missing; none that is there is touched.
+# Prepares the folder for production: creates the secrets that are missing, and sets the modes of all files that containers read.
+# It never changes the content of a secret. Run it again after files were copied or added.
 #
 #   sh secrets.sh
 #
-# The folder may be entered by its owner alone. The files in it may be read by everybody who gets there: containers, whose users are
-# no users of this machine, see the files and not the folder.
+# Containers run as users that this machine does not know. Only the owner may enter the folder secrets; the files in it, like those of
+# the configuration, are readable by everybody who sees them: a container sees the files and not the folder.
 set -eu
+umask 022
 cd "$(dirname "$0")"
 
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
 make() { # file, what it is
+  [ ! -d "secrets/$1" ] || fail "secrets/$1 is a folder, not $2; remove it ('rmdir secrets/$1') and run secrets.sh again."
   if [ -s "secrets/$1" ]; then
     echo "secrets/$1 is there."
     return 0
   fi
-  # 256 bits. No newline at the end: not everybody who reads it would drop that.
+  # 256 bits. No newline at the end: not every program that reads it drops that.
   od -An -tx1 -N32 /dev/urandom | tr -d ' \n' > "secrets/$1.new"
-  chmod 0644 "secrets/$1.new"
+  [ "$(wc -c < "secrets/$1.new" | tr -d ' ')" = 64 ] || fail "secrets/$1 cannot be made: /dev/urandom gave too little."
   mv "secrets/$1.new" "secrets/$1"
   echo "secrets/$1 is made: $2."
 }
@@ -23,8 +31,15 @@ make() { # file, what it is
 mkdir -p secrets
 chmod 0700 secrets
 make grafana_admin_password "the password of Grafana's administrator"
-make grafana_secret_key "what Grafana encrypts secrets with"
-make gateway_peers "what several gateways know each other by"
-# First passwords for grafana/access/access.conf; empty as long as nobody needs one.
+make grafana_secret_key "the key that Grafana encrypts its secrets with"
+make gateway_peers "the secret that the gateways share"
+# First passwords for grafana/access/access.conf; may stay empty.
 [ -e secrets/grafana_users ] || : > secrets/grafana_users
-chmod 0644 secrets/grafana_users
+for file in secrets/*; do
+  if [ -f "$file" ]; then chmod 0644 "$file"; fi
+done
+
+# What the Compose files mount of this folder: with a umask of 077, 'cp' makes copies that no container may read.
+sed -n 's/^ *source: "\.\/\([^"]*\)".*/\1/p' docker-compose*.yaml | sort -u | while IFS= read -r source; do
+  if [ -e "$source" ]; then chmod -R a+rX "$source"; fi
+done
