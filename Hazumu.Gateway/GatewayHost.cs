@@ -5,6 +5,7 @@ using Hazumu.Gateway.Forwarding;
 using Hazumu.Gateway.Health;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Reads;
 using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Telemetry;
@@ -95,7 +96,16 @@ internal static class GatewayHost
 
         // Health and metrics are endpoints; everything else goes through, whatever its path.
         var gateway = app.Services.GetRequiredService<GatewayHandler>();
-        app.Use(next => context => context.GetEndpoint() is null ? gateway.HandleAsync(context) : next(context));
+        app.Use(next => context =>
+        {
+            if (context.GetEndpoint() is null)
+            {
+                return gateway.HandleAsync(context);
+            }
+
+            AnswerHeaders.Attach(context, Dialect.Native);
+            return next(context);
+        });
         Connect(app.Services, app.Lifetime);
         return app;
     }

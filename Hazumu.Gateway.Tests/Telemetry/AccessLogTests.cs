@@ -34,7 +34,7 @@ public sealed class AccessLogTests : IDisposable
 
         Assert.Equal(
             OneLine("""
-                {"time":"2026-08-24T09:30:05.120Z","type":"access","trace":"TRACE","method":"POST","path":"/api/chat",
+                {"time":"2026-08-24T09:30:05.120Z","type":"access","request_id":"req-1","trace":"TRACE","method":"POST","path":"/api/chat",
                 "operation":"chat","dialect":"native","key":"alice","model":"tiny","instance":"ollama","status":200,"outcome":"success",
                 "cold":false,"stream":true,"queue_position":3,"attempts":1,
                 "total_ms":10000,"body_ms":500,"queue_ms":2000,"load_ms":500,"prefill_ms":250,"decode_ms":5940,"ttft_ms":2751,"overhead_ms":1.500,

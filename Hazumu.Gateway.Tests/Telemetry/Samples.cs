@@ -31,9 +31,9 @@ internal static class Samples
     public static GatewayRequest Anthropic() => Streamed("POST", "/v1/messages", Usage);
 
     /// <summary>A request that went no further than its operation.</summary>
-    public static GatewayRequest Asked(string method, string path, double ended, Outcome outcome, int status)
+    public static GatewayRequest Asked(string method, string path, double ended, Outcome outcome, int status, string id = "")
     {
-        var request = new GatewayRequest { Operation = OperationTable.Match(method, path), Outcome = outcome, StatusCode = status };
+        var request = new GatewayRequest { Operation = OperationTable.Match(method, path), Id = id, Outcome = outcome, StatusCode = status };
         request.Ended = request.At(ended);
         return request;
     }
@@ -58,7 +58,7 @@ internal static class Samples
 
     private static GatewayRequest Streamed(string method, string path, Fill fill)
     {
-        var request = Asked(method, path, 10, Outcome.Success, 200);
+        var request = Asked(method, path, 10, Outcome.Success, 200, "req-1");
         request.Caller = new Caller("alice");
         request.Model = "tiny";
         request.WantsStream = true;

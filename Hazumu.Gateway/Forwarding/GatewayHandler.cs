@@ -25,7 +25,9 @@ internal sealed partial class GatewayHandler(
     public async Task HandleAsync(HttpContext context)
     {
         var isPathClean = EncodedSlashes.TryDecode(context);
-        var request = new GatewayRequest { Operation = OperationTable.Match(context.Request.Method, context.Request.Path.Value ?? "/") };
+        var operation = OperationTable.Match(context.Request.Method, context.Request.Path.Value ?? "/");
+        var request = new GatewayRequest { Operation = operation, Id = AnswerHeaders.Attach(context, operation.Dialect) };
+        using var scope = RequestId.BeginScope(logger, request.Id);
         recorder.Begin(request);
         try
         {

@@ -120,6 +120,7 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
     {
         using var delete = new HttpRequestMessage(HttpMethod.Delete, new Uri(instance.Url, "/api/delete")) { Content = new ReadOnlyMemoryContent(body.Head) };
         delete.Content.Headers.ContentType = new("application/json");
+        delete.Headers.Add(RequestId.HeaderName, context.TraceIdentifier);
         try
         {
             using var response = await instance.Client.SendAsync(delete, context.RequestAborted);

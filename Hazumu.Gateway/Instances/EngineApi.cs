@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Requests;
 
 namespace Hazumu.Gateway.Instances;
 
@@ -48,13 +49,22 @@ internal static class EngineApi
         return answer is null ? null : Text(answer.RootElement, "version");
     }
 
-    /// <summary>Asks for a document.</summary>
+    /// <summary>Reads a document.</summary>
+    /// <param name="instance">Where from.</param>
+    /// <param name="path">The path.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
+    /// <param name="requestId">The id of the client's request that this is part of, where it is.</param>
     /// <returns>The document; <see langword="null"/> where the engine has no such route.</returns>
     /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
     /// <exception cref="JsonException">The answer is no JSON.</exception>
-    public static async Task<JsonDocument?> GetAsync(Instance instance, string path, CancellationToken cancellationToken)
+    public static async Task<JsonDocument?> GetAsync(Instance instance, string path, CancellationToken cancellationToken, string? requestId = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(instance.Url, path));
+        if (requestId is not null)
+        {
+            request.Headers.Add(RequestId.HeaderName, requestId);
+        }
+
         using var response = await instance.Client.SendAsync(request, cancellationToken);
         if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented)
         {

@@ -29,7 +29,7 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
         var path = context.Request.Path.Value!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         limit.CancelAfter(s_timeout);
-        var answers = await Task.WhenAll(instances.Select(instance => ReadAsync(instance, path, limit.Token)));
+        var answers = await Task.WhenAll(instances.Select(instance => ReadAsync(instance, path, request.Id, limit.Token)));
         context.RequestAborted.ThrowIfCancellationRequested();
 
         var told = answers.OfType<JsonObject>().ToList();
@@ -49,11 +49,11 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
     }
 
     // One that is down has nothing to tell; its probe says so where that belongs.
-    private static async Task<JsonObject?> ReadAsync(Instance instance, string path, CancellationToken cancellationToken)
+    private static async Task<JsonObject?> ReadAsync(Instance instance, string path, string requestId, CancellationToken cancellationToken)
     {
         try
         {
-            using var answer = await EngineApi.GetAsync(instance, path, cancellationToken);
+            using var answer = await EngineApi.GetAsync(instance, path, cancellationToken, requestId);
             return answer is null ? null : JsonObject.Create(answer.RootElement.Clone());
         }
         catch (Exception error) when (error is HttpRequestException or JsonException or IOException or OperationCanceledException or InvalidOperationException)

@@ -13,6 +13,9 @@ internal sealed class GatewayRequest
     /// <summary>What is asked for.</summary>
     public required Operation Operation { get; init; }
 
+    /// <summary>The id by which the client, the log and the engine name it; empty where it was not given one.</summary>
+    public string Id { get; init; } = "";
+
     /// <summary>Who asks.</summary>
     public Caller Caller { get; set; } = Caller.Anonymous;
 

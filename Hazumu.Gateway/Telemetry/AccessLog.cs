@@ -90,6 +90,7 @@ internal sealed class AccessLog : IHostedService, IDisposable
     {
         WriteTime(json, _time.GetUtcNow());
         json.WriteString(Names.Type, Names.Access);
+        WriteText(json, Names.RequestId, request.Id, RequestId.LongestLength);
         if (server is not null)
         {
             WriteTraceId(json, server);
@@ -231,6 +232,7 @@ internal sealed class AccessLog : IHostedService, IDisposable
         public static readonly JsonEncodedText Time = JsonEncodedText.Encode("time");
         public static readonly JsonEncodedText Type = JsonEncodedText.Encode("type");
         public static readonly JsonEncodedText Access = JsonEncodedText.Encode("access");
+        public static readonly JsonEncodedText RequestId = JsonEncodedText.Encode("request_id");
         public static readonly JsonEncodedText Trace = JsonEncodedText.Encode("trace");
         public static readonly JsonEncodedText Method = JsonEncodedText.Encode("method");
         public static readonly JsonEncodedText Path = JsonEncodedText.Encode("path");

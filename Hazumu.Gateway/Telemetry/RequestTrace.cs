@@ -36,6 +36,7 @@ internal sealed class RequestTrace(TimeProvider time) : IDisposable
 
     private static void Describe(Activity server, GatewayRequest request, in RequestPhases phases)
     {
+        server.SetTag("hazumu.request_id", request.Id);
         server.SetTag("hazumu.operation", request.Operation.Name);
         server.SetTag("hazumu.dialect", Attributes.NameOf(request.Operation.Dialect));
         server.SetTag("hazumu.key", request.Caller.Name);
