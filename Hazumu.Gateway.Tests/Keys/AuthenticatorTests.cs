@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
 using Microsoft.AspNetCore.Http;
@@ -46,11 +48,13 @@ public sealed class AuthenticatorTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Anthropics_header_is_a_caller(bool isRequired)
+    public void The_headers_of_Anthropic_and_Azure_are_a_caller(bool isRequired)
     {
-        var authentication = Authenticate(isRequired, apiKey: _text);
+        var anthropic = Authenticate(isRequired, apiKey: _text);
+        var azure = Authenticate(isRequired, azureApiKey: _text);
 
-        Assert.Equal(("alice", Refusal.None, KeyHeaders.ApiKey), (authentication.Caller.Name, authentication.Refusal, authentication.Headers));
+        Assert.Equal(("alice", Refusal.None, KeyHeaders.ApiKey), (anthropic.Caller.Name, anthropic.Refusal, anthropic.Headers));
+        Assert.Equal(("alice", Refusal.None, KeyHeaders.AzureApiKey), (azure.Caller.Name, azure.Refusal, azure.Headers));
     }
 
     [Theory]
@@ -77,7 +81,7 @@ public sealed class AuthenticatorTests : IDisposable
     [Fact]
     public void Without_any_key_one_is_missing_where_it_is_required_and_nobody_calls_where_it_is_not()
     {
-        foreach (var (authorization, apiKey) in new[] { (null, null), ("", ""), ("Bearer", ""), ("Bearer ", " ") })
+        foreach (var (authorization, apiKey) in new[] { (null, null), ("", ""), ("Bearer", ""), ("Bearer ", " "), ("Basic", null) })
         {
             Assert.Equal(new(Caller.Refused, Refusal.Missing, KeyHeaders.None), Authenticate(true, authorization, apiKey));
             Assert.Equal(new(Caller.Anonymous, Refusal.None, KeyHeaders.None), Authenticate(false, authorization, apiKey));
@@ -88,23 +92,75 @@ public sealed class AuthenticatorTests : IDisposable
     [InlineData("Bearer ollama")]
     [InlineData("Bearer sk-0123456789012345678901234567890123456789")]
     [InlineData("Basic YWxpY2U6c2VjcmV0")]
-    [InlineData("Digest x")]
     [InlineData("Bearerx")]
     [InlineData("Negotiate")]
     [InlineData("ssh-ed25519:signature")]
-    public void Anything_else_is_refused_where_a_key_is_required_and_passed_on_where_none_is(string authorization)
+    public void A_foreign_credential_is_refused_if_a_key_is_required_and_forwarded_otherwise(string authorization)
     {
-        Assert.Equal(new(Caller.Refused, Refusal.Unknown, KeyHeaders.None), Authenticate(true, authorization));
+        Assert.Equal(new(Caller.Refused, Refusal.Unknown, KeyHeaders.Authorization), Authenticate(true, authorization));
         Assert.Equal(new(Caller.Anonymous, Refusal.None, KeyHeaders.None), Authenticate(false, authorization));
         Assert.Equal(Refusal.Unknown, Authenticate(true, apiKey: authorization).Refusal);
     }
 
-    [Fact]
-    public void A_key_in_another_scheme_is_no_key()
+    [Theory]
+    [InlineData("Digest username=\"alice\"", "Digest")]
+    [InlineData("Token abc", "Token")]
+    [InlineData("AWS4-HMAC-SHA256 Credential=x", "AWS4-HMAC-SHA256")]
+    [InlineData("Basic !", "Basic")]
+    public void An_unsupported_scheme_is_named(string authorization, string scheme)
     {
-        Assert.Equal(Refusal.Unknown, Authenticate(true, $"Basic {_text}").Refusal);
-        Assert.Equal(Refusal.Unknown, Authenticate(true, _text).Refusal);
-        Assert.Equal(Refusal.Unknown, Authenticate(true, $"Bearer\t{_text}").Refusal);
+        var refused = Authenticate(true, authorization);
+
+        Assert.Equal(new(Caller.Refused, Refusal.Scheme, KeyHeaders.Authorization, scheme), refused);
+        Assert.Contains($"The scheme '{scheme}' of the Authorization header is not supported: send the key as 'Authorization: Bearer <key>'", refused.ToSentence(), StringComparison.Ordinal);
+        Assert.Equal(new(Caller.Anonymous, Refusal.None, KeyHeaders.None), Authenticate(false, authorization));
+    }
+
+    [Fact]
+    public void A_long_scheme_is_not_repeated()
+    {
+        var sentence = Authenticate(true, $"{new string('x', 30_000)} y").ToSentence();
+
+        Assert.StartsWith("The scheme of the Authorization header is not supported", sentence, StringComparison.Ordinal);
+        Assert.InRange(sentence.Length, 1, 300);
+    }
+
+    [Fact]
+    public void A_key_in_an_unsupported_scheme_is_never_forwarded()
+    {
+        Assert.Equal(new(Caller.Refused, Refusal.Scheme, KeyHeaders.Authorization, "Token"), Authenticate(true, $"Token {_text}"));
+        Assert.Equal(new(Caller.Anonymous, Refusal.None, KeyHeaders.Authorization), Authenticate(false, $"Token {_text}"));
+    }
+
+    [Theory]
+    [InlineData("alice:{0}")]
+    [InlineData(":{0}")]
+    [InlineData("{0}:")]
+    [InlineData("{0}")]
+    [InlineData("hzm_someone:{0}")]
+    [InlineData("\u00e9:{0}")]
+    public void Basic_holds_the_key_as_the_password_or_without_one_as_the_user(string pair)
+    {
+        var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes(string.Format(CultureInfo.InvariantCulture, pair, _text)));
+        foreach (var isRequired in new[] { true, false })
+        {
+            var authentication = Authenticate(isRequired, $"Basic {encoded}");
+
+            Assert.Equal(("alice", Refusal.None, KeyHeaders.Authorization), (authentication.Caller.Name, authentication.Refusal, authentication.Headers));
+        }
+    }
+
+    [Fact]
+    public void A_key_without_a_scheme_is_a_caller()
+    {
+        Assert.Equal("alice", Authenticate(true, _text).Caller.Name);
+        Assert.Equal("webui", Authenticate(true, Plain).Caller.Name);
+        Assert.Equal("alice", Authenticate(true, $"Bearer\t{_text}").Caller.Name);
+    }
+
+    [Fact]
+    public void Several_keys_in_one_header_are_no_key()
+    {
         Assert.Equal(Refusal.Unknown, Authenticate(true, $"Bearer {_text}, Bearer {_other}").Refusal);
         Assert.Equal(Refusal.Unknown, Authenticate(true, $"Bearer {_text} x").Refusal);
     }
@@ -139,27 +195,60 @@ public sealed class AuthenticatorTests : IDisposable
         {
             Assert.Equal(
                 new(Caller.Refused, Refusal.Ambiguous, KeyHeaders.Authorization | KeyHeaders.ApiKey), Authenticate(isRequired, $"Bearer {_text}", _other));
-            Assert.Equal(new(Caller.Refused, Refusal.Ambiguous, KeyHeaders.Authorization), Authenticate(isRequired, $"Bearer {_text}", "ollama"));
-            Assert.Equal(new(Caller.Refused, Refusal.Ambiguous, KeyHeaders.ApiKey), Authenticate(isRequired, "Bearer ollama", _text));
-            Assert.Equal(new(Caller.Refused, Refusal.Ambiguous, KeyHeaders.ApiKey), Authenticate(isRequired, "Basic eA==", Plain));
         }
     }
 
-    [Fact]
-    public void Two_different_texts_that_are_no_keys_matter_only_where_a_key_is_required()
+    [Theory]
+    [InlineData("Bearer {0}", "sk-ant-oat01-foreign", null)]
+    [InlineData("Bearer sk-ant-oat01-foreign", "{0}", null)]
+    [InlineData("Bearer sk-ant-oat01-foreign", null, "{0}")]
+    [InlineData("Digest foreign", "{0}", null)]
+    [InlineData("Basic !", "foreign", "{0}")]
+    [InlineData("Bearer hzm_00000000_0000000000000000000000000000000000000000000", "{0}", null)]
+    public void A_key_beside_a_foreign_credential_counts_and_neither_is_forwarded(string authorization, string? apiKey, string? azureApiKey)
     {
-        Assert.Equal(Refusal.Ambiguous, Authenticate(true, "Bearer a", "b").Refusal);
+        foreach (var key in new[] { _text, Plain })
+        {
+            foreach (var isRequired in new[] { true, false })
+            {
+                var authentication = Authenticate(isRequired, With(authorization, key), With(apiKey, key), With(azureApiKey, key));
+
+                var present = KeyHeaders.Authorization | (apiKey is null ? 0 : KeyHeaders.ApiKey) | (azureApiKey is null ? 0 : KeyHeaders.AzureApiKey);
+                Assert.Equal((key == Plain ? "webui" : "alice", Refusal.None, present), (authentication.Caller.Name, authentication.Refusal, authentication.Headers));
+            }
+        }
+
+        static string? With(string? pattern, string key) => pattern?.Replace("{0}", key, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_foreign_credentials_are_refused_only_if_a_key_is_required()
+    {
+        Assert.Equal(Refusal.Unknown, Authenticate(true, "Bearer a", "b").Refusal);
         Assert.Equal(new(Caller.Anonymous, Refusal.None, KeyHeaders.None), Authenticate(false, "Bearer a", "b"));
     }
 
     [Fact]
-    public void A_header_that_is_there_twice_holds_no_key()
+    public void A_valid_key_counts_beside_an_expired_one()
     {
-        var authenticator = Authenticator(isRequired: true);
-        var twice = new StringValues([$"Bearer {_text}", $"Bearer {_text}"]);
+        _time.Advance(TimeSpan.FromDays(1));
 
-        Assert.Equal(Refusal.Unknown, authenticator.Authenticate(new HeaderDictionary { ["Authorization"] = twice }).Refusal);
-        Assert.Equal(Refusal.Unknown, authenticator.Authenticate(new HeaderDictionary { ["x-api-key"] = new StringValues([_text, _text]) }).Refusal);
+        Assert.Equal("bob", Authenticate(true, $"Bearer {_text}", _other).Caller.Name);
+        Assert.Equal(Refusal.Expired, Authenticate(true, $"Bearer {_text}", "foreign").Refusal);
+    }
+
+    [Theory]
+    [InlineData("Authorization", "Bearer ")]
+    [InlineData("x-api-key", "")]
+    [InlineData("api-key", "")]
+    public void A_header_that_is_sent_twice_holds_both_values(string name, string scheme)
+    {
+        Assert.Equal("alice", Twice(_text, _text).Caller.Name);
+        Assert.Equal("alice", Twice("foreign", _text).Caller.Name);
+        Assert.Equal("alice", Twice(_text, "foreign").Caller.Name);
+        Assert.Equal(Refusal.Ambiguous, Twice(_text, _other).Refusal);
+
+        Authentication Twice(string first, string second) => Authenticator(isRequired: true).Authenticate(Request((name, new StringValues([scheme + first, scheme + second]))));
     }
 
     [Theory]
@@ -185,7 +274,8 @@ public sealed class AuthenticatorTests : IDisposable
         KeyHeaders.ApiKey.RemoveFrom(headers);
         Assert.Equal(["Accept", "Authorization"], headers.Keys.Order(StringComparer.Ordinal));
 
-        (KeyHeaders.ApiKey | KeyHeaders.Authorization).RemoveFrom(headers);
+        headers["api-key"] = _text;
+        (KeyHeaders.ApiKey | KeyHeaders.Authorization | KeyHeaders.AzureApiKey).RemoveFrom(headers);
         Assert.Equal(["Accept"], headers.Keys);
     }
 
@@ -194,27 +284,29 @@ public sealed class AuthenticatorTests : IDisposable
     {
         var store = Store(isRequired: true);
         var authenticator = new Authenticator(store, _time);
-        var headers = new HeaderDictionary { ["Authorization"] = $"Bearer {_text}" };
-        Assert.Equal(Refusal.None, authenticator.Authenticate(headers).Refusal);
+        var request = Request(("Authorization", $"Bearer {_text}"));
+        Assert.Equal(Refusal.None, authenticator.Authenticate(request).Refusal);
 
         TestKeys.Write(_folder.File("keys.json"));
         store.Refresh();
 
-        Assert.Equal(Refusal.Unknown, authenticator.Authenticate(headers).Refusal);
+        Assert.Equal(Refusal.Unknown, authenticator.Authenticate(request).Refusal);
     }
 
     [Fact]
     public void Telling_who_calls_allocates_nothing()
     {
         var authenticator = Authenticator(isRequired: true);
-        HeaderDictionary[] requests =
+        HttpRequest[] requests =
         [
-            new() { ["Authorization"] = $"Bearer {_text}" },
-            new() { ["x-api-key"] = _text },
-            new() { ["Authorization"] = $"Bearer {TestKeys.WithOtherSecret(_text)}" },
-            new() { ["Authorization"] = $"Bearer {KeyText.Create().Text}" },
-            new() { ["Authorization"] = "Bearer ollama" },
-            new(),
+            Request(("Authorization", $"Bearer {_text}")),
+            Request(("Authorization", _text)),
+            Request(("x-api-key", _text)),
+            Request(("api-key", _text)),
+            Request(("Authorization", $"Bearer {TestKeys.WithOtherSecret(_text)}")),
+            Request(("Authorization", $"Bearer {KeyText.Create().Text}")),
+            Request(("Authorization", "Bearer ollama"), ("x-api-key", _text)),
+            Request(),
         ];
 
         Assert.Equal(0, Allocations.Of(Run));
@@ -223,9 +315,9 @@ public sealed class AuthenticatorTests : IDisposable
         {
             for (var i = 0; i < 1000; i++)
             {
-                foreach (var headers in requests)
+                foreach (var request in requests)
                 {
-                    _ = authenticator.Authenticate(headers);
+                    _ = authenticator.Authenticate(request);
                 }
             }
         }
@@ -236,7 +328,7 @@ public sealed class AuthenticatorTests : IDisposable
     {
         foreach (var refusal in Enum.GetValues<Refusal>().Where(refusal => refusal != Refusal.None))
         {
-            Assert.EndsWith(".", refusal.ToSentence(), StringComparison.Ordinal);
+            Assert.EndsWith(".", new Authentication(Caller.Refused, refusal, KeyHeaders.None, "Digest").ToSentence(), StringComparison.Ordinal);
         }
     }
 
@@ -277,20 +369,18 @@ public sealed class AuthenticatorTests : IDisposable
         Assert.False(caller.MayUse("llama3"));
     }
 
-    private Authentication Authenticate(bool isRequired, string? authorization = null, string? apiKey = null)
+    private Authentication Authenticate(bool isRequired, string? authorization = null, string? apiKey = null, string? azureApiKey = null) =>
+        Authenticator(isRequired).Authenticate(Request(("Authorization", authorization), ("x-api-key", apiKey), ("api-key", azureApiKey)));
+
+    private static HttpRequest Request(params (string Name, StringValues Value)[] headers)
     {
-        var headers = new HeaderDictionary();
-        if (authorization is not null)
+        var request = new DefaultHttpContext().Request;
+        foreach (var (name, value) in headers)
         {
-            headers["Authorization"] = authorization;
+            request.Headers[name] = value;
         }
 
-        if (apiKey is not null)
-        {
-            headers["x-api-key"] = apiKey;
-        }
-
-        return Authenticator(isRequired).Authenticate(headers);
+        return request;
     }
 
     private Authenticator Authenticator(bool isRequired) => new(Store(isRequired), _time);

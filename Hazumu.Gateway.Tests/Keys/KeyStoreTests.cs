@@ -332,8 +332,9 @@ public sealed class KeyStoreTests : IDisposable
         TestKeys.Write(Path, key);
         var store = Store(options => options.Configured["webui"] = new ConfiguredKey { Key = Plain });
         var caller = store.Current.Find(text)!;
-        var headers = new Microsoft.AspNetCore.Http.HeaderDictionary { ["Authorization"] = $"Bearer {text}" };
-        var authentication = new Authenticator(store, _time).Authenticate(headers);
+        var request = new Microsoft.AspNetCore.Http.DefaultHttpContext().Request;
+        request.Headers.Authorization = $"Bearer {text}";
+        var authentication = new Authenticator(store, _time).Authenticate(request);
         File.WriteAllText(Path, $"{{ \"version\": 1, \"keys\": [{{ \"{text}\": \"{text}\" }}] }}");
         store.Refresh();
         File.WriteAllText(Path, $"{{ \"version\": 1, \"keys\": [ {text} ] }}");

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Text.Json;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
@@ -44,7 +45,9 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
     [Theory]
     [InlineData("Authorization", "Bearer ")]
     [InlineData("Authorization", "bearer ")]
+    [InlineData("Authorization", "")]
     [InlineData("x-api-key", "")]
+    [InlineData("api-key", "")]
     public async Task A_key_comes_in_either_header_and_stays_at_the_gateway(string header, string scheme)
     {
         var key = Make();
@@ -57,6 +60,69 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.DoesNotContain(Assert.Single(_engine.Inferences()).Headers, sent => sent.Value.Contains(key, StringComparison.Ordinal));
         Assert.DoesNotContain(gateway.Logged, line => line.Contains(key, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
+    public async Task A_foreign_credential_beside_the_key_is_dropped(string path)
+    {
+        const string foreign = "sk-ant-oat01-foreign";
+        var key = Make();
+        await using var gateway = await StartAsync();
+        foreach (var (authorization, apiKey) in new[] { ($"Bearer {foreign}", key), ($"Bearer {key}", foreign) })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative)) { Content = new StringContent(Ask.Body()) };
+            request.Headers.Add("Authorization", authorization);
+            request.Headers.Add("x-api-key", apiKey);
+
+            using var answer = await gateway.Http.SendAsync(request);
+
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+
+        Assert.Equal(2, _engine.Inferences().Count);
+        Assert.All(_engine.Inferences(), inference => Assert.DoesNotContain(inference.Headers, sent => sent.Value.Contains(foreign, StringComparison.Ordinal) || sent.Value.Contains(key, StringComparison.Ordinal)));
+        await gateway.Measured.RequestsAsync(2);
+        Assert.Equal(2, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "success"), ("key", "alice")));
+    }
+
+    [Fact]
+    public async Task A_key_in_the_url_works_and_an_unsupported_scheme_is_named()
+    {
+        var key = Make();
+        await using var gateway = await StartAsync();
+
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync($"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes($"anyone:{key}"))}")).StatusCode);
+        Assert.DoesNotContain(Assert.Single(_engine.Inferences()).Headers, sent => sent.Key.Equals("Authorization", StringComparison.OrdinalIgnoreCase));
+
+        using var refused = await SendAsync("Digest username=\"alice\"");
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        Assert.Contains("The scheme 'Digest' of the Authorization header is not supported", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+
+        async Task<HttpResponseMessage> SendAsync(string authorization)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Ask.Native, UriKind.Relative)) { Content = new StringContent(Ask.Body()) };
+            request.Headers.Add("Authorization", authorization);
+            return await gateway.Http.SendAsync(request);
+        }
+    }
+
+    [Fact]
+    public async Task A_request_without_a_key_does_not_count_as_an_attempt_to_guess_one()
+    {
+        var key = Make();
+        await using var gateway = await StartAsync();
+
+        // As LiteLLM's ollama/ provider: /api/show without the key after each chat.
+        for (var i = 0; i < 40; i++)
+        {
+            Assert.Equal(401, (await gateway.Http.AnswerAsync(HttpMethod.Post, "/api/show", """{"name":"mock"}""")).Status);
+        }
+
+        Assert.Equal(200, (await gateway.Http.ChatAsync(key: key)).Status);
+        Assert.Equal(401, (await gateway.Http.AnswerAsync(HttpMethod.Post, "/api/show", """{"name":"mock"}""", TestKeys.WithOtherSecret(key))).Status);
+        await gateway.Measured.RequestsAsync(42);
+        await Eventually.HoldsAsync(() => Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.refusals.most", ("outcome", "unauthorized"))));
     }
 
     [Theory]

@@ -102,11 +102,12 @@ internal sealed partial class GatewayHandler(
             return await WriteBannerAsync(context);
         }
 
-        var authentication = authenticator.Authenticate(context.Request.Headers);
+        var authentication = authenticator.Authenticate(context.Request);
         request.Caller = authentication.Caller;
         if (authentication.Refusal != Refusal.None && operation.Scope != Scope.None)
         {
-            return new GatewayRefusal(Outcome.Unauthorized, StatusCodes.Status401Unauthorized, authentication.Refusal.ToSentence());
+            request.Refusal = authentication.Refusal;
+            return new GatewayRefusal(Outcome.Unauthorized, StatusCodes.Status401Unauthorized, authentication.ToSentence());
         }
 
         if (!request.Caller.May(operation))

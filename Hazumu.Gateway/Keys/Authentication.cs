@@ -1,40 +1,50 @@
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>Who makes a request, or why it is refused.</summary>
-/// <param name="Caller">Who makes it; <see cref="Caller.Refused"/> where it is refused, which may still do what needs no scope.</param>
+/// <param name="Caller">Who makes it; <see cref="Caller.Refused"/> if it is refused, which may still do what needs no scope.</param>
 /// <param name="Refusal">Why it is refused, unless its operation needs no scope.</param>
-/// <param name="Headers">The headers that hold a key of this gateway's, valid or not: not to be passed on.</param>
-internal readonly record struct Authentication(Caller Caller, Refusal Refusal, KeyHeaders Headers);
+/// <param name="Headers">The headers to remove before the request is forwarded.</param>
+/// <param name="Scheme">The authentication scheme that <see cref="Refusal.Scheme"/> names.</param>
+internal readonly record struct Authentication(Caller Caller, Refusal Refusal, KeyHeaders Headers, string? Scheme = null)
+{
+    // A header can be 32 KB long; a sentence that repeats a name of that length helps nobody.
+    private const int MaxSchemeLength = 32;
 
-/// <summary>Why a request is refused with 401.</summary>
+    /// <summary>The error message of the refusal.</summary>
+    public string ToSentence() => Refusal switch
+    {
+        Refusal.Missing => $"This gateway needs an API key: {HowToSend}.",
+        Refusal.Scheme when Scheme!.Length <= MaxSchemeLength => $"The scheme '{Scheme}' of the Authorization header is not supported: {HowToSend}.",
+        Refusal.Scheme => $"The scheme of the Authorization header is not supported: {HowToSend}.",
+        Refusal.Unknown => "The API key is not valid.",
+        Refusal.Expired => "The API key has expired.",
+        Refusal.Ambiguous => "The headers Authorization, x-api-key and api-key hold keys of different names: send one of them.",
+        _ => throw new InvalidOperationException($"'{Refusal}' is no refusal."),
+    };
+
+    private const string HowToSend = "send the key as 'Authorization: Bearer <key>', 'x-api-key: <key>' or 'api-key: <key>'";
+}
+
+/// <summary>
+/// Why a request is refused with 401. If several credentials fail, the refusal that comes later here is the one that is reported.
+/// </summary>
 internal enum Refusal
 {
-    /// <summary>It is not.</summary>
+    /// <summary>It is not refused.</summary>
     None,
 
-    /// <summary>It has no key.</summary>
+    /// <summary>It holds no credential.</summary>
     Missing,
 
-    /// <summary>What it has is no key, none that is known, or one that is revoked.</summary>
+    /// <summary>Its <c>Authorization</c> header has a scheme in which no key is accepted, or <c>Basic</c> that cannot be decoded.</summary>
+    Scheme,
+
+    /// <summary>Its credential is not a key, or the key does not exist or is revoked.</summary>
     Unknown,
 
     /// <summary>Its key has expired.</summary>
     Expired,
 
-    /// <summary>Its two headers hold different things.</summary>
+    /// <summary>It holds two valid keys.</summary>
     Ambiguous,
-}
-
-/// <summary>What a refused client is told.</summary>
-internal static class RefusalExtensions
-{
-    /// <summary>The sentence for the body of the answer.</summary>
-    public static string ToSentence(this Refusal refusal) => refusal switch
-    {
-        Refusal.Missing => "This gateway needs an API key: send it as 'Authorization: Bearer <key>' or as 'x-api-key: <key>'.",
-        Refusal.Unknown => "The API key is not valid.",
-        Refusal.Expired => "The API key has expired.",
-        Refusal.Ambiguous => "'Authorization' and 'x-api-key' hold different keys: send one.",
-        _ => throw new ArgumentOutOfRangeException(nameof(refusal), refusal, "It is not refused."),
-    };
 }

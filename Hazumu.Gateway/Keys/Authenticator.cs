@@ -1,94 +1,96 @@
-using Microsoft.Extensions.Primitives;
-
 namespace Hazumu.Gateway.Keys;
 
-/// <summary>Tells from a request's headers who makes it: <c>Authorization: Bearer</c> or, as Anthropic's clients send it, <c>x-api-key</c>.</summary>
+/// <summary>Finds the key of a request: in <c>Authorization</c>, <c>x-api-key</c> or <c>api-key</c>.</summary>
 /// <remarks>
-/// Where no key is required, a valid key is attributed to its name, and anything else is nobody's: clients made for OpenAI always send
-/// some text.
+/// Clients may send a credential of another service beside the gateway's key: Claude Code sends its OAuth token in <c>Authorization</c> and
+/// the key in <c>x-api-key</c>. The valid key counts, and the other credential is not forwarded either. If no key is required, a request
+/// without a valid key is anonymous, and its foreign credentials are forwarded: OpenAI's clients always send some text.
 /// </remarks>
 internal sealed class Authenticator(KeyStore store, TimeProvider time)
 {
-    private const string Bearer = "Bearer";
-
-    /// <summary>Tells who makes a request. Allocates nothing.</summary>
-    public Authentication Authenticate(IHeaderDictionary headers)
+    /// <summary>Finds the caller of a request. Allocates nothing, except for <c>Basic</c> and unsupported schemes.</summary>
+    public Authentication Authenticate(HttpRequest request)
     {
-        var keys = store.Current;
-        var bearer = ReadBearer(headers.Authorization);
-        var apiKey = ReadApiKey(headers[KeyHeaderNames.ApiKey]);
-        if (!bearer.IsPresent && !apiKey.IsPresent)
+        var search = new Search(store.Current, time.GetUtcNow());
+        foreach (var value in KeyHeaders.Authorization.Read(request.Headers))
         {
-            return keys.IsRequired ? Refuse(Refusal.Missing, KeyHeaders.None) : new(Caller.Anonymous, Refusal.None, KeyHeaders.None);
+            search.Add(Credential.ReadAuthorization(value), KeyHeaders.Authorization);
         }
 
-        var areTwo = bearer.IsPresent && apiKey.IsPresent && !bearer.Text.SequenceEqual(apiKey.Text);
-        var caller = bearer.IsPresent ? keys.Find(bearer.Text) : keys.Find(apiKey.Text);
-        var other = areTwo ? keys.Find(apiKey.Text) : null;
-
-        var ours = KeyHeaders.None;
-        if (bearer.IsPresent && (caller is not null || KeyText.IsOurs(bearer.Text)))
+        foreach (var value in KeyHeaders.ApiKey.Read(request.Headers))
         {
-            ours |= KeyHeaders.Authorization;
+            search.Add(Credential.ReadKey(value), KeyHeaders.ApiKey);
         }
 
-        if (apiKey.IsPresent && ((areTwo ? other : caller) is not null || KeyText.IsOurs(apiKey.Text)))
+        foreach (var value in KeyHeaders.AzureApiKey.Read(request.Headers))
         {
-            ours |= KeyHeaders.ApiKey;
+            search.Add(Credential.ReadKey(value), KeyHeaders.AzureApiKey);
         }
 
-        if (areTwo && (keys.IsRequired || ours != KeyHeaders.None))
-        {
-            return Refuse(Refusal.Ambiguous, ours);
-        }
-
-        if (caller is null)
-        {
-            return keys.IsRequired ? Refuse(Refusal.Unknown, ours) : new(Caller.Anonymous, Refusal.None, ours);
-        }
-
-        if (caller.Key!.Expires is { } expires && expires <= time.GetUtcNow())
-        {
-            return keys.IsRequired ? Refuse(Refusal.Expired, ours) : new(Caller.Anonymous, Refusal.None, ours);
-        }
-
-        return new(caller, Refusal.None, ours);
+        return search.End();
     }
 
-    private static Authentication Refuse(Refusal refusal, KeyHeaders ours) => new(Caller.Refused, refusal, ours);
-
-    private static Credential ReadBearer(StringValues header)
+    /// <summary>What the credentials of a request have shown so far.</summary>
+    private struct Search(KeySet keys, DateTimeOffset now)
     {
-        if (header.Count > 1)
+        private Caller? _caller;
+        private Refusal _refusal = Refusal.Missing;
+        private string? _scheme;
+        private KeyHeaders _present;
+
+        /// <summary>Headers that hold a key of this gateway, valid or not: they are not forwarded in any case.</summary>
+        private KeyHeaders _ours;
+
+        public void Add(Credential credential, KeyHeaders header)
         {
-            return Credential.Unreadable;
+            if (!credential.IsPresent)
+            {
+                return;
+            }
+
+            _present |= header;
+            var found = credential.Scheme is null ? keys.Find(credential.Text) : null;
+            if (found is not null || KeyText.IsOurs(credential.Text))
+            {
+                _ours |= header;
+            }
+
+            if (found is null)
+            {
+                _scheme ??= credential.Scheme;
+                Fail(credential.Scheme is null ? Refusal.Unknown : Refusal.Scheme);
+            }
+            else if (found.Key!.Expires <= now)
+            {
+                Fail(Refusal.Expired);
+            }
+            else if (_caller is not null && !ReferenceEquals(_caller, found))
+            {
+                Fail(Refusal.Ambiguous);
+            }
+            else
+            {
+                _caller = found;
+            }
         }
 
-        var value = header.ToString().AsSpan().Trim();
-        if (!value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) || (value.Length > Bearer.Length && value[Bearer.Length] != ' '))
+        public readonly Authentication End()
         {
-            return value.IsEmpty ? default : Credential.Unreadable;
+            if (_refusal == Refusal.Ambiguous)
+            {
+                return new(Caller.Refused, _refusal, _present);
+            }
+
+            if (_caller is not null)
+            {
+                return new(_caller, Refusal.None, _present);
+            }
+
+            return keys.IsRequired
+                ? new(Caller.Refused, _refusal, _present, _refusal == Refusal.Scheme ? _scheme : null)
+                : new(Caller.Anonymous, Refusal.None, _ours);
         }
 
-        return new(value[Bearer.Length..].TrimStart());
-    }
-
-    private static Credential ReadApiKey(StringValues header) => header.Count > 1 ? Credential.Unreadable : new(header.ToString().AsSpan().Trim());
-
-    /// <summary>What one header holds.</summary>
-    private readonly ref struct Credential
-    {
-        public Credential(ReadOnlySpan<char> text)
-        {
-            Text = text;
-            IsPresent = !text.IsEmpty;
-        }
-
-        /// <summary>Something that no key can be: another scheme, several headers.</summary>
-        public static Credential Unreadable => new(" ");
-
-        public ReadOnlySpan<char> Text { get; }
-
-        public bool IsPresent { get; }
+        private void Fail(Refusal refusal) => _refusal = refusal > _refusal ? refusal : _refusal;
     }
 }

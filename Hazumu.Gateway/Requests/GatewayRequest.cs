@@ -19,6 +19,9 @@ internal sealed class GatewayRequest
     /// <summary>Who asks.</summary>
     public Caller Caller { get; set; } = Caller.Anonymous;
 
+    /// <summary>Why the request is refused, if its credentials are the reason.</summary>
+    public Refusal Refusal { get; set; }
+
     /// <summary>The model, as the client named it.</summary>
     public string? Model { get; set; }
 

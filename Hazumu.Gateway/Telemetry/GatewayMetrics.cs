@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
+using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Requests;
 
@@ -101,8 +102,18 @@ internal sealed class GatewayMetrics
     /// <summary>Counts a request that is over as no longer under way.</summary>
     public void End(GatewayRequest request) => Interlocked.Decrement(ref _inFlight[(int)request.Operation.Dialect]);
 
-    /// <summary>Counts a request that is over as one of its client's refusals, where it is one.</summary>
-    public void CountRefusal(GatewayRequest request, IPAddress? client) => _refused.Count(request.Outcome, client);
+    /// <summary>Counts a request that has ended as a refusal of its client's address, if it was refused.</summary>
+    /// <remarks>
+    /// A request without any credential tries no key and is not counted: LiteLLM's <c>ollama/</c> provider sends <c>/api/show</c> without its
+    /// key after each chat.
+    /// </remarks>
+    public void CountRefusal(GatewayRequest request, IPAddress? client)
+    {
+        if (request.Refusal != Refusal.Missing)
+        {
+            _refused.Count(request.Outcome, client);
+        }
+    }
 
     /// <summary>Counts lines of the access log that were lost.</summary>
     public void AccessLogDropped(int lines) => _accessLogDropped.Add(lines);
