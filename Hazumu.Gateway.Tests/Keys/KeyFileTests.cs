@@ -138,6 +138,19 @@ public sealed class KeyFileTests : IDisposable
     }
 
     [Fact]
+    public void A_public_key_of_Ollama_is_stored_once()
+    {
+        var publicKey = new OllamaClient().PublicKey;
+        var (alice, bob) = (TestKeys.Make("alice").Key with { OllamaPublicKey = publicKey }, TestKeys.Make("bob").Key);
+
+        Assert.Equal([publicKey, null], Parse(Encoding.UTF8.GetString(KeyFile.Format([alice, bob]))).Select(key => key.OllamaPublicKey));
+        AssertSentence(
+            "the keys 'alice' and 'bob' have the same public key of Ollama", () => KeyFile.Parse(KeyFile.Format([alice, bob with { OllamaPublicKey = publicKey }]), "keys.json"));
+        AssertSentence(
+            "the 'ollamaPublicKey' of key 1 ('bob') must be a public key of the type ssh-ed25519", () => KeyFile.Parse(KeyFile.Format([bob with { OllamaPublicKey = "ssh-rsa AAAA" }]), "keys.json"));
+    }
+
+    [Fact]
     public void Two_keys_of_one_name_or_id_are_told()
     {
         var (alice, _) = TestKeys.Make("alice");

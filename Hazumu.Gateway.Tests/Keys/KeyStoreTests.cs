@@ -326,6 +326,62 @@ public sealed class KeyStoreTests : IDisposable
     }
 
     [Fact]
+    public void A_revoked_key_is_reported_to_its_requests_and_the_others_are_left_alone()
+    {
+        var (alice, bob) = (TestKeys.Make("alice").Key, TestKeys.Make("bob").Key);
+        TestKeys.Write(Path, alice, bob);
+        var store = Store(options => options.Required = true);
+        var (first, second) = (store.Current.Callers[0].Revocation!, store.Current.Callers[1].Revocation!);
+
+        TestKeys.Write(Path, bob with { TokensPerMinute = 5 });
+        store.Refresh();
+
+        Assert.True(first.Token.IsCancellationRequested);
+        Assert.False(first.LetsRunningFinish);
+        Assert.False(second.Token.IsCancellationRequested);
+        Assert.Same(second, Assert.Single(store.Current.Callers).Revocation);
+
+        // A key of the same name is another key.
+        TestKeys.Write(Path, TestKeys.Make("bob").Key);
+        store.Refresh();
+        Assert.True(second.Token.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void An_expired_key_is_reported_to_its_requests_and_works_again_with_a_later_date()
+    {
+        var (key, _) = TestKeys.Make();
+        TestKeys.Write(Path, key with { Expires = TestKeys.Now.AddDays(1) });
+        var store = Store(options => (options.Required, options.FinishRunning) = (true, true));
+        var revocation = store.Current.Callers[0].Revocation!;
+        _time.Advance(TimeSpan.FromDays(1) - TimeSpan.FromTicks(1));
+        store.Refresh();
+        Assert.False(revocation.Token.IsCancellationRequested);
+
+        _time.Advance(TimeSpan.FromTicks(1));
+        store.Refresh();
+        Assert.True(revocation.Token.IsCancellationRequested);
+        Assert.True(revocation.LetsRunningFinish);
+
+        TestKeys.Write(Path, key with { Expires = TestKeys.Now.AddDays(9) });
+        store.Refresh();
+        Assert.False(store.Current.Callers[0].Revocation!.Token.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void A_key_that_is_not_required_is_not_reported_as_revoked()
+    {
+        TestKeys.Write(Path, TestKeys.Make().Key);
+        var store = Store(options => options.Required = false);
+        var revocation = store.Current.Callers[0].Revocation!;
+
+        TestKeys.Write(Path);
+        store.Refresh();
+
+        Assert.False(revocation.Token.IsCancellationRequested);
+    }
+
+    [Fact]
     public void No_key_and_no_hash_gets_into_logs_texts_or_the_file()
     {
         var (key, text) = TestKeys.Make();

@@ -48,6 +48,35 @@ public sealed class KeysCommandTests : IDisposable
         Assert.Equal(TestKeys.Now.AddDays(90), key.Expires);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Create_takes_the_public_key_of_an_Ollama_client(bool asFile)
+    {
+        var publicKey = new OllamaClient().PublicKey;
+        var text = $"ssh-ed25519 {publicKey} alice@laptop\n";
+        await File.WriteAllTextAsync(_folder.File("id_ed25519.pub"), text);
+
+        var (code, _, error) = await Run("keys", "create", "alice", "--ollama-public-key", asFile ? _folder.File("id_ed25519.pub") : text);
+
+        Assert.Equal(0, code);
+        Assert.Contains("OLLAMA_AUTH=1", error, StringComparison.Ordinal);
+        Assert.Equal(publicKey, Assert.Single(KeyFile.Read(Path)).OllamaPublicKey);
+        await AssertFails("The key 'alice' has this public key of Ollama already; revoke it first.", "keys", "create", "bob", "--ollama-public-key", publicKey);
+        Assert.Single(KeyFile.Read(Path));
+    }
+
+    [Fact]
+    public async Task Create_says_that_a_file_holds_no_public_key()
+    {
+        await File.WriteAllTextAsync(_folder.File("id_ed25519"), "-----BEGIN OPENSSH PRIVATE KEY-----\n");
+
+        var (code, _, error) = await Run("keys", "create", "alice", "--ollama-public-key", _folder.File("id_ed25519"));
+
+        Assert.Equal(2, code);
+        Assert.Contains("holds no public key of the type ssh-ed25519; give the one whose name ends in .pub.", error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_key_ends_at_a_date()
     {
@@ -69,7 +98,7 @@ public sealed class KeysCommandTests : IDisposable
     public async Task List_shows_all_but_the_hash()
     {
         var (_, text, _) = await Run("keys", "create", "alice", "--models", "qwen*", "--requests-per-minute", "60", "--concurrent", "2");
-        await Run("keys", "create", "bob", "--scopes", "admin", "--expires", "1d");
+        await Run("keys", "create", "bob", "--scopes", "admin", "--expires", "1d", "--ollama-public-key", new OllamaClient().PublicKey);
         _time.Advance(TimeSpan.FromDays(2));
 
         var (code, output, error) = await Run("keys", "list");
@@ -78,9 +107,9 @@ public sealed class KeysCommandTests : IDisposable
         var ids = KeyFile.Read(Path).Select(key => key.Id).ToList();
         Assert.Equal(
             $"""
-            NAME   ID        SCOPES      MODELS  LIMITS                      CREATED     EXPIRES
-            alice  {ids[0]}  infer,read  qwen*   60 requests/min, 2 at once  2026-06-01  -
-            bob    {ids[1]}  admin       *       -                           2026-06-01  2026-06-02 (expired)
+            NAME   ID        SCOPES      MODELS  LIMITS                      OLLAMA KEY  CREATED     EXPIRES
+            alice  {ids[0]}  infer,read  qwen*   60 requests/min, 2 at once  -           2026-06-01  -
+            bob    {ids[1]}  admin       *       -                           yes         2026-06-01  2026-06-02 (expired)
 
             """,
             output,
@@ -177,6 +206,10 @@ public sealed class KeysCommandTests : IDisposable
     [InlineData("keys create alice --expires 99999999999d")]
     [InlineData("keys create alice --expires 2026-06-01")]
     [InlineData("keys create alice --expires soon")]
+    [InlineData("keys create alice --ollama-public-key")]
+    [InlineData("keys create alice --ollama-public-key /no/such/file")]
+    [InlineData("keys create alice --ollama-public-key ssh-rsa")]
+    [InlineData("keys create alice --ollama-public-key /dev/null")]
     [InlineData("keys revoke")]
     [InlineData("keys list x")]
     public async Task What_is_not_understood_is_told_and_changes_nothing(string line)

@@ -108,6 +108,44 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Ollamas_command_line_is_let_in_by_its_signature_and_otherwise_shown_the_reason()
+    {
+        var ollama = new OllamaClient();
+        Make(change: key => key with { OllamaPublicKey = ollama.PublicKey });
+        await using var gateway = await StartAsync();
+        var now = DateTimeOffset.UtcNow;
+
+        Assert.Equal((200, ""), await SendAsync(ollama.Sign("POST", Ask.Native, now), now));
+        Assert.DoesNotContain(Assert.Single(_engine.Inferences()).Headers, sent => sent.Key.Equals("Authorization", StringComparison.OrdinalIgnoreCase));
+
+        // Its client shows the message of 403, and of 401 none.
+        var unsigned = await SendAsync(null, now);
+        Assert.Equal(403, unsigned.Status);
+        Assert.StartsWith("This gateway needs a key: set OLLAMA_AUTH=1, and have the gateway's administrator run 'keys create NAME --ollama-public-key KEY'", unsigned.Error, StringComparison.Ordinal);
+        var stranger = await SendAsync(new OllamaClient(1).Sign("POST", Ask.Native, now), now);
+        Assert.Equal(403, stranger.Status);
+        Assert.StartsWith("The public key of this Ollama client is not registered at this gateway", stranger.Error, StringComparison.Ordinal);
+        var late = await SendAsync(ollama.Sign("POST", Ask.Native, now.AddMinutes(-5)), now.AddMinutes(-5));
+        Assert.Equal(403, late.Status);
+        Assert.Contains("away from the time of this gateway's clock, and 60 s are allowed", late.Error, StringComparison.Ordinal);
+
+        Assert.Single(_engine.Inferences());
+        await gateway.Measured.RequestsAsync(4);
+        Assert.Equal(3, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "unauthorized")));
+        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "success"), ("key", "alice")));
+
+        async Task<(int Status, string Error)> SendAsync(string? authorization, DateTimeOffset time)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"{Ask.Native}?ts={time.ToUnixTimeSeconds()}", UriKind.Relative)) { Content = new StringContent(Ask.Body()) };
+            request.Headers.TryAddWithoutValidation("Authorization", authorization is null ? [] : [authorization]);
+            request.Headers.TryAddWithoutValidation("User-Agent", "ollama/0.32.15 (amd64 linux) Go/go1.26.0");
+            using var answer = await gateway.Http.SendAsync(request);
+            var text = await answer.Content.ReadAsStringAsync();
+            return ((int)answer.StatusCode, answer.IsSuccessStatusCode ? "" : JsonSerializer.Deserialize<JsonElement>(text).GetProperty("error").GetString()!);
+        }
+    }
+
+    [Fact]
     public async Task A_request_without_a_key_does_not_count_as_an_attempt_to_guess_one()
     {
         var key = Make();
@@ -223,6 +261,89 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
     }
 
     [Theory]
+    [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
+    public async Task Tokens_are_counted_when_the_client_hangs_up_before_the_last_event(string path)
+    {
+        var key = Make(change: key => key with { TokensPerMinute = 30 });
+        _engine.Options = _engine.Options with { Tokens = 100_000, TokenTime = TimeSpan.FromMilliseconds(1) };
+        await using var gateway = await StartAsync();
+
+        using (var response = await gateway.Http.BeginAsync(path, Ask.Body().Replace("\"max_tokens\":100", "\"max_tokens\":100000", StringComparison.Ordinal), key))
+        {
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+            for (var events = 0; events < 300;)
+            {
+                events += (await reader.ReadLineAsync())!.Contains('{', StringComparison.Ordinal) ? 1 : 0;
+            }
+        }
+
+        await gateway.Measured.RequestsAsync(1);
+        (await gateway.Http.ChatAsync(path, key: key)).IsRefusal(path, HttpStatusCode.TooManyRequests, "rate_limit_error", "tokens per minute");
+        Assert.InRange(gateway.Measured.Sum("hazumu.gateway.key.tokens", ("key", "alice"), ("type", "output")), 290, 100_000);
+    }
+
+    [Theory]
+    [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
+    public async Task A_request_that_waits_is_refused_when_its_key_is_revoked(string path)
+    {
+        var (running, waiting) = (Make("running"), Make("waiting"));
+        await using var engine = HeldEngine.Start(beginsAtOnce: true);
+        await using var gateway = await StartAsync(engine.Address, "--Gateway:Keys:FinishRunning=true");
+        using var first = await gateway.Http.BeginAsync(key: running);
+        var second = gateway.Http.ChatAsync(path, key: waiting);
+        await gateway.WaitsAsync(1);
+
+        Revoke("waiting", gateway);
+
+        (await second).IsRefusal(path, HttpStatusCode.Unauthorized, "authentication_error", "The key 'waiting' was revoked or has expired.");
+        Assert.Single(engine.Asked);
+        await gateway.WaitsAsync(0);
+        engine.Release();
+        Assert.Contains("\"done\":true", await first.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await gateway.Measured.RequestsAsync(2);
+        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "unauthorized"), ("key", "waiting")));
+    }
+
+    [Fact]
+    public async Task A_running_stream_is_cut_when_its_key_is_revoked()
+    {
+        var (revoked, other) = (Make("revoked"), Make("other"));
+        await using var engine = HeldEngine.Start(beginsAtOnce: true);
+        await using var gateway = await StartAsync(engine.Address, "--Gateway:Slots=2");
+        using var cut = await gateway.Http.BeginAsync(key: revoked);
+        using var kept = await gateway.Http.BeginAsync(key: other);
+
+        Revoke("revoked", gateway);
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => cut.Content.ReadAsStringAsync());
+        await engine.Exchanges.First().Gone.WaitAsync(TimeSpan.FromSeconds(10));
+        engine.Release(2);
+        Assert.Contains("\"done\":true", await kept.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await gateway.Measured.RequestsAsync(2);
+        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "unauthorized"), ("key", "revoked")));
+        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "success"), ("key", "other")));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_running_request_of_a_revoked_key_may_finish_by_setting(bool beginsAtOnce)
+    {
+        var key = Make();
+        await using var engine = HeldEngine.Start(beginsAtOnce);
+        await using var gateway = await StartAsync(engine.Address, "--Gateway:Keys:FinishRunning=true");
+        var chat = gateway.Http.ChatAsync(key: key);
+        await engine.HoldsAsync(1);
+
+        Revoke("alice", gateway);
+
+        Assert.Equal(401, (await gateway.Http.ChatAsync(key: key)).Status);
+        engine.Release();
+        Assert.Contains("\"done\":true", (await chat).Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("/api/tags", "models", "name")]
     [InlineData("/api/ps", "models", "name")]
     [InlineData("/v1/models", "data", "id")]
@@ -291,10 +412,19 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
         return text;
     }
 
-    private Task<TestGateway> StartAsync(params string[] arguments)
+    private void Revoke(string name, TestGateway gateway)
+    {
+        _keys.RemoveAll(key => key.Name == name);
+        TestKeys.Write(_folder.File("keys.json"), _keys);
+        gateway.Service<KeyStore>().Refresh();
+    }
+
+    private Task<TestGateway> StartAsync(params string[] arguments) => StartAsync(_engine.Address, arguments);
+
+    private Task<TestGateway> StartAsync(Uri engine, params string[] arguments)
     {
         var file = _folder.File("keys.json");
         TestKeys.Write(file, _keys);
-        return TestGateway.StartAsync(_engine.Address, ["--Gateway:Keys:Required=true", $"--Gateway:Keys:File={file}", "--Gateway:Fleet:ProbeInterval=1s", .. arguments]);
+        return TestGateway.StartAsync(engine, ["--Gateway:Keys:Required=true", $"--Gateway:Keys:File={file}", "--Gateway:Fleet:ProbeInterval=1s", .. arguments]);
     }
 }

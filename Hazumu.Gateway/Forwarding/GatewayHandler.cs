@@ -106,8 +106,11 @@ internal sealed partial class GatewayHandler(
         request.Caller = authentication.Caller;
         if (authentication.Refusal != Refusal.None && operation.Scope != Scope.None)
         {
+            // Ollama's client shows no message of a 401: it reports "You need to be signed in to Ollama", and exits with 0.
+            var isOllama = context.Request.Headers.UserAgent.ToString().StartsWith("ollama/", StringComparison.Ordinal);
             request.Refusal = authentication.Refusal;
-            return new GatewayRefusal(Outcome.Unauthorized, StatusCodes.Status401Unauthorized, authentication.ToSentence());
+            return new GatewayRefusal(
+                Outcome.Unauthorized, isOllama ? StatusCodes.Status403Forbidden : StatusCodes.Status401Unauthorized, authentication.ToSentence(isOllama));
         }
 
         if (!request.Caller.May(operation))
@@ -116,7 +119,36 @@ internal sealed partial class GatewayHandler(
         }
 
         authentication.Headers.RemoveFrom(context.Request.Headers);
-        switch (operation.Handling)
+        using var watch = RevocationWatch.Begin(context, request);
+        try
+        {
+            var refusal = await DispatchAsync(context, request);
+            return watch is { HasEnded: true } && request.Outcome == Outcome.ClientDisconnect ? RefuseRevoked(context, request) : refusal;
+        }
+        catch (OperationCanceledException) when (watch is { HasEnded: true })
+        {
+            return RefuseRevoked(context, request);
+        }
+    }
+
+    private static GatewayRefusal? RefuseRevoked(HttpContext context, GatewayRequest request)
+    {
+        request.Refusal = Refusal.Unknown;
+        if (!context.Response.HasStarted)
+        {
+            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+            return new GatewayRefusal(Outcome.Unauthorized, StatusCodes.Status401Unauthorized, $"The key '{request.Caller.Name}' was revoked or has expired.");
+        }
+
+        // The client must not take what it has for the whole answer.
+        context.Abort();
+        request.Outcome = Outcome.Unauthorized;
+        return null;
+    }
+
+    private async ValueTask<GatewayRefusal?> DispatchAsync(HttpContext context, GatewayRequest request)
+    {
+        switch (request.Operation.Handling)
         {
             case Handling.Infer:
                 var counted = await peers.CountAsync(request.Caller, context.RequestAborted);
@@ -131,7 +163,7 @@ internal sealed partial class GatewayHandler(
                 }
                 finally
                 {
-                    peers.Over(counted, request.Caller, request.Facts.InputTokens + request.Facts.OutputTokens);
+                    peers.Over(counted, request.Caller, request.Facts.InputTokens + request.CountedOutputTokens);
                 }
 
             case Handling.Merge:

@@ -14,6 +14,12 @@ internal sealed record ApiKey
     /// <summary>SHA-256 of the secret part; see <see cref="KeyText"/>.</summary>
     public required byte[] Hash { get; init; }
 
+    /// <summary>
+    /// The public key of its owner's Ollama, in Base64, by which a request can be signed instead; null where there is none. See
+    /// <see cref="OllamaSignature"/>.
+    /// </summary>
+    public string? OllamaPublicKey { get; init; }
+
     /// <summary>All that the key may do; no scope holds another.</summary>
     public required Scope Scopes { get; init; }
 

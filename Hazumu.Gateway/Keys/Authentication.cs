@@ -4,25 +4,32 @@ namespace Hazumu.Gateway.Keys;
 /// <param name="Caller">Who makes it; <see cref="Caller.Refused"/> if it is refused, which may still do what needs no scope.</param>
 /// <param name="Refusal">Why it is refused, unless its operation needs no scope.</param>
 /// <param name="Headers">The headers to remove before the request is forwarded.</param>
-/// <param name="Scheme">The authentication scheme that <see cref="Refusal.Scheme"/> names.</param>
-internal readonly record struct Authentication(Caller Caller, Refusal Refusal, KeyHeaders Headers, string? Scheme = null)
+/// <param name="Detail">What the error message names: an authentication scheme, or seconds.</param>
+internal readonly record struct Authentication(Caller Caller, Refusal Refusal, KeyHeaders Headers, string? Detail = null)
 {
     // A header can be 32 KB long; a sentence that repeats a name of that length helps nobody.
     private const int MaxSchemeLength = 32;
 
     /// <summary>The error message of the refusal.</summary>
-    public string ToSentence() => Refusal switch
+    /// <param name="isOllama">Whether the client is Ollama's own, which can sign but send no key.</param>
+    public string ToSentence(bool isOllama = false) => Refusal switch
     {
+        Refusal.Missing when isOllama => $"This gateway needs a key: {HowToSign}.",
         Refusal.Missing => $"This gateway needs an API key: {HowToSend}.",
-        Refusal.Scheme when Scheme!.Length <= MaxSchemeLength => $"The scheme '{Scheme}' of the Authorization header is not supported: {HowToSend}.",
+        Refusal.Scheme when Detail!.Length <= MaxSchemeLength => $"The scheme '{Detail}' of the Authorization header is not supported: {HowToSend}.",
         Refusal.Scheme => $"The scheme of the Authorization header is not supported: {HowToSend}.",
         Refusal.Unknown => "The API key is not valid.",
+        Refusal.PublicKey => $"The public key of this Ollama client is not registered at this gateway: {HowToRegister}.",
+        Refusal.Signature => "The signature of the request is not valid: it must be of the method, the path and the parameter 'ts' of this request.",
+        Refusal.Clock => $"The request was signed {Detail} s away from the time of this gateway's clock, and {OllamaSignature.MaxDifference.TotalSeconds} s are allowed: set the clock of the client or of the gateway.",
         Refusal.Expired => "The API key has expired.",
         Refusal.Ambiguous => "The headers Authorization, x-api-key and api-key hold keys of different names: send one of them.",
         _ => throw new InvalidOperationException($"'{Refusal}' is no refusal."),
     };
 
     private const string HowToSend = "send the key as 'Authorization: Bearer <key>', 'x-api-key: <key>' or 'api-key: <key>'";
+    private const string HowToRegister = "have the gateway's administrator run 'keys create NAME --ollama-public-key KEY' with the text of your ~/.ollama/id_ed25519.pub";
+    private const string HowToSign = $"set OLLAMA_AUTH=1, and {HowToRegister}";
 }
 
 /// <summary>
@@ -41,6 +48,15 @@ internal enum Refusal
 
     /// <summary>Its credential is not a key, or the key does not exist or is revoked.</summary>
     Unknown,
+
+    /// <summary>It is signed by a client of Ollama's whose public key is not registered.</summary>
+    PublicKey,
+
+    /// <summary>Its signature is not of this request, or cannot be read.</summary>
+    Signature,
+
+    /// <summary>It was signed too long ago, or in the future.</summary>
+    Clock,
 
     /// <summary>Its key has expired.</summary>
     Expired,

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>Finds the key of a request: in <c>Authorization</c>, <c>x-api-key</c> or <c>api-key</c>.</summary>
@@ -8,10 +10,10 @@ namespace Hazumu.Gateway.Keys;
 /// </remarks>
 internal sealed class Authenticator(KeyStore store, TimeProvider time)
 {
-    /// <summary>Finds the caller of a request. Allocates nothing, except for <c>Basic</c> and unsupported schemes.</summary>
+    /// <summary>Finds the caller of a request. Allocates nothing, except for <c>Basic</c>, signatures and unsupported schemes.</summary>
     public Authentication Authenticate(HttpRequest request)
     {
-        var search = new Search(store.Current, time.GetUtcNow());
+        var search = new Search(store.Current, request, time.GetUtcNow());
         foreach (var value in KeyHeaders.Authorization.Read(request.Headers))
         {
             search.Add(Credential.ReadAuthorization(value), KeyHeaders.Authorization);
@@ -31,11 +33,11 @@ internal sealed class Authenticator(KeyStore store, TimeProvider time)
     }
 
     /// <summary>What the credentials of a request have shown so far.</summary>
-    private struct Search(KeySet keys, DateTimeOffset now)
+    private struct Search(KeySet keys, HttpRequest request, DateTimeOffset now)
     {
         private Caller? _caller;
         private Refusal _refusal = Refusal.Missing;
-        private string? _scheme;
+        private string? _detail;
         private KeyHeaders _present;
 
         /// <summary>Headers that hold a key of this gateway, valid or not: they are not forwarded in any case.</summary>
@@ -49,18 +51,17 @@ internal sealed class Authenticator(KeyStore store, TimeProvider time)
             }
 
             _present |= header;
-            var found = credential.Scheme is null ? keys.Find(credential.Text) : null;
+            var found = Find(credential, out var refusal, out var detail);
             if (found is not null || KeyText.IsOurs(credential.Text))
             {
                 _ours |= header;
             }
 
-            if (found is null)
+            if (refusal != Refusal.None)
             {
-                _scheme ??= credential.Scheme;
-                Fail(credential.Scheme is null ? Refusal.Unknown : Refusal.Scheme);
+                Fail(refusal, detail);
             }
-            else if (found.Key!.Expires <= now)
+            else if (found!.Key!.Expires <= now)
             {
                 Fail(Refusal.Expired);
             }
@@ -87,10 +88,39 @@ internal sealed class Authenticator(KeyStore store, TimeProvider time)
             }
 
             return keys.IsRequired
-                ? new(Caller.Refused, _refusal, _present, _refusal == Refusal.Scheme ? _scheme : null)
+                ? new(Caller.Refused, _refusal, _present, _detail)
                 : new(Caller.Anonymous, Refusal.None, _ours);
         }
 
-        private void Fail(Refusal refusal) => _refusal = refusal > _refusal ? refusal : _refusal;
+        private readonly Caller? Find(Credential credential, out Refusal refusal, out string? detail)
+        {
+            (refusal, detail) = (Refusal.None, null);
+            if (credential.Scheme is { } scheme)
+            {
+                (refusal, detail) = (Refusal.Scheme, scheme);
+                return null;
+            }
+
+            var found = credential.IsSignature ? keys.FindPublicKey(OllamaSignature.PublicKeyOf(credential.Text)) : keys.Find(credential.Text);
+            if (found is null)
+            {
+                refusal = credential.IsSignature ? Refusal.PublicKey : Refusal.Unknown;
+            }
+            else if (credential.IsSignature)
+            {
+                refusal = OllamaSignature.Verify(credential.Text, request, now, out var difference);
+                detail = refusal == Refusal.Clock ? difference.Duration().TotalSeconds.ToString(CultureInfo.InvariantCulture) : null;
+            }
+
+            return found;
+        }
+
+        private void Fail(Refusal refusal, string? detail = null)
+        {
+            if (refusal > _refusal)
+            {
+                (_refusal, _detail) = (refusal, detail);
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ namespace Hazumu.Gateway.Keys;
 /// <param name="Key">What is stored of the key; null where there is none.</param>
 internal sealed record Caller(string Name, ApiKey? Key = null)
 {
+    private readonly KeyRevocation? _revocation = Key is null ? null : new();
     private bool _isRefused;
 
     /// <summary>Whoever came without a key while none is needed.</summary>
@@ -14,6 +15,9 @@ internal sealed record Caller(string Name, ApiKey? Key = null)
 
     /// <summary>Whoever came without a valid key while one is needed: may do only what needs no scope.</summary>
     public static Caller Refused { get; } = new("anonymous") { _isRefused = true };
+
+    /// <summary>Reports when the key is revoked or has expired; <see langword="null"/> without a key.</summary>
+    public KeyRevocation? Revocation => _revocation;
 
     /// <summary>Whether it may do this: the key has exactly the scope that the operation needs. Admin alone neither infers nor reads.</summary>
     public bool May(Operation operation) =>

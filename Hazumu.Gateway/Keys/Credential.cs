@@ -21,6 +21,9 @@ internal readonly ref struct Credential
     /// <summary>The authentication scheme, if no key is accepted in it; <see langword="null"/> otherwise.</summary>
     public string? Scheme { get; }
 
+    /// <summary>Whether it is a signature of Ollama's client, and no key.</summary>
+    public bool IsSignature { get; private init; }
+
     /// <summary>Whether the value holds anything.</summary>
     public bool IsPresent => !Text.IsEmpty || Scheme is not null;
 
@@ -28,7 +31,8 @@ internal readonly ref struct Credential
     public static Credential ReadKey(string? value) => new(value.AsSpan().Trim());
 
     /// <summary>
-    /// Reads <c>Authorization</c>: <c>Bearer</c>, <c>Basic</c> with the key as the password, or the key without a scheme.
+    /// Reads <c>Authorization</c>: <c>Bearer</c>, <c>Basic</c> with the key as the password, the key without a scheme, or a
+    /// signature of Ollama's client.
     /// </summary>
     /// <remarks>Clients send <c>Basic</c> when the key is part of the URL (langchain-ollama, llm, curl). Allocates for <c>Basic</c> only.</remarks>
     public static Credential ReadAuthorization(string? value)
@@ -47,7 +51,7 @@ internal readonly ref struct Credential
             return rest.IsEmpty ? default : ReadBasic(rest);
         }
 
-        return space < 0 ? new(text) : new(rest, scheme.ToString());
+        return space < 0 ? new(text) { IsSignature = OllamaSignature.IsSignature(text) } : new(rest, scheme.ToString());
     }
 
     private static Credential ReadBasic(ReadOnlySpan<char> encoded)

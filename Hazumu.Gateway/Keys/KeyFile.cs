@@ -10,14 +10,14 @@ namespace Hazumu.Gateway.Keys;
 ///   "version": 1,
 ///   "keys": [
 ///     {
-///       "id": "…", "name": "open-webui", "sha256": "…", "scopes": ["infer", "read"], "models": ["qwen*"],
+///       "id": "…", "name": "open-webui", "sha256": "…", "ollamaPublicKey": "AAAA…", "scopes": ["infer", "read"], "models": ["qwen*"],
 ///       "requestsPerMinute": 60, "tokensPerMinute": 100000, "concurrentRequests": 4,
 ///       "created": "2026-01-01T00:00:00Z", "expires": "2027-01-01T00:00:00Z"
 ///     }
 ///   ]
 /// }
 /// </code>
-/// <c>models</c>, the limits and <c>expires</c> may be absent.
+/// <c>ollamaPublicKey</c>, <c>models</c>, the limits and <c>expires</c> may be absent.
 /// </remarks>
 internal static class KeyFile
 {
@@ -98,6 +98,7 @@ internal static class KeyFile
                 Id = key.Id,
                 Name = key.Name,
                 Sha256 = System.Convert.ToHexStringLower(key.Hash),
+                OllamaPublicKey = key.OllamaPublicKey,
                 Scopes = [.. ScopeNames.Of(key.Scopes)],
                 Models = key.Models.IsAll ? null : [.. key.Models.Patterns],
                 RequestsPerMinute = key.RequestsPerMinute,
@@ -142,7 +143,7 @@ internal static class KeyFile
 
         what = $"{what} ('{key.Name}')";
         ThrowIfUnknown(
-            key.Unknown, path, what, "id, name, sha256, scopes, models, requestsPerMinute, tokensPerMinute, concurrentRequests, created, expires");
+            key.Unknown, path, what, "id, name, sha256, ollamaPublicKey, scopes, models, requestsPerMinute, tokensPerMinute, concurrentRequests, created, expires");
 
         if (!KeyText.IsId(key.Id))
         {
@@ -152,6 +153,12 @@ internal static class KeyFile
         if (!TryParseHash(key.Sha256, out var hash))
         {
             throw Wrong(path, $"the 'sha256' of {what} must be 64 hexadecimal digits");
+        }
+
+        var publicKey = key.OllamaPublicKey is null ? null : OllamaSignature.ReadPublicKey(key.OllamaPublicKey);
+        if (key.OllamaPublicKey is not null && publicKey is null)
+        {
+            throw Wrong(path, $"the 'ollamaPublicKey' of {what} must be a public key of the type ssh-ed25519");
         }
 
         if (!ScopeNames.TryParse(key.Scopes?.Select(scope => scope ?? "") ?? [], out var scopes))
@@ -180,6 +187,7 @@ internal static class KeyFile
             Id = key.Id!,
             Name = key.Name!,
             Hash = hash,
+            OllamaPublicKey = publicKey,
             Scopes = scopes,
             Models = models,
             RequestsPerMinute = Limit(key.RequestsPerMinute, "requestsPerMinute"),
@@ -232,6 +240,8 @@ internal sealed class StoredKey
     public string? Name { get; set; }
 
     public string? Sha256 { get; set; }
+
+    public string? OllamaPublicKey { get; set; }
 
     public List<string?>? Scopes { get; set; }
 

@@ -12,6 +12,10 @@ internal sealed class KeyOptions
     [Setting("Whether a request needs a key")]
     public bool Required { get; set; }
 
+    /// <summary>Whether running requests may finish when their key is revoked or expires; else they are cut off.</summary>
+    [Setting("Whether running requests may finish when their key is revoked or expires; otherwise they are cut off")]
+    public bool FinishRunning { get; set; }
+
     /// <summary>The file that the command <c>keys</c> writes; <see cref="DefaultFile"/> where it is not set.</summary>
     [Setting("The file that the command `keys` writes; by default hazumu/keys.json in the user's folder for data", Allowed = "a path")]
     public string? File { get; set; }

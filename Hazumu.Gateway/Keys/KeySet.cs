@@ -11,21 +11,29 @@ internal sealed class KeySet
 
     private readonly FrozenDictionary<string, Caller>.AlternateLookup<ReadOnlySpan<char>> _byId;
 
+    private readonly FrozenDictionary<string, Caller>.AlternateLookup<ReadOnlySpan<char>> _byPublicKey;
+
     /// <summary>Those whose text has no id: any text, given by configuration.</summary>
     private readonly Caller[] _withoutId;
 
     /// <summary>Makes the set.</summary>
     /// <param name="isRequired">Whether a request needs a key.</param>
     /// <param name="keys">The keys; no two of one name or id.</param>
-    public KeySet(bool isRequired, IReadOnlyList<ApiKey> keys)
+    /// <param name="previous">The set before: a key that is in both stays the same key for its running requests.</param>
+    public KeySet(bool isRequired, IReadOnlyList<ApiKey> keys, KeySet? previous = null)
     {
         IsRequired = isRequired;
         Keys = keys;
-        _byId = keys
-            .Where(key => KeyText.IsId(key.Id))
-            .ToFrozenDictionary(key => key.Id, key => new Caller(key.Name, key), StringComparer.Ordinal)
+        Callers = [.. keys.Select(key => previous?.FindSame(key) is { Revocation.Token.IsCancellationRequested: false } caller ? caller with { Name = key.Name, Key = key } : new Caller(key.Name, key))];
+        _byId = Callers
+            .Where(caller => KeyText.IsId(caller.Key!.Id))
+            .ToFrozenDictionary(caller => caller.Key!.Id, StringComparer.Ordinal)
             .GetAlternateLookup<ReadOnlySpan<char>>();
-        _withoutId = [.. keys.Where(key => !KeyText.IsId(key.Id)).Select(key => new Caller(key.Name, key))];
+        _byPublicKey = Callers
+            .Where(caller => caller.Key!.OllamaPublicKey is not null)
+            .ToFrozenDictionary(caller => caller.Key!.OllamaPublicKey!, StringComparer.Ordinal)
+            .GetAlternateLookup<ReadOnlySpan<char>>();
+        _withoutId = [.. Callers.Where(caller => !KeyText.IsId(caller.Key!.Id))];
     }
 
     /// <summary>Whether a request needs a key.</summary>
@@ -34,11 +42,15 @@ internal sealed class KeySet
     /// <summary>What is stored of them.</summary>
     public IReadOnlyList<ApiKey> Keys { get; }
 
+    /// <summary>The callers that the keys stand for, in the same order.</summary>
+    public IReadOnlyList<Caller> Callers { get; }
+
     /// <summary>Says, as a part of a sentence, what two keys have in common that they may not; null where there is nothing.</summary>
     public static string? FindDuplicate(IEnumerable<ApiKey> keys)
     {
         var names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         var ids = new Dictionary<string, string>(StringComparer.Ordinal);
+        var publicKeys = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var key in keys)
         {
             if (!names.Add(key.Name))
@@ -50,9 +62,24 @@ internal sealed class KeySet
             {
                 return $"the keys '{ids[key.Id]}' and '{key.Name}' have the same id";
             }
+
+            if (key.OllamaPublicKey is { } publicKey && !publicKeys.TryAdd(publicKey, key.Name))
+            {
+                return $"the keys '{publicKeys[publicKey]}' and '{key.Name}' have the same public key of Ollama";
+            }
         }
 
         return null;
+    }
+
+    /// <summary>The caller with a public key of Ollama's client, expired or not; null if it is not registered.</summary>
+    public Caller? FindPublicKey(ReadOnlySpan<char> publicKey) => _byPublicKey.TryGetValue(publicKey, out var found) ? found : null;
+
+    /// <summary>The caller that has this very key; a key that was created again under its name is another.</summary>
+    public Caller? FindSame(ApiKey key)
+    {
+        var found = _byId.TryGetValue(key.Id, out var known) ? known : _withoutId.FirstOrDefault(caller => caller.Key!.Id == key.Id);
+        return found?.Key!.Hash.AsSpan().SequenceEqual(key.Hash) == true ? found : null;
     }
 
     /// <summary>The caller whose key a text is, expired or not; null where it is none. Allocates nothing.</summary>

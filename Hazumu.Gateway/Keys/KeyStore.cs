@@ -24,7 +24,7 @@ internal sealed class KeyStore
         _logger = logger;
         _sources = new Sources(options, time.GetUtcNow());
         _seen = _sources.Fingerprint();
-        _current = _sources.Load();
+        _current = _sources.Load(previous: null);
         Tell(_current);
     }
 
@@ -32,13 +32,14 @@ internal sealed class KeyStore
     public KeySet Current => Volatile.Read(ref _current);
 
     /// <summary>
-    /// Reads the keys again where a file has changed. What cannot be read is told once, and the keys stay as they were; a key file that is
-    /// gone holds no keys.
+    /// Reads the keys again where a file has changed, and reports to requests that their key has expired. What cannot be read is told once,
+    /// and the keys stay as they were; a key file that is gone holds no keys.
     /// </summary>
     public void Refresh()
     {
         lock (_gate)
         {
+            RevokeExpired();
             var seen = _sources.Fingerprint();
             if (seen == _seen)
             {
@@ -48,7 +49,7 @@ internal sealed class KeyStore
             _seen = seen;
             try
             {
-                Use(_sources.Load());
+                Use(_sources.Load(_current));
             }
             catch (KeyFileException problem)
             {
@@ -65,7 +66,7 @@ internal sealed class KeyStore
         {
             var sources = new Sources(options, _time.GetUtcNow());
             var seen = sources.Fingerprint();
-            var keys = sources.Load();
+            var keys = sources.Load(_current);
             (_sources, _seen) = (sources, seen);
             Use(keys);
         }
@@ -73,8 +74,27 @@ internal sealed class KeyStore
 
     private void Use(KeySet keys)
     {
+        var previous = _current;
         Volatile.Write(ref _current, keys);
         Tell(keys);
+        Revoke(previous.Callers.Where(caller => keys.FindSame(caller.Key!) is null));
+        RevokeExpired();
+    }
+
+    private void RevokeExpired() => Revoke(_current.Callers.Where(caller => caller.Key!.Expires <= _time.GetUtcNow()));
+
+    private void Revoke(IEnumerable<Caller> callers)
+    {
+        // Without a required key, the request of a revoked one is anonymous and allowed.
+        if (!_current.IsRequired)
+        {
+            return;
+        }
+
+        foreach (var caller in callers)
+        {
+            caller.Revocation!.Revoke(_sources.LetsRunningFinish);
+        }
     }
 
     private void Tell(KeySet keys)
@@ -99,16 +119,19 @@ internal sealed class KeyStore
         public Sources(KeyOptions options, DateTimeOffset now)
         {
             _isRequired = options.Required;
+            LetsRunningFinish = options.FinishRunning;
             _file = string.IsNullOrWhiteSpace(options.File) ? KeyOptions.DefaultFile : Path.GetFullPath(options.File);
             _configured = new ConfiguredKeys(options.Configured, now);
         }
 
-        public KeySet Load()
+        public bool LetsRunningFinish { get; }
+
+        public KeySet Load(KeySet? previous)
         {
             ApiKey[] keys = [.. _file is null ? [] : KeyFile.Read(_file), .. _configured.Load()];
             return KeySet.FindDuplicate(keys) is { } duplicate
                 ? throw new KeyFileException($"The key file '{_file}' and '{KeyOptions.SectionName}:Configured' do not fit together: {duplicate}.")
-                : new KeySet(_isRequired, keys);
+                : new KeySet(_isRequired, keys, previous);
         }
 
         /// <summary>

@@ -8,7 +8,7 @@ internal static class KeyTable
     private const string Gap = "  ";
     private const string None = "-";
 
-    private static readonly string[] s_head = ["NAME", "ID", "SCOPES", "MODELS", "LIMITS", "CREATED", "EXPIRES"];
+    private static readonly string[] s_head = ["NAME", "ID", "SCOPES", "MODELS", "LIMITS", "OLLAMA KEY", "CREATED", "EXPIRES"];
 
     /// <summary>Writes the table.</summary>
     public static async Task WriteAsync(TextWriter output, IEnumerable<ApiKey> keys, DateTimeOffset now)
@@ -28,6 +28,7 @@ internal static class KeyTable
         string.Join(',', ScopeNames.Of(key.Scopes)),
         key.Models.ToString(),
         Limits(key),
+        key.OllamaPublicKey is null ? None : "yes",
         Day(key.Created),
         key.Expires is not { } expires ? None : expires > now ? Day(expires) : $"{Day(expires)} (expired)",
     ];

@@ -44,6 +44,13 @@ internal sealed class KeysCommand
         CustomParser = ParseModels,
     };
 
+    private readonly Option<string> _ollamaPublicKey = new("--ollama-public-key")
+    {
+        Description = "Also accepts requests that Ollama's command line signs with OLLAMA_AUTH=1: its public key, ~/.ollama/id_ed25519.pub.",
+        HelpName = "FILE|TEXT",
+        CustomParser = ParsePublicKey,
+    };
+
     private readonly Option<int?> _requestsPerMinute = Limit("--requests-per-minute", "Requests within a minute; no limit without it.");
     private readonly Option<int?> _tokensPerMinute = Limit("--tokens-per-minute", "Tokens within a minute, of prompts and answers; no limit without it.");
     private readonly Option<int?> _concurrent = Limit("--concurrent", "Requests at the same time; no limit without it.");
@@ -110,7 +117,7 @@ internal sealed class KeysCommand
     {
         var create = new Command("create", "Makes a key and prints it, this once, on standard output.")
         {
-            _name, _scopes, _models, _requestsPerMinute, _tokensPerMinute, _concurrent, _expires,
+            _name, _scopes, _models, _requestsPerMinute, _tokensPerMinute, _concurrent, _expires, _ollamaPublicKey,
         };
         create.SetAction(CreateAsync);
 
@@ -147,6 +154,7 @@ internal sealed class KeysCommand
             Id = id,
             Name = name,
             Hash = hash,
+            OllamaPublicKey = result.GetValue(_ollamaPublicKey),
             Scopes = result.GetResult(_scopes) is null ? DefaultScopes : result.GetValue(_scopes),
             Models = result.GetValue(_models) ?? ModelList.All,
             RequestsPerMinute = result.GetValue(_requestsPerMinute),
@@ -158,14 +166,21 @@ internal sealed class KeysCommand
 
         await KeyFileEditor.UpdateAsync(
             path,
-            keys => Find(keys, name) is null
-                ? [.. keys, key]
-                : throw new KeyFileException($"There is a key '{name}' already; revoke it first or choose another name."),
+            keys => Find(keys, name) is not null
+                ? throw new KeyFileException($"There is a key '{name}' already; revoke it first or choose another name.")
+                : keys.FirstOrDefault(other => other.OllamaPublicKey is { } known && known == key.OllamaPublicKey) is { } owner
+                ? throw new KeyFileException($"The key '{owner.Name}' has this public key of Ollama already; revoke it first.")
+                : [.. keys, key],
             cancellation);
 
         // The key goes alone to standard output, where a pipe or a substitution takes it.
         await _output.WriteLineAsync(text);
         await _error.WriteLineAsync($"Key '{name}' is in '{path}', as a hash: this is the only time that the key itself is shown.");
+        if (key.OllamaPublicKey is not null)
+        {
+            await _error.WriteLineAsync("Ollama's command line needs no key: set OLLAMA_AUTH=1 and OLLAMA_HOST to the gateway's address where it runs.");
+        }
+
         return 0;
     }
 
@@ -234,6 +249,37 @@ internal sealed class KeysCommand
         }
 
         return scopes;
+    }
+
+    private static string? ParsePublicKey(ArgumentResult result)
+    {
+        var value = result.Tokens[0].Value;
+        if (OllamaSignature.ReadPublicKey(value) is { } key)
+        {
+            return key;
+        }
+
+        try
+        {
+            if (!File.Exists(value))
+            {
+                result.AddError($"--ollama-public-key is '{value}', which is no file and no public key; allowed: a file such as ~/.ollama/id_ed25519.pub, or its text, 'ssh-ed25519 AAAA…'.");
+            }
+            else if (OllamaSignature.ReadPublicKey(File.ReadAllText(value)) is { } read)
+            {
+                return read;
+            }
+            else
+            {
+                result.AddError($"The file '{value}' of --ollama-public-key holds no public key of the type ssh-ed25519; give the one whose name ends in .pub.");
+            }
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            result.AddError($"The file '{value}' of --ollama-public-key cannot be read: {problem.Message}");
+        }
+
+        return null;
     }
 
     private static ModelList? ParseModels(ArgumentResult result)

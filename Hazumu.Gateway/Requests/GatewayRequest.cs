@@ -91,5 +91,13 @@ internal sealed class GatewayRequest
     /// <summary>What the tap has read.</summary>
     public ref StreamFacts Facts => ref _facts;
 
+    /// <summary>
+    /// Tokens of the answer that count for the key: those that the engine reported at the end, else one for each event that was streamed.
+    /// </summary>
+    /// <remarks>The engine reports its count in the last event, which a client that hangs up before it does not wait for.</remarks>
+    public long CountedOutputTokens => _facts is { IsComplete: true, HasUsage: true } || !WantsStream || Operation.Handling != Handling.Infer
+        ? _facts.OutputTokens
+        : Math.Max(_facts.OutputTokens, _facts.HasError ? _facts.Events - 1 : _facts.Events);
+
     private StreamFacts _facts;
 }

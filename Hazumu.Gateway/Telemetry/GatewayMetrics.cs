@@ -181,11 +181,10 @@ internal sealed class GatewayMetrics
             _retries.Add(request.Attempts - 1, Tags(in labels));
         }
 
-        ref var facts = ref request.Facts;
-        if (facts.HasUsage)
+        if (request.Facts.HasUsage || request.CountedOutputTokens > 0)
         {
-            _keyTokens.Add(facts.InputTokens, new TagList { { Attributes.Key, key }, { Attributes.Type, Attributes.Input } });
-            _keyTokens.Add(facts.OutputTokens, new TagList { { Attributes.Key, key }, { Attributes.Type, Attributes.Output } });
+            _keyTokens.Add(request.Facts.InputTokens, new TagList { { Attributes.Key, key }, { Attributes.Type, Attributes.Input } });
+            _keyTokens.Add(request.CountedOutputTokens, new TagList { { Attributes.Key, key }, { Attributes.Type, Attributes.Output } });
         }
     }
 
