@@ -314,7 +314,6 @@ public sealed class SchedulerTests
     {
         using var fleet = new TestFleet("Slots=3");
         fleet.Add("a", "m");
-        fleet.Add("b", "m");
 
         var loading = await Lease(fleet, "m");
         Assert.True(loading.IsCold);
@@ -327,6 +326,59 @@ public sealed class SchedulerTests
         var admitted = await Task.WhenAll(waiting.Take(2)).WaitAsync(s_soon);
         Assert.All(admitted, admission => Assert.False(admission.Lease!.IsCold));
         Assert.All(admitted, admission => Assert.Same(loading.Instance, admission.Lease!.Instance));
+    }
+
+    [Fact]
+    public async Task Requests_that_wait_for_a_load_get_slots_when_memory_shows_the_model()
+    {
+        using var fleet = new TestFleet("Slots=3");
+        var a = fleet.Add("a", "m");
+        var loading = await Lease(fleet, "m");
+        var waiting = Enumerable.Range(0, 4).Select(_ => Ask(fleet, "m")).ToList();
+
+        // What was asked before the load began does not speak of it.
+        fleet.Fleet.OnResident(a, [new("m", 1, 1, default)], fleet.Fleet.Now - 1);
+        Assert.Equal(4, fleet.Scheduler.Waiting);
+        fleet.Time.Advance(TimeSpan.FromSeconds(1));
+        fleet.Load(a, "m");
+
+        Assert.Equal(2, fleet.Scheduler.Waiting);
+        Assert.All(await Task.WhenAll(waiting.Take(2)).WaitAsync(s_soon), admission => Assert.False(admission.Lease!.IsCold));
+        Assert.False(loading.HasAnswered);
+        Assert.Empty(fleet.Fleet.Loading());
+    }
+
+    [Fact]
+    public async Task Requests_that_wait_for_a_load_get_slots_when_the_time_of_a_load_has_passed()
+    {
+        using var fleet = new TestFleet("Slots=2");
+        var a = fleet.Add("a", "m");
+        a.SlotsOf("m").SawLoad(20);
+        await Lease(fleet, "m");
+        var waiting = Ask(fleet, "m");
+
+        fleet.Pass(TimeSpan.FromSeconds(19.9));
+        Assert.Equal(1, fleet.Scheduler.Waiting);
+        fleet.Pass(TimeSpan.FromSeconds(0.1));
+
+        Assert.Same(a, (await Soon(waiting)).Lease!.Instance);
+    }
+
+    [Fact]
+    public async Task A_load_that_only_memory_shows_is_no_time_of_the_answer()
+    {
+        using var fleet = new TestFleet("Slots=1");
+        var a = fleet.Add("a", "m");
+        var loading = await Lease(fleet, "m");
+        fleet.Time.Advance(TimeSpan.FromSeconds(20));
+        fleet.Load(a, "m");
+        fleet.Time.Advance(TimeSpan.FromSeconds(3));
+
+        // Not streamed: the first byte comes with the last.
+        loading.OnFirstByte();
+        loading.Release(LeaseEnd.Answered);
+
+        Assert.Equal((20, 3), (a.SlotsOf("m").LoadSeconds, a.SlotsOf("m").ServiceSeconds));
     }
 
     [Theory]

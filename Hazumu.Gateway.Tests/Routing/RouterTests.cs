@@ -108,15 +108,65 @@ public class RouterTests
         Assert.All(Enumerable.Range(1, 20), affinity => Assert.Equal("b", fleet.Choose("m", (ulong)affinity).Instance!.Name));
     }
 
+    [Theory]
+    [InlineData(4, 2, false)]
+    [InlineData(4, 3, true)]
+    [InlineData(1, 0, true)]
+    public void Another_copy_is_loaded_beside_a_load_only_for_requests_that_it_has_no_slot_for(int slots, int waiting, bool isLoaded)
+    {
+        using var fleet = new TestFleet($"Slots={slots}");
+        var a = fleet.Add("a", "m");
+        var b = fleet.Add("b", "m");
+        Load(fleet, a);
+
+        Assert.Equal(isLoaded ? new Choice(b, IsCold: true) : default, fleet.Choose("m", waiting: waiting));
+    }
+
     [Fact]
-    public void While_one_loads_it_nobody_else_does()
+    public void Another_copy_is_loaded_where_the_load_takes_clearly_less()
     {
         using var fleet = new TestFleet("Slots=4");
         var a = fleet.Add("a", "m");
-        fleet.Add("b", "m");
-        a.SlotsOf("m").IsLoading = true;
+        var b = fleet.Add("b", "m");
+        a.SlotsOf("m").SawLoad(60);
+        b.SlotsOf("m").SawLoad(5);
+        Load(fleet, a);
 
-        Assert.Null(fleet.Choose("m", waiting: 1_000).Instance);
+        Assert.Equal(new Choice(b, IsCold: true), fleet.Choose("m"));
+        fleet.Time.Advance(TimeSpan.FromSeconds(56));
+        Assert.Null(fleet.Choose("m").Instance);
+    }
+
+    [Fact]
+    public void A_load_has_ended_when_the_time_has_passed_that_it_takes()
+    {
+        using var fleet = new TestFleet("Slots=2");
+        var a = fleet.Add("a", "m");
+        a.SlotsOf("m").SawLoad(20);
+        Load(fleet, a);
+
+        fleet.Time.Advance(TimeSpan.FromSeconds(19.9));
+        Assert.Null(fleet.Choose("m").Instance);
+        fleet.Time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.Equal(new Choice(a, IsCold: false), fleet.Choose("m"));
+    }
+
+    [Fact]
+    public void Another_copy_is_loaded_where_no_slot_has_come_free_for_as_long_as_a_load_takes()
+    {
+        using var fleet = new TestFleet("Slots=1");
+        var a = fleet.Add("a", "m");
+        var b = fleet.Add("b", "m");
+        fleet.Load(a, "m");
+        a.SlotsOf("m").InUse = 1;
+        a.SlotsOf("m").LastUsed = fleet.Fleet.Now;
+        a.SlotsOf("m").SawService(1);
+        b.SlotsOf("m").SawLoad(30);
+
+        fleet.Time.Advance(TimeSpan.FromSeconds(29.9));
+        Assert.Null(fleet.Choose("m").Instance);
+        fleet.Time.Advance(TimeSpan.FromSeconds(0.2));
+        Assert.Equal(new Choice(b, IsCold: true), fleet.Choose("m"));
     }
 
     [Fact]
@@ -125,7 +175,7 @@ public class RouterTests
         using var fleet = new TestFleet();
         var a = fleet.Add("a", "m");
         var b = fleet.Add("b", "m");
-        a.SlotsOf("m").IsLoading = true;
+        a.SlotsOf("m").BeginLoad(fleet.Fleet.Now);
         fleet.Fail(a);
 
         Assert.Equal(new Choice(b, IsCold: true), fleet.Choose("m"));
@@ -142,6 +192,7 @@ public class RouterTests
         var b = fleet.Add("b", "m");
         fleet.Load(a, "m");
         a.SlotsOf("m").InUse = 1;
+        a.SlotsOf("m").LastUsed = fleet.Fleet.Now;
         a.SlotsOf("m").SawService(serviceSeconds);
 
         Assert.Equal(isLoaded ? new Choice(b, IsCold: true) : default, fleet.Choose("m", waiting: waiting));
@@ -211,8 +262,7 @@ public class RouterTests
         using var fleet = new TestFleet();
         var a = fleet.Add("a", "m", "x");
         var b = fleet.Add("b", "m");
-        a.SlotsOf("x").IsLoading = true;
-        a.SlotsOf("x").LoadingSince = fleet.Fleet.Now;
+        a.SlotsOf("x").BeginLoad(fleet.Fleet.Now);
 
         Assert.Same(b, fleet.Choose("m").Instance);
     }
@@ -315,6 +365,14 @@ public class RouterTests
             instance.SlotsOf(model).LastUsed = fleet.Fleet.Now;
             fleet.Time.Advance(TimeSpan.FromMilliseconds(1));
         }
+    }
+
+    // As a request does that is sent to an instance without the model.
+    private static void Load(TestFleet fleet, Instance instance)
+    {
+        instance.SlotsOf("m").InUse = 1;
+        instance.SlotsOf("m").LastUsed = fleet.Fleet.Now;
+        instance.SlotsOf("m").BeginLoad(fleet.Fleet.Now);
     }
 
     private static void Unload(Instance instance, string model) => instance.SlotsOf(model).IsResident = false;

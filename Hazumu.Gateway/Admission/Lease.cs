@@ -55,7 +55,7 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
         {
             HasAnswered = true;
             Held?.OnFirstByte();
-            if (IsCold)
+            if (IsCold || Slots.IsLoading)
             {
                 scheduler.OnLoaded(this);
             }

@@ -6,7 +6,10 @@ namespace Hazumu.Gateway.Admission;
 /// Chooses the instance for a request: one that has the model in memory and a slot free, by affinity; else, where no instance has it in
 /// memory, or waiting would take longer than loading, the one where loading costs least, evictions included; else none yet.
 /// </summary>
-/// <remarks>Reads the fleet under its lock and changes nothing. Costs are seconds.</remarks>
+/// <remarks>
+/// Reads the fleet under its lock and changes nothing. Costs are seconds. A load ends when <c>/api/ps</c> or an answer shows the model in
+/// memory, or when the time that the load takes has passed: an answer that is not streamed comes whole, long after its model was loaded.
+/// </remarks>
 internal static class Router
 {
     // Before anything was seen: what a disk of 1 GB/s and a runner's start take.
@@ -17,14 +20,14 @@ internal static class Router
     // How far ahead an evicted model would be missed.
     private const double HorizonSeconds = 60;
 
-    // Loading is certain to disturb others and waiting is not: it must be clearly cheaper.
+    // An eviction is certain to disturb others and waiting is not: waiting less must be clearly worth it.
     private const double Reluctance = 2;
 
     /// <summary>Chooses.</summary>
     /// <param name="fleet">The fleet; its lock is held.</param>
     /// <param name="ticket">The request.</param>
     /// <param name="slotsPerModel">Slots of an instance and model.</param>
-    /// <param name="waiting">Requests for this model that wait before this one.</param>
+    /// <param name="waiting">Other requests for this model that wait.</param>
     public static Choice Choose(Fleet fleet, Ticket ticket, int slotsPerModel, int waiting)
     {
         var now = fleet.Now;
@@ -32,9 +35,7 @@ internal static class Router
         Instance? best = null;
         ulong bestScore = 0;
         var isKnown = false;
-        var isLoading = false;
-        var warmSlots = 0;
-        var service = 0d;
+        var queue = new Backlog(now);
 
         foreach (var instance in fleet.Instances)
         {
@@ -43,22 +44,19 @@ internal static class Router
                 continue;
             }
 
-            // Known to one that is down, it is known: another would say that there is no such model.
+            // A model of an instance that is down is known: another would say that there is no such model.
             isKnown |= instance.Has(model) == true;
-            if (instance.Circuit.State == CircuitState.Open || !instance.Slots.TryGetValue(model, out var slots))
+            if (instance.Circuit.State == CircuitState.Open
+                || !instance.Slots.TryGetValue(model, out var slots)
+                || !(slots.IsResident || slots.IsLoading)
+                || ticket.Avoids(instance, now))
             {
                 continue;
             }
 
-            isLoading |= slots.IsLoading;
-            if (!slots.IsResident || slots.IsLoading || ticket.Avoids(instance, now))
-            {
-                continue;
-            }
-
-            warmSlots += slotsPerModel;
-            service = Math.Max(service, slots.ServiceSeconds);
-            if (slots.InUse < slotsPerModel && instance.Circuit.Admits)
+            var load = slots.IsLoading ? LoadSecondsLeft(fleet, instance, slots, now) : 0;
+            queue.Add(slots, slotsPerModel, load);
+            if (load == 0 && slots.InUse < slotsPerModel && instance.Circuit.Admits)
             {
                 var score = Score(ticket.Affinity, instance, slots.InUse);
                 if (best is null || score > bestScore)
@@ -74,24 +72,15 @@ internal static class Router
             return new(best, IsCold: false);
         }
 
-        if (isLoading)
-        {
-            return default;
-        }
-
         var (coldest, cost) = Cheapest(fleet, ticket, slotsPerModel, now, isKnown);
         if (coldest is null)
         {
             return default;
         }
 
-        if (warmSlots > 0)
-        {
-            var wait = (waiting + 1) * service / warmSlots;
-            return wait > cost * Reluctance ? new(coldest, IsCold: true) : default;
-        }
-
-        return new(coldest, IsCold: isKnown);
+        return queue.IsEmpty ? new(coldest, IsCold: isKnown)
+            : queue.WaitSeconds(waiting) > cost ? new(coldest, IsCold: true)
+            : default;
     }
 
     // Rendezvous hashing: a conversation stays where its prompt's beginning is in the cache, and moves only when that instance is full or gone.
@@ -120,13 +109,13 @@ internal static class Router
             }
 
             instance.Slots.TryGetValue(ticket.Model, out var slots);
-            if (slots is { IsResident: true } || slots?.InUse >= slotsPerModel)
+            if (slots is { IsResident: true } or { IsLoading: true } || slots?.InUse >= slotsPerModel)
             {
                 continue;
             }
 
             var cost = LoadSeconds(fleet, instance, ticket.Model)
-                + EvictionSeconds(fleet, instance, ticket.Model, now)
+                + (Reluctance * EvictionSeconds(fleet, instance, ticket.Model, now))
                 + LoadingSeconds(fleet, instance, now)
                 + (0.001 * instance.InUse);
             if (cost < bestCost)
@@ -156,6 +145,9 @@ internal static class Router
 
         return instance.Stored?.TryGetValue(model, out var stored) == true ? StartSeconds + (stored.Size / BytesPerSecond) : DefaultLoadSeconds;
     }
+
+    private static double LoadSecondsLeft(Fleet fleet, Instance instance, ModelSlots slots, long now) =>
+        Math.Max(0, LoadSeconds(fleet, instance, slots.Model) - ((now - slots.LoadingSince) / 1_000d));
 
     // The load that is missed: of the model that was used least lately, weighed by how soon it is likely to be asked for and whether
     // another instance has it. Where one more model may fit, nothing.
@@ -201,11 +193,55 @@ internal static class Router
         {
             if (slots.IsLoading)
             {
-                seconds += Math.Max(StartSeconds, LoadSeconds(fleet, instance, slots.Model) - ((now - slots.LoadingSince) / 1_000d));
+                seconds += Math.Max(StartSeconds, LoadSecondsLeft(fleet, instance, slots, now));
             }
         }
 
         return seconds;
+    }
+}
+
+/// <summary>The instances that have a model in memory or load it, and how long the queue for their slots is.</summary>
+internal struct Backlog(long now)
+{
+    // Before anything was seen: what a chat takes.
+    private const double DefaultServiceSeconds = 5;
+
+    private int _slots;
+    private int _freeAfterLoad;
+    private double _service;
+    private double _secondsToServe = double.MaxValue;
+    private double _secondsSinceTurn = double.MaxValue;
+
+    /// <summary>Whether no instance has the model or loads it.</summary>
+    public readonly bool IsEmpty => _slots == 0;
+
+    /// <summary>Adds an instance.</summary>
+    /// <param name="slots">The model's slots there.</param>
+    /// <param name="limit">How many there are.</param>
+    /// <param name="load">Seconds until the model is loaded.</param>
+    public void Add(ModelSlots slots, int limit, double load)
+    {
+        _slots += limit;
+        _freeAfterLoad += load > 0 ? Math.Max(0, limit - slots.InUse) : 0;
+        _service = Math.Max(_service, slots.ServiceSeconds);
+        _secondsToServe = Math.Min(_secondsToServe, load);
+        _secondsSinceTurn = Math.Min(_secondsSinceTurn, load > 0 ? 0 : (now - Math.Max(slots.LastUsed, slots.LoadedAt)) / 1_000d);
+    }
+
+    /// <summary>Seconds until all that wait have a slot. Where no slot has come free for longer than usual, the next one takes as long again.</summary>
+    /// <param name="waiting">Other requests that wait.</param>
+    public readonly double WaitSeconds(int waiting)
+    {
+        var turns = waiting + 1 - _freeAfterLoad;
+        if (turns <= 0)
+        {
+            return _secondsToServe;
+        }
+
+        var pace = (_service > 0 ? _service : DefaultServiceSeconds) / _slots;
+        var next = _secondsSinceTurn < pace ? pace - _secondsSinceTurn : _secondsSinceTurn;
+        return _secondsToServe + next + ((turns - 1) * pace);
     }
 }
 

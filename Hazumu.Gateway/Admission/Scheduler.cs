@@ -177,12 +177,12 @@ internal sealed class Scheduler : IHostedService, IDisposable
         }
     }
 
-    /// <summary>A cold load is over.</summary>
+    /// <summary>An answer has shown that a model is loaded.</summary>
     public void OnLoaded(Lease lease)
     {
         lock (_fleet.Gate)
         {
-            MarkResident(lease, _fleet.Now);
+            MarkResident(lease.Slots, _fleet.Now);
             Dispatch(lease.Slots.Model);
         }
     }
@@ -198,7 +198,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
             slots.LastUsed = now;
             if (lease.IsCold && !lease.HasAnswered)
             {
-                slots.IsLoading = false;
+                slots.EndLoad();
             }
 
             switch (end)
@@ -207,13 +207,9 @@ internal sealed class Scheduler : IHostedService, IDisposable
                     instance.Circuit.OnSuccess(isProbe: false, now);
                     if (lease.HasAnswered)
                     {
-                        MarkResident(lease, now);
+                        MarkResident(slots, now);
                         slots.IsResident = !lease.Unloads;
-                        slots.SawService(Math.Max(0, ((now - lease.Taken) / 1_000d) - (lease.LoadSeconds ?? 0)));
-                        if (lease.LoadSeconds is { } load)
-                        {
-                            slots.SawLoad(load);
-                        }
+                        SawTimes(lease, now);
                     }
 
                     break;
@@ -405,8 +401,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
         slots.LastUsed = now;
         if (isCold)
         {
-            slots.IsLoading = true;
-            slots.LoadingSince = now;
+            _fleet.BeginLoad(slots);
         }
 
         return new Lease(this, instance, slots, isCold, trial, now);
@@ -431,16 +426,29 @@ internal sealed class Scheduler : IHostedService, IDisposable
         }
     }
 
-    private static void MarkResident(Lease lease, long now)
+    private static void MarkResident(ModelSlots slots, long now)
     {
-        var slots = lease.Slots;
-        if (lease.IsCold)
-        {
-            slots.IsLoading = false;
-        }
-
+        slots.EndLoad();
         slots.IsResident = true;
         slots.ResidentSeen = now;
+    }
+
+    // An answer that is not streamed does not say when its model was loaded in every dialect; /api/ps does.
+    private static void SawTimes(Lease lease, long now)
+    {
+        var slots = lease.Slots;
+        double? load = lease.LoadSeconds ?? (lease.IsCold && slots.LoadedAt >= lease.Taken ? (slots.LoadedAt - lease.Taken) / 1_000d : null);
+        if (load is { } seconds)
+        {
+            slots.SawLoad(seconds);
+        }
+        else if (lease.IsCold)
+        {
+            return;
+        }
+
+        var began = lease.LoadSeconds is { } reported ? lease.Taken + (reported * 1_000) : Math.Max(lease.Taken, slots.LoadedAt);
+        slots.SawService(Math.Max(0, (now - began) / 1_000));
     }
 
     private bool IsAnyUsable(string model)

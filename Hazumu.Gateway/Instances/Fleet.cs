@@ -24,6 +24,9 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
     /// <summary>Said when a slot, a model or an instance has come or gone; not under the lock.</summary>
     public event Action? Changed;
 
+    /// <summary>Raised under the lock when an instance begins to load a model: its memory is worth reading sooner than usual.</summary>
+    public event Action? LoadBegan;
+
     /// <summary>Milliseconds of a clock that only goes forward.</summary>
     public long Now => (long)time.GetElapsedTime(0).TotalMilliseconds;
 
@@ -126,8 +129,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
             {
                 var slots = instance.SlotsOf(model.Name);
                 slots.Resident = model;
-                slots.IsResident = true;
-                slots.ResidentSeen = Math.Max(slots.ResidentSeen, asked);
+                slots.SawResident(asked, Now);
             }
 
             instance.MostResident = Math.Max(instance.MostResident, models.Count);
@@ -147,6 +149,22 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         }
 
         OnChanged();
+    }
+
+    /// <summary>An instance begins to load a model. The lock is held.</summary>
+    public void BeginLoad(ModelSlots slots)
+    {
+        slots.BeginLoad(Now);
+        LoadBegan?.Invoke();
+    }
+
+    /// <summary>The instances that load a model.</summary>
+    public List<Instance> Loading()
+    {
+        lock (Gate)
+        {
+            return [.. _instances.Where(instance => instance.Slots.Values.Any(slots => slots.IsLoading))];
+        }
     }
 
     /// <summary>Counts a failure. The lock is held.</summary>

@@ -19,10 +19,14 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     private static readonly TimeSpan s_downInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_probeTimeout = TimeSpan.FromSeconds(5);
 
+    // Requests wait for the end of a load.
+    private static readonly TimeSpan s_loadInterval = TimeSpan.FromMilliseconds(250);
+
     private readonly Dictionary<(string Name, string Url, IPAddress? Address, EngineAccess? Access), Instance> _known = [];
     private readonly Dictionary<string, EngineAccess> _access = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<Instance, Times> _times = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _loads = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly SemaphoreSlim _discovery = new(1, 1);
     private readonly HashSet<string> _unresolved = [];
     private readonly HashSet<string> _unreadable = [];
@@ -72,9 +76,15 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
         settings.Changed += _ => Refresh();
+        fleet.LoadBegan += () => _loads.Writer.TryWrite(true);
+        return Task.WhenAll(ProbeAllAsync(stoppingToken), WatchLoadsAsync(stoppingToken));
+    }
+
+    private async Task ProbeAllAsync(CancellationToken stoppingToken)
+    {
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -97,6 +107,62 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
             {
                 return;
             }
+        }
+    }
+
+    private async Task WatchLoadsAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (true)
+            {
+                await _loads.Reader.ReadAsync(stoppingToken);
+                while (fleet.Loading() is { Count: > 0 } loading)
+                {
+                    foreach (var instance in loading)
+                    {
+                        _ = ReadMemoryAsync(instance, stoppingToken);
+                    }
+
+                    await Task.Delay(s_loadInterval, time, stoppingToken);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The gateway stops.
+        }
+    }
+
+    private async Task ReadMemoryAsync(Instance instance, CancellationToken cancellationToken)
+    {
+        var times = TimesOf(instance);
+        if (!times.TryBeginRead())
+        {
+            return;
+        }
+
+        try
+        {
+            var asked = fleet.Now;
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(s_probeTimeout);
+            if (await EngineApi.GetResidentAsync(instance, limit.Token) is { } resident)
+            {
+                fleet.OnResident(instance, resident, asked);
+            }
+        }
+        catch (Exception error) when (IsEngineError(error, cancellationToken))
+        {
+            // The probe reports an instance that does not answer.
+        }
+        catch (OperationCanceledException)
+        {
+            // The gateway stops.
+        }
+        finally
+        {
+            times.EndRead();
         }
     }
 
@@ -329,6 +395,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     private sealed class Times
     {
         private int _isBusy;
+        private int _isReading;
 
         public long NextProbe { get; set; }
 
@@ -341,5 +408,9 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
         public bool TryBegin() => Interlocked.Exchange(ref _isBusy, 1) == 0;
 
         public void End() => Volatile.Write(ref _isBusy, 0);
+
+        public bool TryBeginRead() => Interlocked.Exchange(ref _isReading, 1) == 0;
+
+        public void EndRead() => Volatile.Write(ref _isReading, 0);
     }
 }

@@ -11,11 +11,17 @@ internal sealed class ModelSlots(string model)
     /// <summary>Requests that run.</summary>
     public int InUse { get; set; }
 
-    /// <summary>Whether a request has been sent that makes the instance load the model, and has not been answered yet.</summary>
-    public bool IsLoading { get; set; }
+    /// <summary>
+    /// Whether a request has been sent that makes the instance load the model, and neither its answer nor <c>/api/ps</c> has shown the
+    /// model in memory since.
+    /// </summary>
+    public bool IsLoading { get; private set; }
 
     /// <summary>Since when it loads; milliseconds of <see cref="Environment.TickCount64"/>'s clock.</summary>
-    public long LoadingSince { get; set; }
+    public long LoadingSince { get; private set; }
+
+    /// <summary>When <c>/api/ps</c> has shown the end of the last load; milliseconds of the same clock.</summary>
+    public long LoadedAt { get; private set; } = long.MinValue / 2;
 
     /// <summary>Whether the model is in memory: as <c>/api/ps</c> said, or as an answer has shown since.</summary>
     public bool IsResident { get; set; }
@@ -34,6 +40,26 @@ internal sealed class ModelSlots(string model)
 
     /// <summary>Seconds that a request holds a slot, smoothed; zero where that was never seen.</summary>
     public double ServiceSeconds { get; private set; }
+
+    /// <summary>A request has been sent that makes the instance load the model.</summary>
+    public void BeginLoad(long now) => (IsLoading, LoadingSince) = (true, now);
+
+    /// <summary>The load has ended, or has come to nothing.</summary>
+    public void EndLoad() => IsLoading = false;
+
+    /// <summary>Takes in that the model is in memory.</summary>
+    /// <param name="asked">When the instance was asked.</param>
+    /// <param name="now">When it has answered.</param>
+    public void SawResident(long asked, long now)
+    {
+        IsResident = true;
+        ResidentSeen = Math.Max(ResidentSeen, asked);
+        if (IsLoading && asked >= LoadingSince)
+        {
+            IsLoading = false;
+            LoadedAt = now;
+        }
+    }
 
     /// <summary>Takes in a load's duration.</summary>
     public void SawLoad(double seconds) => LoadSeconds = Smooth(LoadSeconds, seconds);
