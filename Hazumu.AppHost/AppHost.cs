@@ -15,6 +15,7 @@ var gateway = builder.AddProject<Projects.Hazumu_Gateway>("gateway", launchProfi
     .WithOperations(hazumu.Gateway.Port)
     .WithInstances(ollama, hazumu.Ollama)
     .WithKeys(hazumu.Gateway)
+    .WithBrowsers(hazumu.Gateway, hazumu.Edge)
     .WithPeers()
     .WithContainerAccess()
     .WithSettings(hazumu.Gateway);

@@ -199,6 +199,16 @@ public sealed class GatewayOptions : StoringComponentOptions
     /// <summary>The file on this machine that holds the keys; the command's own default unless given. Compose has the volume instead.</summary>
     [Setting("The file with the keys of {0}; in Compose the volume has it", Allowed = "a path")]
     public string? KeysFile { get; set; }
+
+    /// <summary>Names by which clients call it, beside its own, the edge's, and those that the gateway allows by itself.</summary>
+    [Setting("Further names by which clients may call {0}", Allowed = "host names such as 'gpu.example.org' and '*.example.org', separated by commas; '*' for any")]
+    [RegularExpression(@"(\*|(\*\.)?[A-Za-z0-9_.\-]+)(, ?(\*|(\*\.)?[A-Za-z0-9_.\-]+))*")]
+    public string? AllowedHosts { get; set; }
+
+    /// <summary>Origins whose pages may use it from a browser, in place of Ollama's own list.</summary>
+    [Setting("Origins whose pages may use {0} from a browser, in place of Ollama's list", Allowed = "origins such as 'https://chat.example.org' and 'https://*.example.org', separated by commas; '*' for any")]
+    [RegularExpression(@"(\*|[A-Za-z][A-Za-z0-9+.\-]*://[^/?# ,""]+)(, ?(\*|[A-Za-z][A-Za-z0-9+.\-]*://[^/?# ,""]+))*")]
+    public string? AllowedOrigins { get; set; }
 }
 
 /// <summary>Settings of Prometheus.</summary>

@@ -1,11 +1,11 @@
 using System.Net;
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Browsers;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Forwarding;
 using Hazumu.Gateway.Health;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Reads;
 using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Telemetry;
@@ -96,16 +96,7 @@ internal static class GatewayHost
 
         // Health and metrics are endpoints; everything else goes through, whatever its path.
         var gateway = app.Services.GetRequiredService<GatewayHandler>();
-        app.Use(next => context =>
-        {
-            if (context.GetEndpoint() is null)
-            {
-                return gateway.HandleAsync(context);
-            }
-
-            AnswerHeaders.Attach(context, Dialect.Native);
-            return next(context);
-        });
+        app.Use(next => context => context.GetEndpoint() is null ? gateway.HandleAsync(context) : gateway.HandleOwnAsync(context, next));
         Connect(app.Services, app.Lifetime);
         return app;
     }
@@ -176,6 +167,8 @@ internal static class GatewayHost
         services.AddSingleton<AttemptWatch>();
         services.AddHostedService(provider => provider.GetRequiredService<AttemptWatch>());
 
+        services.AddCors();
+        services.AddSingleton<BrowserRules>();
         services.AddHttpForwarder();
         services.AddSingleton<RetryBudget>();
         services.AddSingleton<ModelGate>();

@@ -110,6 +110,27 @@ public static class GatewayBuilderExtensions
             : builder;
     }
 
+    /// <summary>Tells the gateway by which names it may be called, and which pages may use it from a browser.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">The gateway's settings.</param>
+    /// <param name="edge">The settings of the edge, which passes its own name on.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<ProjectResource> WithBrowsers(this IResourceBuilder<ProjectResource> builder, GatewayOptions settings, EdgeOptions edge)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(edge);
+
+        // Containers call it by the resource's name.
+        var (hosts, origins) = (settings.AllowedHosts ?? "", settings.AllowedOrigins ?? "");
+        var names = builder.ApplicationBuilder.ExecutionContext.IsPublishMode
+            ? $"{builder.Resource.Name},{new ComposeVariables(edge).Setting(nameof(edge.Name), edge.Name)},{new ComposeVariables(settings).Setting(nameof(settings.AllowedHosts), hosts)}"
+            : $"{builder.Resource.Name},{hosts}";
+        return builder
+            .WithEnvironment("Gateway__AllowedHosts", names)
+            .WithEnvironment("Gateway__AllowedOrigins", settings, nameof(settings.AllowedOrigins), origins);
+    }
+
     /// <summary>Gives a client of the graph a key of its own: a secret, made once and kept in the user secrets, with the scopes to infer and to read.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="client">The key's name, and the client's.</param>

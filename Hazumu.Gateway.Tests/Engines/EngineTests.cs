@@ -50,7 +50,8 @@ public abstract partial class EngineTests
         using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
         using var answer = await http.SendAsync(request);
         var headers = answer.Headers.Concat(answer.Content.Headers)
-            .Where(header => header.Key is not ("Date" or "Content-Length" or "Hazumu-Instance" or "Hazumu-Queue-Position" or "Keep-Alive" or "Connection"))
+            .Where(header => header.Key is not ("Date" or "Content-Length" or "Hazumu-Instance" or "Hazumu-Queue-Position" or "X-Request-Id" or "request-id" or "Keep-Alive" or "Connection"))
+            .Where(header => !header.Key.StartsWith("Access-Control-", StringComparison.Ordinal))
             .Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order(StringComparer.Ordinal);
         var text = Volatile().Replace(await answer.Content.ReadAsStringAsync(), "$1*");
         return $"{(int)answer.StatusCode}\n{string.Join('\n', headers)}\n\n{text}";

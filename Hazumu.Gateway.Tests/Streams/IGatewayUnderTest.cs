@@ -21,6 +21,8 @@ internal static class GatewayArguments
             yield return $"--Gateway:Instances:{name}={engine.GetLeftPart(UriPartial.Authority)}";
         }
 
+        // As raw requests of the tests call it.
+        yield return "--Gateway:AllowedHosts=gateway";
         if (!arguments.Any(argument => argument.StartsWith("--Kestrel:Endpoints", StringComparison.Ordinal)))
         {
             yield return "--urls=http://127.0.0.1:0";

@@ -74,7 +74,6 @@ public abstract class RouteTests
         ["unknown PUT"] = new("PUT", "/api/chat", """{"model":"mock"}"""),
         ["unknown PATCH"] = new("PATCH", "/v1/models", "{}"),
         ["unknown DELETE"] = new("DELETE", "/v1/responses/resp_1"),
-        ["OPTIONS"] = new("OPTIONS", "/api/chat"),
         ["a method of nobody's"] = new("BREW", "/coffee", "beans", "text/plain"),
         ["a path of nobody's"] = new("GET", "/favicon.ico"),
         ["an answer of 204"] = new("POST", "/scripted/204", "{}"),

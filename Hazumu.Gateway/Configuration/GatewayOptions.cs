@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Hazumu.Gateway.Browsers;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Telemetry;
 
@@ -32,6 +33,16 @@ internal sealed class GatewayOptions
     /// <summary>Whether models that run in Ollama's cloud are let through.</summary>
     [Setting("Whether models that run in Ollama's cloud are let through")]
     public bool AllowCloudModels { get; set; }
+
+    /// <summary>Names by which clients call the gateway, beside those that <see cref="HostNames"/> allows by itself.</summary>
+    [Setting("Names by which clients may call the gateway, beside addresses, localhost, the machine's own name, `*.localhost`, `*.local`, `*.internal` and those of peers", Allowed = "host names without a port, '*.' and a name, or '*' for any, separated by commas")]
+    [HostNames]
+    public IReadOnlyList<string> AllowedHosts { get; set; } = [];
+
+    /// <summary>Origins whose pages may use the gateway; Ollama's own list where there are none.</summary>
+    [Setting("Origins whose pages may use the gateway from a browser; `:*` is any port or none. Without any: pages of this machine and of desktop applications, as Ollama's default", Allowed = "origins such as 'https://chat.example.org', each with one '*' at most, or '*' for any, separated by commas")]
+    [Origins]
+    public IReadOnlyList<string> AllowedOrigins { get; set; } = [];
 
     /// <summary>A file with settings of this section, in JSON; it is watched, and its values win over those of appsettings files.</summary>
     [Setting("A further JSON file with settings, watched for changes", Allowed = "a path")]

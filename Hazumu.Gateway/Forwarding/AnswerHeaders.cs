@@ -11,34 +11,44 @@ internal sealed class AnswerHeaders
 {
     private readonly HttpResponse _response;
     private readonly Dialect _dialect;
-    private readonly string _requestId;
 
     private AnswerHeaders(HttpResponse response, Dialect dialect, string requestId)
     {
         _response = response;
         _dialect = dialect;
-        _requestId = requestId;
+        RequestId = requestId;
     }
 
-    /// <summary>Gives the request its id, which the engine gets too, and sets the answer's headers when it starts.</summary>
-    /// <returns>The request's id.</returns>
-    public static string Attach(HttpContext context, Dialect dialect)
+    /// <summary>The request's id.</summary>
+    public string RequestId { get; }
+
+    /// <summary>Sets the headers by which a page of another origin may read the answer; <see langword="null"/> where it may not, or need not.</summary>
+    public Action<HttpResponse>? ApplyCors { get; set; }
+
+    /// <summary>Gives a request its id, which the engine gets too, and sets the headers of its answer when that starts.</summary>
+    public static AnswerHeaders Attach(HttpContext context, Dialect dialect)
     {
-        var id = RequestId.Of(context.Request);
-        context.TraceIdentifier = id;
-        context.Request.Headers[RequestId.HeaderName] = id;
-        context.Response.OnStarting(static headers => ((AnswerHeaders)headers).SetAsync(), new AnswerHeaders(context.Response, dialect, id));
-        return id;
+        var headers = new AnswerHeaders(context.Response, dialect, Requests.RequestId.Of(context.Request));
+        context.TraceIdentifier = headers.RequestId;
+        context.Request.Headers[Requests.RequestId.HeaderName] = headers.RequestId;
+        context.Response.OnStarting(static state => ((AnswerHeaders)state).SetAsync(), headers);
+        return headers;
     }
 
     private Task SetAsync()
     {
-        _response.Headers[RequestId.HeaderName] = _requestId;
+        var headers = _response.Headers;
+        headers[Requests.RequestId.HeaderName] = RequestId;
         if (_dialect == Dialect.Anthropic)
         {
-            _response.Headers[RequestId.AnthropicHeaderName] = _requestId;
+            headers[Requests.RequestId.AnthropicHeaderName] = RequestId;
         }
 
+        // An engine knows nothing of the page's origin.
+        headers.AccessControlAllowOrigin = default;
+        headers.AccessControlAllowCredentials = default;
+        headers.AccessControlExposeHeaders = default;
+        ApplyCors?.Invoke(_response);
         return Task.CompletedTask;
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hazumu.Gateway.Browsers;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
@@ -11,6 +12,7 @@ namespace Hazumu.Gateway.Forwarding;
 
 /// <summary>The door: every request that is not for the gateway's own health or metrics comes in here, and is recorded on its way out.</summary>
 internal sealed partial class GatewayHandler(
+    BrowserRules browsers,
     Authenticator authenticator,
     Peers peers,
     InferenceHandler inference,
@@ -26,12 +28,13 @@ internal sealed partial class GatewayHandler(
     {
         var isPathClean = EncodedSlashes.TryDecode(context);
         var operation = OperationTable.Match(context.Request.Method, context.Request.Path.Value ?? "/");
-        var request = new GatewayRequest { Operation = operation, Id = AnswerHeaders.Attach(context, operation.Dialect) };
+        var headers = AnswerHeaders.Attach(context, operation.Dialect);
+        var request = new GatewayRequest { Operation = operation, Id = headers.RequestId };
         using var scope = RequestId.BeginScope(logger, request.Id);
         recorder.Begin(request);
         try
         {
-            var refused = isPathClean ? await AnswerAsync(context, request) : GatewayRefusal.BadRequest("The path has a segment '.' or '..' beside an encoded slash.");
+            var refused = isPathClean ? await AnswerAsync(context, request, headers) : GatewayRefusal.BadRequest("The path has a segment '.' or '..' beside an encoded slash.");
             if (refused is { } refusal)
             {
                 request.Outcome = refusal.Outcome;
@@ -74,6 +77,17 @@ internal sealed partial class GatewayHandler(
         }
     }
 
+    /// <summary>Lets a request reach an endpoint of the gateway's own: health, metrics, peers.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="next">The endpoint.</param>
+    public Task HandleOwnAsync(HttpContext context, RequestDelegate next)
+    {
+        var headers = AnswerHeaders.Attach(context, Dialect.Native);
+        return browsers.Check(context, headers) is { } refusal
+            ? DialectError.WriteAsync(context, Dialect.Native, refusal.Status, refusal.Message).AsTask()
+            : next(context);
+    }
+
     // Kestrel takes a body that ends with its connection for a malformed one, and lets the connection go before it says so.
     private static async ValueTask<Outcome> TellBadRequestAsync(HttpContext context, Dialect dialect, int status, string message)
     {
@@ -88,7 +102,7 @@ internal sealed partial class GatewayHandler(
         }
     }
 
-    private async ValueTask<GatewayRefusal?> AnswerAsync(HttpContext context, GatewayRequest request)
+    private async ValueTask<GatewayRefusal?> AnswerAsync(HttpContext context, GatewayRequest request, AnswerHeaders headers)
     {
         var operation = request.Operation;
         if (HttpMethods.IsConnect(context.Request.Method))
@@ -97,9 +111,18 @@ internal sealed partial class GatewayHandler(
             return GatewayRefusal.BadRequest("CONNECT asks for a tunnel, and this is no proxy for that.");
         }
 
-        if (operation.Handling == Handling.Banner)
+        if (browsers.Check(context, headers) is { } stranger)
         {
-            return await WriteBannerAsync(context);
+            return stranger;
+        }
+
+        switch (operation.Handling)
+        {
+            case Handling.Banner:
+                return await WriteBannerAsync(context);
+            case Handling.Options:
+                context.Response.StatusCode = StatusCodes.Status204NoContent;
+                return null;
         }
 
         var authentication = authenticator.Authenticate(context.Request);

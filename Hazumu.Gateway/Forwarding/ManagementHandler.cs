@@ -42,7 +42,9 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
             if (instances.Count == 0)
             {
                 return named.Length > 0
-                    ? GatewayRefusal.BadRequest($"There is no instance '{named}'; there are: {string.Join(", ", fleet.Instances.Select(instance => instance.Name))}.")
+                    ? GatewayRefusal.BadRequest(request.Caller.Has(Scope.Read)
+                        ? $"There is no instance '{named}'; there are: {string.Join(", ", fleet.Instances.Select(instance => instance.Name))}."
+                        : $"There is no instance '{named}'.")
                     : GatewayRefusal.Unreachable();
             }
 

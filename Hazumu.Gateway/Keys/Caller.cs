@@ -20,8 +20,10 @@ internal sealed record Caller(string Name, ApiKey? Key = null)
     public KeyRevocation? Revocation => _revocation;
 
     /// <summary>Whether it may do this: the key has exactly the scope that the operation needs. Admin alone neither infers nor reads.</summary>
-    public bool May(Operation operation) =>
-        operation.Scope == Scope.None || (Key is null ? !_isRefused : (Key.Scopes & operation.Scope) == operation.Scope);
+    public bool May(Operation operation) => operation.Scope == Scope.None || Has(operation.Scope);
+
+    /// <summary>Whether it has a scope; where no key is needed, everybody has all.</summary>
+    public bool Has(Scope scope) => Key is null ? !_isRefused : (Key.Scopes & scope) == scope;
 
     /// <summary>Whether it may name this model, as <see cref="ModelList"/> compares them.</summary>
     public bool MayUse(ReadOnlySpan<char> model) => Key is null ? !_isRefused : Key.Models.Allows(model);

@@ -17,4 +17,7 @@ internal enum Handling
 
     /// <summary>Is answered by the gateway itself, as Ollama would: <c>/</c>.</summary>
     Banner,
+
+    /// <summary>Is answered by the gateway itself with 204: <c>OPTIONS</c>, a browser's question before the request itself among them.</summary>
+    Options,
 }

@@ -15,8 +15,8 @@ internal static class OperationTable
     private static readonly Operation s_unknownRead = new("other", Dialect.Native, Scope.Read, Handling.Forward, "other");
     private static readonly Operation s_unknownWrite = new("other", Dialect.Native, Scope.Admin, Handling.Forward, "other");
 
-    // A browser's question before the request itself: it carries no key, and the engine's CORS rules answer it.
-    private static readonly Operation s_preflight = new("preflight", Dialect.Native, Scope.None, Handling.Forward, "preflight");
+    // A browser's question before the request itself carries no key.
+    private static readonly Operation s_options = new("preflight", Dialect.Native, Scope.None, Handling.Options, "preflight");
     private static readonly Operation s_unknownOpenAIRead = new("other", Dialect.OpenAI, Scope.Read, Handling.Forward, "other");
     private static readonly Operation s_unknownOpenAIWrite = new("other", Dialect.OpenAI, Scope.Admin, Handling.Forward, "other");
 
@@ -89,7 +89,7 @@ internal static class OperationTable
 
         if (HttpMethods.IsOptions(method))
         {
-            return s_preflight;
+            return s_options;
         }
 
         var isRead = HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
