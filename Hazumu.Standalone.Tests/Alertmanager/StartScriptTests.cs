@@ -22,7 +22,7 @@ public sealed class IdleAlertmanager : IAsyncLifetime
         for name in {{string.Join(' ', secrets)}}; do echo https://example.org/secret > "alertmanager_$name"; done
         {{before}}
         /bin/sh /etc/alertmanager/start.sh --check
-        cat /tmp/alertmanager/alertmanager.yml
+        cat /tmp/alertmanager/alertmanager.yml /tmp/alertmanager/templates/*
         """,
     ]);
 
@@ -112,8 +112,9 @@ public sealed class StartScriptTests(IdleAlertmanager alertmanager) : IClassFixt
     [InlineData("Hazumu:Alertmanager:EmailTo is set, but not EmailServer, the mail server as host:port.", "EMAIL_TO=a@b", "EMAIL_FROM=a@b")]
     [InlineData("Hazumu:Alertmanager:EmailTo is set, but not EmailFrom, the sender's address.", "EMAIL_TO=a@b", "EMAIL_SERVER=m:25")]
     [InlineData("Hazumu:Alertmanager:EmailUser is set, but not EmailPasswordFile, a file with that user's password.", "EMAIL_TO=a@b", "EMAIL_FROM=a@b", "EMAIL_SERVER=m:25", "EMAIL_USER=u")]
-    [InlineData("Hazumu:Alertmanager:EmailTo has a character that cannot be used there: a quotation mark, \\, |, &, $, ` or a new line.", "EMAIL_TO=a@b\"", "EMAIL_FROM=a@b", "EMAIL_SERVER=m:25")]
-    [InlineData("GRAFANA_URL has a character that cannot be used there: a quotation mark, \\, |, &, $, ` or a new line.", "GRAFANA_URL=http://x/?a&b")]
+    [InlineData("Hazumu:Alertmanager:EmailTls is 'maybe'; allowed: true, false.", "EMAIL_TO=a@b", "EMAIL_FROM=a@b", "EMAIL_SERVER=m:25", "EMAIL_TLS=maybe")]
+    [InlineData("Hazumu:Alertmanager:SlackChannel has a line break or another control character; remove it.", "SLACK_CHANNEL=a\nb")]
+    [InlineData("Hazumu:Alertmanager:SlackUrlFile is './secrets/slack', where there is no file; correct the path.", "ALERTMANAGER_SLACK_URL_FILE=./secrets/slack")]
     public async Task What_cannot_work_is_refused_with_a_sentence(string expected, params string[] variables)
     {
         var result = await alertmanager.CheckAsync([], variables);
@@ -122,18 +123,49 @@ public sealed class StartScriptTests(IdleAlertmanager alertmanager) : IClassFixt
     }
 
     [RequiresTheory("Alertmanager")]
-    [InlineData("|")]
-    [InlineData("&")]
-    [InlineData("$")]
-    [InlineData("`")]
-    [InlineData("\\")]
-    [InlineData("a\nb")]
-    public async Task A_channel_that_would_change_the_configuration_is_refused(string channel)
+    [InlineData(@"CORP\svc-mail", @"auth_username: ""CORP\\svc-mail""")]
+    [InlineData("r&d@x", @"auth_username: ""r&d@x""")]
+    [InlineData("a/b|c", @"auth_username: ""a/b|c""")]
+    [InlineData("say \"hi\" to ${EMAIL_TO} and $HOME `id` {{ . }}", "auth_username: \"say \\\"hi\\\" to ${EMAIL_TO} and $HOME `id` {{ . }}\"")]
+    [InlineData("Jürgen 🙂", "auth_username: \"Jürgen 🙂\"")]
+    public async Task A_mail_user_may_have_any_name(string user, string line)
     {
-        var result = await alertmanager.CheckAsync(["slack_url"], [$"SLACK_CHANNEL={channel}"]);
+        var result = await alertmanager.CheckAsync(["email_password"], [.. s_email, $"EMAIL_USER={user}"]);
 
-        Assert.Equal(1, result.ExitCode);
-        Assert.StartsWith("Alertmanager is not started: Hazumu:Alertmanager:SlackChannel has a character", result.Output, StringComparison.Ordinal);
+        Assert.True(result.Succeeded, result.Output);
+        Assert.Contains(line, result.Output, StringComparison.Ordinal);
+    }
+
+    [RequiresTheory("Alertmanager")]
+    [InlineData("https://llm.example/grafana")]
+    [InlineData("https://llm.example/grafana/")]
+    [InlineData("https://llm.example/grafana//")]
+    public async Task Links_have_one_slash_however_the_address_ends(string address)
+    {
+        var result = await alertmanager.CheckAsync([], [$"GRAFANA_URL={address}"]);
+
+        Assert.True(result.Succeeded, result.Output);
+        Assert.Contains("Dashboard: https://llm.example/grafana{{ . }}", result.Output, StringComparison.Ordinal);
+    }
+
+    [RequiresFact("Alertmanager")]
+    public async Task A_channel_cannot_be_a_template_or_another_setting()
+    {
+        var result = await alertmanager.CheckAsync(["slack_url"], ["SLACK_CHANNEL=#{{ .Status }}\", api_url: \"http://x"]);
+
+        Assert.True(result.Succeeded, result.Output);
+        Assert.Contains("channel: \"#{{ \\\"{{\\\" }} .Status }}\\\", api_url: \\\"http://x\"", result.Output, StringComparison.Ordinal);
+    }
+
+    [RequiresTheory("Alertmanager")]
+    [InlineData("mkdir alertmanager_webhook_url", "which is a folder; name a file.")]
+    [InlineData(": > alertmanager_webhook_url", "which is empty; write the secret into it, or remove the setting.")]
+    [InlineData("printf '\\r\\n' > alertmanager_webhook_url", "which is empty; write the secret into it, or remove the setting.")]
+    public async Task A_receiver_that_is_set_needs_a_secret(string before, string sentence)
+    {
+        var result = await alertmanager.CheckAsync([], ["ALERTMANAGER_WEBHOOK_URL_FILE=./secrets/hook"], before);
+
+        Assert.Equal((1, $"Alertmanager is not started: Hazumu:Alertmanager:WebhookUrlFile is './secrets/hook', {sentence}"), (result.ExitCode, result.Output.Trim()));
     }
 
     [RequiresFact("Alertmanager")]

@@ -17,7 +17,7 @@ public sealed class EdgeConfigurationTests
             foreach (var grafana in new[] { "", "grafana.example" })
             {
                 data.Add(tls, grafana, "0.0.0.0/0,::/0");
-                data.Add(tls, grafana, "10.0.0.0/8, 192.0.2.7");
+                data.Add(tls, grafana, "10.0.0.0/8, 192.0.2.7,fd00::/8,2001:db8::1");
             }
         }
 
@@ -40,10 +40,22 @@ public sealed class EdgeConfigurationTests
     [InlineData("EDGE_TLS=letsencrypt", "Hazumu:Edge:Tls is 'letsencrypt'; allowed: internal, acme, files.")]
     [InlineData("EDGE_TLS=acme", "Hazumu:Edge:Tls is 'acme', but Hazumu:Edge:AcmeEmail, the address that the authority writes to, is not set.")]
     [InlineData("EDGE_TLS=files", "Hazumu:Edge:Tls is 'files', but Hazumu:Edge:CertificateFile names no file, or an empty one.")]
-    [InlineData("EDGE_HOST=a b {", "Hazumu:Edge:Name is 'a b {', which has a character that cannot be used there.")]
+    [InlineData("EDGE_HOST=a b {", "Hazumu:Edge:Name is 'a b {'; allowed: one host name or IPv4 address, such as 'llm.example', without scheme, port and path.")]
+    [InlineData("EDGE_HOST=http://llm.example", "Hazumu:Edge:Name is 'http://llm.example'; allowed: one host name or IPv4 address, such as 'llm.example', without scheme, port and path.")]
+    [InlineData("EDGE_HOST=llm.example:9443", "Hazumu:Edge:Name is 'llm.example:9443'; allowed: one host name or IPv4 address, such as 'llm.example', without scheme, port and path.")]
+    [InlineData("EDGE_HOST=llm.example/", "Hazumu:Edge:Name is 'llm.example/'; allowed: one host name or IPv4 address, such as 'llm.example', without scheme, port and path.")]
+    [InlineData("EDGE_HOST=a.example,b.example", "Hazumu:Edge:Name is 'a.example,b.example'; allowed: one host name or IPv4 address, such as 'llm.example', without scheme, port and path.")]
+    [InlineData("EDGE_HOST=10.8.1", "Hazumu:Edge:Name is '10.8.1'; allowed: one host name or IPv4 address, such as 'llm.example', without scheme, port and path.")]
+    [InlineData("EDGE_GRAFANA_HOST=grafana.example:443", "Hazumu:Edge:GrafanaName is 'grafana.example:443'; allowed: one host name or IPv4 address, such as 'llm.example', without scheme, port and path.")]
+    [InlineData("EDGE_PORT=abc", "Hazumu:Edge:Port is 'abc'; allowed: a port from 1 to 65535.")]
+    [InlineData("EDGE_PORT=65536", "Hazumu:Edge:Port is '65536'; allowed: a port from 1 to 65535.")]
     [InlineData("EDGE_GRAFANA_HOST=localhost", "Hazumu:Edge:GrafanaName is the name that Hazumu:Edge:Name has; leave it out, and Grafana is under /grafana/.")]
     [InlineData("EDGE_MAX_BODY=lots", "Hazumu:Edge:MaxBody is 'lots'; allowed: a size such as '512KB', '100MB' or '4GB'.")]
-    [InlineData("EDGE_ALLOW_GRAFANA=10.0.0.0/8;", "Hazumu:Edge:AllowGrafana is '10.0.0.0/8;', which has a character that cannot be used there.")]
+    [InlineData("EDGE_ALLOW_GRAFANA=10.0.0.0/8;", "Hazumu:Edge:AllowGrafana is '10.0.0.0/8;'; allowed: addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas.")]
+    [InlineData("EDGE_ALLOW_GATEWAY=10.0.0.0/99", "Hazumu:Edge:AllowGateway is '10.0.0.0/99'; allowed: addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas.")]
+    [InlineData("EDGE_ALLOW_GATEWAY=192.0.2.7,10.0.0.256", "Hazumu:Edge:AllowGateway is '192.0.2.7,10.0.0.256'; allowed: addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas.")]
+    [InlineData("EDGE_ALLOW_GATEWAY=::1::2", "Hazumu:Edge:AllowGateway is '::1::2'; allowed: addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas.")]
+    [InlineData("EDGE_ALLOW_GATEWAY=fd00::/129", "Hazumu:Edge:AllowGateway is 'fd00::/129'; allowed: addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas.")]
     public async Task What_cannot_be_is_told_in_a_sentence(string variable, string sentence)
     {
         var check = await CheckAsync(withCertificate: false, variable);

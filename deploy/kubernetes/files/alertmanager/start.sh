@@ -1,11 +1,11 @@
 #!/bin/sh
 # Starts Alertmanager with the receivers that are set up. Every form of the graph runs this in the container, by the image's own shell.
 #
-#   start.sh --check          only says whether the configuration is valid
+#   start.sh --check          only reports whether the configuration is valid
 #   start.sh [argument ...]   starts Alertmanager with these arguments
 #
-# What is set comes from variables; what is secret, from files below SECRETS. A receiver with a secret is set up where that file has
-# content: a Compose file that names none mounts an empty one.
+# Settings come from variables, secrets from files below SECRETS. A receiver with a secret is set up if that file has content: a Compose
+# file that names none mounts an empty one, and the variable with the file's path is empty then too.
 set -eu
 
 SOURCE=${ALERTMANAGER_SOURCE:-/etc/alertmanager}
@@ -17,60 +17,97 @@ fail() {
   exit 1
 }
 
-edits='' # for sed
-leave_out() { edits="$edits;/#? $1\$/d"; }
+parts=' ' # the markers whose lines are kept
+keep() { parts="$parts$1 "; }
 
-put_in() { # placeholder, value, setting
-  case $2 in
-    *[\"\\\|\&\$\`]* | *'
-'*) fail "$3 has a character that cannot be used there: a quotation mark, \\, |, &, \$, \` or a new line." ;;
-  esac
-  edits="$edits;s|\${$1}|$2|"
+# Alertmanager has no variables of its own, so that awk puts them in: as YAML text in double quotes, which may hold any printable character.
+printable() { # value, setting
+  # shellcheck disable=SC2018,SC2019 # of the whole value, not of one of its lines
+  [ "$(printf '%s' "$1" | tr -d '[:cntrl:]')" = "$1" ] || fail "$2 has a line break or another control character; remove it."
 }
 
-has_secret() { # file, setting
-  [ -e "$SECRETS/$1" ] || return 1
+has_secret() { # file, setting, path outside where one is set
+  if [ ! -e "$SECRETS/$1" ]; then
+    [ -z "$3" ] || fail "$2 is '$3', where there is no file; correct the path."
+    return 1
+  fi
+  [ ! -d "$SECRETS/$1" ] || fail "$2 is '$3', which is a folder; name a file."
   [ -r "$SECRETS/$1" ] ||
-    fail "user $(id -u), who it runs as, may not read the file of $2; give the file to that user or let others read it."
-  [ -s "$SECRETS/$1" ]
+    fail "user $(id -u), who it runs as, may not read the file of $2; give the file to that user or let others read it ('sh secrets.sh' does so)."
+  if [ -z "$(tr -d '[:space:]' < "$SECRETS/$1")" ]; then
+    [ -z "$3" ] || fail "$2 is '$3', which is empty; write the secret into it, or remove the setting."
+    return 1
+  fi
 }
 
-has_secret alertmanager_heartbeat_url Hazumu:Alertmanager:HeartbeatUrlFile || leave_out heartbeat
-has_secret alertmanager_webhook_url Hazumu:Alertmanager:WebhookUrlFile || leave_out webhook
+if has_secret alertmanager_heartbeat_url Hazumu:Alertmanager:HeartbeatUrlFile "${ALERTMANAGER_HEARTBEAT_URL_FILE:-}"; then keep heartbeat; fi
+if has_secret alertmanager_webhook_url Hazumu:Alertmanager:WebhookUrlFile "${ALERTMANAGER_WEBHOOK_URL_FILE:-}"; then keep webhook; fi
 
-if has_secret alertmanager_slack_url Hazumu:Alertmanager:SlackUrlFile; then
-  [ -n "${SLACK_CHANNEL:-}" ] || leave_out slack_channel # the Slack webhook's own
-  put_in SLACK_CHANNEL "${SLACK_CHANNEL:-}" Hazumu:Alertmanager:SlackChannel
-else
-  leave_out slack
-  leave_out slack_channel
+if has_secret alertmanager_slack_url Hazumu:Alertmanager:SlackUrlFile "${ALERTMANAGER_SLACK_URL_FILE:-}"; then
+  keep slack
+  # Without one, the Slack webhook's own.
+  [ -z "${SLACK_CHANNEL:-}" ] || keep slack_channel
 fi
 
 if [ -n "${EMAIL_TO:-}" ]; then
   [ -n "${EMAIL_SERVER:-}" ] || fail "Hazumu:Alertmanager:EmailTo is set, but not EmailServer, the mail server as host:port."
   [ -n "${EMAIL_FROM:-}" ] || fail "Hazumu:Alertmanager:EmailTo is set, but not EmailFrom, the sender's address."
-  put_in EMAIL_TO "$EMAIL_TO" Hazumu:Alertmanager:EmailTo
-  put_in EMAIL_FROM "$EMAIL_FROM" Hazumu:Alertmanager:EmailFrom
-  put_in EMAIL_SERVER "$EMAIL_SERVER" Hazumu:Alertmanager:EmailServer
-  put_in EMAIL_TLS "${EMAIL_TLS:-true}" Hazumu:Alertmanager:EmailTls
+  case ${EMAIL_TLS:=true} in true | false) ;; *) fail "Hazumu:Alertmanager:EmailTls is '$EMAIL_TLS'; allowed: true, false." ;; esac
+  export EMAIL_TLS
+  keep email
   if [ -n "${EMAIL_USER:-}" ]; then
-    has_secret alertmanager_email_password Hazumu:Alertmanager:EmailPasswordFile ||
+    has_secret alertmanager_email_password Hazumu:Alertmanager:EmailPasswordFile "${ALERTMANAGER_EMAIL_PASSWORD_FILE:-}" ||
       fail "Hazumu:Alertmanager:EmailUser is set, but not EmailPasswordFile, a file with that user's password."
-    put_in EMAIL_USER "$EMAIL_USER" Hazumu:Alertmanager:EmailUser
-  else
-    leave_out email_user
+    keep email_user
   fi
-else
-  leave_out email
-  leave_out email_user
 fi
 
-put_in GRAFANA_URL "${GRAFANA_URL:-}" GRAFANA_URL
+printable "${SLACK_CHANNEL:-}" Hazumu:Alertmanager:SlackChannel
+printable "${EMAIL_TO:-}" Hazumu:Alertmanager:EmailTo
+printable "${EMAIL_FROM:-}" Hazumu:Alertmanager:EmailFrom
+printable "${EMAIL_SERVER:-}" Hazumu:Alertmanager:EmailServer
+printable "${EMAIL_USER:-}" Hazumu:Alertmanager:EmailUser
+printable "${GRAFANA_URL:-}" GRAFANA_URL
+
+# Links join paths to it. Grafana's own documents write the address with a slash at its end and without.
+GRAFANA_URL=${GRAFANA_URL:-}
+while [ "$GRAFANA_URL" != "${GRAFANA_URL%/}" ]; do GRAFANA_URL=${GRAFANA_URL%/}; done
+export GRAFANA_URL
 
 rm -rf "$TARGET"
 mkdir -p "$TARGET/templates"
 for file in alertmanager.yml templates/hazumu.tmpl; do
-  sed -e "${edits#;}" -e 's/ *#?.*$//' "$SOURCE/$file" > "$TARGET/$file"
+  awk -v parts="$parts" '
+    function replaced(text, from, to,    before, at) {
+      before = ""
+      while ((at = index(text, from)) > 0) {
+        before = before substr(text, 1, at - 1) to
+        text = substr(text, at + length(from))
+      }
+      return before text
+    }
+    {
+      if (match($0, / *#\? [a-z_]+\r?$/)) {
+        marker = substr($0, RSTART, RLENGTH)
+        gsub(/[ #?\r]/, "", marker)
+        if (!index(parts, " " marker " ")) next
+        $0 = substr($0, 1, RSTART - 1)
+      }
+      line = ""
+      # Looked for in what is left of the line alone: a value may hold the name of a variable.
+      while (match($0, /\$\{[A-Z_]+\}/)) {
+        value = ENVIRON[substr($0, RSTART + 2, RLENGTH - 3)]
+        before = substr($0, 1, RSTART - 1)
+        if (before ~ /"$/) {
+          # Alertmanager takes these fields for templates.
+          if (before !~ /auth_username/) value = replaced(value, "{{", "{{ \"{{\" }}")
+          value = replaced(replaced(value, "\\", "\\\\"), "\"", "\\\"")
+        }
+        line = line before value
+        $0 = substr($0, RSTART + RLENGTH)
+      }
+      print line $0
+    }' "$SOURCE/$file" > "$TARGET/$file"
 done
 
 if [ "${1:-}" = --check ]; then exec amtool check-config "$TARGET/alertmanager.yml"; fi
