@@ -66,12 +66,12 @@ public sealed class EdgeContainer : IAsyncLifetime
     public static async Task<int> PortAsync(string id) =>
         int.Parse((await ContainerEngine.RunOrThrowAsync("port", id, "8443/tcp")).Split('\n')[0].Split(':')[^1], System.Globalization.CultureInfo.InvariantCulture);
 
-    /// <summary>A client that connects to a port of this machine, whatever name it requests, and takes any certificate.</summary>
+    /// <summary>A client that connects to a port of this machine, whatever name it requests, and takes a certificate of Caddy's own authority.</summary>
     public static HttpClient ClientOf(int port) => new(new SocketsHttpHandler
     {
         AllowAutoRedirect = false,
         UseProxy = false,
-        SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, _, _, _) => true },
+        SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate!.Issuer.Contains("Caddy Local Authority", StringComparison.Ordinal) },
         ConnectCallback = async (_, cancellationToken) =>
         {
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
