@@ -46,12 +46,12 @@ public sealed class GrafanaAccessTests : IDisposable
 
     [ShellTheory]
     [InlineData("grafana_admin_password", null, "there is no file secrets/grafana_admin_password, which holds the administrator's password; 'sh secrets.sh' makes it.")]
-    [InlineData("grafana_admin_password", "", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one where there is no such file.")]
-    [InlineData("grafana_admin_password", "hunter2", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one where there is no such file.")]
-    [InlineData("grafana_admin_password", "Administrator", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' makes a good one where there is no such file.")]
-    [InlineData("grafana_admin_password", "changeme-changeme\n", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' makes a good one where there is no such file.")]
-    [InlineData("grafana_secret_key", "SW2YcwTIb9zpOOhoPsMm", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key is a well-known one; 'sh secrets.sh' makes a good one where there is no such file.")]
-    [InlineData("grafana_secret_key", "short", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key has fewer than 12 characters; 'sh secrets.sh' makes a good one where there is no such file.")]
+    [InlineData("grafana_admin_password", "", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one if there is no such file.")]
+    [InlineData("grafana_admin_password", "hunter2", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one if there is no such file.")]
+    [InlineData("grafana_admin_password", "Administrator", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' makes a good one if there is no such file.")]
+    [InlineData("grafana_admin_password", "changeme-changeme\n", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' makes a good one if there is no such file.")]
+    [InlineData("grafana_secret_key", "SW2YcwTIb9zpOOhoPsMm", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key is a well-known one; 'sh secrets.sh' makes a good one if there is no such file.")]
+    [InlineData("grafana_secret_key", "short", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key has fewer than 12 characters; 'sh secrets.sh' makes a good one if there is no such file.")]
     public async Task Grafana_does_not_start_with_a_bad_secret(string file, string? content, string sentence)
     {
         Write(file, content);
@@ -68,7 +68,17 @@ public sealed class GrafanaAccessTests : IDisposable
     [InlineData("AdminPassword", "is a well-known one")]
     [InlineData("passw0rd1234", "is a well-known one")]
     [InlineData("changeme-changeme\n", "is a well-known one")]
+    [InlineData("password12345", "is a well-known one")]
+    [InlineData("prom-operator", "is a well-known one")]
+    [InlineData("Ollama-2026-Operator", "is a well-known one")]
+    [InlineData("839201746520", "is a well-known one")]
+    [InlineData("aaaaaaaaaaaa", "has fewer than 5 different characters")]
+    [InlineData("abababababab", "has fewer than 5 different characters")]
+    [InlineData("            ", "begins or ends with a space")]
+    [InlineData(" correct horse", "begins or ends with a space")]
     [InlineData("hunter2", "has fewer than 12 characters")]
+    [InlineData("83920174652098127364501928374655", null)]
+    [InlineData("correct horse\r\n", null)]
     [InlineData(Password, null)]
     [InlineData("correct horse", null)]
     [InlineData("my-old-password-of-1998", null)]
@@ -87,6 +97,29 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Equal((why is null, why is null), (compose.Succeeded, chart.Succeeded));
         Assert.Equal(why is null ? "" : $"Grafana is not started: admin-password {why}.", chart.Output.Trim());
         Assert.Contains(why ?? "", compose.Output, StringComparison.Ordinal);
+    }
+
+    [ShellFact]
+    public async Task A_folder_in_place_of_a_secret_is_named()
+    {
+        Write("grafana_admin_password", null);
+        Directory.CreateDirectory(Path.Combine(_secrets.FullName, "grafana_admin_password"));
+
+        Assert.Equal("Grafana is not started: secrets/grafana_admin_password is a folder, not a file; remove it and run 'sh secrets.sh'.", (await CheckAsync()).Output.Trim());
+    }
+
+    [ShellTheory]
+    [InlineData("https://llm.example/grafana/", "https://llm.example/grafana/")]
+    [InlineData("https://llm.example/grafana//", "https://llm.example/grafana/")]
+    [InlineData("https://llm.example", "https://llm.example/")]
+    public async Task The_address_ends_in_one_slash(string address, string expected)
+    {
+        var run = Path.Combine(_secrets.FullName, "run.sh");
+        await File.WriteAllTextAsync(run, "#!/bin/sh\necho \"$GF_SERVER_ROOT_URL\"\n");
+        await Cli.RunOrThrowAsync("chmod", ["+x", run]);
+        var started = await Cli.RunOrThrowAsync("sh", ["grafana/access/start.sh"], environment: new Dictionary<string, string?> { ["GRAFANA_SECRETS"] = _secrets.FullName, ["GRAFANA_RUN"] = run, ["GF_SERVER_ROOT_URL"] = address });
+
+        Assert.Equal(expected, started);
     }
 
     [ShellTheory]
@@ -129,6 +162,55 @@ public sealed class GrafanaAccessTests : IDisposable
         var changes = grafana.Made.Count;
         Assert.True((await ApplyAsync(grafana, "team operators\nuser alice operator operators\n")).Succeeded);
         Assert.Equal(changes, grafana.Made.Count);
+    }
+
+    [ShellFact]
+    public async Task People_who_came_by_OIDC_keep_their_role_and_get_their_teams()
+    {
+        await using var grafana = await FakeGrafana.StartAsync();
+        grafana.Users["carol"] = new(7, "Viewer") { IsExternal = true };
+        grafana.Users["dave"] = new(8, "Viewer");
+
+        var applied = await ApplyAsync(grafana, "user carol admin operators\nuser dave operator operators\n");
+
+        Assert.True(applied.Succeeded, applied.Output);
+        Assert.Contains("user carol: the role comes from OIDC, in operators", applied.Output, StringComparison.Ordinal);
+        Assert.Equal(("Viewer", "Editor"), (grafana.Users["carol"].Role, grafana.Users["dave"].Role));
+        Assert.Equal([7, 8], grafana.Teams["operators"].Members.Order());
+    }
+
+    [ShellTheory]
+    [InlineData("user dave operator\nteam x y\n", "line 2 of access.conf: write 'team NAME'.")]
+    [InlineData("user dave operator\nuser dave owner\n", "line 2 of access.conf: the role is 'owner'; allowed: viewer, operator, admin.")]
+    [InlineData("team new\nuser dave operator\nuser erin viewer\n", "the first password of 'erin' has fewer than 12 characters.")]
+    [InlineData("user dave operator\nuser admin viewer\n", "line 2 of access.conf gives 'admin', who applies this file, the role Viewer, and Grafana would refuse the rest; remove the line, or let another administrator apply it.")]
+    [InlineData("user dave operator\nuser root@localhost operator\n", "line 2 of access.conf gives 'root@localhost', who applies this file, the role Editor, and Grafana would refuse the rest; remove the line, or let another administrator apply it.")]
+    public async Task No_line_takes_effect_before_all_are_checked(string file, string sentence)
+    {
+        Write("grafana_users", "erin short\n");
+        await using var grafana = await FakeGrafana.StartAsync();
+        grafana.Users["dave"] = new(8, "Viewer");
+        grafana.Users["root@localhost"] = grafana.Users["admin"];
+
+        var applied = await ApplyAsync(grafana, file);
+
+        Assert.Equal((1, $"Access is not applied: {sentence}"), (applied.ExitCode, applied.Output.Trim()));
+        Assert.Equal("Viewer", grafana.Users["dave"].Role);
+        Assert.Empty(grafana.Made);
+    }
+
+    [ShellFact]
+    public async Task Files_that_end_lines_with_CR_are_read()
+    {
+        Write("grafana_admin_password", Password + "\r\n");
+        Write("grafana_users", "alice correct-horse\r\n");
+        await using var grafana = await FakeGrafana.StartAsync();
+
+        var applied = await ApplyAsync(grafana, "team operators\r\nuser alice operator operators\r\n");
+
+        Assert.True(applied.Succeeded, applied.Output);
+        Assert.Equal(("Editor", "correct-horse"), (grafana.Users["alice"].Role, grafana.Users["alice"].Password));
+        Assert.Equal(["operators"], grafana.Teams.Keys);
     }
 
     [ShellTheory]
@@ -201,7 +283,7 @@ public sealed class GrafanaAccessTests : IDisposable
 
         public string Url => _server!.Url;
 
-        public ConcurrentDictionary<string, User> Users { get; } = new();
+        public ConcurrentDictionary<string, User> Users { get; } = new() { ["admin"] = new(1, "Admin") };
 
         public ConcurrentDictionary<string, Team> Teams { get; } = new();
 
@@ -230,9 +312,17 @@ public sealed class GrafanaAccessTests : IDisposable
                     : Results.Json(new { message = "User is already added to this team" }, statusCode: 400));
                 app.MapGet("/api/users/lookup", (string loginOrEmail) => grafana.Users.TryGetValue(loginOrEmail, out var user) ? Results.Json(new { id = user.Id, login = loginOrEmail, orgId = 1 }) : Results.Json(new { message = "user not found" }, statusCode: 404));
                 app.MapPost("/api/admin/users", (JsonElement body) => grafana.Make(body.GetProperty("login").GetString()!, (name, id) => grafana.Users[name] = new(id, "Viewer") { Password = body.GetProperty("password").GetString() }));
+                app.MapGet("/api/user", () => Results.Json(new { id = grafana.Users["admin"].Id, login = "admin", orgId = 1 }));
                 app.MapPatch("/api/org/users/{id:int}", (int id, JsonElement body) =>
                 {
-                    grafana.Users.Values.Single(user => user.Id == id).Role = body.GetProperty("role").GetString()!;
+                    var user = grafana.Users.Values.First(user => user.Id == id);
+                    if (user.IsExternal)
+                    {
+                        // org.ErrCannotChangeRoleForExternallySyncedUser
+                        return Results.Json(new { message = "Cannot change role for externally synced user", messageId = "org.externallySynced", statusCode = 403, traceID = "" }, statusCode: 403);
+                    }
+
+                    user.Role = body.GetProperty("role").GetString()!;
                     return Results.Json(new { message = "Organization user updated" });
                 });
             });
@@ -256,6 +346,9 @@ public sealed class GrafanaAccessTests : IDisposable
             public string Role { get; set; } = role;
 
             public string? Password { get; init; }
+
+            /// <summary>Whether the account came by OIDC.</summary>
+            public bool IsExternal { get; init; }
         }
 
         internal sealed class Team(int id)

@@ -11,7 +11,8 @@ fail() {
 
 read_secret() { # key
   [ -s "$1" ] || fail "its Secret has no $(basename "$1"), or an empty one."
-  cat "$1"
+  # Grafana drops a line end of Windows too.
+  tr -d '\r' < "$1"
 }
 
 check() { # file, least length

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Starts Grafana in production: not with a secret that is missing, short or known to everybody.
+# Starts Grafana in production: not with a secret that is missing, short or well-known.
 #
-#   start.sh --check   only looks at the secrets
+#   start.sh --check   only checks the secrets
 #   start.sh           starts Grafana
 set -eu
 
@@ -15,15 +15,17 @@ fail() {
 }
 
 read_secret() { # file, its name outside: sets value
-  [ -r "$SECRETS/$1" ] || fail "user $(id -u), who it runs as, may not read $2; set the file's mode to 0644 and that of the folder to 0700."
-  value=$(cat "$SECRETS/$1")
+  [ ! -d "$SECRETS/$1" ] || fail "$2 is a folder, not a file; remove it and run 'sh secrets.sh'."
+  [ -r "$SECRETS/$1" ] || fail "user $(id -u), who it runs as, may not read $2; set the file's mode to 0644 and that of the folder to 0700 ('sh secrets.sh' does so)."
+  # Grafana drops a line end of Windows too.
+  value=$(tr -d '\r' < "$SECRETS/$1")
 }
 
 check() { # file, what it is
   [ -e "$SECRETS/$1" ] || fail "there is no file secrets/$1, which holds $2; 'sh secrets.sh' makes it."
   read_secret "$1" "secrets/$1"
   why=$(why_weak "$value" 12)
-  [ -z "$why" ] || fail "$2 in secrets/$1 $why; 'sh secrets.sh' makes a good one where there is no such file."
+  [ -z "$why" ] || fail "$2 in secrets/$1 $why; 'sh secrets.sh' makes a good one if there is no such file."
 }
 
 check grafana_admin_password "the administrator's password"
@@ -38,5 +40,11 @@ case $(printf '%s' "${GF_AUTH_GENERIC_OAUTH_ENABLED:-}" | tr '[:upper:]' '[:lowe
     ;;
 esac
 
+# GRAFANA_URL may end in a slash, as in Grafana's own documents; links and the provider's address of return want exactly one.
+if [ -n "${GF_SERVER_ROOT_URL:-}" ]; then
+  while [ "$GF_SERVER_ROOT_URL" != "${GF_SERVER_ROOT_URL%/}" ]; do GF_SERVER_ROOT_URL=${GF_SERVER_ROOT_URL%/}; done
+  export GF_SERVER_ROOT_URL="$GF_SERVER_ROOT_URL/"
+fi
+
 if [ "${1:-}" = --check ]; then exit 0; fi
-exec /run.sh
+exec "${GRAFANA_RUN:-/run.sh}"
