@@ -48,6 +48,7 @@ var loki = builder.AddLoki("loki", hazumu.Loki.Port)
 
 var alloy = builder.AddAlloy("alloy", hazumu.Alloy.Port)
     .WithConfiguration("../alloy")
+    .WithDataVolume(hazumu.Alloy.Volume)
     .WithLogsOf(hazumu.Network)
     .WithLogsOf(gateway)
     .WithLoki(loki)

@@ -18,10 +18,15 @@ internal static class ContainerLabels
     public static readonly string[] All = [Service, Instance, Network];
 
     /// <summary>The labels of a resource's container.</summary>
-    public static IReadOnlyDictionary<string, string> Of(IResource resource, ComponentOptions settings) => new Dictionary<string, string>
+    public static IReadOnlyDictionary<string, string> Of(IResource resource, ComponentOptions settings) => Of(settings.Service, resource.Name, settings);
+
+    /// <summary>The labels of a container that does one thing for a component and ends. It is no instance of the component: its metrics must not count as such.</summary>
+    public static IReadOnlyDictionary<string, string> OfTask(string name, ComponentOptions settings) => Of(name, name, settings);
+
+    private static Dictionary<string, string> Of(string service, string instance, ComponentOptions settings) => new()
     {
-        [Service] = settings.Service,
-        [Instance] = resource.Name,
+        [Service] = service,
+        [Instance] = instance,
         [Network] = settings.Host.Network,
     };
 }

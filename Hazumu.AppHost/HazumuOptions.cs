@@ -70,7 +70,7 @@ public sealed class HazumuOptions
     public LokiOptions Loki { get; set; } = new() { Enabled = false, Port = 3100, Volume = "loki_data" };
 
     /// <summary>What collects logs; nothing without <see cref="Loki"/>.</summary>
-    public ComponentOptions Alloy { get; set; } = new() { Port = 12345 };
+    public StoringComponentOptions Alloy { get; set; } = new() { Port = 12345, Volume = "alloy_data" };
 
     /// <summary>The one door from outside, in production.</summary>
     public EdgeOptions Edge { get; set; } = new() { Port = 443, Volume = "edge_data" };

@@ -1,3 +1,4 @@
+using Aspire.Hosting.Utils;
 using Hazumu.AppHost;
 using Hazumu.AppHost.Alloy;
 using Hazumu.AppHost.Preflight;
@@ -14,6 +15,7 @@ public static class AlloyBuilderExtensions
 {
     private const int ContainerPort = 12345;
     private const string ConfigurationDirectory = "/etc/alloy";
+    private const string DataDirectory = "/var/lib/alloy";
     private const string LogsDirectory = "/var/log/hazumu";
     private const string Network = "HAZUMU_NETWORK";
 
@@ -46,15 +48,17 @@ public static class AlloyBuilderExtensions
                 "run",
                 $"{ConfigurationDirectory}/config.alloy",
                 $"--server.http.listen-addr=0.0.0.0:{ContainerPort}",
-                "--storage.path=/var/lib/alloy/data",
+                $"--storage.path={DataDirectory}/data",
                 // Nothing is sent to grafana.com: the host is meant for machines without internet too.
                 "--disable-reporting");
 
         return builder.ExecutionContext.IsPublishMode
             ? resource
                 .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs))
-                // The engine's socket is root's. How far each log was read is forgotten with the container: Loki keeps a line once, however often it comes.
-                .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Root, Memory: "512m", Cpus: "0.5", Pids: 500) { WritesTo = ["/tmp", "/var/lib/alloy/data"] })
+                // Its port answers reloads, profiles and its configuration to anybody: only Prometheus and Loki share a network with it.
+                .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Logs))
+                // The engine's socket is root's. The image's data folder is of group 473 with mode 770: root without capabilities needs the group.
+                .WithAnnotation(new PublishedConfinementAnnotation("0:473", Memory: "512m", Cpus: "0.5", Pids: 500) { WritesTo = ["/tmp"] })
             : resource;
     }
 
@@ -64,6 +68,17 @@ public static class AlloyBuilderExtensions
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<AlloyResource> WithConfiguration(this IResourceBuilder<AlloyResource> builder, string source) =>
         builder.WithConfigurationFolder(source, ConfigurationDirectory);
+
+    /// <summary>Keeps how far each log was read in a named volume: without it, every log is read again after a restart and its lines are kept twice.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless given.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<AlloyResource> WithDataVolume(this IResourceBuilder<AlloyResource> builder, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+
+        return builder.WithVolume(name ?? VolumeNameGenerator.Generate(builder, "data"), DataDirectory);
+    }
 
     /// <summary>Collects the logs of a graph's containers, by the engine's socket: whoever reaches it, be it mounted read-only, commands the engine.</summary>
     /// <param name="builder">The resource builder.</param>
@@ -102,7 +117,9 @@ public static class AlloyBuilderExtensions
             {
                 if (builder.ApplicationBuilder.Resources.Contains(project.Resource))
                 {
-                    builder.WithBindMount(log.MakeFolder(), $"{LogsDirectory}/{project.Resource.Name}", isReadOnly: true);
+                    // Alloy keeps a position by path: the file of another start must have another one.
+                    var folder = log.MakeFolder();
+                    builder.WithBindMount(folder, $"{LogsDirectory}/{Path.GetFileName(folder)}", isReadOnly: true);
                 }
             }));
     }

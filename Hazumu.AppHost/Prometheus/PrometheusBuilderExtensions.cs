@@ -38,7 +38,7 @@ public static class PrometheusBuilderExtensions
                 $"--storage.tsdb.path={DataDirectory}",
                 "--web.enable-lifecycle")
             .WithExternalUrl(port)
-            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Exporters))
+            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Exporters, PublishedNetworksAnnotation.Logs))
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "2g", Cpus: "1", Pids: 500))
             .WithGeneratedFolder(TargetsFolder, TargetsDirectory, async cancellationToken => new Dictionary<string, string>(await resource.WriteTargetsAsync(option: null, cancellationToken))
             {

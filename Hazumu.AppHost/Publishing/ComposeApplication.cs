@@ -53,6 +53,7 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
             { PublishedNetworksAnnotation.Backend, Network(network) },
             { PublishedNetworksAnnotation.Edge, Network("hazumu-edge") },
             { PublishedNetworksAnnotation.Exporters, Network("hazumu-exporters") },
+            { PublishedNetworksAnnotation.Logs, Network("hazumu-logs") },
         };
 
         foreach (var (key, volume) in root.MappingAt("volumes"))

@@ -118,6 +118,7 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
                 { "read_only", "true" },
                 { "profiles", List(task.Name) },
                 { "restart", Quoted("no") },
+                { "labels", Labels(task.Name, resource) },
                 { "volumes", new YamlSequenceNode(((YamlSequenceNode)service["volumes"]).Where(mount => mount["type"].ToString() == "bind")) },
             };
             Restrict(node, []);
@@ -137,6 +138,7 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
             { "read_only", "true" },
             { "network_mode", Quoted("none") },
             { "restart", Quoted("no") },
+            { "labels", Labels(VolumeService(resource), resource) },
             { "volumes", new YamlSequenceNode(((YamlSequenceNode)service["volumes"]).Where(mount => mount["type"].ToString() == "volume").Select(mount => new YamlMappingNode
                 {
                     { "type", Quoted("volume") },
@@ -148,6 +150,9 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
         _services.Add(VolumeService(resource), helper);
         service.MappingAt("depends_on").Add(VolumeService(resource), new YamlMappingNode("condition", Quoted("service_completed_successfully")));
     }
+
+    private static YamlMappingNode Labels(string name, IResource resource) =>
+        new(ContainerLabels.OfTask(name, SettingsAnnotation.Of(resource)!).Select(label => KeyValuePair.Create<YamlNode, YamlNode>(label.Key, Quoted(label.Value))));
 
     private static YamlSequenceNode List(params string[] values) => new(values.Select(Quoted));
 }

@@ -1,7 +1,7 @@
 namespace Hazumu.AppHost.Publishing;
 
 /// <summary>Which networks a published container joins; one without this annotation joins the backend's alone.</summary>
-/// <param name="Names">Of <see cref="Backend"/>, <see cref="Edge"/> and <see cref="Exporters"/>.</param>
+/// <param name="Names">Of <see cref="Backend"/>, <see cref="Edge"/>, <see cref="Exporters"/> and <see cref="Logs"/>.</param>
 internal sealed record PublishedNetworksAnnotation(params IReadOnlyList<string> Names) : IResourceAnnotation
 {
     /// <summary>The network of those that have none of their own: Compose's default one.</summary>
@@ -12,4 +12,7 @@ internal sealed record PublishedNetworksAnnotation(params IReadOnlyList<string> 
 
     /// <summary>The network of those that see the host, and of Prometheus, the only one that has to reach them.</summary>
     public const string Exporters = "exporters";
+
+    /// <summary>The network of what collects logs, with where it sends them and with Prometheus.</summary>
+    public const string Logs = "logs";
 }

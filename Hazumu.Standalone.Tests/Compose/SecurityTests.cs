@@ -41,6 +41,7 @@ public sealed partial class SecurityTests
     private static readonly string[] s_writableVolumes =
     [
         "alertmanager alertmanager_data /alertmanager",
+        "alloy alloy_data /var/lib/alloy",
         "edge edge_data /data",
         "edge-volume edge_data /volume",
         "gateway gateway_data /data",
@@ -52,6 +53,19 @@ public sealed partial class SecurityTests
     ];
 
     private static readonly string[] s_sharing = ["privileged", "pid", "ipc", "userns_mode", "uts", "cgroup_parent", "device_cgroup_rules", "sysctls"];
+
+    // User, group and mode of the folder in the image that a new volume takes them from. Where the image has none, the volume is root's.
+    private static readonly Dictionary<string, (int User, int Group, UnixFileMode Mode)> s_folders = new()
+    {
+        ["alertmanager"] = (65534, 65534, Folder),
+        ["alloy"] = (473, 473, Folder & ~(UnixFileMode.OtherRead | UnixFileMode.OtherExecute) | UnixFileMode.GroupWrite),
+        ["gateway"] = (1654, 1654, Folder),
+        ["grafana"] = (472, 0, Folder | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite),
+        ["loki"] = (10001, 10001, Folder),
+        ["prometheus"] = (65534, 65534, Folder),
+    };
+
+    private const UnixFileMode Folder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
     // Names that sound like a secret, and hold none.
     private static readonly string[] s_notSecret = ["Gateway__Keys__Required", "Gateway__Keys__File", "Gateway__Peers__KeyFile", "GF_AUTH_GENERIC_OAUTH_TOKEN_URL", "GF_AUTH_GENERIC_OAUTH_USE_PKCE"];
@@ -99,7 +113,7 @@ public sealed partial class SecurityTests
     public void Every_root_file_system_is_read_only()
     {
         Assert.All(PublishedCompose.Services.Where(service => service.IsWhole), service => Assert.Equal("true", service.Text("read_only")));
-        Assert.All(PublishedCompose.Services.Where(service => service.Has("tmpfs")), service => Assert.Equal(service.Name == "alloy" ? ["/tmp", "/var/lib/alloy/data"] : ["/tmp"], service.List("tmpfs")));
+        Assert.All(PublishedCompose.Services.Where(service => service.Has("tmpfs")), service => Assert.Equal(["/tmp"], service.List("tmpfs")));
     }
 
     [Fact]
@@ -145,13 +159,15 @@ public sealed partial class SecurityTests
     {
         var networks = PublishedCompose.Services.Where(service => service.Has("networks")).ToLookup(service => string.Join(' ', service.List("networks")), service => service.Name);
 
-        Assert.Equal(["default edge", "default exporters", "edge", "exporters"], networks.Select(network => network.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["default edge", "default exporters logs", "default logs", "edge", "exporters", "logs"], networks.Select(network => network.Key).Order(StringComparer.Ordinal));
         Assert.Equal(["edge"], networks["edge"]);
         Assert.Equal(["gateway", "grafana"], networks["default edge"].Order(StringComparer.Ordinal));
         Assert.Equal(["cadvisor", "gpuexporter", "nodeexporter"], networks["exporters"].Distinct().Order(StringComparer.Ordinal));
-        Assert.Equal(["prometheus"], networks["default exporters"]);
+        Assert.Equal(["prometheus"], networks["default exporters logs"]);
+        Assert.Equal(["loki"], networks["default logs"]);
+        Assert.Equal(["alloy"], networks["logs"]);
         Assert.Equal(
-            ["default: hazumu-network", "edge: hazumu-edge", "exporters: hazumu-exporters"],
+            ["default: hazumu-network", "edge: hazumu-edge", "exporters: hazumu-exporters", "logs: hazumu-logs"],
             ((YamlMappingNode)PublishedCompose.Main["networks"]).Select(network => $"{network.Key}: {network.Value["name"]}"));
     }
 
@@ -202,6 +218,35 @@ public sealed partial class SecurityTests
         Assert.Equal(mounts.Count, binds.Count + mounts.Count(one => one.Mount.Type == "volume"));
     }
 
+    /// <summary>Without capabilities root is a user like any other: the folder must be its own, its group's, or everybody's.</summary>
+    [Fact]
+    public void Every_container_may_write_to_its_volume() => Assert.All(
+        PublishedCompose.Services.Where(service => service.IsWhole && service.IsLasting && service.Mounts.Any(mount => mount.IsWritable)),
+        service =>
+        {
+            var identity = service.Text("user")!.Split(':').Select(number => int.Parse(number, CultureInfo.InvariantCulture)).ToList();
+            var helper = PublishedCompose.Services.SingleOrDefault(other => other.Name == $"{service.Name}-volume" && other.IsWhole);
+            var folder = helper is null
+                ? s_folders[service.Name]
+                : (helper.List("entrypoint")[2].Split(':').Select(number => int.Parse(number, CultureInfo.InvariantCulture)).ToList() is var owner ? (User: owner[0], Group: owner[1], Mode: Folder) : default);
+
+            // The kernel looks at the first that applies, and at no other.
+            var needed = folder.User == identity[0] ? UnixFileMode.UserWrite | UnixFileMode.UserExecute
+                : folder.Group == identity[1] ? UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+                : UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+            Assert.True((folder.Mode & needed) == needed, $"{service} runs as {service.Text("user")} and may not write to its volume.");
+        });
+
+    [Fact]
+    public void What_a_program_keeps_lies_in_its_volume() => Assert.All(
+        PublishedCompose.Services.SelectMany(service => service.List("command").Select(argument => (Service: service, Path: StoragePath().Match(argument)))).Where(one => one.Path.Success),
+        one => Assert.Contains(one.Service.Mounts, mount => mount.IsWritable && $"{one.Path.Groups["path"].Value}/".StartsWith($"{mount.Target}/", StringComparison.Ordinal)));
+
+    [Fact]
+    public void Every_container_has_the_labels_by_which_its_log_is_found() => Assert.All(PublishedCompose.Services.Where(service => service.IsWhole), service => Assert.Equal(
+        [("hazumu.instance", service.Name), ("hazumu.network", "hazumu-network"), ("hazumu.service", service.Name)],
+        service.Entries("labels").Select(label => (label.Key, label.Value.ToString())).Order()));
+
     [Fact]
     public void Volumes_have_exact_names() => Assert.All((YamlMappingNode)PublishedCompose.Main["volumes"], volume => Assert.Equal(volume.Key.ToString(), volume.Value["name"].ToString()));
 
@@ -233,6 +278,9 @@ public sealed partial class SecurityTests
 
     [GeneratedRegex(@"^\$\{Hazumu__[A-Za-z]+__Image:-(\$\{Hazumu__ImageRegistry:-[a-z.]+\}/)?(?<name>[a-z0-9./_-]+):(?<tag>[A-Za-z0-9._-]+)(@(?<digest>sha256:[0-9a-f]{64}))?\}$")]
     private static partial Regex ImageDefault();
+
+    [GeneratedRegex(@"^--storage\.(tsdb\.)?path=(?<path>/.+)$")]
+    private static partial Regex StoragePath();
 
     [GeneratedRegex("(?i)password|secret|token|key")]
     private static partial Regex SensitiveName();

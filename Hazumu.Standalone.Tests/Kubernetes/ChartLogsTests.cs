@@ -26,6 +26,16 @@ public sealed partial class ChartLogsTests
     }
 
     [HelmFact]
+    public async Task How_far_each_log_was_read_outlives_the_pod()
+    {
+        var alloy = (await Rendering.OfAsync("nvidia")).The<V1StatefulSet>("hazumu-alloy").Spec;
+        var mount = alloy.Template.Spec.Containers[0].VolumeMounts.Single(one => one.Name == alloy.VolumeClaimTemplates.Single().Metadata.Name);
+
+        Assert.Equal(1, alloy.Replicas);
+        Assert.Contains($"--storage.path={mount.MountPath}/data", alloy.Template.Spec.Containers[0].Args);
+    }
+
+    [HelmFact]
     public async Task Lokis_configuration_is_the_repositorys()
     {
         var rendering = await Rendering.OfAsync("nvidia");

@@ -27,7 +27,7 @@ public sealed partial class ChartPrometheusTests
         container_memory_rss{container="blackbox",id="/kubepods/pod4/a",image="x",name="d",namespace="inference",pod="hazumu-blackbox-5d8f9c7b6-aaaaa"} 1
         container_memory_rss{container="prometheus",id="/kubepods/pod5/a",image="x",name="e",namespace="inference",pod="hazumu-prometheus-0"} 1
         container_memory_rss{container="loki",id="/kubepods/pod9/a",image="x",name="i",namespace="inference",pod="hazumu-loki-0"} 1
-        container_memory_rss{container="alloy",id="/kubepods/pod10/a",image="x",name="j",namespace="inference",pod="hazumu-alloy-6c5d4b7f9-zzzzz"} 1
+        container_memory_rss{container="alloy",id="/kubepods/pod10/a",image="x",name="j",namespace="inference",pod="hazumu-alloy-0"} 1
         container_memory_rss{container="access",id="/kubepods/pod11/a",image="x",name="k",namespace="inference",pod="hazumu-access-01234567-h2k4m"} 1
         container_memory_rss{container="nodeexporter",id="/kubepods/pod6/a",image="x",name="f",namespace="hazumu-host",pod="hazumu-nodeexporter-k5j6h"} 1
         container_memory_rss{container="ollama",id="/kubepods/pod7/a",image="x",name="g",namespace="other",pod="hazumu-ollama-0"} 1
@@ -112,7 +112,7 @@ public sealed partial class ChartPrometheusTests
     [InlineData("services", "gpuexporter", "hazumu-gpuexporter-k5j6h", "gpuexporter node-1")]
     [InlineData("services", "alertmanager", "hazumu-alertmanager-0", "alertmanager alertmanager")]
     [InlineData("services", "loki", "hazumu-loki-0", "loki loki")]
-    [InlineData("services", "alloy", "hazumu-alloy-6c5d4b7f9-zzzzz", "alloy alloy")]
+    [InlineData("services", "alloy", "hazumu-alloy-0", "alloy alloy")]
     [InlineData("blackbox", "blackbox", "hazumu-blackbox-5d8f9c7b6-aaaaa", " blackbox")]
     [InlineData("ollama-health", "ollama", "hazumu-ollama-1", " ollama-1")]
     public async Task A_pod_is_a_target_under_its_own_name(string job, string service, string pod, string expected)

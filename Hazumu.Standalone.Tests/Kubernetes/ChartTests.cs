@@ -400,7 +400,7 @@ public sealed partial class ChartTests
     {
         var rendering = await Rendering.OfAsync("nvidia");
 
-        Assert.Equal(["alertmanager", "grafana", "loki", "ollama", "prometheus"], rendering.Of<V1StatefulSet>().Select(set => set.Spec.Template.Metadata.Labels["hazumu.service"]).Order(StringComparer.Ordinal));
+        Assert.Equal(["alertmanager", "alloy", "grafana", "loki", "ollama", "prometheus"], rendering.Of<V1StatefulSet>().Select(set => set.Spec.Template.Metadata.Labels["hazumu.service"]).Order(StringComparer.Ordinal));
         Assert.All(rendering.Of<V1StatefulSet>(), set => Assert.Single(set.Spec.VolumeClaimTemplates));
         Assert.Equal("fast", rendering.The<V1StatefulSet>("hazumu-ollama").Spec.VolumeClaimTemplates[0].Spec.StorageClassName);
         Assert.Equal(["hazumu-gateway", "hazumu-ollama"], rendering.Of<V1PodDisruptionBudget>().Select(budget => budget.Metadata.Name).Order(StringComparer.Ordinal));

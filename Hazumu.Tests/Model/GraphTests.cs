@@ -387,8 +387,11 @@ public sealed class GraphTests
         var mounts = Mounts(model.Container("alloy"));
 
         Assert.Contains("BindMount:/var/run/docker.sock:/var/run/docker.sock:ro", mounts);
-        var log = Assert.Single(mounts, mount => mount.EndsWith(":/var/log/hazumu/gateway:ro", StringComparison.Ordinal));
-        Assert.True(Directory.Exists(log.Split(':')[1]), log);
+        var log = Assert.Single(mounts, mount => mount.Contains(":/var/log/hazumu/", StringComparison.Ordinal)).Split(':');
+        Assert.True(Directory.Exists(log[1]), log[1]);
+        // A folder for each start: Alloy keeps a position by path, also that of a file that is gone.
+        Assert.Equal($"/var/log/hazumu/{Path.GetFileName(log[1])}", log[2]);
+        Assert.Contains(mounts, mount => mount == "Volume:alloy_data:/var/lib/alloy:rw");
         Assert.Contains("Reference:gateway", References(model.Container("alloy")));
     }
 

@@ -163,10 +163,10 @@ relabel_configs:
 metric_relabel_configs:
   # Whose pod it is. Stateful pods end in a number, a DaemonSet's in a word, a Deployment's in a hash and a word.
   - source_labels: [namespace, pod]
-    regex: {{ $namespace }};{{ $name }}-(ollama|prometheus|grafana|alertmanager|loki)-[0-9]+
+    regex: {{ $namespace }};{{ $name }}-(ollama|prometheus|grafana|alertmanager|loki|alloy)-[0-9]+
     target_label: service
   - source_labels: [namespace, pod]
-    regex: {{ $namespace }};{{ $name }}-(gateway|blackbox|alloy)-[a-z0-9]+-[a-z0-9]+
+    regex: {{ $namespace }};{{ $name }}-(gateway|blackbox)-[a-z0-9]+-[a-z0-9]+
     target_label: service
   - source_labels: [namespace, pod]
     regex: {{ $hostNamespace }};{{ $name }}-(nodeexporter|gpuexporter)-[a-z0-9]+
