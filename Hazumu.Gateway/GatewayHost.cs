@@ -173,6 +173,7 @@ internal static class GatewayHost
         services.AddSingleton<RetryBudget>();
         services.AddSingleton<ModelGate>();
         services.AddSingleton<InferenceHandler>();
+        services.AddSingleton<InstanceBroadcast>();
         services.AddSingleton<ManagementHandler>();
         services.AddSingleton<MergedReads>();
         services.AddSingleton<GatewayHandler>();

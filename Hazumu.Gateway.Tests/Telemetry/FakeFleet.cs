@@ -13,6 +13,8 @@ internal sealed class FakeFleet : IFleetGauges
 
     public IEnumerable<ResidentModelGauge> ResidentModels { get; set; } = [];
 
+    public IEnumerable<StaleModelGauge> StaleModels { get; set; } = [];
+
     public HashSet<string> Models { get; } = ["tiny:latest"];
 
     public Dictionary<string, Uri> Addresses { get; } = new() { ["ollama"] = new Uri("http://ollama.internal:11434/") };

@@ -107,6 +107,8 @@ public sealed class RequestRecorderTests : IDisposable
 
         public IEnumerable<ResidentModelGauge> ResidentModels => throw new InvalidOperationException();
 
+        public IEnumerable<StaleModelGauge> StaleModels => throw new InvalidOperationException();
+
         public bool Admits => throw new InvalidOperationException();
 
         public int Peers => throw new InvalidOperationException();

@@ -47,6 +47,7 @@ internal static class Router
             // A model of an instance that is down is known: another would say that there is no such model.
             isKnown |= instance.Has(model) == true;
             if (instance.Circuit.State == CircuitState.Open
+                || fleet.IsStale(instance, model)
                 || !instance.Slots.TryGetValue(model, out var slots)
                 || !(slots.IsResident || slots.IsLoading)
                 || ticket.Avoids(instance, now))
@@ -103,7 +104,7 @@ internal static class Router
         var bestCost = double.MaxValue;
         foreach (var instance in fleet.Instances)
         {
-            if (!instance.IsUsable || ticket.Avoids(instance, now) || (isKnown && instance.Has(ticket.Model) == false))
+            if (!instance.IsUsable || ticket.Avoids(instance, now) || (isKnown && instance.Has(ticket.Model) == false) || fleet.IsStale(instance, ticket.Model))
             {
                 continue;
             }

@@ -148,6 +148,10 @@ internal sealed class FleetOptions
     [PositiveDuration]
     public TimeSpan ModelsInterval { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Whether a model that no instance has is pulled to every instance instead of the one with the least on disk.</summary>
+    [Setting("Pulls a model that no instance has to every instance, instead of the one with the least on its disk")]
+    public bool PullEverywhere { get; set; }
+
     /// <summary>Failures in a row that open an instance's circuit.</summary>
     [Setting("Failures in a row that open an instance's circuit", Allowed = "a number from 1 to 100")]
     [Range(1, 100)]

@@ -19,6 +19,7 @@ internal sealed class InferenceHandler(
     Peers peers,
     Fleet fleet,
     FleetMonitor monitor,
+    InstanceBroadcast broadcast,
     IHttpForwarder forwarder,
     AttemptWatch watch,
     RetryBudget budget,
@@ -46,6 +47,12 @@ internal sealed class InferenceHandler(
             {
                 // It may have come beside the gateway.
                 await monitor.RefreshStoredAsync(context.RequestAborted);
+            }
+
+            if (head is { UnloadsModel: true, HasPrompt: false } && request.Operation.Dialect == Dialect.Native && body.IsWhole && Holding(model) is { Count: > 1 } holding)
+            {
+                // `ollama stop`: the model leaves the memory of all.
+                return await broadcast.SendAsync(context, request, holding, body.Head);
             }
 
             budget.Earn(settings.Current.Retries.BudgetPercent);
@@ -149,6 +156,14 @@ internal sealed class InferenceHandler(
         _ when !request.Facts.IsComplete => Outcome.StreamTruncated,
         _ => Outcome.Success,
     };
+
+    private List<Instance> Holding(string model)
+    {
+        lock (fleet.Gate)
+        {
+            return [.. fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open && instance.Has(model) == true)];
+        }
+    }
 
     private bool MayRetry(GatewayRequest request, RequestBody body) => body.CanSend && request.Attempts <= settings.Current.Retries.Limit;
 

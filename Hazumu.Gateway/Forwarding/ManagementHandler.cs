@@ -1,4 +1,4 @@
-using System.Net;
+using System.Text.Json;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
@@ -10,10 +10,10 @@ namespace Hazumu.Gateway.Forwarding;
 
 /// <summary>
 /// Everything that runs no model: looking at one, managing them, and what the gateway does not know. Goes to the instance that the
-/// header <c>Hazumu-Instance</c> names, else to one that has the model, else to the first that is well; a deletion to all that have it.
+/// header <c>Hazumu-Instance</c> names, else to one that has the model, else to the first that is well; what changes a model goes to all that have it.
 /// </summary>
 /// <remarks>Not tried again: what changes something must not be done twice.</remarks>
-internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonitor monitor, IHttpForwarder forwarder, AttemptWatch watch)
+internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonitor monitor, InstanceBroadcast broadcast, IHttpForwarder forwarder, AttemptWatch watch, GatewaySettings settings)
 {
     private static readonly string[] s_removedHeaders = [GatewayHeaders.Instance];
 
@@ -38,7 +38,7 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
         using (body)
         {
             var named = context.Request.Headers[GatewayHeaders.Instance].ToString();
-            var instances = Candidates(request, named);
+            var instances = await TargetsAsync(request, named, body, context.RequestAborted);
             if (instances.Count == 0)
             {
                 return named.Length > 0
@@ -48,18 +48,11 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
                     : GatewayRefusal.Unreachable();
             }
 
-            if (request.Operation.Handling == Handling.Everywhere && body is { IsWhole: true })
+            if (instances.Count > 1 && body is null or { IsWhole: true })
             {
-                // All but one beside the forwarder; its answer is the client's.
-                foreach (var other in instances.Skip(1))
-                {
-                    if (await DeleteAsync(context, other, body) is { } problem)
-                    {
-                        return problem;
-                    }
-
-                    monitor.Refresh(other);
-                }
+                return request.Operation.Name == "blob" && HttpMethods.IsPost(context.Request.Method)
+                    ? await broadcast.UploadAsync(context, request, instances)
+                    : await broadcast.SendAsync(context, request, instances, body?.Head ?? default);
             }
 
             return await ForwardAsync(context, request, instances[0], body);
@@ -94,44 +87,44 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
         return null;
     }
 
-    private List<Instance> Candidates(GatewayRequest request, string named)
+    // What changes a model goes to every instance that holds it, as they are now: one that kept the old model would answer in turn with the others.
+    private async ValueTask<IReadOnlyList<Instance>> TargetsAsync(GatewayRequest request, string named, RequestBody? body, CancellationToken cancellationToken)
     {
-        var model = request.Model is { } asked ? ModelName.Normalise(asked) ?? asked : null;
+        if (named.Length > 0)
+        {
+            return fleet.Find(named) is { } one ? [one] : [];
+        }
+
+        var model = request.Model is { } given ? ModelName.Normalise(given) ?? given : null;
+        var isChange = request.Operation.Scope == Scope.Admin;
+        if (fleet.Instances.Length > 1 && model is not null && (isChange || !fleet.Knows(model)))
+        {
+            // It may have come, or gone, behind the gateway's back.
+            await monitor.RefreshStoredAsync(cancellationToken, isForced: isChange);
+        }
+
         lock (fleet.Gate)
         {
-            if (named.Length > 0)
-            {
-                return [.. fleet.Instances.Where(instance => instance.Name == named)];
-            }
-
             var usable = fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
-            if (request.Operation.Name is "create" or "blob")
+            List<Instance> holding = model is null ? [] : [.. usable.Where(instance => instance.Has(model) == true).OrderByDescending(instance => instance.ModifiedAt(model))];
+            return request.Operation.Name switch
             {
-                // What is made is made of blobs that were sent before: all to the same instance.
-                return [.. usable.Take(1)];
-            }
-
-            var having = model is null ? [] : usable.Where(instance => instance.Has(model) == true).ToList();
-            return having.Count > 0 ? having : request.Operation.Name == "pull"
-                ? [.. usable.OrderBy(instance => instance.Stored?.Values.Sum(stored => stored.Size) ?? 0).Take(1)]
-                : [.. usable.Take(1)];
+                "delete" or "copy" when holding.Count > 0 => holding,
+                "pull" when holding.Count > 0 => holding,
+                "pull" when settings.Current.Fleet.PullEverywhere => usable,
+                "pull" => [.. usable.OrderBy(instance => instance.Stored?.Values.Sum(stored => stored.Size) ?? 0).Take(1)],
+                // What is made of files is made of blobs, which every instance has got.
+                "create" when body is { IsWhole: true } && BaseOf(body) is { } basis => usable.Where(instance => instance.Has(basis) == true || holding.Contains(instance)).ToList() is { Count: > 0 } having ? having : [.. usable.Take(1)],
+                "create" or "blob" => usable,
+                _ => [.. holding.Concat(usable).Take(1)],
+            };
         }
     }
 
-    private static async ValueTask<GatewayRefusal?> DeleteAsync(HttpContext context, Instance instance, RequestBody body)
+    private static string? BaseOf(RequestBody body)
     {
-        using var delete = new HttpRequestMessage(HttpMethod.Delete, new Uri(instance.Url, "/api/delete")) { Content = new ReadOnlyMemoryContent(body.Head) };
-        delete.Content.Headers.ContentType = new("application/json");
-        delete.Headers.Add(RequestId.HeaderName, context.TraceIdentifier);
-        try
-        {
-            using var response = await instance.Client.SendAsync(delete, context.RequestAborted);
-            return response.IsSuccessStatusCode || response.StatusCode == HttpStatusCode.NotFound ? null
-                : new(Outcome.EngineError, StatusCodes.Status502BadGateway, $"The instance '{instance.Name}' did not delete the model: {(int)response.StatusCode}.");
-        }
-        catch (HttpRequestException error)
-        {
-            return new(Outcome.EngineUnreachable, StatusCodes.Status502BadGateway, $"The instance '{instance.Name}' could not be reached to delete the model: {error.Message}");
-        }
+        using var document = JsonDocument.Parse(body.Head);
+        var basis = document.RootElement.EnumerateObject().LastOrDefault(property => property.Name.Equals("from", StringComparison.OrdinalIgnoreCase)).Value;
+        return basis.ValueKind == JsonValueKind.String && basis.GetString() is { Length: > 0 } name ? ModelName.Normalise(name) ?? name : null;
     }
 }

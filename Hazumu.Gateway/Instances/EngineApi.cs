@@ -19,7 +19,7 @@ internal static class EngineApi
             NameOf(Text(model, "name") ?? Text(model, "model")),
             Number(model, "size"),
             Number(model, "size_vram"),
-            model.TryGetProperty("expires_at", out var expires) && expires.TryGetDateTimeOffset(out var at) ? at : default))];
+            Time(model, "expires_at")))];
     }
 
     /// <summary>What is on disk: <c>GET /api/tags</c>, else <c>GET /v1/models</c>.</summary>
@@ -34,7 +34,7 @@ internal static class EngineApi
         foreach (var model in tags is not null ? Models(tags) : list is not null ? Models(list, "data") : [])
         {
             var name = NameOf(Text(model, "name") ?? Text(model, "id"));
-            models[name] = new StoredModel(name, Number(model, "size"));
+            models[name] = new StoredModel(name, Number(model, "size"), Text(model, "digest"), Time(model, "modified_at"));
         }
 
         return models;
@@ -86,6 +86,9 @@ internal static class EngineApi
 
     private static string? Text(JsonElement element, string property) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static DateTimeOffset Time(JsonElement element, string property) =>
+        element.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String && value.TryGetDateTimeOffset(out var time) ? time : default;
 
     private static long Number(JsonElement element, string property) =>
         element.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : 0;

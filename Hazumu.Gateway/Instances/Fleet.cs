@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Hazumu.Gateway.Configuration;
 
@@ -11,6 +12,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
     private const long TrustMilliseconds = 2_000;
 
     private ImmutableArray<Instance> _instances = [];
+    private FrozenSet<string> _diverged = [];
 
     /// <summary>Guards the fleet, its instances and the queue.</summary>
     public Lock Gate { get; } = new();
@@ -42,6 +44,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
             }
 
             _instances = next;
+            FindDiverged();
         }
 
         OnChanged();
@@ -77,6 +80,33 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
             return false;
         }
     }
+
+    /// <summary>
+    /// Whether an instance has an older version of a model than another one that requests can go to: clients would get old and new
+    /// answers in turn. The lock is held.
+    /// </summary>
+    public bool IsStale(Instance instance, string model)
+    {
+        if (!_diverged.Contains(model) || instance.Stored?.GetValueOrDefault(model) is not { } own)
+        {
+            return false;
+        }
+
+        StoredModel? newest = null;
+        foreach (var other in _instances)
+        {
+            if (other.Circuit.State != CircuitState.Open && other.Stored?.GetValueOrDefault(model) is { Digest: not null } stored && (newest is null || stored.ModifiedAt > newest.ModifiedAt))
+            {
+                newest = stored;
+            }
+        }
+
+        return newest is not null && newest.Digest != own.Digest;
+    }
+
+    /// <summary>Every instance and model whose version is older than another instance's. The lock is held.</summary>
+    public IEnumerable<(Instance Instance, string Model)> StaleModels() =>
+        _diverged.SelectMany(model => _instances.Where(instance => IsStale(instance, model)).Select(instance => (instance, model)));
 
     /// <summary>A probe was answered or not.</summary>
     /// <returns>Whether the instance is up where it was not, or the other way round.</returns>
@@ -145,6 +175,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         lock (Gate)
         {
             instance.Stored = models;
+            FindDiverged();
             Forget(instance);
         }
 
@@ -176,6 +207,14 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
 
     /// <summary>Has whoever waits look again.</summary>
     public void OnChanged() => Changed?.Invoke();
+
+    private void FindDiverged() => _diverged = _instances
+        .SelectMany(instance => instance.Stored?.Values ?? [])
+        .Where(stored => stored.Digest is not null)
+        .GroupBy(stored => stored.Name, StringComparer.Ordinal)
+        .Where(versions => versions.DistinctBy(version => version.Digest).Skip(1).Any())
+        .Select(versions => versions.Key)
+        .ToFrozenSet(StringComparer.Ordinal);
 
     // Names of models come from clients: those that no instance has must not pile up.
     private static void Forget(Instance instance)

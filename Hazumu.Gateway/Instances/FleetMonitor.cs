@@ -47,13 +47,15 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     }
 
     /// <summary>Reads what every instance has on disk, for a model that none is known to have; at most once a second.</summary>
-    public async Task RefreshStoredAsync(CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="isForced">Reads it also where that was done within the last second.</param>
+    public async Task RefreshStoredAsync(CancellationToken cancellationToken, bool isForced = false)
     {
         await Task.WhenAll(fleet.Instances.Select(async instance =>
         {
             var times = TimesOf(instance);
             var now = fleet.Now;
-            if (instance.IsUsable && now - times.ModelsRead > 1_000)
+            if (instance.IsUsable && (isForced || now - times.ModelsRead > 1_000))
             {
                 times.ModelsRead = now;
                 try

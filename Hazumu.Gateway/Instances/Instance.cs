@@ -63,6 +63,9 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
         ? Slots.TryGetValue(model, out var slots) && slots.IsResident ? true : null
         : Stored.ContainsKey(model) || (Slots.TryGetValue(model, out var known) && known.IsResident);
 
+    /// <summary>When the model was last changed there; the smallest value where that is not known.</summary>
+    public DateTimeOffset ModifiedAt(string model) => Stored?.GetValueOrDefault(model)?.ModifiedAt ?? default;
+
     /// <inheritdoc/>
     public void Dispose() => Client.Dispose();
 }

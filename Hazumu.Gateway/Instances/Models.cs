@@ -10,4 +10,6 @@ internal sealed record ResidentModel(string Name, long Size, long SizeVram, Date
 /// <summary>A model on an instance's disk, from <c>/api/tags</c>.</summary>
 /// <param name="Name">The normalised name.</param>
 /// <param name="Size">Bytes on disk.</param>
-internal sealed record StoredModel(string Name, long Size);
+/// <param name="Digest">The SHA-256 of its manifest, in hexadecimal; <see langword="null"/> where the engine has none.</param>
+/// <param name="ModifiedAt">When it was last changed there.</param>
+internal sealed record StoredModel(string Name, long Size, string? Digest = null, DateTimeOffset ModifiedAt = default);

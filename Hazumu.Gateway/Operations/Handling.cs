@@ -9,11 +9,8 @@ internal enum Handling
     /// <summary>Is read from every instance, and the answers are merged.</summary>
     Merge,
 
-    /// <summary>Goes to one instance: that which has the model, else the first that is well.</summary>
+    /// <summary>Goes to one instance that has the model, else the first that is well; what changes a model goes to all that have it.</summary>
     Forward,
-
-    /// <summary>Goes to every instance that has the model.</summary>
-    Everywhere,
 
     /// <summary>Is answered by the gateway itself, as Ollama would: <c>/</c>.</summary>
     Banner,

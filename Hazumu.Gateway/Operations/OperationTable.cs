@@ -43,7 +43,7 @@ internal static class OperationTable
         ("POST", "/api/push", new("push", Dialect.Native, Scope.Admin, Handling.Forward, "push", ModelPlace.Body)),
         ("POST", "/api/create", new("create", Dialect.Native, Scope.Admin, Handling.Forward, "create", ModelPlace.Body)),
         ("POST", "/api/copy", new("copy", Dialect.Native, Scope.Admin, Handling.Forward, "copy", ModelPlace.Source)),
-        ("DELETE", "/api/delete", new("delete", Dialect.Native, Scope.Admin, Handling.Everywhere, "delete", ModelPlace.Body)),
+        ("DELETE", "/api/delete", new("delete", Dialect.Native, Scope.Admin, Handling.Forward, "delete", ModelPlace.Body)),
         ("POST", "/api/blobs/*", new("blob", Dialect.Native, Scope.Admin, Handling.Forward, "blob")),
         ("HEAD", "/api/blobs/*", new("blob", Dialect.Native, Scope.Admin, Handling.Forward, "blob")),
         ("POST", "/api/me", new("me", Dialect.Native, Scope.Admin, Handling.Forward, "me")),

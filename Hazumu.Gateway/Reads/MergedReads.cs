@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hazumu.Gateway.Forwarding;
@@ -66,7 +67,8 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
     {
         var seen = new Dictionary<string, JsonNode>(StringComparer.Ordinal);
         var merged = new JsonArray();
-        foreach (var model in answers.SelectMany(answer => answer[list] as JsonArray ?? []).OfType<JsonObject>())
+        // As Ollama lists them: what was changed last first, and in memory what stays longest. Of a model that several have, the newest.
+        foreach (var model in answers.SelectMany(answer => answer[list] as JsonArray ?? []).OfType<JsonObject>().OrderByDescending(TimeOf))
         {
             var known = model[name]?.GetValueKind() == JsonValueKind.String ? model[name]!.GetValue<string>() : "";
             if (caller.MayUse(known) && seen.TryAdd(ModelName.Normalise(known) ?? known, model))
@@ -79,6 +81,11 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
         first[list] = merged;
         return first;
     }
+
+    private static DateTimeOffset TimeOf(JsonObject model) =>
+        model["created"] is JsonValue created && created.TryGetValue<long>(out var seconds) ? DateTimeOffset.FromUnixTimeSeconds(seconds)
+        : DateTimeOffset.TryParse((model["modified_at"] ?? model["expires_at"])?.ToString(), CultureInfo.InvariantCulture, out var time) ? time
+        : default;
 
     // What the oldest can do, all can.
     private static JsonObject Oldest(List<JsonObject> answers) =>

@@ -27,6 +27,18 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, Peers peers,
         .Select(model => new ResidentModelGauge(instance.Name, model.Name, model.Size, model.SizeVram, model.ExpiresAt)));
 
     /// <inheritdoc/>
+    public IEnumerable<StaleModelGauge> StaleModels
+    {
+        get
+        {
+            lock (fleet.Gate)
+            {
+                return peers.Admits ? [.. fleet.StaleModels().Select(stale => new StaleModelGauge(stale.Instance.Name, stale.Model))] : [];
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public bool Admits => peers.Admits;
 
     /// <inheritdoc/>

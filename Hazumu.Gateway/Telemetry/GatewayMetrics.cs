@@ -94,6 +94,7 @@ internal sealed class GatewayMetrics
         meter.CreateObservableGauge("hazumu.gateway.model.vram", () => PerResident(models => models.Sum(model => model.VramBytes)), "By", "GPU memory of a model that is loaded.");
         meter.CreateObservableGauge("hazumu.gateway.model.expiry", () => PerResident(models => models.Min(UntilExpiry)), "s", "Time until a loaded model leaves memory if nobody asks for it.");
         meter.CreateObservableGauge("hazumu.gateway.model.partly_on_cpu", () => PerResident(models => models.Any(model => model.VramBytes < model.SizeBytes) ? 1 : 0), description: "Whether a loaded model is partly or wholly outside GPU memory: 1, else 0.");
+        meter.CreateObservableGauge("hazumu.gateway.model.stale", StaleModels, description: "1 for each instance that has an older version of a model than another instance.");
     }
 
     /// <summary>Counts a request as under way; <see cref="Record"/> ends that.</summary>
@@ -355,6 +356,11 @@ internal sealed class GatewayMetrics
         where T : struct => _fleet.ResidentModels
         .GroupBy(model => LabelsOf(model.Instance, model.Model))
         .Select(models => new Measurement<T>(value(models), Tags(models.Key)));
+
+    private IEnumerable<Measurement<int>> StaleModels() => _fleet.StaleModels
+        .Select(stale => LabelsOf(stale.Instance, stale.Model))
+        .Distinct()
+        .Select(labels => new Measurement<int>(1, Tags(labels)));
 
     private double UntilExpiry(ResidentModelGauge model) => Math.Max(0, (model.ExpiresAt - _time.GetUtcNow()).TotalSeconds);
 

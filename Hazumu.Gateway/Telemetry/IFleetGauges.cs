@@ -15,6 +15,9 @@ internal interface IFleetGauges
     /// <summary>Every model in an instance's memory.</summary>
     IEnumerable<ResidentModelGauge> ResidentModels { get; }
 
+    /// <summary>Every instance and model whose version is older than another instance's.</summary>
+    IEnumerable<StaleModelGauge> StaleModels { get; }
+
     /// <summary>Whether this gateway admits for all; true where it is the only one.</summary>
     bool Admits { get; }
 
@@ -54,3 +57,8 @@ internal readonly record struct QueueGauge(string Model, int Waiting);
 /// <param name="VramBytes">That of GPUs; less than all where it runs partly on the CPU.</param>
 /// <param name="ExpiresAt">When it leaves memory if nobody asks for it.</param>
 internal readonly record struct ResidentModelGauge(string Instance, string Model, long SizeBytes, long VramBytes, DateTimeOffset ExpiresAt);
+
+/// <summary>A model whose version at an instance is older than at another.</summary>
+/// <param name="Instance">The instance's name.</param>
+/// <param name="Model">The model's full name.</param>
+internal readonly record struct StaleModelGauge(string Instance, string Model);

@@ -21,9 +21,9 @@ internal static class Descriptions
     {
         name = model.Name,
         model = model.Name,
-        modified_at = Modified,
+        modified_at = model.ModifiedAt,
         size = model.Size,
-        digest = Library.Digest(model.Name),
+        digest = Library.Digest(model),
         details = s_details,
         capabilities = s_capabilities,
     };
@@ -33,7 +33,7 @@ internal static class Descriptions
         name = loaded.Model.Name,
         model = loaded.Model.Name,
         size = loaded.Model.Size,
-        digest = Library.Digest(loaded.Model.Name),
+        digest = Library.Digest(loaded.Model),
         details = s_details,
         expires_at = loaded.ExpiresAt.UtcDateTime.ToString("O"),
         size_vram = loaded.Model.SizeVram ?? loaded.Model.Size,
@@ -50,8 +50,8 @@ internal static class Descriptions
             ["llama.context_length"] = model.ContextLength,
         },
         capabilities = s_capabilities,
-        modified_at = Modified,
+        modified_at = model.ModifiedAt,
     };
 
-    public static object OpenAI(string name) => new { id = name, @object = "model", created = 1767225600, owned_by = "library" };
+    public static object OpenAI(MockModel model) => new { id = model.Name, @object = "model", created = model.ModifiedAt.ToUnixTimeSeconds(), owned_by = "library" };
 }

@@ -75,7 +75,7 @@ internal sealed class EngineHandler(
             (true, "/api/ps") => DescribeAsync(exchange, new { models = scheduler.Loaded().Select(Descriptions.Loaded) }),
             (true, "/api/status") => DescribeAsync(exchange, new { cloud = new { disabled = true, source = "env" } }),
             (true, "/v1/models") => DescribeAsync(
-                exchange, new { @object = "list", data = library.Models.Select(model => Descriptions.OpenAI(model.Name)) }),
+                exchange, new { @object = "list", data = library.Models.Select(model => Descriptions.OpenAI(model)) }),
             (true, _) when path.StartsWith(ModelsPath, StringComparison.Ordinal) =>
                 ShowOpenAIAsync(exchange, path[ModelsPath.Length..]),
             (true, _) when HttpMethods.IsHead(method) && path.StartsWith(BlobsPath, StringComparison.Ordinal) =>
@@ -128,8 +128,8 @@ internal sealed class EngineHandler(
         else if (path == "/api/create")
         {
             library.Add((body.Other is null ? null : library.Find(body.Other)) is { } basis
-                ? basis with { Name = body.Model }
-                : new MockModel(body.Model));
+                ? basis with { Name = body.Model, Digest = Library.Digest($"{body.Model} from {body.Other}"), ModifiedAt = DateTimeOffset.UtcNow }
+                : new MockModel(body.Model) { ModifiedAt = DateTimeOffset.UtcNow });
             await ReportAsync(exchange, body, ["{\"status\":\"writing manifest\"}", "{\"status\":\"success\"}"]).ConfigureAwait(false);
         }
         else if (model is null)
@@ -159,7 +159,7 @@ internal sealed class EngineHandler(
             case "/api/copy" when string.IsNullOrEmpty(body.Other):
                 return exchange.ErrorAsync(400, "destination \"\" is invalid");
             case "/api/copy":
-                library.Add(model with { Name = body.Other });
+                library.Add(model with { Name = body.Other, Digest = Library.Digest(model), ModifiedAt = DateTimeOffset.UtcNow });
                 return exchange.DocumentAsync(200, ReadOnlyMemory<byte>.Empty);
             default:
                 return ReportAsync(exchange, body, ["{\"status\":\"retrieving manifest\"}", "{\"status\":\"success\"}"]);
@@ -347,7 +347,7 @@ internal sealed class EngineHandler(
         exchange.DocumentAsync(200, JsonSerializer.SerializeToUtf8Bytes(document));
 
     private Task ShowOpenAIAsync(Exchange exchange, string name) => library.Find(name) is { } model
-        ? DescribeAsync(exchange, Descriptions.OpenAI(model.Name))
+        ? DescribeAsync(exchange, Descriptions.OpenAI(model))
         : exchange.ErrorAsync(404, $"model '{name}' not found");
 
     private static async Task PlayAsync(Exchange exchange, MockScript script)

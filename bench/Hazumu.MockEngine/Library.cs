@@ -18,6 +18,8 @@ internal sealed class Library
 
     public static string Digest(string name) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
 
+    public static string Digest(MockModel model) => model.Digest ?? Digest(model.Name);
+
     public void Replace(IEnumerable<MockModel> models) =>
         _models = new ConcurrentDictionary<string, MockModel>(
             models.Select(model => model with { Name = Canonical(model.Name) }).Select(model => KeyValuePair.Create(model.Name, model)),

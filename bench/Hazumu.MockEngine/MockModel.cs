@@ -10,6 +10,12 @@ public sealed record MockModel(string Name)
     /// <summary>Bytes of it that are in the memory of a GPU when it is loaded; all of it unless told.</summary>
     public long? SizeVram { get; init; }
 
+    /// <summary>SHA-256 of its manifest, in hexadecimal; that of its name unless set.</summary>
+    public string? Digest { get; init; }
+
+    /// <summary>When it was last changed.</summary>
+    public DateTimeOffset ModifiedAt { get; init; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
     /// <summary>Time to load it; <see cref="MockEngineOptions.LoadTime"/> unless told.</summary>
     public TimeSpan? LoadTime { get; init; }
 

@@ -1,0 +1,177 @@
+using System.Text.Json;
+using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Mocks;
+
+namespace Hazumu.Gateway.Tests.Serving;
+
+/// <summary>What changes a model, with several instances behind the gateway.</summary>
+public sealed class FleetManagementTests
+{
+    [Fact]
+    public async Task Pull_updates_every_instance_that_holds_the_model()
+    {
+        await using var engines = await Two.StartAsync();
+
+        var answer = await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/pull", """{"model":"mock"}""");
+
+        Assert.Equal((200, "a, b"), (answer.Status, answer.Instance));
+        Assert.All((MockEngine[])[engines.A, engines.B], engine => Assert.Single(engine.Requests, request => request.Path == "/api/pull"));
+        Assert.Equal("success", Lines(answer)[^1].GetProperty("status").GetString());
+    }
+
+    [Theory]
+    [InlineData(false, 1)]
+    [InlineData(true, 2)]
+    public async Task Pull_of_a_new_model_goes_to_one_instance_or_to_all(bool everywhere, int expected)
+    {
+        await using var engines = await Two.StartAsync($"--Gateway:Fleet:PullEverywhere={everywhere}");
+
+        var answer = await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/pull", """{"model":"new"}""");
+
+        Assert.Equal(200, answer.Status);
+        Assert.Equal(expected, ((MockEngine[])[engines.A, engines.B]).Count(engine => engine.Models.Contains("new:latest")));
+    }
+
+    [Fact]
+    public async Task Pull_names_the_instance_that_failed_and_those_that_are_done()
+    {
+        await using var engines = await Two.StartAsync();
+        engines.B.Inject(new MockFault(MockFaultKind.Status) { Status = 500, Message = "no space left on device", Path = "/api/pull" });
+
+        var lines = Lines(await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/pull", """{"model":"mock"}"""));
+
+        Assert.Equal("Failed at 'b': no space left on device. Done at 'a'. Repeat the request.", lines[^1].GetProperty("error").GetString());
+        Assert.DoesNotContain(lines, line => line.TryGetProperty("status", out var status) && status.ValueEquals("success"));
+    }
+
+    [Fact]
+    public async Task Not_streamed_pull_that_fails_at_one_instance_is_an_error()
+    {
+        await using var engines = await Two.StartAsync();
+        engines.B.Inject(new MockFault(MockFaultKind.Status) { Status = 500, Message = "no space left on device", Path = "/api/pull" });
+
+        var answer = await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/pull", """{"model":"mock","stream":false}""");
+
+        Assert.Equal((500, """{"error":"Failed at 'b': no space left on device. Done at 'a'. Repeat the request."}"""), (answer.Status, answer.Text));
+    }
+
+    [Fact]
+    public async Task Copy_and_create_act_where_the_base_is()
+    {
+        await using var engines = await Two.StartAsync();
+
+        Assert.Equal(200, (await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/copy", """{"source":"mock","destination":"copied"}""")).Status);
+        Assert.Equal(200, (await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/create", """{"model":"made","from":"mock"}""")).Status);
+
+        Assert.All((MockEngine[])[engines.A, engines.B], engine => Assert.Equal(["copied:latest", "made:latest"], engine.Models.Intersect(["copied:latest", "made:latest"])));
+    }
+
+    [Fact]
+    public async Task Create_from_a_base_at_one_instance_acts_there_alone()
+    {
+        await using var engines = await Two.StartAsync();
+        engines.B.Options = engines.B.Options with { Models = [new MockModel("mock"), new MockModel("base")] };
+
+        await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/create", """{"model":"made","from":"base"}""");
+
+        Assert.DoesNotContain("made:latest", engines.A.Models);
+        Assert.Contains("made:latest", engines.B.Models);
+    }
+
+    [Fact]
+    public async Task Blob_goes_to_every_instance_and_is_there_once_all_have_it()
+    {
+        await using var engines = await Two.StartAsync();
+        var content = new string('x', 300_000);
+        var blob = $"/api/blobs/sha256:{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(content)))}";
+
+        using (var direct = TestGateway.Client(engines.A.Address))
+        {
+            Assert.Equal(201, (await direct.AnswerAsync(HttpMethod.Post, blob, content)).Status);
+        }
+
+        Assert.Equal(404, (await engines.Gateway.Http.AnswerAsync(HttpMethod.Head, blob)).Status);
+        Assert.Equal(201, (await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, blob, content)).Status);
+        Assert.Equal(200, (await engines.Gateway.Http.AnswerAsync(HttpMethod.Head, blob)).Status);
+    }
+
+    [Fact]
+    public async Task Unload_reaches_every_instance_that_has_the_model_in_memory()
+    {
+        await using var engines = await Two.StartAsync();
+        await engines.A.LoadAsync("mock");
+        await engines.B.LoadAsync("mock");
+
+        var answer = await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/generate", """{"model":"mock","keep_alive":0}""");
+
+        Assert.Equal(200, answer.Status);
+        Assert.Contains("\"done_reason\":\"unload\"", answer.Text, StringComparison.Ordinal);
+        Assert.Empty(engines.A.LoadedModels.Concat(engines.B.LoadedModels));
+    }
+
+    [Fact]
+    public async Task Model_made_behind_the_gateways_back_is_shown_and_deleted_at_once()
+    {
+        await using var engines = await Two.StartAsync("--Gateway:Fleet:ModelsInterval=1h");
+        engines.B.Options = engines.B.Options with { Models = [new MockModel("mock"), new MockModel("behind")] };
+
+        // The instances are asked for a name that nobody knows once a second.
+        await Eventually.HoldsAsync(async () => Assert.Equal(200, (await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/show", """{"model":"behind"}""")).Status));
+
+        engines.A.Options = engines.A.Options with { Models = [new MockModel("mock"), new MockModel("behind")] };
+        Assert.Equal(200, (await engines.Gateway.Http.AnswerAsync(HttpMethod.Delete, "/api/delete", """{"model":"behind"}""")).Status);
+        Assert.DoesNotContain("behind:latest", engines.A.Models.Concat(engines.B.Models));
+    }
+
+    [Theory]
+    [InlineData("/api/tags", "models", "name")]
+    [InlineData("/v1/models", "data", "id")]
+    public async Task Merged_list_has_the_newest_model_first(string path, string list, string name)
+    {
+        await using var engines = await Two.StartAsync();
+        engines.A.Options = engines.A.Options with { Models = [Aged("old", 3), Aged("newest", 1)] };
+        engines.B.Options = engines.B.Options with { Models = [Aged("middle", 2)] };
+
+        var answer = await engines.Gateway.Http.AnswerAsync(HttpMethod.Get, path);
+
+        Assert.Equal(
+            ["newest:latest", "middle:latest", "old:latest"],
+            JsonSerializer.Deserialize<JsonElement>(answer.Text).GetProperty(list).EnumerateArray().Select(model => model.GetProperty(name).GetString()));
+    }
+
+    [Fact]
+    public async Task Instance_with_an_old_version_gets_no_requests_until_it_is_the_only_one()
+    {
+        await using var engines = await Two.StartAsync();
+        engines.A.Options = engines.A.Options with { Models = [Aged("mock", 2) with { Digest = new string('1', 64) }] };
+        engines.B.Options = engines.B.Options with { Models = [Aged("mock", 1) with { Digest = new string('2', 64) }] };
+        await engines.Gateway.Service<FleetMonitor>().RefreshStoredAsync(CancellationToken.None, isForced: true);
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => engines.Gateway.Http.ChatAsync()));
+
+        Assert.All(answers, answer => Assert.Equal((200, "b"), (answer.Status, answer.Instance)));
+        Assert.Equal(1, engines.Gateway.Measured.Now("hazumu.gateway.model.stale"));
+
+        await engines.B.KillAsync();
+        Assert.Equal((200, "a"), await engines.Gateway.Http.ChatAsync() is var last ? (last.Status, last.Instance) : default);
+    }
+
+    [Fact]
+    public async Task Operation_for_a_named_instance_changes_that_one_alone()
+    {
+        await using var engines = await Two.StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Delete, new Uri("/api/delete", UriKind.Relative)) { Content = new StringContent("""{"model":"mock"}""") };
+        request.Headers.Add("Hazumu-Instance", "b");
+
+        using var answer = await engines.Gateway.Http.SendAsync(request);
+
+        Assert.True(answer.IsSuccessStatusCode);
+        Assert.Equal((true, false), (engines.A.Models.Contains("mock:latest"), engines.B.Models.Contains("mock:latest")));
+    }
+
+    private static MockModel Aged(string name, int days) => new(name) { ModifiedAt = new DateTimeOffset(2026, 11, 1, 0, 0, 0, TimeSpan.Zero).AddDays(-days) };
+
+    private static List<JsonElement> Lines(Answer answer) =>
+        [.. answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
+}
