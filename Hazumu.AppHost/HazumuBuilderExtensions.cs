@@ -96,7 +96,7 @@ public static class HazumuBuilderExtensions
             }
         }
 
-        return application.ExecutionContext.IsPublishMode ? builder.PublishToCompose(settings) : builder;
+        return builder;
     }
 
     /// <summary>Sets an environment variable to a setting's value; a published application takes the setting's own variable there.</summary>

@@ -24,6 +24,11 @@ public static class GatewayBuilderExtensions
             // tell it the last, and keep its port from the next start.
             builder.WithEnvironment("OTEL_EXPORTER_OTLP_TIMEOUT", "1000");
         }
+        else
+        {
+            // Aspire sets it for every project; a published gateway has no address to send telemetry to.
+            builder.WithEnvironment(context => context.EnvironmentVariables.Remove("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY"));
+        }
 
         return builder
             // The process itself binds the port: DCP's proxy would be one more hop in every token stream.
@@ -57,12 +62,13 @@ public static class GatewayBuilderExtensions
         ArgumentNullException.ThrowIfNull(instances);
         ArgumentNullException.ThrowIfNull(settings);
 
-        // A connection string each says it all.
-        builder.WithReferenceEnvironment(ReferenceEnvironmentInjectionFlags.ConnectionString);
-        foreach (var instance in instances.Where(instance => builder.ApplicationBuilder.Resources.Contains(instance.Resource)))
+        foreach (var instance in instances.Where(instance => builder.ApplicationBuilder.Resources.Contains(instance.Resource)).Select(instance => instance.Resource))
         {
-            // Not waited for: the gateway notices by itself which instances are there.
-            builder.WithReference(instance);
+            // Not WithReference: since 13.6 it sets a second variable for a name with a hyphen (ConnectionStrings__ollama_2), which the
+            // gateway would read as a third instance. Not waited for: the gateway notices by itself which instances are there.
+            builder
+                .WithEnvironment(context => context.EnvironmentVariables[$"ConnectionStrings__{instance.Name}"] = new ConnectionStringReference(instance, optional: false))
+                .WithReferenceRelationship(instance);
         }
 
         return builder.WithEnvironment("Gateway__Slots", settings, nameof(settings.Parallel), settings.Parallel);

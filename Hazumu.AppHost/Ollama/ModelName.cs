@@ -9,7 +9,7 @@ internal static partial class ModelName
 {
     /// <summary>
     /// Spells the tag out, as Ollama does: <c>tinyllama</c> becomes <c>tinyllama:latest</c>. The Toolkit compares names to the letter
-    /// and would pull a model that is there already (no issue there yet; seen in its HasModelAsync, 13.4.0). To be removed when that knows the default tag.
+    /// and would pull a model that is there already (no issue there yet; seen in its HasModelAsync, 13.5.0). To be removed when that knows the default tag.
     /// </summary>
     public static string Normalize(string name) =>
         name.LastIndexOf(':') > name.LastIndexOf('/') ? name : $"{name}:latest";

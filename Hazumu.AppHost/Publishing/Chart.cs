@@ -1,5 +1,4 @@
 using Hazumu.AppHost.Prometheus;
-using Microsoft.Extensions.Logging.Abstractions;
 using YamlDotNet.RepresentationModel;
 using static Hazumu.AppHost.Publishing.ComposeFiles;
 
@@ -10,11 +9,12 @@ namespace Hazumu.AppHost.Publishing;
 /// <c>files</c> the configuration folders and each component's ports, arguments, variables and tasks. The templates are written by hand.
 /// </summary>
 /// <remarks>
-/// Aspire has a publisher for Kubernetes, a preview in 13.5. What it writes could not be completed the way <see cref="ComposeApplication"/> completes a
-/// Compose file: bind mounts throw (microsoft/aspire#9097), files of containers are dropped, probes are refused by the API server (#18271), and claims of a StatefulSet,
-/// network policies, discovery and disruption budgets are unknown to it.
+/// Aspire's own publisher for Kubernetes is no start: it throws for bind mounts (microsoft/aspire#9097), drops files of containers, writes probes that the API
+/// server refuses (#18271), and knows no claims of a StatefulSet, network policies, discovery or disruption budgets.
 /// </remarks>
-internal sealed class Chart(DistributedApplicationModel model, DistributedApplicationExecutionContext context, string folder)
+/// <param name="resolved">The graph's components.</param>
+/// <param name="folder">The chart's folder.</param>
+internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string folder)
 {
     private const string Begin = "# <images: made from the AppHost by ./hazumu publish>";
     private const string End = "# </images>";
@@ -32,17 +32,15 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
         ["openwebui"] = "not in the chart: any chat page can be pointed at the gateway",
     };
 
-    private readonly List<(IResource Resource, ComponentOptions Settings)> _components =
+    private readonly List<PublishedComponent> _components =
     [
-        .. model.Resources
-            .Select(resource => (Resource: resource, Settings: SettingsAnnotation.Of(resource)!))
-            .Where(component => component.Settings is not null)
+        .. resolved
             // Further instances of Ollama are replicas there.
             .DistinctBy(component => component.Settings.Service)
             .OrderBy(component => component.Settings.Service, StringComparer.Ordinal),
     ];
 
-    private IEnumerable<(IResource Resource, ComponentOptions Settings)> Charted => _components.Where(component => !s_elsewhere.ContainsKey(component.Settings.Service));
+    private IEnumerable<PublishedComponent> Charted => _components.Where(component => !s_elsewhere.ContainsKey(component.Settings.Service));
 
     /// <summary>Writes everything.</summary>
     /// <exception cref="DistributedApplicationException">The folder holds no chart.</exception>
@@ -55,7 +53,7 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
         }
 
         await WriteFilesAsync(cancellationToken);
-        await ComposeFiles.WriteAsync(Path.Combine(folder, "files", "components.yaml"), Header, await ComponentsAsync(cancellationToken), cancellationToken);
+        await ComposeFiles.WriteAsync(Path.Combine(folder, "files", "components.yaml"), Header, Components(), cancellationToken);
         await File.WriteAllTextAsync(values, WithImages(await File.ReadAllTextAsync(values, cancellationToken)), cancellationToken);
     }
 
@@ -70,7 +68,7 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
 
         Directory.CreateDirectory(files);
         // Not the targets, which are discovered there.
-        foreach (var published in Charted.SelectMany(component => component.Resource.Annotations.OfType<PublishedFolderAnnotation>()).Where(published => !published.IsGenerated))
+        foreach (var published in Charted.SelectMany(component => component.Annotations<PublishedFolderAnnotation>()).Where(published => !published.IsGenerated))
         {
             foreach (var (name, contents) in (await published.ReadAsync(cancellationToken)).Where(file => !published.ForComposeAlone.Contains(file.Key)))
             {
@@ -81,18 +79,18 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
         }
     }
 
-    private async Task<YamlMappingNode> ComponentsAsync(CancellationToken cancellationToken)
+    private YamlMappingNode Components()
     {
         var components = new YamlMappingNode();
-        foreach (var (resource, settings) in Charted)
+        foreach (var component in Charted)
         {
-            components.Add(settings.Service, await ComponentAsync(resource, cancellationToken));
+            components.Add(component.Settings.Service, Component(component));
         }
 
         var elsewhere = new YamlMappingNode();
-        foreach (var (_, settings) in _components.Except(Charted))
+        foreach (var service in _components.Except(Charted).Select(component => component.Settings.Service))
         {
-            elsewhere.Add(settings.Service, Quoted(s_elsewhere[settings.Service]));
+            elsewhere.Add(service, Quoted(s_elsewhere[service]));
         }
 
         return new YamlMappingNode
@@ -103,10 +101,10 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
         };
     }
 
-    private async Task<YamlMappingNode> ComponentAsync(IResource resource, CancellationToken cancellationToken)
+    private YamlMappingNode Component(PublishedComponent component)
     {
         var node = new YamlMappingNode();
-        if (resource is GpuExporterResource)
+        if (component.Resource is GpuExporterResource)
         {
             var ports = node.MappingAt("ports");
             foreach (var (name, image) in GpuExporters)
@@ -116,28 +114,24 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
         }
         else
         {
-            node.Add("port", Number(resource.Annotations.OfType<EndpointAnnotation>().Single().TargetPort!.Value));
+            node.Add("port", Number(component.Endpoints.Single().TargetPort!.Value));
         }
 
-        node.Add("reaches", new YamlSequenceNode(Reached(resource).Select(service => new YamlScalarNode(service))));
-        if (resource is not ContainerResource)
+        node.Add("reaches", new YamlSequenceNode(Reached(component).Select(service => new YamlScalarNode(service))));
+        if (component.Resource is not ContainerResource)
         {
             // A project's variables say where the AppHost's other resources are.
             return node;
         }
 
-        var configuration = await ExecutionConfigurationBuilder.Create(resource)
-            .WithArgumentsConfig()
-            .WithEnvironmentVariablesConfig()
-            .BuildAsync(context, NullLogger.Instance, cancellationToken);
-        node.Add("args", new YamlSequenceNode(configuration.Arguments.Select(argument => argument.Value).Where(HoldsEverywhere).Select(Quoted)));
+        node.Add("args", new YamlSequenceNode(component.Arguments.Where(HoldsEverywhere).Select(argument => Quoted(argument.Text))));
         var environment = node.MappingAt("environment");
-        foreach (var (name, value) in configuration.EnvironmentVariables.Where(variable => HoldsEverywhere(variable.Value)).OrderBy(variable => variable.Key, StringComparer.Ordinal))
+        foreach (var (name, value) in component.Environment.Where(variable => HoldsEverywhere(variable.Value)).OrderBy(variable => variable.Key, StringComparer.Ordinal))
         {
-            environment.Add(name, Quoted(value));
+            environment.Add(name, Quoted(value.Text));
         }
 
-        foreach (var task in resource.Annotations.OfType<PublishedTaskAnnotation>())
+        foreach (var task in component.Annotations<PublishedTaskAnnotation>())
         {
             node.MappingAt("tasks").Add(task.Name, new YamlSequenceNode(task.Command.Select(Quoted)));
         }
@@ -146,21 +140,21 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
     }
 
     // The graph's references, but not to what somebody else probes for Prometheus: whom a component connects to, and no other may it reach there.
-    private IEnumerable<string> Reached(IResource resource)
+    private IEnumerable<string> Reached(PublishedComponent component)
     {
-        var targets = resource.Annotations.OfType<ScrapeTargetAnnotation>().ToLookup(IResource (target) => target.Endpoint.Resource);
-        return resource.Annotations.OfType<ResourceRelationshipAnnotation>()
+        var targets = component.Annotations<ScrapeTargetAnnotation>().ToLookup(IResource (target) => target.Endpoint.Resource);
+        return component.Annotations<ResourceRelationshipAnnotation>()
             .Select(relationship => relationship.Resource)
             .Where(other => !targets.Contains(other) || targets[other].Any(target => target.Prober is null))
-            .SelectMany(other => Charted.Where(component => component.Resource == other))
-            .Select(component => component.Settings.Service)
+            .SelectMany(other => Charted.Where(charted => charted.Resource == other))
+            .Select(charted => charted.Settings.Service)
             .Distinct()
             .Order(StringComparer.Ordinal);
     }
 
     // Not a setting, a parameter or another resource's address, and not where this machine's people look.
-    private static bool HoldsEverywhere(string value) =>
-        !value.Contains("${", StringComparison.Ordinal) && !value.Contains('{') && !value.Contains("://localhost", StringComparison.Ordinal) && !value.Contains("retention", StringComparison.Ordinal);
+    private static bool HoldsEverywhere(PublishedValue value) =>
+        !value.IsReference && !value.Text.Contains('{') && !value.Text.Contains("://localhost", StringComparison.Ordinal) && !value.Text.Contains("retention", StringComparison.Ordinal);
 
     private static IEnumerable<(string Name, GpuExporterImage Image)> GpuExporters => [("amd", GpuExporterImage.Amd), ("dcgm", GpuExporterImage.NvidiaDcgm), ("smi", GpuExporterImage.NvidiaSmi)];
 
@@ -173,7 +167,7 @@ internal sealed class Chart(DistributedApplicationModel model, DistributedApplic
         }
 
         var images = new YamlMappingNode();
-        foreach (var (resource, settings) in Charted)
+        foreach (var (resource, settings, _, _) in Charted)
         {
             if (resource is GpuExporterResource)
             {

@@ -17,6 +17,7 @@ internal static class ChartBuilderExtensions
         builder.Pipeline.AddStep("publish-chart", async step =>
         {
             var folder = step.Services.GetRequiredService<IPipelineOutputService>().GetOutputDirectory();
-            await new Chart(step.Model, step.ExecutionContext, folder).WriteAsync(step.CancellationToken);
+            var components = await PublishedComponent.ResolveAsync(step.Model, step.ExecutionContext, step.CancellationToken);
+            await new Chart(components, folder).WriteAsync(step.CancellationToken);
         });
 }

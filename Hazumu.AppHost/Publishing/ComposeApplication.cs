@@ -5,12 +5,11 @@ using static Hazumu.AppHost.Publishing.ComposeFiles;
 
 namespace Hazumu.AppHost.Publishing;
 
-/// <summary>Completes the folder that Aspire's Compose publisher has written: what its types cannot say, and the files beside it.</summary>
-/// <remarks>
-/// Each part can go when the publisher learns it (13.5.2, no issues there yet): <c>name:</c> of networks and volumes is not emitted (their Name is YamlIgnore in
-/// Aspire.Hosting.Docker), <c>privileged</c> takes no variable, GPUs and a limit on processes have no type, files of a folder are not copied, and there is one Compose file only.
-/// </remarks>
-internal sealed partial class ComposeApplication(DistributedApplicationModel model, string folder, string repository)
+/// <summary>Writes the graph as a Compose application: the Compose files of each form and option, and the files beside them.</summary>
+/// <param name="components">The graph's components.</param>
+/// <param name="folder">The folder to write to.</param>
+/// <param name="repository">The repository's folder.</param>
+internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponent> components, string folder, string repository)
 {
     private const string FileName = "docker-compose.yaml";
 
@@ -22,18 +21,18 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         """;
 
     private readonly Dictionary<YamlNode, YamlNode> _optionalVolumes = [];
-    private readonly List<IResource> _resources = [.. model.Resources.Where(resource => SettingsAnnotation.Of(resource) is not null)];
+    private readonly List<IResource> _resources = [.. components.Select(component => component.Resource)];
 
     /// <summary>Writes everything.</summary>
-    public async Task CompleteAsync(CancellationToken cancellationToken)
+    public async Task WriteAsync(CancellationToken cancellationToken)
     {
-        var root = Read(Path.Combine(folder, FileName));
-        Complete(root);
+        Directory.CreateDirectory(folder);
+        var root = CreateRoot();
         var development = new ComposeDevelopment(root, _resources);
         new ComposeProduction(root, _resources).Complete();
         var optional = TakeOptionalServices(root);
         TakeOptionalVolumes(root);
-        await WriteAsync(Path.Combine(folder, FileName), Header, root, cancellationToken);
+        await ComposeFiles.WriteAsync(Path.Combine(folder, FileName), Header, root, cancellationToken);
 
         await WriteFoldersAsync(cancellationToken);
         await WriteGpuFilesAsync(optional, cancellationToken);
@@ -43,23 +42,37 @@ internal sealed partial class ComposeApplication(DistributedApplicationModel mod
         await WriteEnvironmentExampleAsync(cancellationToken);
     }
 
-    private void Complete(YamlMappingNode root)
+    // Exact names, as those of the AppHost's own containers: not the project's name before each.
+    private YamlMappingNode CreateRoot()
     {
-        root.Children.Insert(0, new YamlScalarNode("name"), Quoted("hazumu"));
-
-        var network = SettingsAnnotation.Of(_resources[0])!.Host.Network;
-        root.Children[new YamlScalarNode("networks")] = new YamlMappingNode
+        var services = new YamlMappingNode();
+        var volumes = new YamlMappingNode();
+        foreach (var component in components)
         {
-            { PublishedNetworksAnnotation.Backend, Network(network) },
-            { PublishedNetworksAnnotation.Edge, Network("hazumu-edge") },
-            { PublishedNetworksAnnotation.Exporters, Network("hazumu-exporters") },
-            { PublishedNetworksAnnotation.Logs, Network("hazumu-logs") },
-        };
-
-        foreach (var (key, volume) in root.MappingAt("volumes"))
-        {
-            ((YamlMappingNode)volume).Add("name", Quoted(((YamlScalarNode)key).Value!));
+            var service = ComposeService.Of(component);
+            services.Add(component.Resource.Name, service);
+            foreach (var volume in VolumesOf(service).Select(volume => volume.ToString()))
+            {
+                volumes.Children[volume] = new YamlMappingNode { { "driver", Quoted("local") }, { "name", Quoted(volume) } };
+            }
         }
+
+        return new()
+        {
+            { "name", Quoted("hazumu") },
+            { "services", services },
+            {
+                "networks",
+                new YamlMappingNode
+                {
+                    { PublishedNetworksAnnotation.Backend, Network(components[0].Settings.Host.Network) },
+                    { PublishedNetworksAnnotation.Edge, Network("hazumu-edge") },
+                    { PublishedNetworksAnnotation.Exporters, Network("hazumu-exporters") },
+                    { PublishedNetworksAnnotation.Logs, Network("hazumu-logs") },
+                }
+            },
+            { "volumes", volumes },
+        };
     }
 
     private static YamlMappingNode Network(string name) => new("driver", "bridge") { { "name", Quoted(name) } };

@@ -16,7 +16,7 @@ internal sealed partial class ComposeDevelopment
     private readonly Dictionary<string, YamlMappingNode> _files = [];
 
     /// <summary>Reads what the form is made of, before production's form takes it away.</summary>
-    /// <param name="root">The Compose file as Aspire has written it.</param>
+    /// <param name="root">The Compose file, as far as every form has the same.</param>
     /// <param name="resources">The resources whose services it has.</param>
     public ComposeDevelopment(YamlMappingNode root, IReadOnlyList<IResource> resources)
     {

@@ -3,18 +3,9 @@ using YamlDotNet.RepresentationModel;
 
 namespace Hazumu.AppHost.Publishing;
 
-/// <summary>Reads and writes the YAML of Compose files.</summary>
+/// <summary>Writes the YAML of Compose files.</summary>
 internal static class ComposeFiles
 {
-    /// <summary>Reads a file's mapping.</summary>
-    public static YamlMappingNode Read(string path)
-    {
-        var yaml = new YamlStream();
-        using var reader = File.OpenText(path);
-        yaml.Load(reader);
-        return (YamlMappingNode)yaml.Documents[0].RootNode;
-    }
-
     /// <summary>Writes a file: comment lines, then the mapping.</summary>
     public static Task WriteAsync(string path, string header, YamlMappingNode root, CancellationToken cancellationToken) =>
         File.WriteAllTextAsync(path, header.ReplaceLineEndings("\n") + Text(root), cancellationToken);

@@ -1,5 +1,5 @@
 namespace Hazumu.AppHost.Publishing;
 
-/// <summary>How Compose finds out whether the container is healthy: Aspire's own health checks run in the AppHost and are not published (microsoft/aspire#8208). To be removed when they are.</summary>
+/// <summary>How Compose finds out whether the container is healthy: Aspire's own health checks run in the AppHost.</summary>
 /// <param name="Command">A program of the image and its arguments; exit code 0 means healthy.</param>
 internal sealed record ComposeHealthcheckAnnotation(IReadOnlyList<string> Command) : IResourceAnnotation;

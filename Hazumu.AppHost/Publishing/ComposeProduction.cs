@@ -46,8 +46,6 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
 
     private static void JoinNetworks(IResource resource, YamlMappingNode service)
     {
-        // Aspire names its own network; without any, Compose's "default" is joined.
-        service.Children.Remove(new YamlScalarNode("networks"));
         if (resource.Annotations.OfType<PublishedNetworksAnnotation>().LastOrDefault() is { } networks)
         {
             service.Add("networks", new YamlSequenceNode(networks.Names.Select(name => new YamlScalarNode(name))));
