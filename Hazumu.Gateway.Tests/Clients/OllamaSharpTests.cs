@@ -1,14 +1,13 @@
-using Hazumu.Gateway.Tests.Streams;
 using OllamaSharp;
 using OllamaSharp.Models;
 using OllamaSharp.Models.Chat;
 
 namespace Hazumu.Gateway.Tests.Clients;
 
-/// <summary>OllamaSharp as it is, with the gateway's address for Ollama's.</summary>
-public sealed class OllamaSharpTests(InThisProcess fixture) : IClassFixture<InThisProcess>
+/// <summary>OllamaSharp as it is, through a gateway with keys and two instances.</summary>
+public sealed class OllamaSharpTests(KeyedGateway fixture) : IClassFixture<KeyedGateway>
 {
-    private const string Answer = "日本é日本é日本é日本é";
+    private const string Answer = KeyedGateway.Answer;
 
     [Fact]
     public async Task Streams_a_chat()
@@ -107,5 +106,19 @@ public sealed class OllamaSharpTests(InThisProcess fixture) : IClassFixture<InTh
         Assert.Contains("not found", error.Message, StringComparison.OrdinalIgnoreCase);
     }
 
-    private OllamaApiClient Client() => new(fixture.Gateway.Address, "mock");
+    [Fact]
+    public async Task Is_let_in_with_its_key_only()
+    {
+        using var client = Client(fixture.WrongKey);
+        var error = await Assert.ThrowsAnyAsync<HttpRequestException>(() => client.ListLocalModelsAsync());
+        Assert.Equal(System.Net.HttpStatusCode.Unauthorized, error.StatusCode);
+        fixture.KeyStaysHere();
+    }
+
+    private OllamaApiClient Client(string? key = null)
+    {
+        var http = new HttpClient { BaseAddress = fixture.Gateway.Address };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", key ?? fixture.Key);
+        return new OllamaApiClient(http, "mock");
+    }
 }

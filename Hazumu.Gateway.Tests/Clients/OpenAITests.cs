@@ -1,16 +1,15 @@
 using System.ClientModel;
 using System.Text;
-using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
 using OpenAI;
 using OpenAI.Chat;
 
 namespace Hazumu.Gateway.Tests.Clients;
 
-/// <summary>OpenAI's .NET client as it is, with the gateway's address for OpenAI's.</summary>
-public sealed class OpenAITests(InThisProcess fixture) : IClassFixture<InThisProcess>
+/// <summary>OpenAI's .NET client as it is, through a gateway with keys and two instances.</summary>
+public sealed class OpenAITests(KeyedGateway fixture) : IClassFixture<KeyedGateway>
 {
-    private const string Answer = "日本é日本é日本é日本é";
+    private const string Answer = KeyedGateway.Answer;
 
     [Fact]
     public async Task Chats()
@@ -66,7 +65,7 @@ public sealed class OpenAITests(InThisProcess fixture) : IClassFixture<InThisPro
             """event: response.output_text.delta""" + "\n" + """data: {"type":"response.output_text.delta","sequence_number":1,"item_id":"msg_1","output_index":0,"content_index":0,"delta":"弾む"}""",
             $$"""event: response.completed{{"\n"}}data: {"type":"response.completed","sequence_number":2,"response":{{response.Replace("STATUS", "completed").Replace("USAGE", """{"input_tokens":7,"input_tokens_details":{"cached_tokens":3},"output_tokens":5,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":12}""")}}}""",
         ];
-        fixture.Engine.Script("/v1/responses", new MockScript([.. events.Select(one => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(one + "\n\n"))]) { Headers = [new("Content-Type", "text/event-stream")] });
+        fixture.Script("/v1/responses", new MockScript([.. events.Select(one => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(one + "\n\n"))]) { Headers = [new("Content-Type", "text/event-stream")] });
 
 #pragma warning disable OPENAI001 // The client's part for responses is a preview.
         var text = "";
@@ -96,16 +95,12 @@ public sealed class OpenAITests(InThisProcess fixture) : IClassFixture<InThisPro
     [Fact]
     public async Task Is_let_in_with_its_key_only()
     {
-        const string secret = "a-key-that-is-long-enough-for-that-0123456789";
-        await using var gateway = await TestGateway.StartAsync(fixture.Engine.Address, "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:alice:Key={secret}");
-        Assert.Equal(Answer, (await Client(gateway.Address, secret).GetChatClient("mock").CompleteChatAsync("hi")).Value.Content[0].Text);
-        var refused = await Assert.ThrowsAsync<ClientResultException>(() => Client(gateway.Address, secret + "x").GetChatClient("mock").CompleteChatAsync("hi"));
+        Assert.Equal(Answer, (await Client().GetChatClient("mock").CompleteChatAsync("hi")).Value.Content[0].Text);
+        var refused = await Assert.ThrowsAsync<ClientResultException>(() => Client(fixture.WrongKey).GetChatClient("mock").CompleteChatAsync("hi"));
         Assert.Equal(401, refused.Status);
-        Assert.DoesNotContain(fixture.Engine.Requests, request => request.Headers.Values.Any(value => value.Contains(secret, StringComparison.Ordinal)));
+        fixture.KeyStaysHere();
     }
 
-    private OpenAIClient Client() => Client(fixture.Gateway.Address, "none");
-
-    private static OpenAIClient Client(Uri address, string key) =>
-        new(new ApiKeyCredential(key), new OpenAIClientOptions { Endpoint = new Uri(address, "v1"), RetryPolicy = new System.ClientModel.Primitives.ClientRetryPolicy(maxRetries: 0) });
+    private OpenAIClient Client(string? key = null) =>
+        new(new ApiKeyCredential(key ?? fixture.Key), new OpenAIClientOptions { Endpoint = new Uri(fixture.Gateway.Address, "v1"), RetryPolicy = new System.ClientModel.Primitives.ClientRetryPolicy(maxRetries: 0) });
 }
