@@ -70,6 +70,7 @@ internal static class GatewayHost
         // Reloading is GatewaySettings'; the framework's would throw in the background at a broken file.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = [.. args, "--hostBuilder:reloadConfigOnChange=false"], ContentRootPath = AppContext.BaseDirectory });
         builder.AddServiceDefaults();
+        OutputLoggerProvider.Replace(builder.Services);
         AddServer(builder, settings);
         AddServices(builder.Services, sources, settings);
 

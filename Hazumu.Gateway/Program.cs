@@ -18,17 +18,24 @@ try
 }
 catch (OperationCanceledException)
 {
-    await Console.Error.WriteLineAsync("Requests that were still running when the time of Gateway:Timeouts:Drain was over have been broken off.");
+    await TellAsync("Requests that were still running when the time of Gateway:Timeouts:Drain was over have been broken off.");
     return 0;
 }
 catch (Exception problem) when (problem is IOException or SocketException)
 {
     // Nothing else of a start lets one of these through.
-    await Console.Error.WriteLineAsync($"The gateway cannot listen: {problem.Message}");
+    await TellAsync($"The gateway cannot listen: {problem.Message}");
     return 1;
 }
 catch (KeyFileException problem)
 {
-    await Console.Error.WriteLineAsync(problem.Message);
+    await TellAsync(problem.Message);
     return 1;
+}
+
+// Whoever reads standard error may have stopped reading: the process ends all the same.
+static async Task TellAsync(string message)
+{
+    var written = Task.Run(() => Console.Error.WriteLine(message));
+    await Task.WhenAny(written, Task.Delay(TimeSpan.FromSeconds(2)));
 }

@@ -38,6 +38,22 @@ public sealed class TrustTests
     }
 
     [Fact]
+    public async Task Calls_without_the_secret_are_logged_once_a_minute()
+    {
+        await using var engine = await MockEngine.StartAsync();
+        await using var group = await PeerGroup.StartAsync(2, [engine.Address]);
+
+        for (var call = 0; call < 50; call++)
+        {
+            Assert.Equal(401, (await group[0].Http.AnswerAsync(HttpMethod.Get, Peers.Path)).Status);
+        }
+
+        Assert.Equal(
+            ["Warning: Calls as a peer without the key of 'Gateway:Peers' were refused: 1 since the last such line, the latest from 127.0.0.1."],
+            group[0].Logged.Where(line => line.Contains("Calls as a peer", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task One_with_another_secret_is_alone_and_is_told_so_once()
     {
         await using var engine = await MockEngine.StartAsync();

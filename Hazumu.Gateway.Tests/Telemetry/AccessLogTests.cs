@@ -14,13 +14,18 @@ public sealed class AccessLogTests : IDisposable
 
     private readonly MeasuredGateway _gateway = new();
     private readonly GatedStream _output = new();
+    private readonly StandardOutput _lines;
     private readonly AccessLog _log;
 
-    public AccessLogTests() => _log = new AccessLog(_gateway.Settings, _gateway.Metrics, _gateway.Time, _output);
+    public AccessLogTests()
+    {
+        _lines = new StandardOutput(_output);
+        _log = new AccessLog(_gateway.Settings, _gateway.Metrics, _gateway.Time, _lines);
+    }
 
     public void Dispose()
     {
-        _log.Dispose();
+        _lines.Dispose();
         _output.Dispose();
         _gateway.Dispose();
     }
@@ -146,7 +151,7 @@ public sealed class AccessLogTests : IDisposable
     {
         var options = new TelemetryOptions();
         var settings = new TelemetrySettings(() => options);
-        using var log = new AccessLog(settings, _gateway.Metrics, _gateway.Time, _output);
+        var log = new AccessLog(settings, _gateway.Metrics, _gateway.Time, _lines);
 
         foreach (var isOn in new[] { true, false, true })
         {

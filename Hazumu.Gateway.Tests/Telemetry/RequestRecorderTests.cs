@@ -12,18 +12,20 @@ public sealed class RequestRecorderTests : IDisposable
     private readonly GatedStream _output = new();
     private readonly RequestTrace _trace = new(TimeProvider.System);
     private readonly ErrorCounter _errors = new();
+    private readonly StandardOutput _lines;
     private readonly AccessLog _log;
     private readonly RequestRecorder _recorder;
 
     public RequestRecorderTests()
     {
-        _log = new AccessLog(_gateway.Settings, _gateway.Metrics, _gateway.Time, _output);
+        _lines = new StandardOutput(_output);
+        _log = new AccessLog(_gateway.Settings, _gateway.Metrics, _gateway.Time, _lines);
         _recorder = new RequestRecorder(_gateway.Metrics, _trace, _log, _errors);
     }
 
     public void Dispose()
     {
-        _log.Dispose();
+        _lines.Dispose();
         _output.Dispose();
         _trace.Dispose();
         _gateway.Dispose();

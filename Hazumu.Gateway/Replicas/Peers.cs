@@ -35,6 +35,9 @@ internal sealed partial class Peers : BackgroundService
     private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_nameless = TimeSpan.FromSeconds(10);
 
+    // How often refused calls are logged at most.
+    private static readonly TimeSpan s_strangers = TimeSpan.FromMinutes(1);
+
     private readonly GatewaySettings _settings;
     private readonly PeerScope _scope;
     private readonly NameResolver _names;
@@ -54,6 +57,8 @@ internal sealed partial class Peers : BackgroundService
     private bool _hasLooked;
     private int? _place;
     private int _changes;
+    private int _strangers;
+    private long _strangersToldAt;
 
     public Peers(
         GatewaySettings settings, Fleet fleet, FleetMonitor monitor, Scheduler scheduler, KeyLimits limits, NameResolver names, TimeProvider time,
@@ -250,7 +255,7 @@ internal sealed partial class Peers : BackgroundService
 
         if (!PeerKey.Has(context.Request, key))
         {
-            LogStranger(context.Connection.RemoteIpAddress);
+            CountStranger(context.Connection.RemoteIpAddress);
             context.Response.StatusCode = StatusCodes.Status401Unauthorized;
             return;
         }
@@ -348,6 +353,18 @@ internal sealed partial class Peers : BackgroundService
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             // The gateway has stopped.
+        }
+    }
+
+    // A line for each would let anybody fill the log.
+    private void CountStranger(IPAddress? address)
+    {
+        Interlocked.Increment(ref _strangers);
+        var now = _time.GetTimestamp();
+        var toldAt = Interlocked.Read(ref _strangersToldAt);
+        if ((toldAt == 0 || _time.GetElapsedTime(toldAt, now) >= s_strangers) && Interlocked.CompareExchange(ref _strangersToldAt, now, toldAt) == toldAt)
+        {
+            LogStranger(Interlocked.Exchange(ref _strangers, 0), address);
         }
     }
 
@@ -602,8 +619,8 @@ internal sealed partial class Peers : BackgroundService
     [LoggerMessage(Level = LogLevel.Error, Message = "The gateway at {Peer} has another key in 'Gateway:Peers': give all the same.")]
     private partial void LogRefused(string peer);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Somebody at {Address} called as a peer with a wrong key and was refused.")]
-    private partial void LogStranger(IPAddress? address);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Calls as a peer without the key of 'Gateway:Peers' were refused: {Count} since the last such line, the latest from {Address}.")]
+    private partial void LogStranger(int count, IPAddress? address);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "No peer can be accepted. {Problem}")]
     private partial void LogKey(string problem);

@@ -12,7 +12,7 @@ namespace Hazumu.Gateway.Telemetry;
 /// A line has what <see cref="GatewayRequest"/> knows, and nothing of what was asked or answered: no prompt, no key, no body, no query
 /// string. It is pure ASCII, whatever a client puts into its path, model or user agent. A member that is not known is left out.
 /// </remarks>
-internal sealed class AccessLog : IHostedService, IDisposable
+internal sealed class AccessLog : IHostedService
 {
     private const int LongestPath = 1024;
     private const int LongestAgent = 256;
@@ -31,16 +31,12 @@ internal sealed class AccessLog : IHostedService, IDisposable
     private readonly TimeProvider _time;
     private readonly LineWriter _lines;
 
-    public AccessLog(TelemetrySettings settings, GatewayMetrics metrics, TimeProvider time)
-        : this(settings, metrics, time, Console.OpenStandardOutput())
-    {
-    }
-
-    internal AccessLog(TelemetrySettings settings, GatewayMetrics metrics, TimeProvider time, Stream output)
+    public AccessLog(TelemetrySettings settings, GatewayMetrics metrics, TimeProvider time, StandardOutput output)
     {
         _settings = settings;
         _time = time;
-        _lines = new LineWriter(output, metrics.AccessLogDropped);
+        _lines = output.Lines;
+        output.Dropped = metrics.LogDropped;
     }
 
     /// <summary>Writes the line of a request that is over.</summary>
@@ -77,10 +73,8 @@ internal sealed class AccessLog : IHostedService, IDisposable
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    // By now the server has stopped, and with it the requests. Whatever ends later is written when this is disposed.
+    // By now the server has stopped, and with it the requests. Whatever ends later is written when standard output is disposed of.
     public Task StopAsync(CancellationToken cancellationToken) => Task.Run(() => Flush(s_flush), cancellationToken);
-
-    public void Dispose() => _lines.Dispose();
 
     private static bool IsProbe(GatewayRequest request, HttpContext context) =>
         request.Operation.Handling == Handling.Banner

@@ -35,7 +35,7 @@ internal sealed class GatewayMetrics
     private readonly Counter<long> _coldStarts;
     private readonly Counter<long> _promptCacheHits;
     private readonly Counter<long> _keyTokens;
-    private readonly Counter<long> _accessLogDropped;
+    private readonly Counter<long> _logDropped;
 
     private readonly IFleetGauges _fleet;
     private readonly InstanceAddresses _addresses;
@@ -79,7 +79,7 @@ internal sealed class GatewayMetrics
         _coldStarts = meter.CreateCounter<long>("hazumu.gateway.cold_starts", "{request}", "Requests that were sent to an instance without their model in memory.");
         _promptCacheHits = meter.CreateCounter<long>("hazumu.gateway.prompt_cache.hits", "{request}", "Requests of whose prompt a part came from the cache.");
         _keyTokens = meter.CreateCounter<long>("hazumu.gateway.key.tokens", "{token}", "Tokens per key.");
-        _accessLogDropped = meter.CreateCounter<long>("hazumu.gateway.access_log.dropped", "{line}", "Lines of the access log that were lost because its reader is too slow or gone.");
+        _logDropped = meter.CreateCounter<long>("hazumu.gateway.access_log.dropped", "{line}", "Lines of the access log and of the program's log that were lost because the reader of standard output is too slow or gone.");
 
         meter.CreateObservableUpDownCounter("hazumu.gateway.in_flight", InFlight, "{request}", "Requests under way, those that wait included.");
         meter.CreateObservableGauge("hazumu.gateway.refusals.most", MostRefusals, "{request}", "Refusals within five minutes of the address that had most of them.");
@@ -116,8 +116,8 @@ internal sealed class GatewayMetrics
         }
     }
 
-    /// <summary>Counts lines of the access log that were lost.</summary>
-    public void AccessLogDropped(int lines) => _accessLogDropped.Add(lines);
+    /// <summary>Counts lines of standard output that were lost.</summary>
+    public void LogDropped(int lines) => _logDropped.Add(lines);
 
     /// <summary>Measures a request that is over.</summary>
     public void Record(GatewayRequest request, in RequestPhases phases)

@@ -36,7 +36,7 @@ internal sealed class LineWriter : IDisposable
     {
         _output = output;
         _dropped = dropped;
-        _thread = new Thread(Run) { IsBackground = true, Name = "access log" };
+        _thread = new Thread(Run) { IsBackground = true, Name = "standard output" };
         _thread.Start();
     }
 
