@@ -2,6 +2,7 @@ using System.Net;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Browsers;
 using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Connections;
 using Hazumu.Gateway.Forwarding;
 using Hazumu.Gateway.Health;
 using Hazumu.Gateway.Instances;
@@ -95,9 +96,13 @@ internal static class GatewayHost
             app.Map(Peers.Path, pipeline.Build()).DisableHttpMetrics();
         }
 
-        // Health and metrics are endpoints; everything else goes through, whatever its path.
+        // Health, metrics and peers are endpoints; everything else goes through, whatever its path.
         var gateway = app.Services.GetRequiredService<GatewayHandler>();
-        app.Use(next => context => context.GetEndpoint() is null ? gateway.HandleAsync(context) : gateway.HandleOwnAsync(context, next));
+        var management = app.Services.GetRequiredService<GatewaySettings>().Current.Management.Port;
+        app.Use(next => context =>
+            ManagementPort.IsOwn(context, management) ? gateway.HandleOwnAsync(context, next)
+            : context.Connection.LocalPort == management ? ManagementPort.RefuseAsync(context)
+            : gateway.HandleAsync(context));
         Connect(app.Services, app.Lifetime);
         return app;
     }
@@ -126,8 +131,22 @@ internal static class GatewayHost
             // Blobs have gigabytes. A client that reads slowly is cut by AttemptWatch, not because a terminal was paused for seconds.
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Limits.MaxConcurrentConnections = OpenFiles.Clients();
+
+            // Not Kestrel's own limit, which counts the management port's connections too.
+            var connections = kestrel.ApplicationServices.GetRequiredService<ClientConnections>();
+            kestrel.ConfigureEndpointDefaults(endpoint =>
+            {
+                if (endpoint.IPEndPoint?.Port != settings.Management.Port)
+                {
+                    endpoint.Use(connections.Limit);
+                }
+            });
         });
+        if (settings.Management.Port is { } port)
+        {
+            ManagementPort.Listen(builder, port);
+        }
+
         builder.Services.Configure<SocketTransportOptions>(sockets =>
         {
             sockets.UnsafePreferInlineScheduling = Environment.GetEnvironmentVariable(InlineCompletions) == "1";
@@ -168,6 +187,7 @@ internal static class GatewayHost
         services.AddSingleton<AttemptWatch>();
         services.AddHostedService(provider => provider.GetRequiredService<AttemptWatch>());
 
+        services.AddSingleton<ClientConnections>();
         services.AddCors();
         services.AddSingleton<BrowserRules>();
         services.AddHttpForwarder();

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Hazumu.Gateway.Connections;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
 

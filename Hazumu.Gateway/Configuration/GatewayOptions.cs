@@ -63,6 +63,12 @@ internal sealed class GatewayOptions
     /// <summary>Other gateways in front of the same instances.</summary>
     public PeerOptions Peers { get; set; } = new();
 
+    /// <summary>Connections of clients.</summary>
+    public ConnectionOptions Connections { get; set; } = new();
+
+    /// <summary>The port for those who run the gateway.</summary>
+    public ManagementOptions Management { get; set; } = new();
+
     /// <summary>Request bodies.</summary>
     public BodyOptions Body { get; set; } = new();
 
@@ -182,6 +188,29 @@ internal sealed class PeerOptions
     /// <summary>The certificates of the authorities that theirs are trusted by, in PEM; the system's unless it is set.</summary>
     [Setting("A file with the authorities that their certificates may be of", Allowed = "a path")]
     public string? CaFile { get; set; }
+}
+
+/// <summary>Connections of clients. Read at the start.</summary>
+internal sealed class ConnectionOptions
+{
+    /// <summary>The most at the same time; by memory and open files unless it is set.</summary>
+    [Setting("Connections that clients may have at the same time; by memory and open files unless it is set. Read at the start", Allowed = "a number from 1 to 1000000")]
+    [Range(1, 1_000_000)]
+    public int? Limit { get; set; }
+
+    /// <summary>The most of one address; a quarter of all unless it is set, and all behind a proxy that is believed.</summary>
+    [Setting("Connections that one address (of IPv6 one network of 64 bits) may have; a quarter of them unless it is set, at least 256, and all where ASPNETCORE_FORWARDEDHEADERS_ENABLED says that a proxy is in front. Read at the start", Allowed = "a number from 1 to 1000000")]
+    [Range(1, 1_000_000)]
+    public int? PerAddress { get; set; }
+}
+
+/// <summary>The port for those who run the gateway. Read at the start.</summary>
+internal sealed class ManagementOptions
+{
+    /// <summary>The port; without it, metrics and peers are on the clients' port.</summary>
+    [Setting("A further port, for /health, /alive, /metrics and peers; the clients' port then has neither /metrics nor peers. Without it, it has both. Read at the start", Allowed = "a port from 1 to 65535")]
+    [Range(1, 65535)]
+    public int? Port { get; set; }
 }
 
 /// <summary>How an instance is reached that wants a key, or whose certificate is of an authority of one's own.</summary>

@@ -33,7 +33,6 @@ internal sealed class OutputLoggerProvider : ILoggerProvider, ISupportExternalSc
             services.Remove(console);
         }
 
-        services.AddSingleton<StandardOutput>();
         services.AddSingleton<ILoggerProvider, OutputLoggerProvider>();
     }
 

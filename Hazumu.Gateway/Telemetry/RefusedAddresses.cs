@@ -1,7 +1,6 @@
-using System.Buffers.Binary;
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Hazumu.Gateway.Connections;
 using Hazumu.Gateway.Requests;
 
 namespace Hazumu.Gateway.Telemetry;
@@ -35,7 +34,7 @@ internal sealed class RefusedAddresses(TimeProvider time)
             return;
         }
 
-        var source = Source.Of(outcome, address);
+        var source = new Source(outcome, AddressBlock.Of(address));
         lock (_lock)
         {
             var counts = _minutes[MoveOn() % Minutes];
@@ -74,17 +73,5 @@ internal sealed class RefusedAddresses(TimeProvider time)
         return _minute = Math.Max(_minute, now);
     }
 
-    // Of IPv6 the network: whoever has one has all of its addresses.
-    private readonly record struct Source(Outcome Outcome, bool IsIPv6, ulong Network)
-    {
-        public static Source Of(Outcome outcome, IPAddress address)
-        {
-            Span<byte> bytes = stackalloc byte[16];
-            var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-            plain.TryWriteBytes(bytes, out _);
-            return plain.AddressFamily == AddressFamily.InterNetworkV6
-                ? new(outcome, true, BinaryPrimitives.ReadUInt64BigEndian(bytes))
-                : new(outcome, false, BinaryPrimitives.ReadUInt32BigEndian(bytes));
-        }
-    }
+    private readonly record struct Source(Outcome Outcome, AddressBlock Address);
 }

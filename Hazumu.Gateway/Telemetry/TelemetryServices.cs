@@ -21,6 +21,7 @@ internal static class TelemetryServices
         services.AddSingleton(provider => new TelemetrySettings(() => provider.GetRequiredService<GatewaySettings>().Current.Telemetry));
         services.AddSingleton<GatewayMetrics>();
         services.AddSingleton<RequestTrace>();
+        services.AddSingleton<StandardOutput>();
         services.AddSingleton<AccessLog>();
         services.AddHostedService(provider => provider.GetRequiredService<AccessLog>());
         services.AddSingleton<RequestRecorder>();

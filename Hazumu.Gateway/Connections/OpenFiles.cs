@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Hazumu.Gateway;
+namespace Hazumu.Gateway.Connections;
 
 /// <summary>How many clients a process may have by its limit of open files: one that runs out of them does not only refuse, the runtime ends it.</summary>
 internal static class OpenFiles
