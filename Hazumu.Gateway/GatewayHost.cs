@@ -9,6 +9,7 @@ using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Reads;
 using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Requests;
 using Hazumu.Gateway.Telemetry;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using OpenTelemetry.Metrics;
@@ -192,6 +193,7 @@ internal static class GatewayHost
         services.AddSingleton<BrowserRules>();
         services.AddHttpForwarder();
         services.AddSingleton<RetryBudget>();
+        services.AddSingleton<BodyBudget>();
         services.AddSingleton<ModelGate>();
         services.AddSingleton<InferenceHandler>();
         services.AddSingleton<InstanceBroadcast>();

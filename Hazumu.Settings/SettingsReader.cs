@@ -172,6 +172,13 @@ public static class SettingsReader
             return text.Length == 0 || TryConvert(section, underlying, out value);
         }
 
+        if (type == typeof(long))
+        {
+            var parsed = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var large);
+            value = large;
+            return parsed;
+        }
+
         var isNumber = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
         value = number;
         return isNumber;

@@ -106,7 +106,9 @@ public static class GatewayBuilderExtensions
             return builder
                 .WithComposeEnvironment(Required, "true", development: new ComposeVariables(settings).Setting(nameof(settings.RequireKeys), settings.RequireKeys))
                 .WithAnnotation(new ContainerMountAnnotation(settings.Volume, DataDirectory, ContainerMountType.Volume, isReadOnly: false))
-                .WithEnvironment("Gateway__Keys__File", $"{DataDirectory}/keys.json");
+                .WithEnvironment("Gateway__Keys__File", $"{DataDirectory}/keys.json")
+                // The container's /tmp is memory and counts against its limit; this is a disk.
+                .WithEnvironment("Gateway__Body__Folder", $"{DataDirectory}/bodies");
         }
 
         builder.WithEnvironment(Required, settings, nameof(settings.RequireKeys), settings.RequireKeys);

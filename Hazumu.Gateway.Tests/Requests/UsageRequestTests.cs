@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Requests;
@@ -37,7 +36,7 @@ public class UsageRequestTests
     {
         var bytes = Encoding.UTF8.GetBytes(body);
         var head = RequestHead.Parse(bytes, isWhole: true, Dialect.OpenAI);
-        var output = new ArrayBufferWriter<byte>();
-        return UsageRequest.TryWrite(bytes, head, output) ? Encoding.UTF8.GetString(output.WrittenSpan) : null;
+        var text = UsageRequest.TextOf(head.UsageChange);
+        return text.IsEmpty ? null : Encoding.UTF8.GetString([.. bytes[..head.UsagePlace.Start], .. text, .. bytes[head.UsagePlace.End..]]);
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Hazumu.Gateway.Requests;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Streams;
@@ -58,19 +59,21 @@ public sealed class DisconnectTests
     [Theory]
     [InlineData(Way.Close)]
     [InlineData(Way.Reset)]
-    public async Task While_a_large_body_passes(Way way)
+    public async Task While_a_large_body_arrives(Way way)
     {
-        await using var engine = RawEngine.Start(exchange => exchange.ReadBodyAsync());
-        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Body:ReplayLimit=65536");
+        await using var engine = await StartEngineAsync(new());
+        await using var gateway = await TestGateway.StartAsync(engine.Address);
         var connection = await RawConnection.OpenAsync(gateway.Address);
-        await connection.SendAsync("POST /api/chat HTTP/1.1\r\nHost: gateway\r\nContent-Length: 10000000\r\n\r\n{\"model\":\"mock\",\"messages\":[{\"role\":\"user\",\"content\":\"" + new string('x', 500_000));
-        var exchange = await engine.WaitForAsync();
+        await connection.SendAsync("POST /api/chat HTTP/1.1\r\nHost: gateway\r\nContent-Length: 10000000\r\n\r\n{\"model\":\"mock\",\"messages\":[{\"role\":\"user\",\"content\":\"" + new string('x', 3_000_000));
+        var budget = gateway.Service<BodyBudget>();
+        await Eventually.HoldsAsync(() => Assert.True(budget.Disk > 2_000_000));
         Go(connection, way);
 
-        await exchange.Ended.WaitAsync(s_soon);
         await gateway.Measured.RequestsAsync(1);
         Assert.Equal("client_disconnect", OutcomeOf(gateway));
-        await Eventually.HoldsAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
+        Assert.DoesNotContain(engine.Requests, request => request.Path == "/api/chat");
+        Assert.Equal((0, 0), (budget.Memory, budget.Disk));
+        await NextIsAnsweredAsync(gateway, engine);
     }
 
     [Theory]

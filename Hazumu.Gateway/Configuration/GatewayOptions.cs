@@ -106,6 +106,11 @@ internal sealed class TimeoutOptions
     [PositiveDuration]
     public TimeSpan Connect { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>For the client to send a body in which the gateway looks for a model.</summary>
+    [Setting("How long a client may take to send a request's body; a slower one is refused with 408. Blobs are not limited", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan Body { get; set; } = TimeSpan.FromMinutes(5);
+
     /// <summary>From the request to the answer's first byte: loading, reading the prompt and, where nothing is streamed, generating.</summary>
     [Setting("How long an instance may be silent before the first byte: loading, reading the prompt, and all of an answer that is not streamed", Allowed = Duration.Rule)]
     [PositiveDuration]
@@ -228,8 +233,22 @@ internal sealed class InstanceAccess
 /// <summary>Request bodies.</summary>
 internal sealed class BodyOptions
 {
-    /// <summary>Up to this size, in bytes, a body that names a model is kept until the answer begins, so that another instance can be tried. A larger one is passed on as it comes and must name its model within this.</summary>
-    [Setting("Bytes of a body that are kept for another attempt; a larger body must name its model within them", Allowed = "a number from 1024 to 1073741824")]
-    [Range(1024, 1_073_741_824)]
-    public int ReplayLimit { get; set; } = 16 * 1024 * 1024;
+    /// <summary>Bytes that a body may have in which the gateway looks for a model; a larger one is refused with 413. Blobs are not limited.</summary>
+    [Setting("Bytes that a request's body may have; a larger one is refused with 413. Blobs are not limited", Allowed = "a number from 1024 to 2000000000")]
+    [Range(1024, 2_000_000_000)]
+    public int Limit { get; set; } = 1024 * 1024 * 1024;
+
+    /// <summary>Bytes of memory that all bodies may take together.</summary>
+    [Setting("Bytes of memory that the bodies of all requests may take; a quarter of the process's memory unless set. Without room a request is refused with 503", Allowed = "a number from 1048576 to 1099511627776")]
+    [Range(1_048_576L, 1_099_511_627_776L)]
+    public long? MemoryLimit { get; set; }
+
+    /// <summary>Bytes of disk space that all bodies may take together.</summary>
+    [Setting("Bytes of disk space that bodies over 1 MiB may take", Allowed = "a number from 0 to 1099511627776")]
+    [Range(0L, 1_099_511_627_776L)]
+    public long DiskLimit { get; set; } = 4L * 1024 * 1024 * 1024;
+
+    /// <summary>Where bodies over 1 MiB are kept until they are sent, in files without a name.</summary>
+    [Setting("A folder on a disk for bodies over 1 MiB; by default the system's folder for temporary files, or /var/tmp, whichever is on a disk. Without one they stay in memory", Allowed = "a path")]
+    public string? Folder { get; set; }
 }

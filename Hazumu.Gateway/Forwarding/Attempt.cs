@@ -73,7 +73,7 @@ internal sealed class Attempt : HttpTransformer
     /// <param name="request">What is known of the request.</param>
     /// <param name="instance">Where it goes.</param>
     /// <param name="lease">The slot, where it needs one.</param>
-    /// <param name="body">The body, where its beginning was read.</param>
+    /// <param name="body">The body, if it was read; else it passes as it comes.</param>
     /// <param name="removedHeaders">Request headers that are not for the engine.</param>
     /// <param name="tryRetryBusy">Whether a 503 may be answered by another attempt; asked only then.</param>
     public Attempt(GatewayRequest request, Instance instance, Lease? lease, RequestBody? body, string[] removedHeaders, Func<bool>? tryRetryBusy)
@@ -108,7 +108,7 @@ internal sealed class Attempt : HttpTransformer
         var aborted = context.RequestAborted;
         await using var registration = aborted.UnsafeRegister(static attempt => ((Attempt)attempt!).Cancel(AttemptEnd.ClientGone), this);
 
-        if (_body is not { IsWhole: true } && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false)
+        if (_body is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false)
         {
             context.Request.Body = new UploadStream(context.Request.Body, this);
         }

@@ -13,8 +13,10 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
 
     public static GatewayRefusal Forbidden(string message) => new(Outcome.Forbidden, StatusCodes.Status403Forbidden, message);
 
-    public static GatewayRefusal TooLarge(int limit) => new(
-        Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, $"The request does not name its model within its first {limit} bytes; put 'model' first or send less.");
+    /// <summary>The answer to a body that was not read to its end.</summary>
+    public static GatewayRefusal From(BodyRead end, long limit) => end == BodyRead.TooLarge
+        ? new(Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, $"The request's body is larger than {limit} bytes; send less, or ask the gateway's operator to raise 'Gateway:Body'.")
+        : new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, "The server is busy: the bodies of other requests leave no room for this one; try again later.", TimeSpan.FromSeconds(5));
 
     /// <summary>What a request is told that gets no slot.</summary>
     public static GatewayRefusal From(Admission.Admission admission, string model) => admission.Refusal switch

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
@@ -39,20 +38,23 @@ internal sealed class InferenceHandler(
 
         using (body)
         {
-            AskForUsage(request, head, body);
-            SendWhole(context, body);
+            AskForUsage(context, request, head, body);
 
             var model = ModelName.Normalise(request.Model!) ?? request.Model!;
             if (!fleet.Knows(model))
             {
                 // It may have come beside the gateway.
                 await monitor.RefreshStoredAsync(context.RequestAborted);
+                if (gate.Check(request, request.Model!) is { } forbidden)
+                {
+                    return forbidden;
+                }
             }
 
-            if (head is { UnloadsModel: true, HasPrompt: false } && request.Operation.Dialect == Dialect.Native && body.IsWhole && Holding(model) is { Count: > 1 } holding)
+            if (head is { UnloadsModel: true, HasPrompt: false } && request.Operation.Dialect == Dialect.Native && Holding(model) is { Count: > 1 } holding)
             {
                 // `ollama stop`: the model leaves the memory of all.
-                return await broadcast.SendAsync(context, request, holding, body.Head);
+                return await broadcast.SendAsync(context, request, holding, body);
             }
 
             budget.Earn(settings.Current.Retries.BudgetPercent);
@@ -183,28 +185,13 @@ internal sealed class InferenceHandler(
         }
     }
 
-    private static void AskForUsage(GatewayRequest request, RequestHeadResult head, RequestBody body)
+    private static void AskForUsage(HttpContext context, GatewayRequest request, RequestHeadResult head, RequestBody body)
     {
-        if (request.Operation is not { Dialect: Dialect.OpenAI, Name: "chat" or "generate" } || !body.IsWhole || head.UsageChange == UsageChange.None)
+        if (request.Operation is { Dialect: Dialect.OpenAI, Name: "chat" or "generate" } && UsageRequest.TextOf(head.UsageChange) is { IsEmpty: false } text)
         {
-            return;
-        }
-
-        var asking = new ArrayBufferWriter<byte>(body.Head.Length + 64);
-        if (UsageRequest.TryWrite(body.Head.Span, head, asking))
-        {
-            body.Replace(asking.WrittenSpan);
+            body.Replace(head.UsagePlace, text);
+            context.Request.ContentLength = body.Length;
             request.AddedUsage = true;
-        }
-    }
-
-    // A body that is here whole goes out with its length, however it came in.
-    private static void SendWhole(HttpContext context, RequestBody body)
-    {
-        if (body.IsWhole)
-        {
-            context.Request.Headers.TransferEncoding = default;
-            context.Request.ContentLength = body.Head.Length;
         }
     }
 }

@@ -15,8 +15,8 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor)
     private const int LargestAnswer = 1024 * 1024;
 
     /// <summary>Sends a request whose body is here.</summary>
-    public ValueTask<GatewayRefusal?> SendAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances, ReadOnlyMemory<byte> body) =>
-        SendAsync(context, request, instances, _ => body.IsEmpty ? null : new ReadOnlyMemoryContent(body));
+    public ValueTask<GatewayRefusal?> SendAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances, RequestBody? body) =>
+        SendAsync(context, request, instances, _ => body is null ? null : new StreamContent(body.Open()) { Headers = { ContentLength = body.Length } });
 
     /// <summary>Sends the client's body to all instances as it comes, at the pace of the slowest.</summary>
     public async ValueTask<GatewayRefusal?> UploadAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances)

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
@@ -22,9 +21,10 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
     public async ValueTask<GatewayRefusal?> HandleAsync(HttpContext context, GatewayRequest request)
     {
         RequestBody? body = null;
+        RequestHeadResult head = default;
         if (request.Operation.Model is ModelPlace.Body or ModelPlace.Source)
         {
-            (body, _, var refusal) = await gate.ReadAsync(context, request);
+            (body, head, var refusal) = await gate.ReadAsync(context, request);
             if (body is null)
             {
                 return refusal;
@@ -38,7 +38,7 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
         using (body)
         {
             var named = context.Request.Headers[GatewayHeaders.Instance].ToString();
-            var instances = await TargetsAsync(request, named, body, context.RequestAborted);
+            var instances = await TargetsAsync(request, named, head, context.RequestAborted);
             if (instances.Count == 0)
             {
                 return named.Length > 0
@@ -48,11 +48,11 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
                     : GatewayRefusal.Unreachable();
             }
 
-            if (instances.Count > 1 && body is null or { IsWhole: true })
+            if (instances.Count > 1)
             {
                 return request.Operation.Name == "blob" && HttpMethods.IsPost(context.Request.Method)
                     ? await broadcast.UploadAsync(context, request, instances)
-                    : await broadcast.SendAsync(context, request, instances, body?.Head ?? default);
+                    : await broadcast.SendAsync(context, request, instances, body);
             }
 
             return await ForwardAsync(context, request, instances[0], body);
@@ -68,11 +68,6 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
         }
 
         var end = await new Attempt(request, instance, lease: null, body, s_removedHeaders, tryRetryBusy: null).RunAsync(context, forwarder, watch);
-        if (body is not null)
-        {
-            request.RequestBytes = Math.Max(request.RequestBytes, body.BytesRead);
-        }
-
         if (request.Operation.Scope == Scope.Admin)
         {
             monitor.Refresh(instance);
@@ -88,7 +83,7 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
     }
 
     // What changes a model goes to every instance that holds it, as they are now: one that kept the old model would answer in turn with the others.
-    private async ValueTask<IReadOnlyList<Instance>> TargetsAsync(GatewayRequest request, string named, RequestBody? body, CancellationToken cancellationToken)
+    private async ValueTask<IReadOnlyList<Instance>> TargetsAsync(GatewayRequest request, string named, RequestHeadResult head, CancellationToken cancellationToken)
     {
         if (named.Length > 0)
         {
@@ -114,17 +109,13 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
                 "pull" when settings.Current.Fleet.PullEverywhere => usable,
                 "pull" => [.. usable.OrderBy(instance => instance.Stored?.Values.Sum(stored => stored.Size) ?? 0).Take(1)],
                 // What is made of files is made of blobs, which every instance has got.
-                "create" when body is { IsWhole: true } && BaseOf(body) is { } basis => usable.Where(instance => instance.Has(basis) == true || holding.Contains(instance)).ToList() is { Count: > 0 } having ? having : [.. usable.Take(1)],
+                "create" when BaseOf(head) is { } basis => usable.Where(instance => instance.Has(basis) == true || holding.Contains(instance)).ToList() is { Count: > 0 } having ? having : [.. usable.Take(1)],
                 "create" or "blob" => usable,
                 _ => [.. holding.Concat(usable).Take(1)],
             };
         }
     }
 
-    private static string? BaseOf(RequestBody body)
-    {
-        using var document = JsonDocument.Parse(body.Head);
-        var basis = document.RootElement.EnumerateObject().LastOrDefault(property => property.Name.Equals("from", StringComparison.OrdinalIgnoreCase)).Value;
-        return basis.ValueKind == JsonValueKind.String && basis.GetString() is { Length: > 0 } name ? ModelName.Normalise(name) ?? name : null;
-    }
+    private static string? BaseOf(RequestHeadResult head) =>
+        head.Named?.LastOrDefault(named => named.Property == "from").Model is { Length: > 0 } name ? ModelName.Normalise(name) ?? name : null;
 }

@@ -1,18 +1,19 @@
 using System.Diagnostics;
-using System.Text.Json;
 using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Requests;
 
 namespace Hazumu.Gateway.Forwarding;
 
-/// <summary>Reads which model a request is about, and whether its caller may name it.</summary>
-internal sealed class ModelGate(GatewaySettings settings)
+/// <summary>Reads a request's body and which model it is about, and decides whether its caller may name that model.</summary>
+internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fleet fleet)
 {
-    private static readonly string[] s_modelNames = ["model", "name", "from", "source", "destination"];
+    // With these a request is judged before the rest of a large body is read.
+    private const int Beginning = 64 * 1024;
 
-    /// <summary>Reads the beginning of the body, and finds the model in it.</summary>
+    /// <summary>Reads the body, and finds the model in it.</summary>
     /// <returns>The body, to be disposed; or why the request is refused.</returns>
     /// <exception cref="BadHttpRequestException">The body is malformed or too slow.</exception>
     public async ValueTask<(RequestBody? Body, RequestHeadResult Head, GatewayRefusal? Refusal)> ReadAsync(HttpContext context, GatewayRequest request)
@@ -23,22 +24,19 @@ internal sealed class ModelGate(GatewaySettings settings)
             return (null, default, new(Outcome.BadRequest, StatusCodes.Status415UnsupportedMediaType, "A compressed body cannot be routed; send it without Content-Encoding."));
         }
 
-        var limit = settings.Current.Body.ReplayLimit;
-        var began = Stopwatch.GetTimestamp();
-        var body = await RequestBody.ReadAsync(http.Body, http.ContentLength, limit, context.RequestAborted);
-        request.BodyWait = Stopwatch.GetTimestamp() - began;
-        request.RequestBytes = body.BytesRead;
+        var body = new RequestBody(budget);
         try
         {
-            var head = request.Operation.Model == ModelPlace.Form
-                ? await RequestForm.FindModelAsync(body.Head, body.IsWhole, http.ContentType, http.QueryString.Value, context.RequestAborted)
-                : RequestHead.Parse(body.Head.Span, body.IsWhole, request.Operation.Dialect, request.Operation.Model);
-            if (Check(request, head, body, limit) is { } refusal)
+            var (head, refusal) = await ReadAsync(context, request, body);
+            if (refusal is not null)
             {
                 body.Dispose();
                 return (null, head, refusal);
             }
 
+            // A body that is here whole goes out with its length, however it came in.
+            http.Headers.TransferEncoding = default;
+            http.ContentLength = body.Length;
             http.Body = Stream.Null;
             return (body, head, null);
         }
@@ -53,60 +51,92 @@ internal sealed class ModelGate(GatewaySettings settings)
     public GatewayRefusal? Check(GatewayRequest request, string model)
     {
         request.Model = model;
-        if (!settings.Current.AllowCloudModels && CloudModels.IsCloud(model))
-        {
-            return GatewayRefusal.Forbidden($"'{model}' runs in Ollama's cloud, and this gateway keeps prompts on its own machines.");
-        }
-
-        return request.Caller.MayUse(model) ? null : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{model}'.");
+        return CheckCloud(model)
+            ?? (request.Caller.MayUse(model) ? null : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{model}'."));
     }
 
-    // What a model is made of, and what a copy is called, are models as well.
-    private static GatewayRefusal? CheckOthers(GatewayRequest request, RequestBody body)
+    private GatewayRefusal? CheckCloud(string model) => !settings.Current.AllowCloudModels && (CloudModels.IsCloud(model) || fleet.IsRemote(ModelName.Normalise(model) ?? model))
+        ? GatewayRefusal.Forbidden($"'{model}' runs in Ollama's cloud, and this gateway keeps prompts on its own machines.")
+        : null;
+
+    private async ValueTask<(RequestHeadResult Head, GatewayRefusal? Refusal)> ReadAsync(HttpContext context, GatewayRequest request, RequestBody body)
     {
-        if (request.Caller.Key is not { Models.IsAll: false })
+        var http = context.Request;
+        var limit = settings.Current.Body.Limit;
+        if (http.ContentLength > limit)
         {
-            return null;
+            return (default, GatewayRefusal.From(BodyRead.TooLarge, limit));
         }
 
-        using var document = JsonDocument.Parse(body.Head);
-        foreach (var property in document.RootElement.EnumerateObject())
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        deadline.CancelAfter(settings.Current.Timeouts.Body);
+        var began = Stopwatch.GetTimestamp();
+        try
         {
-            if (Array.Exists(s_modelNames, name => name.Equals(property.Name, StringComparison.OrdinalIgnoreCase))
-                && (property.Value.ValueKind != JsonValueKind.String || !request.Caller.MayUse(property.Value.GetString())))
+            var read = await body.ReadAsync(http.Body, http.ContentLength, Beginning, limit, deadline.Token);
+            if (read == BodyRead.Done && !body.IsWhole)
             {
-                return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model in '{property.Name}'.");
+                if (request.Operation.Model != ModelPlace.Form && Check(request, body.Parse(request.Operation)) is { } early)
+                {
+                    return (default, early);
+                }
+
+                read = await body.ReadAsync(http.Body, http.ContentLength, long.MaxValue, limit, deadline.Token);
+            }
+
+            if (read != BodyRead.Done)
+            {
+                return (default, GatewayRefusal.From(read, limit));
             }
         }
-
-        return null;
-    }
-
-    private GatewayRefusal? Check(GatewayRequest request, RequestHeadResult head, RequestBody body, int limit)
-    {
-        if (head.Problem is { } problem)
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
         {
-            return GatewayRefusal.BadRequest(problem);
+            throw new BadHttpRequestException("The request's body did not arrive in time.", StatusCodes.Status408RequestTimeout);
+        }
+        finally
+        {
+            request.BodyWait = Stopwatch.GetTimestamp() - began;
+            request.RequestBytes = body.BytesRead;
         }
 
-        if (head.Model is not { } model)
+        var head = request.Operation.Model == ModelPlace.Form
+            ? await RequestForm.FindModelAsync(body.Open, http.ContentType, http.QueryString.Value, context.RequestAborted)
+            : body.Parse(request.Operation);
+        if (Check(request, head) is { } refusal)
         {
-            return body.IsWhole ? GatewayRefusal.BadRequest("model is required") : GatewayRefusal.TooLarge(limit);
-        }
-
-        if (!body.IsWhole && request.Caller.Key is { Models.IsAll: false })
-        {
-            // What is not read could name another model once more, and Ollama takes the last.
-            return GatewayRefusal.TooLarge(limit);
-        }
-
-        if (request.Operation.Scope == Scope.Admin && CheckOthers(request, body) is { } forbidden)
-        {
-            return forbidden;
+            return (head, refusal);
         }
 
         request.WantsStream = head.Stream ?? (request.Operation is { Dialect: Dialect.Native, GenAiName: not "embeddings" });
         request.Affinity = head.Affinity;
-        return Check(request, model);
+        return (head, head.Model is null ? GatewayRefusal.BadRequest("model is required") : null);
+    }
+
+    private GatewayRefusal? Check(GatewayRequest request, in RequestHeadResult head) =>
+        head.Problem is { } problem ? GatewayRefusal.BadRequest(problem)
+        : CheckOthers(request, head) ?? (head.Model is { } model ? Check(request, model) : null);
+
+    // What a model is made of, and what a copy is called, are models as well.
+    private GatewayRefusal? CheckOthers(GatewayRequest request, in RequestHeadResult head)
+    {
+        if (head.RemoteHost is { } host && !settings.Current.AllowCloudModels)
+        {
+            return GatewayRefusal.Forbidden($"The model would send its prompts to '{host}', and this gateway keeps prompts on its own machines.");
+        }
+
+        foreach (var (property, model) in head.Named ?? [])
+        {
+            if (request.Caller.Key is { Models.IsAll: false } && !request.Caller.MayUse(model))
+            {
+                return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model in '{property}'.");
+            }
+
+            if (model is not null && property is not ("model" or "name") && CheckCloud(model) is { } refusal)
+            {
+                return refusal;
+            }
+        }
+
+        return null;
     }
 }

@@ -34,7 +34,7 @@ internal static class EngineApi
         foreach (var model in tags is not null ? Models(tags) : list is not null ? Models(list, "data") : [])
         {
             var name = NameOf(Text(model, "name") ?? Text(model, "id"));
-            models[name] = new StoredModel(name, Number(model, "size"), Text(model, "digest"), Time(model, "modified_at"));
+            models[name] = new StoredModel(name, Number(model, "size"), Text(model, "digest"), Time(model, "modified_at"), !string.IsNullOrEmpty(Text(model, "remote_host")));
         }
 
         return models;

@@ -108,6 +108,23 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
     public IEnumerable<(Instance Instance, string Model)> StaleModels() =>
         _diverged.SelectMany(model => _instances.Where(instance => IsStale(instance, model)).Select(instance => (instance, model)));
 
+    /// <summary>Whether any instance is known to send a model's prompts to another host.</summary>
+    public bool IsRemote(string model)
+    {
+        lock (Gate)
+        {
+            foreach (var instance in _instances)
+            {
+                if (instance.Stored?.TryGetValue(model, out var stored) == true && stored.IsRemote)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>A probe was answered or not.</summary>
     /// <returns>Whether the instance is up where it was not, or the other way round.</returns>
     public bool OnProbe(Instance instance, bool isUp)

@@ -12,4 +12,5 @@ internal sealed record ResidentModel(string Name, long Size, long SizeVram, Date
 /// <param name="Size">Bytes on disk.</param>
 /// <param name="Digest">The SHA-256 of its manifest, in hexadecimal; <see langword="null"/> where the engine has none.</param>
 /// <param name="ModifiedAt">When it was last changed there.</param>
-internal sealed record StoredModel(string Name, long Size, string? Digest = null, DateTimeOffset ModifiedAt = default);
+/// <param name="IsRemote">Whether its prompts go to another host (<c>remote_host</c>), Ollama's cloud or any other.</param>
+internal sealed record StoredModel(string Name, long Size, string? Digest = null, DateTimeOffset ModifiedAt = default, bool IsRemote = false);

@@ -1,103 +1,132 @@
 using System.Buffers;
+using System.IO.MemoryMappedFiles;
+using Hazumu.Gateway.Operations;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hazumu.Gateway.Requests;
 
-/// <summary>
-/// A request's body, its beginning kept so that the model's name can be read and another attempt be made. A body within the limit is
-/// kept whole; of a larger one the rest passes once, unread.
-/// </summary>
-internal sealed class RequestBody : IDisposable
+/// <summary>How far a body was read.</summary>
+internal enum BodyRead
 {
-    private const int FirstBuffer = 4 * 1024;
+    /// <summary>As far as requested, or to its end.</summary>
+    Done,
 
-    private readonly Stream _source;
-    private byte[] _buffer;
+    /// <summary>It is larger than a body may be.</summary>
+    TooLarge,
+
+    /// <summary>The bodies of other requests take all of the room.</summary>
+    NoRoom,
+}
+
+/// <summary>
+/// A request's body. It is read whole before it is sent on, so that the model's name can be read, nothing behind it contradicts it, and
+/// another attempt can be made: in memory that grows with what arrives, and in a file beyond <see cref="LargestInMemory"/>.
+/// </summary>
+internal sealed class RequestBody(BodyBudget budget) : IDisposable
+{
+    /// <summary>Bytes of a body that are kept in memory if there is a disk for larger ones.</summary>
+    public const int LargestInMemory = 1024 * 1024;
+
+    // Not counted: it costs no more than the connection that it came by, and a small request is answered however large others are.
+    private const int FirstBuffer = 16 * 1024;
+    private const int WriteBuffer = 64 * 1024;
+
+    private byte[] _buffer = [];
+    private int _buffered;
+    private SafeFileHandle? _file;
+    private long _written;
     private ReplayStream? _open;
-    private bool _isRestTouched;
+    private (int Start, int End, byte[] Text) _edit = (0, 0, []);
 
-    private RequestBody(Stream source, byte[] buffer, int length, bool isWhole)
-    {
-        _source = source;
-        _buffer = buffer;
-        Head = buffer.AsMemory(0, length);
-        IsWhole = isWhole;
-    }
+    /// <summary>Whether all of it is here.</summary>
+    public bool IsWhole { get; private set; }
 
-    /// <summary>The beginning; all of it where <see cref="IsWhole"/>.</summary>
-    public ReadOnlyMemory<byte> Head { get; private set; }
-
-    /// <summary>Whether there is no more.</summary>
-    public bool IsWhole { get; }
-
-    /// <summary>Whether it can be sent from its start.</summary>
-    public bool CanSend => !_isRestTouched && _buffer.Length > 0;
-
-    /// <summary>Bytes that have come, in all.</summary>
+    /// <summary>Bytes that have come.</summary>
     public long BytesRead { get; private set; }
 
-    /// <summary>Reads up to the limit.</summary>
+    /// <summary>Bytes that are sent on.</summary>
+    public long Length => BytesRead + _edit.Text.Length - (_edit.End - _edit.Start);
+
+    /// <summary>Whether it can be sent.</summary>
+    public bool CanSend => _buffer.Length > 0 || _file is not null;
+
+    /// <summary>Reads on.</summary>
     /// <param name="source">The client's body.</param>
-    /// <param name="length">Its length, where the client told.</param>
-    /// <param name="limit">Bytes to keep.</param>
-    /// <param name="cancellationToken">The client went away.</param>
+    /// <param name="length">Its length, if it is known.</param>
+    /// <param name="enough">Reads until this many bytes are here; the bytes at hand may be more.</param>
+    /// <param name="limit">Bytes that a body may have.</param>
+    /// <param name="cancellationToken">The client went away, or is too slow.</param>
     /// <exception cref="BadHttpRequestException">The body is malformed, too slow or cut off.</exception>
     /// <exception cref="IOException">The connection broke.</exception>
-    public static async ValueTask<RequestBody> ReadAsync(Stream source, long? length, int limit, CancellationToken cancellationToken)
+    public async ValueTask<BodyRead> ReadAsync(Stream source, long? length, long enough, long limit, CancellationToken cancellationToken)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(limit, Math.Max(length ?? FirstBuffer, 1)));
-        var read = 0;
-        try
+        while (!IsWhole && BytesRead < enough)
         {
-            while (true)
+            if (_buffered == _buffer.Length && await MakeRoomAsync(length) is var room and not BodyRead.Done)
             {
-                if (read == buffer.Length || read == limit)
-                {
-                    if (read == length)
-                    {
-                        return new RequestBody(source, buffer, read, isWhole: true) { BytesRead = read };
-                    }
+                return room;
+            }
 
-                    if (read >= limit)
-                    {
-                        return new RequestBody(source, buffer, read, isWhole: false) { BytesRead = read };
-                    }
+            var count = await source.ReadAsync(_buffer.AsMemory(_buffered), cancellationToken);
+            _buffered += count;
+            BytesRead += count;
+            if (BytesRead > limit)
+            {
+                return BodyRead.TooLarge;
+            }
 
-                    buffer = Grow(buffer, read, limit);
-                }
+            IsWhole = count == 0 || BytesRead == length;
+        }
 
-                var count = await source.ReadAsync(buffer.AsMemory(read, Math.Min(buffer.Length, limit) - read), cancellationToken);
-                if (count == 0)
-                {
-                    return new RequestBody(source, buffer, read, isWhole: true) { BytesRead = read };
-                }
+        if (_file is not null && _buffered > 0 && !await TryWriteAsync())
+        {
+            return BodyRead.NoRoom;
+        }
 
-                read += count;
+        if (_file is not null && IsWhole)
+        {
+            ReturnBuffer();
+        }
+
+        return BodyRead.Done;
+    }
+
+    /// <summary>Reads what routing and admission need of it, if it is JSON.</summary>
+    public RequestHeadResult Parse(Operation operation)
+    {
+        if (_file is null)
+        {
+            return RequestHead.Parse(_buffer.AsSpan(0, _buffered), IsWhole, operation.Dialect, operation.Model, operation.Scope == Scope.Admin);
+        }
+
+        // Nothing but this process can write to the file, which has no name: the mapping stays valid.
+        using var map = MemoryMappedFile.CreateFromFile(_file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+        using var view = map.CreateViewAccessor(0, _written, MemoryMappedFileAccess.Read);
+        unsafe
+        {
+            byte* start = null;
+            view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+            try
+            {
+                return RequestHead.Parse(new ReadOnlySpan<byte>(start + view.PointerOffset, (int)_written), IsWhole, operation.Dialect, operation.Model, operation.Scope == Scope.Admin);
+            }
+            finally
+            {
+                view.SafeMemoryMappedViewHandle.ReleasePointer();
             }
         }
-        catch
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-            throw;
-        }
     }
 
-    /// <summary>Puts another body in its place: one that asks for usage too. The body must be whole.</summary>
-    public void Replace(ReadOnlySpan<byte> body)
-    {
-        var buffer = ArrayPool<byte>.Shared.Rent(Math.Max(1, body.Length));
-        body.CopyTo(buffer);
-        ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = buffer;
-        Head = buffer.AsMemory(0, body.Length);
-    }
+    /// <summary>Puts other bytes in the place of some when it is sent.</summary>
+    public void Replace(Range place, ReadOnlySpan<byte> text) => _edit = (place.Start.Value, place.End.Value, text.ToArray());
 
     /// <summary>The body from its start, for one attempt.</summary>
     public Stream Open() => _open = new ReplayStream(this);
 
-    /// <summary>Gives the memory back once the engine has begun to answer: nothing is sent again then.</summary>
+    /// <summary>Gives memory and file back once the engine has begun to answer: nothing is sent again then.</summary>
     public void ReleaseIfSent()
     {
-        if (IsWhole && _open is { IsAtEnd: true })
+        if (_open is { IsAtEnd: true })
         {
             Dispose();
         }
@@ -106,50 +135,142 @@ internal sealed class RequestBody : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        ReturnBuffer();
+        if (_file is { } file)
+        {
+            _file = null;
+            file.Dispose();
+            budget.ReturnDisk(_written);
+        }
+    }
+
+    private async ValueTask<BodyRead> MakeRoomAsync(long? length)
+    {
+        if (_file is not null)
+        {
+            return await TryWriteAsync() ? BodyRead.Done : BodyRead.NoRoom;
+        }
+
+        if (_buffer.Length < LargestInMemory && TryGrow(length))
+        {
+            return BodyRead.Done;
+        }
+
+        if ((_file = budget.TryCreateFile()) is { } file)
+        {
+            if (await TryWriteAsync())
+            {
+                return BodyRead.Done;
+            }
+
+            _file = null;
+            file.Dispose();
+        }
+
+        return TryGrow(length) ? BodyRead.Done : !budget.HasDisk && _buffer.Length * 3L > budget.MemoryLimit ? BodyRead.TooLarge : BodyRead.NoRoom;
+    }
+
+    private bool TryGrow(long? length)
+    {
+        var size = Math.Max(FirstBuffer, Math.Min(_buffer.Length * 2L, Array.MaxLength));
+        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(size, Math.Max(length ?? size, 1)));
+        if (!budget.TryTakeMemory(Counted(larger)))
+        {
+            ArrayPool<byte>.Shared.Return(larger);
+            return false;
+        }
+
+        var buffered = _buffered;
+        _buffer.AsSpan(0, buffered).CopyTo(larger);
+        ReturnBuffer();
+        (_buffer, _buffered) = (larger, buffered);
+        return true;
+    }
+
+    private async ValueTask<bool> TryWriteAsync()
+    {
+        if (!budget.TryTakeDisk(_buffered))
+        {
+            return false;
+        }
+
+        try
+        {
+            await RandomAccess.WriteAsync(_file!, _buffer.AsMemory(0, _buffered), _written);
+        }
+        catch (IOException error)
+        {
+            budget.ReturnDisk(_buffered);
+            budget.OnDiskFailed(error);
+            return false;
+        }
+
+        _written += _buffered;
+        _buffered = 0;
+        if (_buffer.Length > WriteBuffer)
+        {
+            ReturnBuffer();
+            _buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+        }
+
+        return true;
+    }
+
+    private void ReturnBuffer()
+    {
         var buffer = _buffer;
         _buffer = [];
-        Head = default;
+        _buffered = 0;
         if (buffer.Length > 0)
         {
+            budget.ReturnMemory(Counted(buffer));
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 
-    private static byte[] Grow(byte[] buffer, int read, int limit)
+    private static long Counted(byte[] buffer) => buffer.Length > FirstBuffer ? buffer.Length : 0;
+
+    private ValueTask<int> ReadAtAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
-        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(limit, buffer.Length * 2L));
-        buffer.AsSpan(0, read).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(buffer);
-        return larger;
+        if (_file is { } file)
+        {
+            return RandomAccess.ReadAsync(file, buffer, offset, cancellationToken);
+        }
+
+        var rest = _buffer.AsSpan(0, _buffered)[(int)Math.Min(offset, _buffered)..];
+        var count = Math.Min(buffer.Length, rest.Length);
+        rest[..count].CopyTo(buffer.Span);
+        return new(count);
     }
 
     private sealed class ReplayStream(RequestBody body) : BodyStream
     {
-        private int _position;
+        private long _position;
 
         public bool IsAtEnd { get; private set; }
 
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            var head = body.Head;
-            if (_position < head.Length || buffer.IsEmpty)
+            if (buffer.IsEmpty)
             {
-                var count = Math.Min(buffer.Length, head.Length - _position);
-                head.Slice(_position, count).CopyTo(buffer);
-                _position += count;
-                return count;
-            }
-
-            if (body.IsWhole)
-            {
-                IsAtEnd = true;
                 return 0;
             }
 
-            body._isRestTouched = true;
-            var read = await body._source.ReadAsync(buffer, cancellationToken);
-            body.BytesRead += read;
-            return read;
+            var (start, end, text) = body._edit;
+            var behind = _position - start - text.Length;
+            var count = _position - start is >= 0 and var inText && behind < 0
+                ? Copy(text.AsSpan((int)inText), buffer.Span)
+                : await body.ReadAtAsync(behind < 0 ? _position : end + behind, behind < 0 ? buffer[..(int)Math.Min(buffer.Length, start - _position)] : buffer, cancellationToken);
+            _position += count;
+            IsAtEnd |= count == 0;
+            return count;
+        }
+
+        private static int Copy(ReadOnlySpan<byte> text, Span<byte> buffer)
+        {
+            var count = Math.Min(text.Length, buffer.Length);
+            text[..count].CopyTo(buffer);
+            return count;
         }
     }
 }

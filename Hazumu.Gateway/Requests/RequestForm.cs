@@ -1,18 +1,21 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
 
 namespace Hazumu.Gateway.Requests;
 
-/// <summary>Reads the beginning of a request's form (<c>multipart/form-data</c>): the field <c>model</c>.</summary>
+/// <summary>Reads a request's form (<c>multipart/form-data</c>): the field <c>model</c>.</summary>
 /// <remarks>
 /// Ollama reads forms with Go's <c>mime/multipart</c>, which takes more than ASP.NET Core's reader does. So that the gateway sees no other
 /// model than Ollama, what the two would read differently is malformed.
 /// </remarks>
 internal static class RequestForm
 {
+    // Of each part. Go takes more; no client sends as much.
+    private const int MostHeaders = 64;
+    private const int LongestHeaders = 64 * 1024;
+
     // As in RFC 2046.
     private const int LongestBoundary = 70;
     private static readonly SearchValues<char> s_boundaryCharacters =
@@ -23,19 +26,13 @@ internal static class RequestForm
 
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Reads a form, or the beginning of one.</summary>
-    /// <param name="body">The bytes at hand.</param>
-    /// <param name="isWhole">Whether they are all of the body.</param>
+    /// <summary>Reads a form.</summary>
+    /// <param name="open">Opens the whole body from its start.</param>
     /// <param name="contentType">The request's content type.</param>
     /// <param name="query">The request's query: Go looks for the field there too, and there first.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <returns>What was found: <see cref="RequestHeadResult.Problem"/>, <see cref="RequestHeadResult.Model"/> and <see cref="RequestHeadResult.IsWhole"/>.</returns>
-    public static async ValueTask<RequestHeadResult> FindModelAsync(
-        ReadOnlyMemory<byte> body,
-        bool isWhole,
-        string? contentType,
-        string? query,
-        CancellationToken cancellationToken)
+    public static async ValueTask<RequestHeadResult> FindModelAsync(Func<Stream> open, string? contentType, string? query, CancellationToken cancellationToken)
     {
         if (QueryHelpers.ParseQuery(query).ContainsKey("model"))
         {
@@ -49,14 +46,21 @@ internal static class RequestForm
 
         // Go would read line feeds alone where the first line ends so, and pass over what is before it.
         var firstLine = Encoding.ASCII.GetBytes($"--{boundary}\r\n");
-        if (!body.Span.StartsWith(firstLine))
+        var first = new byte[firstLine.Length];
+        await using (var beginning = open())
         {
-            return body.Length < firstLine.Length && !isWhole ? default : RequestHead.Malformed("The request's form does not begin with its boundary.");
+            await beginning.ReadAtLeastAsync(first, first.Length, throwOnEndOfStream: false, cancellationToken);
+        }
+
+        if (!first.AsSpan().SequenceEqual(firstLine))
+        {
+            return RequestHead.Malformed("The request's form does not begin with its boundary.");
         }
 
         try
         {
-            return await FindModelAsync(body, isWhole, boundary, cancellationToken);
+            await using var form = open();
+            return await FindModelAsync(form, boundary, cancellationToken);
         }
         catch (Exception exception) when (exception is IOException or InvalidDataException or DecoderFallbackException)
         {
@@ -64,48 +68,29 @@ internal static class RequestForm
         }
     }
 
-    private static async ValueTask<RequestHeadResult> FindModelAsync(ReadOnlyMemory<byte> body, bool isWhole, string boundary, CancellationToken cancellationToken)
+    private static async ValueTask<RequestHeadResult> FindModelAsync(Stream form, string boundary, CancellationToken cancellationToken)
     {
-        using var stream = StreamOf(body);
-        var reader = new MultipartReader(boundary, stream);
+        var reader = new MultipartReader(boundary, form) { HeadersCountLimit = MostHeaders, HeadersLengthLimit = LongestHeaders };
         string? model = null;
-        try
+        while (await reader.ReadNextSectionAsync(cancellationToken) is { } section)
         {
-            while (await reader.ReadNextSectionAsync(cancellationToken) is { } section)
+            var field = FieldOf(section);
+            var problem = field is null ? "The request's form has a part that is no field." : null;
+            if (field == "model")
             {
-                var field = FieldOf(section);
-                if (field is null && !isWhole)
-                {
-                    // The bytes at hand may end inside its headers.
-                    return new() { Model = model };
-                }
-
-                var problem = field is null ? "The request's form has a part that is no field." : null;
-                if (field == "model")
-                {
-                    (var value, problem) = await ReadModelAsync(section, cancellationToken);
-                    problem ??= model is null ? null : "\"model\" is given twice.";
-                    model = value;
-                }
-
-                if (problem is not null)
-                {
-                    return RequestHead.Malformed(problem);
-                }
+                (var value, problem) = await ReadModelAsync(section, cancellationToken);
+                problem ??= model is null ? null : "\"model\" is given twice.";
+                model = value;
             }
-        }
-        catch (Exception exception) when (!isWhole && exception is IOException or InvalidDataException)
-        {
-            // The form goes on behind the bytes at hand.
-            return new() { Model = model };
+
+            if (problem is not null)
+            {
+                return RequestHead.Malformed(problem);
+            }
         }
 
         return new() { Model = model, IsWhole = true };
     }
-
-    private static MemoryStream StreamOf(ReadOnlyMemory<byte> body) => MemoryMarshal.TryGetArray(body, out var array)
-        ? new(array.Array!, array.Offset, array.Count, writable: false)
-        : new(body.ToArray(), writable: false);
 
     private static string? BoundaryOf(string? contentType)
     {
@@ -147,8 +132,8 @@ internal static class RequestForm
 
     private static async ValueTask<(string? Model, string? Problem)> ReadModelAsync(MultipartSection section, CancellationToken cancellationToken)
     {
-        // Go would decode the one, and take the other for a file, or not where its name is empty.
-        if (section.Headers!.ContainsKey("Content-Transfer-Encoding") || section.ContentDisposition!.Contains("filename", StringComparison.OrdinalIgnoreCase))
+        // Go would take it for a file, or not where its name is empty.
+        if (section.ContentDisposition!.Contains("filename", StringComparison.OrdinalIgnoreCase))
         {
             return (null, "\"model\" must be a plain field.");
         }
@@ -156,6 +141,15 @@ internal static class RequestForm
         var bytes = new byte[(ModelText.MaxLength * 4) + 1];
         var length = await section.Body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
         var model = s_strictUtf8.GetString(bytes.AsSpan(0, length));
+
+        // Go decodes this one and no other. Where nothing is encoded, the text is what it says; no name of a model has an equals sign.
+        if (section.Headers!.TryGetValue("Content-Transfer-Encoding", out var encodings)
+            && encodings.Contains("quoted-printable", StringComparer.OrdinalIgnoreCase)
+            && (model.Contains('=', StringComparison.Ordinal) || model.AsSpan().Trim().Length != model.Length))
+        {
+            return (null, "\"model\" must not be encoded as quoted-printable.");
+        }
+
         return (model, ModelText.ProblemOf(model) is { } problem ? $"\"model\" {problem}." : null);
     }
 }

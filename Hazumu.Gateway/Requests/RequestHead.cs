@@ -5,13 +5,14 @@ namespace Hazumu.Gateway.Requests;
 
 /// <summary>Reads the beginning of a request's JSON body: all that routing and admission need of it.</summary>
 /// <remarks>
-/// It reads names as Ollama does, which is Go's <c>encoding/json</c>: without regard to case, and the last one counts. So that no spelling
-/// gets past a key's list of models, a name that decides something may be there only once. It never throws.
+/// It reads names as Ollama does, which is Go's <c>encoding/json</c>: without regard to case, null is as good as absent, the last one counts,
+/// and what follows the object is not read. So that no spelling gets past a key's list of models, a name that decides something may be there
+/// only once. It never throws.
 /// </remarks>
 internal static class RequestHead
 {
-    /// <summary>Levels of objects and arrays that a body may have.</summary>
-    public const int MaxDepth = 256;
+    /// <summary>Levels of objects and arrays that a body may have: as many as Go's <c>encoding/json</c> takes.</summary>
+    public const int MaxDepth = 10_000;
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
@@ -20,7 +21,8 @@ internal static class RequestHead
     /// <param name="isWhole">Whether they are all of the body.</param>
     /// <param name="dialect">The dialect it is in.</param>
     /// <param name="place">Where in it the model is named: <see cref="ModelPlace.Body"/> or <see cref="ModelPlace.Source"/>.</param>
-    public static RequestHeadResult Parse(ReadOnlySpan<byte> json, bool isWhole, Dialect dialect, ModelPlace place = ModelPlace.Body)
+    /// <param name="manages">Whether the operation manages models: further members may name models then.</param>
+    public static RequestHeadResult Parse(ReadOnlySpan<byte> json, bool isWhole, Dialect dialect, ModelPlace place = ModelPlace.Body, bool manages = false)
     {
         if (json.IsEmpty)
         {
@@ -32,7 +34,7 @@ internal static class RequestHead
             return Malformed("The request body begins with a byte order mark.");
         }
 
-        var reader = new RequestHeadReader(json, isWhole, dialect, place);
+        var reader = new RequestHeadReader(json, isWhole, dialect, place, manages);
         try
         {
             return reader.Read();

@@ -18,10 +18,13 @@ internal ref struct RequestHeadReader
     private readonly ReadOnlySpan<byte> _json;
     private readonly Dialect _dialect;
     private readonly ModelPlace _place;
+    private readonly bool _manages;
     private Utf8JsonReader _reader;
     private string? _problem;
     private string? _model;
     private string? _olderModel;
+    private List<(string Property, string? Model)>? _named;
+    private string? _remoteHost;
     private bool? _stream;
     private bool _includesUsage;
     private bool _unloadsModel;
@@ -36,11 +39,12 @@ internal ref struct RequestHeadReader
     private UsageChange _usageChange = UsageChange.AddOptions;
     private Range _usagePlace;
 
-    public RequestHeadReader(ReadOnlySpan<byte> json, bool isWhole, Dialect dialect, ModelPlace place)
+    public RequestHeadReader(ReadOnlySpan<byte> json, bool isWhole, Dialect dialect, ModelPlace place, bool manages)
     {
         _json = json;
         _dialect = dialect;
         _place = place;
+        _manages = manages;
         _reader = new(json, isWhole, new(new() { MaxDepth = RequestHead.MaxDepth }));
     }
 
@@ -49,6 +53,11 @@ internal ref struct RequestHeadReader
         Other,
         Model,
         OlderModel,
+        OtherModel,
+        From,
+        Source,
+        Destination,
+        RemoteHost,
         Stream,
         StreamOptions,
         IncludeUsage,
@@ -83,9 +92,7 @@ internal ref struct RequestHeadReader
                 break;
             }
 
-            var name = NameOf(isTopLevel: true);
-            CheckOnlyOnce(name);
-            if (_problem is not null || !ReadValue(name))
+            if (!ReadValue(NameOf(isTopLevel: true)))
             {
                 break;
             }
@@ -103,8 +110,7 @@ internal ref struct RequestHeadReader
             _usagePlace = end..end;
         }
 
-        // Only white space may follow; anything else makes the reader throw.
-        _reader.Read();
+        // Go reads one value and no more: whatever follows is not looked at.
         if (_model is "" && string.IsNullOrEmpty(_olderModel))
         {
             _problem = $"{ModelProperty} is empty.";
@@ -117,6 +123,8 @@ internal ref struct RequestHeadReader
         return new()
         {
             Model = string.IsNullOrEmpty(model) ? null : model,
+            Named = _named,
+            RemoteHost = _remoteHost,
             Stream = _stream,
             IncludesUsage = _includesUsage,
             UnloadsModel = _unloadsModel,
@@ -179,14 +187,49 @@ internal ref struct RequestHeadReader
             return false;
         }
 
+        if (_reader.TokenType == JsonTokenType.Null
+            && (name is Name.Model or Name.OlderModel or Name.OtherModel or Name.From or Name.Source or Name.Destination or Name.RemoteHost))
+        {
+            // Go leaves a text as it was: as if the member were not there.
+            return true;
+        }
+
+        CheckOnlyOnce(name);
+        if (_problem is not null)
+        {
+            return false;
+        }
+
         switch (name)
         {
             case Name.Model:
                 _model = ReadModel(ModelProperty);
+                AddNamed(_place == ModelPlace.Source ? "source" : "model");
                 break;
 
             case Name.OlderModel:
                 _olderModel = ReadModel("\"name\"");
+                AddNamed("name");
+                break;
+
+            case Name.OtherModel:
+                AddNamed("model");
+                break;
+
+            case Name.From:
+                AddNamed("from");
+                break;
+
+            case Name.Source:
+                AddNamed("source");
+                break;
+
+            case Name.Destination:
+                AddNamed("destination");
+                break;
+
+            case Name.RemoteHost:
+                _remoteHost = Text() is not "" and var host ? host ?? "" : null;
                 break;
 
             case Name.Stream:
@@ -255,6 +298,17 @@ internal ref struct RequestHeadReader
 
         return model;
     }
+
+    private void AddNamed(string property)
+    {
+        if (_manages)
+        {
+            (_named ??= []).Add((property, Text()));
+        }
+    }
+
+    // Null where it is no text, or longer than any name may be.
+    private readonly string? Text() => _reader.TokenType != JsonTokenType.String || _reader.ValueSpan.Length > ModelText.MaxLength * 6 ? null : _reader.GetString();
 
     private bool ReadStreamOptions()
     {
@@ -434,13 +488,19 @@ internal ref struct RequestHeadReader
     private readonly Name NameOf(bool isTopLevel)
     {
         var raw = _reader.ValueSpan;
-        if (raw.Length > LongestRawName)
+        Span<byte> unescaped = stackalloc byte[LongestRawName];
+        scoped ReadOnlySpan<byte> text = raw;
+        if (_reader.ValueIsEscaped)
         {
-            return Name.Other;
+            // No name that matters is this long, or has a surrogate; half of one cannot be unescaped, and Go takes it for U+FFFD.
+            if (raw.Length > LongestRawName || raw.IndexOf("\\ud"u8) >= 0 || raw.IndexOf("\\uD"u8) >= 0)
+            {
+                return Name.Other;
+            }
+
+            text = unescaped[.._reader.CopyString(unescaped)];
         }
 
-        Span<byte> text = stackalloc byte[LongestRawName];
-        text = text[.._reader.CopyString(text)];
         Span<byte> folded = stackalloc byte[LongestName];
         if (!TryFold(text, folded, out var length))
         {
@@ -456,10 +516,11 @@ internal ref struct RequestHeadReader
         return name.Length switch
         {
             4 when name.SequenceEqual("name"u8) => _dialect == Dialect.Native && _place == ModelPlace.Body ? Name.OlderModel : Name.Other,
+            4 when _manages && name.SequenceEqual("from"u8) => Name.From,
             4 when name.SequenceEqual("user"u8) => Name.User,
-            5 when name.SequenceEqual("model"u8) => _place == ModelPlace.Body ? Name.Model : Name.Other,
+            5 when name.SequenceEqual("model"u8) => _place == ModelPlace.Body ? Name.Model : _manages ? Name.OtherModel : Name.Other,
             5 when name.SequenceEqual("input"u8) => Name.Prompt,
-            6 when name.SequenceEqual("source"u8) => _place == ModelPlace.Source ? Name.Model : Name.Other,
+            6 when name.SequenceEqual("source"u8) => _place == ModelPlace.Source ? Name.Model : _manages ? Name.Source : Name.Other,
             6 when name.SequenceEqual("stream"u8) => Name.Stream,
             6 when name.SequenceEqual("system"u8) => Name.System,
             6 when name.SequenceEqual("prompt"u8) => Name.Prompt,
@@ -467,6 +528,8 @@ internal ref struct RequestHeadReader
             8 when name.SequenceEqual("metadata"u8) => Name.Metadata,
             10 when name.SequenceEqual("keep_alive"u8) => Name.KeepAlive,
             10 when name.SequenceEqual("session_id"u8) => Name.SessionId,
+            11 when _manages && name.SequenceEqual("destination"u8) => Name.Destination,
+            11 when _manages && name.SequenceEqual("remote_host"u8) => Name.RemoteHost,
             12 when name.SequenceEqual("instructions"u8) => Name.System,
             14 when name.SequenceEqual("stream_options"u8) => Name.StreamOptions,
             16 when name.SequenceEqual("prompt_cache_key"u8) => Name.PromptCacheKey,

@@ -9,6 +9,15 @@ internal readonly record struct RequestHeadResult
     /// <summary>The model, as the client named it; null where it was not found.</summary>
     public string? Model { get; init; }
 
+    /// <summary>
+    /// Every member that names a model to an operation that manages them (<c>model</c>, <c>name</c>, <c>from</c>, <c>source</c>,
+    /// <c>destination</c>); the model is <see langword="null"/> where it is no text. <see langword="null"/> where there is none.
+    /// </summary>
+    public IReadOnlyList<(string Property, string? Model)>? Named { get; init; }
+
+    /// <summary>The host (<c>remote_host</c>) that a model to be created sends its prompts to.</summary>
+    public string? RemoteHost { get; init; }
+
     /// <summary>What the client says of streaming; null where it says nothing, and the dialect's default counts.</summary>
     public bool? Stream { get; init; }
 

@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace Hazumu.Gateway.Requests;
 
 /// <summary>What has to be done to a request so that it asks for the usage.</summary>
@@ -30,31 +28,14 @@ internal enum UsageChange : byte
 /// </summary>
 internal static class UsageRequest
 {
-    /// <summary>Writes the body so that it asks for the usage; all else in it stays as it is, byte for byte.</summary>
-    /// <param name="body">The whole body.</param>
-    /// <param name="head">What was found in it.</param>
-    /// <param name="output">Where the new body goes.</param>
-    /// <returns>Whether there was something to change. Where not, nothing is written.</returns>
-    public static bool TryWrite(ReadOnlySpan<byte> body, in RequestHeadResult head, IBufferWriter<byte> output)
+    /// <summary>What takes the place of <see cref="RequestHeadResult.UsagePlace"/>; nothing else in the body changes. Empty if nothing has to.</summary>
+    public static ReadOnlySpan<byte> TextOf(UsageChange change) => change switch
     {
-        ArgumentNullException.ThrowIfNull(output);
-        var text = head.UsageChange switch
-        {
-            UsageChange.AddOptions => ",\"stream_options\":{\"include_usage\":true}"u8,
-            UsageChange.SetOptions => "{\"include_usage\":true}"u8,
-            UsageChange.FillOptions => "\"include_usage\":true"u8,
-            UsageChange.AddOption => "\"include_usage\":true,"u8,
-            UsageChange.SetOption => "true"u8,
-            _ => default,
-        };
-        if (text.IsEmpty)
-        {
-            return false;
-        }
-
-        output.Write(body[..head.UsagePlace.Start]);
-        output.Write(text);
-        output.Write(body[head.UsagePlace.End..]);
-        return true;
-    }
+        UsageChange.AddOptions => ",\"stream_options\":{\"include_usage\":true}"u8,
+        UsageChange.SetOptions => "{\"include_usage\":true}"u8,
+        UsageChange.FillOptions => "\"include_usage\":true"u8,
+        UsageChange.AddOption => "\"include_usage\":true,"u8,
+        UsageChange.SetOption => "true"u8,
+        _ => default,
+    };
 }

@@ -36,11 +36,7 @@ internal struct InferenceBody
             body.ReadProperty(ref reader);
         }
 
-        if (reader.Read())
-        {
-            throw new JsonException("nothing is expected after the JSON object");
-        }
-
+        // Whatever follows is not read, as in Go.
         return body;
     }
 
