@@ -7,10 +7,10 @@ using Microsoft.Extensions.Logging;
 namespace Hazumu.AppHost.Preflight;
 
 /// <summary>
-/// Finds out, before anything starts, whether everything can: the engine, what is demanded of the host, the ports. All problems
-/// are told at once, a sentence each.
+/// Finds out, before anything starts, whether everything can: the engine, what is demanded of the host, another graph under the same names, the ports. All problems
+/// are reported at once, a sentence each.
 /// </summary>
-internal sealed class StartChecks(ContainerEngine engine, IConfiguration configuration, ILoggerFactory loggers) : IDistributedApplicationEventingSubscriber
+internal sealed class StartChecks(HazumuOptions options, ContainerEngine engine, IConfiguration configuration, ILoggerFactory loggers) : IDistributedApplicationEventingSubscriber
 {
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
 
@@ -42,9 +42,18 @@ internal sealed class StartChecks(ContainerEngine engine, IConfiguration configu
             }
         }
 
+        problems.AddRange(await new NeighbourCheck(engine).FindProblemsAsync(options.Network, VolumesOf(model), cancellationToken));
         problems.AddRange(await new PortCheck(engine).FindProblemsAsync(HostPort.All(model, configuration), cancellationToken));
         StartupProblemException.ThrowIfAny(problems);
     }
+
+    private static HashSet<string> VolumesOf(DistributedApplicationModel model) =>
+    [
+        .. model.Resources
+            .SelectMany(resource => resource.Annotations.OfType<ContainerMountAnnotation>())
+            .Where(mount => mount.Type == ContainerMountType.Volume && mount.Source is not null)
+            .Select(mount => mount.Source!),
+    ];
 
     private async Task DecideContainerAccessAsync(DistributedApplicationModel model, HostFacts facts, CancellationToken cancellationToken)
     {

@@ -34,6 +34,46 @@ public sealed class StartProblemTests
         Assert.False((await ContainerEngine.RunAsync("network", "inspect", _network)).Succeeded);
     }
 
+    [RequiresFact("Prometheus")]
+    public async Task A_running_application_with_the_same_names_is_named_and_left_alone()
+    {
+        var (production, volume) = ($"{_network}-production", $"{_network}_data");
+        await ContainerEngine.RunOrThrowAsync(
+            "run", "--detach", "--name", production, "--label", "com.docker.compose.project=shop", "--volume", $"{volume}:/prometheus", "--entrypoint", "sleep", Component.Prometheus.Image, "300");
+        try
+        {
+            var result = await RunAsync("--Hazumu:Prometheus:Enabled=true", $"--Hazumu:Prometheus:Volume={volume}", $"--Hazumu:Prometheus:Image={Component.Prometheus.Image}");
+
+            Assert.Equal(1, result.ExitCode);
+            Assert.Contains($"The Compose application 'shop' runs on this engine with this graph's network '{_network}' or volumes (containers: {production}); stop it, or ", result.Output, StringComparison.Ordinal);
+            Assert.Equal("true", (await ContainerEngine.RunOrThrowAsync("inspect", "--format", "{{.State.Running}}", production)).Trim());
+            Assert.False((await ContainerEngine.RunAsync("network", "inspect", _network)).Succeeded);
+        }
+        finally
+        {
+            await ContainerEngine.RunAsync("rm", "--force", production);
+            await ContainerEngine.RunAsync("volume", "rm", volume);
+        }
+    }
+
+    [RequiresFact("Prometheus")]
+    public async Task A_running_graph_on_the_same_network_is_named()
+    {
+        var other = $"{_network}-other";
+        await ContainerEngine.RunOrThrowAsync("run", "--detach", "--name", other, "--label", $"hazumu.network={_network}", "--entrypoint", "sleep", Component.Prometheus.Image, "300");
+        try
+        {
+            var result = await RunAsync();
+
+            Assert.Equal(1, result.ExitCode);
+            Assert.Contains($"Another graph runs on this engine with this graph's network '{_network}' or volumes (containers: {other}); ", result.Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await ContainerEngine.RunAsync("rm", "--force", other);
+        }
+    }
+
     private Task<CliResult> RunAsync(params string[] options) => Cli.RunAsync(
         "dotnet",
         [Path.Combine(AppContext.BaseDirectory, "Hazumu.AppHost.dll"), $"--Hazumu:Network={_network}", .. options],
