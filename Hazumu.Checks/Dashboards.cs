@@ -48,7 +48,7 @@ public sealed partial record DashboardExpression(string Dashboard, string Panel,
         .Distinct();
 
     /// <summary>The expression as Prometheus takes it: Grafana's own variables for a range of 15 minutes, all others matching anything.</summary>
-    public string ToQuery() => Variable().Replace(Expression, match => s_builtIn.GetValueOrDefault(match.Groups["name"].Value, ".+"));
+    public string ToQuery() => Variable().Replace(Expression, match => match.Value.EndsWith(":doublequote}", StringComparison.Ordinal) ? "\"\"" : s_builtIn.GetValueOrDefault(match.Groups["name"].Value, ".+"));
 
     /// <inheritdoc/>
     public override string ToString() => $"{Dashboard}, {Panel} {RefId}: {Expression}";
@@ -113,6 +113,7 @@ public static partial class Dashboards
         [("gateway", "Waiting", "B")] = "nobody waits for a slot",
         [("gateway", "Clients that went away", "A")] = "no client goes away before it has its answer",
         [("host-gpu", "GPU faults", "A")] = "no GPU is in error",
+        [("monitoring", "Log lines on their way", "D")] = "Loki refuses no line",
     };
 
     /// <summary>Every query for Prometheus: those of the panels, then those of the variables and annotations.</summary>

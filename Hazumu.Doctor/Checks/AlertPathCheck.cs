@@ -31,25 +31,33 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
         var firstHalf = patient.Prometheus is null ? "" : "Prometheus to Alertmanager";
         if (patient.Prometheus is { } prometheus)
         {
-            await LookForWatchdogAsync(prometheus, alertmanager, findings, cancellationToken);
+            firstHalf += await LookForWatchdogAsync(prometheus, alertmanager, findings, cancellationToken);
         }
 
         var told = await SendTestAsync(alertmanager, findings, cancellationToken);
         return findings.ToResult(Name, string.Join(", ", new[] { firstHalf, told }.Where(part => part.Length > 0)));
     }
 
-    private static async Task LookForWatchdogAsync(PrometheusApi prometheus, AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
+    // What is said of it beside findings. Right after a start, Prometheus has not evaluated its rules yet, or not sent the alert again to an
+    // Alertmanager that has forgotten it.
+    private static async Task<string> LookForWatchdogAsync(PrometheusApi prometheus, AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
     {
         var (alerts, now) = await alertmanager.GetAlertsAsync("alertname", Watchdog, cancellationToken);
         if (alerts.Any(alert => now - alert.UpdatedAt < s_repeated))
         {
-            return;
+            return "";
         }
 
         var urls = await prometheus.GetAlertmanagersAsync(cancellationToken);
+        if (urls.Count > 0 && (await prometheus.GetUptimeAsync(cancellationToken) < s_repeated || await alertmanager.GetUptimeAsync(cancellationToken) < s_repeated))
+        {
+            return $" not yet (started less than {s_repeated.TotalMinutes:0} minutes ago)";
+        }
+
         findings.Problem(urls.Count == 0
             ? "Prometheus has no Alertmanager to tell of alerts; see 'alerting' in prometheus/prometheus.yml and the targets of the job alertmanagers."
             : $"The alert {Watchdog}, which always fires, is not at Alertmanager: Prometheus sends alerts to {string.Join(", ", urls.Select(url => url.Url))}; docs/runbooks/PrometheusNotificationsFailing.md tells what to do.");
+        return "";
     }
 
     // What is said of the way from Alertmanager to people.

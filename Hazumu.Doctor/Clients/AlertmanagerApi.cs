@@ -8,6 +8,7 @@ namespace Hazumu.Doctor.Clients;
 internal sealed partial class AlertmanagerApi(ComponentClient client)
 {
     private const string Alerts = "api/v2/alerts";
+    private const string Status = "api/v2/status";
     private const string Requests = "alertmanager_notification_requests_total";
     private const string FailedRequests = "alertmanager_notification_requests_failed_total";
 
@@ -17,6 +18,13 @@ internal sealed partial class AlertmanagerApi(ComponentClient client)
         var path = $"{Alerts}?filter={Uri.EscapeDataString($"{label}=\"{value}\"")}";
         var answer = await client.GetAsync(path, cancellationToken);
         return (client.Read<IReadOnlyList<Alert>>(path, answer), answer.Now);
+    }
+
+    /// <summary>How long Alertmanager has been running, by its own clock.</summary>
+    public async Task<TimeSpan> GetUptimeAsync(CancellationToken cancellationToken)
+    {
+        var answer = await client.GetAsync(Status, cancellationToken);
+        return answer.Now - client.Read<ServerStatus>(Status, answer).Uptime;
     }
 
     /// <summary>Tells Alertmanager of an alert, or that it is over; it fires for five minutes unless its end is told.</summary>
@@ -52,6 +60,9 @@ internal sealed partial class AlertmanagerApi(ComponentClient client)
 
     [GeneratedRegex("(?<name>[a-z_]+)=\"(?<value>[^\"]*)\"")]
     private static partial Regex Label();
+
+    // "uptime" is when it was started.
+    private sealed record ServerStatus(DateTimeOffset Uptime);
 
     /// <summary>An alert as Alertmanager has it.</summary>
     internal sealed record Alert(AlertStatus Status, DateTimeOffset UpdatedAt, IReadOnlyList<Receiver> Receivers);

@@ -23,6 +23,13 @@ internal sealed class PrometheusApi(ComponentClient client)
     public async Task<RuntimeInfo> GetRuntimeInfoAsync(CancellationToken cancellationToken) =>
         (await GetAsync<RuntimeInfo>("api/v1/status/runtimeinfo", cancellationToken)).Data;
 
+    /// <summary>How long the server has been running, by its own clock.</summary>
+    public async Task<TimeSpan> GetUptimeAsync(CancellationToken cancellationToken)
+    {
+        var (info, now) = await GetAsync<RuntimeInfo>("api/v1/status/runtimeinfo", cancellationToken);
+        return now - info.StartTime;
+    }
+
     /// <summary>The Alertmanagers that Prometheus tells of alerts.</summary>
     public async Task<IReadOnlyList<AlertmanagerTarget>> GetAlertmanagersAsync(CancellationToken cancellationToken) =>
         (await GetAsync<AlertmanagerList>("api/v1/alertmanagers", cancellationToken)).Data.ActiveAlertmanagers;

@@ -53,6 +53,16 @@ public sealed partial class DashboardTests
         Assert.Equal(name != "containers", link.GetProperty("includeVars").GetBoolean());
     }
 
+    /// <summary>What people type may have brackets and backticks, and must not change the query.</summary>
+    [Fact]
+    public void What_is_searched_in_logs_is_quoted()
+    {
+        var queries = Dashboards.LogQueries().Where(expression => expression.Dashboard == "logs" && expression.Expression.Contains("search", StringComparison.Ordinal)).ToList();
+
+        Assert.Equal(5, queries.Count);
+        Assert.All(queries, query => Assert.Matches(@"\|= \$\{search:doublequote\}( \[|$)", query.Expression));
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public void Links_lead_to_dashboards_and_variables_that_exist_and_keep_the_time(string name)

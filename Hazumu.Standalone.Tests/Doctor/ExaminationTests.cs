@@ -298,6 +298,31 @@ public sealed class ExaminationTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_Watchdog_that_is_missing_right_after_a_start_is_no_finding(bool isPrometheusNew)
+    {
+        await using var graph = await StartAsync();
+        graph.HasWatchdog = false;
+        if (isPrometheusNew)
+        {
+            graph.SetPrometheusUptime(TimeSpan.FromSeconds(20));
+        }
+        else
+        {
+            graph.AlertmanagerUptime = TimeSpan.FromSeconds(20);
+        }
+
+        var result = await graph.CheckAsync("alert path");
+        Assert.Equal((CheckOutcome.Ok, 0), (result.Outcome, result.Findings.Count));
+        Assert.StartsWith("Prometheus to Alertmanager not yet (started less than 2 minutes ago), ", result.Summary, StringComparison.Ordinal);
+
+        graph.SetPrometheusUptime(TimeSpan.FromMinutes(3));
+        graph.AlertmanagerUptime = TimeSpan.FromMinutes(3);
+        Assert.Equal(CheckOutcome.Problem, (await graph.CheckAsync("alert path")).Outcome);
+    }
+
+    [Theory]
     [InlineData(-10)]
     [InlineData(10)]
     public async Task How_old_an_alert_is_is_told_by_Alertmanagers_own_clock(int minutes)

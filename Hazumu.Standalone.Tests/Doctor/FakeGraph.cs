@@ -57,6 +57,13 @@ internal sealed class FakeGraph : IAsyncDisposable
     /// <summary>How long ago Alertmanager heard of the alert that always fires.</summary>
     public TimeSpan WatchdogAge { get; set; }
 
+    /// <summary>How long Alertmanager has been running.</summary>
+    public TimeSpan AlertmanagerUptime { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>Says how long Prometheus has been running.</summary>
+    public void SetPrometheusUptime(TimeSpan uptime) =>
+        Answer("prometheus/api/v1/status/runtimeinfo", Data($$"""{"startTime": "{{DateTimeOffset.UtcNow - uptime:O}}", "lastConfigTime": "{{DateTimeOffset.UtcNow - uptime:O}}", "reloadConfigSuccess": true, "storageRetention": "15d"}"""));
+
     /// <summary>The ways that are set up for people, and whether each answers Alertmanager well, badly or not at all.</summary>
     public Dictionary<string, bool?> Ways { get; } = new() { ["webhook"] = true };
 
@@ -155,6 +162,11 @@ internal sealed class FakeGraph : IAsyncDisposable
                 $"alertmanager_notification_requests_total{{integration=\"{way.Key}\",receiver_name=\"people\"}} {(way.Value is null ? 0 : tried)}\n"
                 + $"alertmanager_notification_requests_failed_total{{integration=\"{way.Key}\",receiver_name=\"people\"}} {(way.Value == false ? tried : 0)}\n"))
                 + "alertmanager_notification_requests_total{integration=\"webhook\",receiver_name=\"heartbeat\"} 5\n";
+        }
+
+        if (path == "alertmanager/api/v2/status")
+        {
+            return $$"""{"uptime": "{{DateTimeOffset.UtcNow + Skew - AlertmanagerUptime:O}}"}""";
         }
 
         if (path != "alertmanager/api/v2/alerts")
