@@ -248,12 +248,12 @@ public sealed class AlertmanagerOptions : StoringComponentOptions
 
     /// <summary>Who gets e-mail.</summary>
     [Setting("Who gets e-mail", Allowed = "e-mail addresses, separated by commas")]
-    [RegularExpression(@"[^\s,""\\|&$`]+@[^\s,""\\|&$`]+(, ?[^\s,""\\|&$`]+@[^\s,""\\|&$`]+)*")]
+    [RegularExpression(@"[^\s,]+@[^\s,]+(, ?[^\s,]+@[^\s,]+)*")]
     public string? EmailTo { get; set; }
 
     /// <summary>The sender of e-mail.</summary>
     [Setting("The sender of e-mail", Allowed = "an e-mail address")]
-    [RegularExpression(@"[^\s,""\\|&$`]+@[^\s,""\\|&$`]+")]
+    [RegularExpression(@"[^\s,]+@[^\s,]+")]
     public string? EmailFrom { get; set; }
 
     /// <summary>The mail server.</summary>
@@ -266,8 +266,8 @@ public sealed class AlertmanagerOptions : StoringComponentOptions
     public bool EmailTls { get; set; } = true;
 
     /// <summary>The user at the mail server; without it nobody logs in there.</summary>
-    [Setting("The user at the mail server, where it wants one", Allowed = "a name without quotation marks")]
-    [RegularExpression(@"[^\s""\\|&$`]+")]
+    [Setting("The user at the mail server, where it wants one", Allowed = "a name")]
+    [RegularExpression(@"\P{Cc}+")]
     public string? EmailUser { get; set; }
 
     /// <summary>The file with that user's password.</summary>
@@ -322,10 +322,6 @@ public enum EdgeTls
 /// <summary>Settings of the edge. In the graph only with <see cref="HazumuOptions.Production"/>.</summary>
 public sealed class EdgeOptions : StoringComponentOptions
 {
-    /// <summary>An IP address or a range.</summary>
-    private const string Range = @"[0-9A-Fa-f.:]+(/\d{1,3})?";
-
-    private const string Ranges = Range + "(, ?" + Range + ")*";
     private const string AllowedRanges = "addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas";
 
     /// <summary>The address that its two ports bind to.</summary>
@@ -339,13 +335,13 @@ public sealed class EdgeOptions : StoringComponentOptions
     public int HttpPort { get; set; } = 80;
 
     /// <summary>The host's name, or its address.</summary>
-    [Setting("The name under which people reach {0}", Allowed = "a host name or an address")]
-    [RegularExpression(@"[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?")]
+    [Setting("The name under which people reach {0}", Allowed = "one host name or IPv4 address, such as 'llm.example', without scheme, port and path")]
+    [HostName]
     public string Name { get; set; } = "localhost";
 
     /// <summary>A name of Grafana's own; it is under the path <c>/grafana/</c> unless given.</summary>
-    [Setting("A name for Grafana alone; without it Grafana is under the path /grafana/", Allowed = "a host name")]
-    [RegularExpression(@"[A-Za-z0-9]([A-Za-z0-9.\-]*[A-Za-z0-9])?")]
+    [Setting("A name for Grafana alone; without it Grafana is under the path /grafana/", Allowed = "one host name or IPv4 address, such as 'llm.example', without scheme, port and path")]
+    [HostName]
     public string? GrafanaName { get; set; }
 
     /// <summary>Where the certificate comes from.</summary>
@@ -367,12 +363,12 @@ public sealed class EdgeOptions : StoringComponentOptions
 
     /// <summary>Who may talk to the gateway.</summary>
     [Setting("The addresses that may reach the gateway by way of {0}", Allowed = AllowedRanges)]
-    [RegularExpression(Ranges)]
+    [AddressRanges]
     public string AllowGateway { get; set; } = "0.0.0.0/0,::/0";
 
     /// <summary>Who may talk to Grafana.</summary>
     [Setting("The addresses that may reach Grafana by way of {0}", Allowed = AllowedRanges)]
-    [RegularExpression(Ranges)]
+    [AddressRanges]
     public string AllowGrafana { get; set; } = "0.0.0.0/0,::/0";
 
     /// <summary>The largest body of a request.</summary>

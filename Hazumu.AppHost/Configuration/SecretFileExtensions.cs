@@ -15,6 +15,8 @@ internal static class SecretFileExtensions
     /// <param name="path">The path, relative to the AppHost's folder; nothing is mounted without one. One of Compose's is relative to the Compose file's.</param>
     public static IResourceBuilder<T> WithSecretFile<T>(this IResourceBuilder<T> builder, string name, ComponentOptions settings, string setting, string? path) where T : ContainerResource
     {
+        // The container reports a file that is empty or missing; and Compose recreates it for another path, which a secret alone does not make it do.
+        builder.WithEnvironment($"{name.ToUpperInvariant()}_FILE", settings, setting, path ?? "");
         if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
         {
             return builder.WithAnnotation(new PublishedSecretAnnotation(name, new ComposeVariables(settings).Setting(setting, PublishedSecretAnnotation.Nothing)));

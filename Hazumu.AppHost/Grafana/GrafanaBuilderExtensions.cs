@@ -30,7 +30,22 @@ public static class GrafanaBuilderExtensions
         ("GF_SECURITY_COOKIE_SAMESITE", "lax"),
         ("GF_SECURITY_CONTENT_SECURITY_POLICY", "true"),
         ("GF_SECURITY_DISABLE_GRAVATAR", "true"),
+        // Anybody who has the link sees these, without an account.
+        ("GF_SNAPSHOTS_ENABLED", "false"),
         ("GF_SNAPSHOTS_EXTERNAL_ENABLED", "false"),
+        ("GF_PUBLIC_DASHBOARDS_ENABLED", "false"),
+        // Otherwise an OIDC account with the administrator's address, verified or not, becomes the administrator.
+        ("GF_AUTH_OAUTH_ALLOW_INSECURE_EMAIL_LOOKUP", "false"),
+        // Wrong passwords lock out the address that they come from, and not the account: anybody could lock out the administrator.
+        ("GF_SECURITY_DISABLE_IP_ADDRESS_LOGIN_PROTECTION", "false"),
+        ("GF_SECURITY_DISABLE_USERNAME_LOGIN_PROTECTION", "true"),
+    ];
+
+    // A group that the provider takes away ends no session: its length limits how long the role lasts.
+    private static readonly (string Name, string Value)[] s_sessions =
+    [
+        ("GF_AUTH_LOGIN_MAXIMUM_INACTIVE_LIFETIME_DURATION", "${GRAFANA_SESSION_IDLE:-1d}"),
+        ("GF_AUTH_LOGIN_MAXIMUM_LIFETIME_DURATION", "${GRAFANA_SESSION_LIFETIME:-7d}"),
     ];
 
     /// <summary>Adds a Grafana server.</summary>
@@ -65,6 +80,7 @@ public static class GrafanaBuilderExtensions
             .WithEnvironment("GF_ANALYTICS_CHECK_FOR_UPDATES", "false")
             .WithEnvironment("GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES", "false")
             .WithEnvironment("GF_NEWS_NEWS_FEED_ENABLED", "false")
+            .WithEnvironment("GF_PLUGINS_PREINSTALL_DISABLED", "true")
             .WithCommand("reset-admin-password", "Reset admin password", context => ResetPasswordAsync(resource.Resource, context), new CommandOptions
             {
                 // Grafana takes the variable's password only on the first start of a volume (grafana/grafana#49055).
@@ -114,7 +130,14 @@ public static class GrafanaBuilderExtensions
             builder.WithComposeEnvironment(name, value, development: name == SecureCookies ? "false" : null);
         }
 
+        foreach (var (name, value) in s_sessions)
+        {
+            builder.WithComposeEnvironment(name, value);
+        }
+
         return builder
+            // Grafana would ask its data sources by way of the proxy that Docker's client configuration puts into every container.
+            .WithComposeEnvironment("NO_PROXY", "localhost,127.0.0.1,prometheus,alertmanager,loki${NO_PROXY:+,${NO_PROXY}}")
             .WithComposeEnvironment(RootUrl, EdgeAddress.OfPublishedGrafana(edge) + "/", development: $"http://localhost:{address}/")
             .WithSignIn();
     }
@@ -152,6 +175,11 @@ public static class GrafanaBuilderExtensions
             // Who is in none of the groups is not let in.
             .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_ROLE_ATTRIBUTE_STRICT", "true")
             .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_USE_PKCE", "true")
+            // With the scope offline_access, where the provider wants that: a session ends when the provider no longer renews it.
+            .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_USE_REFRESH_TOKEN", "${GRAFANA_OIDC_REFRESH_TOKENS:-false}")
+            .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_SIGNOUT_REDIRECT_URL", "${GRAFANA_OIDC_SIGNOUT_URL:-}")
+            // Compose recreates the container for another file.
+            .WithComposeEnvironment("GRAFANA_OIDC_SECRET_FILE", $"${{GRAFANA_OIDC_SECRET_FILE:-{PublishedSecretAnnotation.Nothing}}}")
             .WithSecret("GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET", new PublishedSecretAnnotation("grafana_oidc_secret", $"${{GRAFANA_OIDC_SECRET_FILE:-{PublishedSecretAnnotation.Nothing}}}"));
     }
 

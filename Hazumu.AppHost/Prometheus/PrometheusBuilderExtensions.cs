@@ -35,8 +35,15 @@ public static class PrometheusBuilderExtensions
             .WithComposeHttpHealthcheck(9090, "/-/ready")
             .WithArgs(
                 $"--config.file={ConfigurationDirectory}/prometheus.yml",
-                $"--storage.tsdb.path={DataDirectory}",
-                "--web.enable-lifecycle")
+                $"--storage.tsdb.path={DataDirectory}")
+            // For the command below. A published Prometheus has no use for it, and every container of its network could stop it.
+            .WithArgs(context =>
+            {
+                if (context.ExecutionContext.IsRunMode)
+                {
+                    context.Args.Add("--web.enable-lifecycle");
+                }
+            })
             .WithExternalUrl(port)
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Exporters, PublishedNetworksAnnotation.Logs))
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "2g", Cpus: "1", Pids: 500))

@@ -22,7 +22,8 @@ internal static class ComposeBuilderExtensions
     /// <param name="port">The port in the container.</param>
     /// <param name="path">The path that answers 200 when the program is healthy.</param>
     public static IResourceBuilder<T> WithComposeHttpHealthcheck<T>(this IResourceBuilder<T> builder, int port, string path) where T : IComputeResource =>
-        builder.WithComposeHealthcheck("wget", "-q", "-O", "/dev/null", $"http://127.0.0.1:{port}{path}");
+        // Docker's client configuration may put http_proxy into every container, and BusyBox' wget knows no NO_PROXY.
+        builder.WithComposeHealthcheck("wget", "-Y", "off", "-q", "-O", "/dev/null", $"http://127.0.0.1:{port}{path}");
 
     /// <summary>Says what production's form of the Compose application has of a service, and nothing else that is run or published.</summary>
     /// <param name="builder">The resource builder.</param>

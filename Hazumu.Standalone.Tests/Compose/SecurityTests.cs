@@ -68,7 +68,11 @@ public sealed partial class SecurityTests
     private const UnixFileMode Folder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
     // Names that sound like a secret, and hold none.
-    private static readonly string[] s_notSecret = ["Gateway__Keys__Required", "Gateway__Keys__File", "Gateway__Peers__KeyFile", "GF_AUTH_GENERIC_OAUTH_TOKEN_URL", "GF_AUTH_GENERIC_OAUTH_USE_PKCE"];
+    private static readonly string[] s_notSecret =
+    [
+        "Gateway__Keys__Required", "Gateway__Keys__File", "Gateway__Peers__KeyFile", "GF_AUTH_GENERIC_OAUTH_TOKEN_URL", "GF_AUTH_GENERIC_OAUTH_USE_PKCE", "GF_AUTH_GENERIC_OAUTH_USE_REFRESH_TOKEN",
+        "ALERTMANAGER_EMAIL_PASSWORD_FILE", "EDGE_KEY_FILE", "GRAFANA_OIDC_SECRET_FILE",
+    ];
 
     [Fact]
     public void Only_the_edge_publishes_ports_and_only_two()
@@ -275,6 +279,41 @@ public sealed partial class SecurityTests
     [Fact]
     public void What_is_asked_stays_here() =>
         Assert.Equal("1", Assert.Single(PublishedCompose.Services, service => service is { Name: "ollama", IsWhole: true }).Text("environment", "OLLAMA_NO_CLOUD"));
+
+    [Fact]
+    public void A_changed_path_of_a_secret_changes_the_service_that_has_it()
+    {
+        // Compose compares services, not the files of secrets: without this it keeps the container with the former file.
+        var variables = ((YamlMappingNode)PublishedCompose.Main["secrets"])
+            .Where(secret => secret.Value["file"].ToString().StartsWith("${", StringComparison.Ordinal))
+            .ToDictionary(secret => secret.Key.ToString(), secret => secret.Value["file"].ToString()[2..].Split(":-")[0]);
+
+        Assert.Equal(7, variables.Count);
+        Assert.All(variables, secret => Assert.All(
+            PublishedCompose.Services.Where(service => service.List("secrets").Contains(secret.Key)),
+            service => Assert.Contains(service.Entries("environment").Values, value => value.ToString().StartsWith($"${{{secret.Value}:-", StringComparison.Ordinal))));
+    }
+
+    [Fact]
+    public void No_health_check_goes_through_a_proxy() => Assert.All(
+        PublishedCompose.Services.Where(service => service.Has("healthcheck") && service.Node["healthcheck"]["test"].ToString().Contains("wget", StringComparison.Ordinal)),
+        service => Assert.Equal(["CMD", "wget", "-Y", "off"], ((YamlSequenceNode)service.Node["healthcheck"]["test"]).Take(4).Select(word => word.ToString())));
+
+    [Fact]
+    public void Grafana_shows_nothing_without_an_account_and_fetches_nothing()
+    {
+        var grafana = Assert.Single(PublishedCompose.Services, service => service is { Name: "grafana", IsWhole: true });
+
+        Assert.Equal(
+            ["false", "false", "false", "false", "true", "true"],
+            new[] { "GF_SNAPSHOTS_ENABLED", "GF_PUBLIC_DASHBOARDS_ENABLED", "GF_AUTH_OAUTH_ALLOW_INSECURE_EMAIL_LOOKUP", "GF_SECURITY_DISABLE_IP_ADDRESS_LOGIN_PROTECTION", "GF_SECURITY_DISABLE_USERNAME_LOGIN_PROTECTION", "GF_PLUGINS_PREINSTALL_DISABLED" }
+                .Select(variable => grafana.Text("environment", variable)));
+        Assert.StartsWith("localhost,127.0.0.1,prometheus,alertmanager,loki", grafana.Text("environment", "NO_PROXY"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Prometheus_cannot_be_stopped_over_its_network() =>
+        Assert.DoesNotContain("--web.enable-lifecycle", Assert.Single(PublishedCompose.Services, service => service is { Name: "prometheus", IsWhole: true }).List("command"));
 
     [GeneratedRegex(@"^\$\{Hazumu__[A-Za-z]+__Image:-(\$\{Hazumu__ImageRegistry:-[a-z.]+\}/)?(?<name>[a-z0-9./_-]+):(?<tag>[A-Za-z0-9._-]+)(@(?<digest>sha256:[0-9a-f]{64}))?\}$")]
     private static partial Regex ImageDefault();

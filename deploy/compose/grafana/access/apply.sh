@@ -34,7 +34,7 @@ call() { # method, path, [JSON]
     {
       printf 'user = "%s:%s"\n' "$ADMIN" "$(printf '%s' "$PASSWORD" | sed 's/[\\"]/\\&/g')"
       [ -z "$3" ] || printf 'data = "%s"\n' "$(printf '%s' "$3" | sed 's/[\\"]/\\&/g')"
-    } | curl --silent --show-error --max-time 20 --config - --request "$1" --header 'Content-Type: application/json' --write-out '\n%{http_code}' "$URL/api$2"
+    } | curl --silent --show-error --noproxy '*' --max-time 20 --config - --request "$1" --header 'Content-Type: application/json' --write-out '\n%{http_code}' "$URL/api$2"
   ) || fail "Grafana does not answer at $URL."
   STATUS=$(printf '%s' "$BODY" | tail -n 1)
   BODY=$(printf '%s' "$BODY" | sed '$d')
