@@ -10,8 +10,11 @@ internal static class ProductionSettings
 
     private const string Password = "Parameters:grafana-admin-password";
 
-    // As grafana/access/weak.sh has them: beside those that are too short anyway.
-    private static readonly string[] s_wellKnown = ["administrator", "admin", "password", "passw0rd", "changeme", "change-me", "grafana", "hazumu", "letmein", "secret", "qwerty", "123456"];
+    /// <summary>The least score of zxcvbn, of 0 to 4: "safely unguessable" for what is not attacked offline.</summary>
+    private const int LeastScore = 3;
+
+    // Words that somebody who attacks this host tries first; zxcvbn has its own of everybody.
+    private static readonly string[] s_ownWords = ["hazumu", "grafana", "ollama", "prometheus", "prom-operator", "gateway"];
 
     /// <summary>Puts production's settings in force, or takes the edge out of a graph that is none of production's.</summary>
     /// <exception cref="StartupProblemException">A setting contradicts production; a sentence for each.</exception>
@@ -35,8 +38,9 @@ internal static class ProductionSettings
     {
         null or "" => "is not set",
         _ when password.Length < ShortestPassword => $"has fewer than {ShortestPassword} characters",
-        // "administrator", "password1234", "hazumu-password": well-known words, with little to them.
-        _ when s_wellKnown.Aggregate(password, (rest, word) => rest.Replace(word, "", StringComparison.OrdinalIgnoreCase)).Length <= 4 => "is a well-known one",
+        // Grafana drops it, so that what is typed and what is kept differ.
+        _ when password.Trim() != password => "begins or ends with a space",
+        _ when Zxcvbn.Zxcvbn.MatchPassword(password, s_ownWords).Score < LeastScore => "is easy to guess",
         _ => null,
     };
 

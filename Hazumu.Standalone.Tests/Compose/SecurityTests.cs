@@ -74,6 +74,16 @@ public sealed partial class SecurityTests
         "ALERTMANAGER_EMAIL_PASSWORD_FILE", "EDGE_KEY_FILE", "GRAFANA_OIDC_SECRET_FILE",
     ];
 
+    private static readonly Dictionary<string, string> s_closedInGrafana = new()
+    {
+        ["GF_SNAPSHOTS_ENABLED"] = "false",
+        ["GF_PUBLIC_DASHBOARDS_ENABLED"] = "false",
+        ["GF_AUTH_OAUTH_ALLOW_INSECURE_EMAIL_LOOKUP"] = "false",
+        ["GF_SECURITY_DISABLE_IP_ADDRESS_LOGIN_PROTECTION"] = "false",
+        ["GF_SECURITY_DISABLE_USERNAME_LOGIN_PROTECTION"] = "true",
+        ["GF_PLUGINS_PREINSTALL_DISABLED"] = "true",
+    };
+
     [Fact]
     public void Only_the_edge_publishes_ports_and_only_two()
     {
@@ -304,10 +314,7 @@ public sealed partial class SecurityTests
     {
         var grafana = Assert.Single(PublishedCompose.Services, service => service is { Name: "grafana", IsWhole: true });
 
-        Assert.Equal(
-            ["false", "false", "false", "false", "true", "true"],
-            new[] { "GF_SNAPSHOTS_ENABLED", "GF_PUBLIC_DASHBOARDS_ENABLED", "GF_AUTH_OAUTH_ALLOW_INSECURE_EMAIL_LOOKUP", "GF_SECURITY_DISABLE_IP_ADDRESS_LOGIN_PROTECTION", "GF_SECURITY_DISABLE_USERNAME_LOGIN_PROTECTION", "GF_PLUGINS_PREINSTALL_DISABLED" }
-                .Select(variable => grafana.Text("environment", variable)));
+        Assert.All(s_closedInGrafana, setting => Assert.Equal(setting.Value, grafana.Text("environment", setting.Key)));
         Assert.StartsWith("localhost,127.0.0.1,prometheus,alertmanager,loki", grafana.Text("environment", "NO_PROXY"), StringComparison.Ordinal);
     }
 

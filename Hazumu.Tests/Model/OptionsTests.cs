@@ -31,7 +31,7 @@ public sealed class OptionsTests
     [InlineData("Hazumu:Ollama:Parallel", "many", "'Hazumu:Ollama:Parallel' is 'many'; allowed: a number from 1 to 64.")]
     [InlineData("Hazumu:Gateway:RequireKeys", "1", "'Hazumu:Gateway:RequireKeys' is '1'; allowed: true, false.")]
     [InlineData("Hazumu:Gateway:Port", "0", "'Hazumu:Gateway:Port' is '0'; allowed: a port from 1 to 65535.")]
-    [InlineData("Hazumu:Edge:Name", "https://llm.example", "'Hazumu:Edge:Name' is 'https://llm.example'; allowed: a host name or an address.")]
+    [InlineData("Hazumu:Edge:Name", "https://llm.example", "'Hazumu:Edge:Name' is 'https://llm.example'; allowed: one host name or IPv4 address, such as 'llm.example', without scheme, port and path.")]
     [InlineData("Hazumu:Edge:Tls", "letsencrypt", "'Hazumu:Edge:Tls' is 'letsencrypt'; allowed: internal, acme, files.")]
     [InlineData("Hazumu:Edge:AllowGrafana", "10.0.0.0/8;192.0.2.7", "'Hazumu:Edge:AllowGrafana' is '10.0.0.0/8;192.0.2.7'; allowed: addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas.")]
     [InlineData("Hazumu:Edge:MaxBody", "1e9", "'Hazumu:Edge:MaxBody' is '1e9'; allowed: a size such as '512KB', '100MB' or '4GB'.")]
