@@ -18,7 +18,7 @@ internal static class ClientPrograms
 
     /// <summary>Why a client for Python cannot run here; <see langword="null"/> if it can.</summary>
     public static string? FindMissingPython(string module) =>
-        Try("python3", ["-c", $"import {module}"]) ? null : $"Python's package '{module}' is not on this machine";
+        CanRun("python3", ["-c", $"import {module}"]) ? null : $"Python's package '{module}' is not on this machine";
 
     /// <summary>Runs a client for Node.js.</summary>
     /// <returns>What it has printed.</returns>
@@ -44,7 +44,7 @@ internal static class ClientPrograms
 
     private static async Task<string?> FindMissingNodeAsync()
     {
-        if (!Try("node", ["--version"]) || !Try("npm", ["--version"]))
+        if (!CanRun("node", ["--version"]) || !CanRun("npm", ["--version"]))
         {
             return "Node.js with npm is not on this machine";
         }
@@ -71,7 +71,8 @@ internal static class ClientPrograms
         return File.Exists(manifest) && JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(manifest)).GetProperty("version").GetString() == package.Version;
     }
 
-    private static bool Try(string program, IEnumerable<string> arguments)
+    /// <summary>Whether a program is on this machine and exits with 0.</summary>
+    public static bool CanRun(string program, IEnumerable<string> arguments)
     {
         try
         {

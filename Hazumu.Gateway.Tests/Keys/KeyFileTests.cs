@@ -140,7 +140,7 @@ public sealed class KeyFileTests : IDisposable
     [Fact]
     public void A_public_key_of_Ollama_is_stored_once()
     {
-        var publicKey = new OllamaClient().PublicKey;
+        var publicKey = new OllamaKeyPair().PublicKey;
         var (alice, bob) = (TestKeys.Make("alice").Key with { OllamaPublicKey = publicKey }, TestKeys.Make("bob").Key);
 
         Assert.Equal([publicKey, null], Parse(Encoding.UTF8.GetString(KeyFile.Format([alice, bob]))).Select(key => key.OllamaPublicKey));

@@ -53,7 +53,7 @@ public sealed class KeysCommandTests : IDisposable
     [InlineData(false)]
     public async Task Create_takes_the_public_key_of_an_Ollama_client(bool asFile)
     {
-        var publicKey = new OllamaClient().PublicKey;
+        var publicKey = new OllamaKeyPair().PublicKey;
         var text = $"ssh-ed25519 {publicKey} alice@laptop\n";
         await File.WriteAllTextAsync(_folder.File("id_ed25519.pub"), text);
 
@@ -98,7 +98,7 @@ public sealed class KeysCommandTests : IDisposable
     public async Task List_shows_all_but_the_hash()
     {
         var (_, text, _) = await Run("keys", "create", "alice", "--models", "qwen*", "--requests-per-minute", "60", "--concurrent", "2");
-        await Run("keys", "create", "bob", "--scopes", "admin", "--expires", "1d", "--ollama-public-key", new OllamaClient().PublicKey);
+        await Run("keys", "create", "bob", "--scopes", "admin", "--expires", "1d", "--ollama-public-key", new OllamaKeyPair().PublicKey);
         _time.Advance(TimeSpan.FromDays(2));
 
         var (code, output, error) = await Run("keys", "list");

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using Hazumu.Gateway.Keys;
 using Microsoft.AspNetCore.Http;
@@ -13,7 +14,7 @@ public sealed class OllamaSignatureTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly FakeTimeProvider _time = new(TestKeys.Now);
-    private readonly OllamaClient _ollama = new();
+    private readonly OllamaKeyPair _ollama = new();
     private readonly string _text;
     private readonly Authenticator _authenticator;
 
@@ -80,7 +81,7 @@ public sealed class OllamaSignatureTests : IDisposable
     [Fact]
     public void A_signature_by_another_key_is_refused()
     {
-        var stranger = new OllamaClient(1);
+        var stranger = new OllamaKeyPair(1);
         var signature = stranger.Sign("POST", "/api/chat", TestKeys.Now);
         var query = $"?ts={TestKeys.Now.ToUnixTimeSeconds()}";
 
@@ -136,11 +137,11 @@ public sealed class OllamaSignatureTests : IDisposable
 }
 
 /// <summary>Signs as Ollama's client does: <c>getAuthorizationToken</c> in api/client.go, <c>Sign</c> in auth/auth.go of 0.32.15.</summary>
-internal sealed class OllamaClient
+internal sealed class OllamaKeyPair
 {
     private readonly byte[] _privateKey = new byte[Ed25519.SecretKeySize];
 
-    public OllamaClient(byte seed = 0)
+    public OllamaKeyPair(byte seed = 0)
     {
         _privateKey.AsSpan().Fill(seed);
         var publicKey = new byte[Ed25519.PublicKeySize];
@@ -156,6 +157,9 @@ internal sealed class OllamaClient
 
     /// <summary>The public key, in Base64.</summary>
     public string PublicKey { get; }
+
+    /// <summary>The private key as a file of PKCS #8.</summary>
+    public string PrivateKey => new(PemEncoding.Write("PRIVATE KEY", [.. Convert.FromHexString("302e020100300506032b657004220420"), .. _privateKey]));
 
     /// <summary>The header <c>Authorization</c> of a request whose query is <c>ts=TIME</c>.</summary>
     public string Sign(string method, string path, DateTimeOffset time)

@@ -110,7 +110,7 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task Ollamas_command_line_is_let_in_by_its_signature_and_otherwise_shown_the_reason()
     {
-        var ollama = new OllamaClient();
+        var ollama = new OllamaKeyPair();
         Make(change: key => key with { OllamaPublicKey = ollama.PublicKey });
         await using var gateway = await StartAsync();
         var now = DateTimeOffset.UtcNow;
@@ -122,7 +122,7 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
         var unsigned = await SendAsync(null, now);
         Assert.Equal(403, unsigned.Status);
         Assert.StartsWith("This gateway needs a key: set OLLAMA_AUTH=1, and have the gateway's administrator run 'keys create NAME --ollama-public-key KEY'", unsigned.Error, StringComparison.Ordinal);
-        var stranger = await SendAsync(new OllamaClient(1).Sign("POST", Ask.Native, now), now);
+        var stranger = await SendAsync(new OllamaKeyPair(1).Sign("POST", Ask.Native, now), now);
         Assert.Equal(403, stranger.Status);
         Assert.StartsWith("The public key of this Ollama client is not registered at this gateway", stranger.Error, StringComparison.Ordinal);
         var late = await SendAsync(ollama.Sign("POST", Ask.Native, now.AddMinutes(-5)), now.AddMinutes(-5));

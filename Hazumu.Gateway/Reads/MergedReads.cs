@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hazumu.Gateway.Forwarding;
@@ -15,6 +16,8 @@ namespace Hazumu.Gateway.Reads;
 /// </summary>
 internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
 {
+    // Go reads a time without unescaping it: with "\u002B09:00" for "+09:00", `ollama list` fails.
+    private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(5);
 
     /// <summary>Handles a request.</summary>
@@ -93,7 +96,7 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
 
     private static async Task WriteAsync(HttpContext context, JsonObject answer)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(answer);
+        var body = JsonSerializer.SerializeToUtf8Bytes(answer, s_json);
         context.Response.ContentType = "application/json; charset=utf-8";
         context.Response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(context.Request.Method))

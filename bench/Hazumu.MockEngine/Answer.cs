@@ -10,7 +10,7 @@ internal sealed class Answer(HttpContext context, MockRequest request)
 {
     public bool HasBegun => context.Response.HasStarted;
 
-    public void Begin(int status, string contentType)
+    public void Begin(int status, string? contentType)
     {
         request.Status = status;
         context.Response.StatusCode = status;
@@ -33,7 +33,8 @@ internal sealed class Answer(HttpContext context, MockRequest request)
     /// <summary>Sends a whole document with its length.</summary>
     public Task DocumentAsync(int status, ReadOnlyMemory<byte> body, string contentType = "application/json; charset=utf-8")
     {
-        Begin(status, contentType);
+        // Ollama answers without a type where there is no body: copy, delete and an uploaded blob.
+        Begin(status, body.IsEmpty ? null : contentType);
         context.Response.ContentLength = body.Length;
         if (HttpMethods.IsHead(context.Request.Method))
         {

@@ -42,9 +42,14 @@ internal struct InferenceBody
 
     private void ReadProperty(ref Utf8JsonReader reader)
     {
-        if (reader.ValueTextEquals("model"u8) || reader.ValueTextEquals("name"u8) || reader.ValueTextEquals("source"u8))
+        if (reader.ValueTextEquals("model"u8) || reader.ValueTextEquals("source"u8))
         {
-            Model = ReadString(ref reader) ?? Model;
+            Model = ReadString(ref reader) is { Length: > 0 } model ? model : Model;
+        }
+        else if (reader.ValueTextEquals("name"u8))
+        {
+            // The older field: Ollama takes it if "model" is empty, and its command line sends both.
+            Model = ReadString(ref reader) is { Length: > 0 } name && string.IsNullOrEmpty(Model) ? name : Model;
         }
         else if (reader.ValueTextEquals("destination"u8) || reader.ValueTextEquals("from"u8))
         {
