@@ -12,7 +12,7 @@ var ollama = builder.AddOllamaInstances("ollama", hazumu.Ollama, instance => ins
     .WithModels(hazumu.Models));
 
 var gateway = builder.AddProject<Projects.Hazumu_Gateway>("gateway", launchProfileName: null)
-    .WithOperations(hazumu.Gateway.Port)
+    .WithOperations(hazumu.Gateway)
     .WithInstances(ollama, hazumu.Ollama)
     .WithKeys(hazumu.Gateway)
     .WithBrowsers(hazumu.Gateway, hazumu.Edge)
@@ -65,7 +65,7 @@ var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithConfiguration("../prometheus")
     .WithDataVolume(hazumu.Prometheus.Volume)
     .WithRetention(hazumu.Prometheus.Retention)
-    .WithScrapeTarget(gateway)
+    .WithScrapeTarget(gateway, endpointName: GatewayBuilderExtensions.ManagementEndpointName)
     .WithScrapeTarget(cadvisor, job: "cadvisor")
     .WithScrapeTarget(cadvisor, job: "ollama")
     .WithScrapeTarget(blackbox, job: "blackbox")

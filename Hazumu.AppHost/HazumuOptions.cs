@@ -200,9 +200,14 @@ public sealed class GatewayOptions : StoringComponentOptions
     [Setting("The file with the keys of {0}; in Compose the volume has it", Allowed = "a path")]
     public string? KeysFile { get; set; }
 
+    /// <summary>The port of its health, metrics and peers; in Compose it is inside the network only.</summary>
+    [Setting("The host port of {0}'s health and metrics; in Compose they are inside the network only", Allowed = "a port from 1 to 65535")]
+    [Range(1, 65535)]
+    public int ManagementPort { get; set; } = 11436;
+
     /// <summary>Names by which clients call it, beside its own, the edge's, and those that the gateway allows by itself.</summary>
     [Setting("Further names by which clients may call {0}", Allowed = "host names such as 'gpu.example.org' and '*.example.org', separated by commas; '*' for any")]
-    [RegularExpression(@"(\*|(\*\.)?[A-Za-z0-9_.\-]+)(, ?(\*|(\*\.)?[A-Za-z0-9_.\-]+))*")]
+    [RegularExpression(@"((\*\.)?[A-Za-z0-9_.\-]+|\*)(, ?((\*\.)?[A-Za-z0-9_.\-]+|\*))*")]
     public string? AllowedHosts { get; set; }
 
     /// <summary>Origins whose pages may use it from a browser, in place of Ollama's own list.</summary>

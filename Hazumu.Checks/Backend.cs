@@ -159,9 +159,10 @@ public abstract class Backend : IAsyncLifetime
         }
     }
 
-    private static int FindFreePort()
+    /// <summary>A port that nobody listens on now.</summary>
+    public static int FindFreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using var listener = new TcpListener(IPAddress.Any, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }

@@ -7,18 +7,25 @@ namespace Aspire.Hosting;
 /// <summary>Provides extension methods that complete the gateway's project resource.</summary>
 public static class GatewayBuilderExtensions
 {
+    /// <summary>The endpoint of the management port: health, metrics, and the other gateways.</summary>
+    public const string ManagementEndpointName = "management";
+
     private const int ContainerPort = 8080;
+    private const int ContainerManagementPort = 8081;
     private const string DataDirectory = "/data";
 
     /// <summary>Gives the gateway its address, its health check, and what people who run it look for.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="port">The host port.</param>
+    /// <param name="settings">The gateway's settings.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithOperations(this IResourceBuilder<ProjectResource> builder, int port)
+    public static IResourceBuilder<ProjectResource> WithOperations(this IResourceBuilder<ProjectResource> builder, GatewayOptions settings)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
 
-        if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
+        var isRun = builder.ApplicationBuilder.ExecutionContext.IsRunMode;
+        var management = isRun ? settings.ManagementPort : ContainerManagementPort;
+        if (isRun)
         {
             // In milliseconds. The dashboard ends with the host; with the default of ten seconds the gateway would try that long to
             // tell it the last, and keep its port from the next start.
@@ -32,15 +39,19 @@ public static class GatewayBuilderExtensions
 
         return builder
             // The process itself binds the port: DCP's proxy would be one more hop in every token stream.
-            .WithHttpEndpoint(port: port, targetPort: builder.ApplicationBuilder.ExecutionContext.IsRunMode ? port : ContainerPort, isProxied: false)
+            .WithHttpEndpoint(port: settings.Port, targetPort: isRun ? settings.Port : ContainerPort, isProxied: false)
             .WithUrlForEndpoint("http", url => url.DisplayText = "API for clients")
+            // A published application has it inside its network only.
+            .WithHttpEndpoint(port: isRun ? management : null, targetPort: management, name: ManagementEndpointName, isProxied: false)
+            .WithUrlForEndpoint(ManagementEndpointName, url => url.DisplayText = "Health and metrics")
+            .WithEnvironment("Gateway__Management__Port", ComposeVariables.Format(management))
             .WithIconName("Router")
-            .WithHttpHealthCheck("/health")
+            .WithHttpHealthCheck("/health", endpointName: ManagementEndpointName)
             // Clients connect to the gateway itself: what they say of whom they speak for is not to be believed. In production only
             // the edge does, and is.
             .DisableForwardedHeaders()
             .WithComposeEnvironment("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true", development: "false")
-            .WithComposeHttpHealthcheck(ContainerPort, "/health")
+            .WithComposeHttpHealthcheck(ContainerManagementPort, "/health")
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
             .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000)
             {
@@ -83,7 +94,7 @@ public static class GatewayBuilderExtensions
 
         var key = new PublishedSecretAnnotation("gateway_peers", "./secrets/gateway_peers") { IsRequired = true };
         return builder
-            .WithComposeEnvironment("Gateway__Peers__Addresses", $"http://{builder.Resource.Name}:{ContainerPort}", development: "")
+            .WithComposeEnvironment("Gateway__Peers__Addresses", $"http://{builder.Resource.Name}:{ContainerManagementPort}", development: "")
             .WithComposeEnvironment("Gateway__Peers__KeyFile", key.Path)
             .WithAnnotation(key)
             // What --scale says holds for one 'up' only.

@@ -44,5 +44,6 @@ internal sealed record HostPort(IPAddress Address, int Port, string Owner, strin
             $"'{resource.Name}'",
             port == settings.Port ? $"{HazumuOptions.SectionName}:{settings.Section}:Port"
             : port == (settings as EdgeOptions)?.HttpPort ? $"{HazumuOptions.SectionName}:{settings.Section}:{nameof(EdgeOptions.HttpPort)}"
+            : port == (settings as GatewayOptions)?.ManagementPort ? $"{HazumuOptions.SectionName}:{settings.Section}:{nameof(GatewayOptions.ManagementPort)}"
             : $"the port of '{resource.Name}' in AppHost.cs");
 }

@@ -114,7 +114,10 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
         }
         else
         {
-            node.Add("port", Number(component.Endpoints.Single().TargetPort!.Value));
+            foreach (var endpoint in component.Endpoints)
+            {
+                node.Add(endpoint.Name == GatewayBuilderExtensions.ManagementEndpointName ? endpoint.Name : "port", Number(endpoint.TargetPort!.Value));
+            }
         }
 
         node.Add("reaches", new YamlSequenceNode(Reached(component).Select(service => new YamlScalarNode(service))));

@@ -19,7 +19,7 @@ internal static class ComposeService
         }
 
         AddMap(service, "environment", component.Environment.Select(variable => (variable.Key, (YamlNode)Quoted(variable.Value.Text))));
-        AddList(service, "ports", component.Endpoints.Select(endpoint => Quoted(variables.Port(endpoint))));
+        AddList(service, "ports", component.Endpoints.Where(endpoint => endpoint.Name != GatewayBuilderExtensions.ManagementEndpointName).Select(endpoint => Quoted(variables.Port(endpoint))));
         AddList(service, "volumes", Mounts(component));
         // Compose's condition for what Aspire's WaitFor waits for.
         AddMap(service, "depends_on", component.Annotations<WaitAnnotation>().Select(wait => (wait.Resource.Name, (YamlNode)new YamlMappingNode("condition", Quoted("service_healthy")))));

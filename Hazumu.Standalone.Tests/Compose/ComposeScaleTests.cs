@@ -9,6 +9,14 @@ public sealed class ScaledComposeBackend : ComposeBackend
     public override int OllamaInstances => 2;
 
     public override IReadOnlyList<Component> Components => base.Components.Contains(Component.Gateway) ? [Component.Ollama, Component.Gateway] : [];
+
+    /// <summary>What the gateway measures, from its management port, which is inside the network only.</summary>
+    public async Task<string> GatewayMetricsAsync()
+    {
+        var answer = await ComposeAsync(["exec", "-T", "gateway", "wget", "-q", "-O", "-", "http://127.0.0.1:8081/metrics"]);
+        Assert.True(answer.Succeeded, answer.Output);
+        return answer.Output;
+    }
 }
 
 /// <summary>What the gateway makes of a service that is scaled.</summary>
@@ -20,7 +28,7 @@ public sealed class ComposeScaleTests(ScaledComposeBackend backend) : IClassFixt
     {
         await Wait.UntilAsync("both replicas to be up", TimeSpan.FromSeconds(60), async () =>
         {
-            var metrics = await backend.Http.GetStringAsync(new Uri(backend.Url(Component.Gateway), "metrics"));
+            var metrics = await backend.GatewayMetricsAsync();
             var up = metrics.Split('\n').Where(line => line.StartsWith("hazumu_gateway_instance_up{", StringComparison.Ordinal)).ToList();
             Assert.Equal(backend.OllamaInstances, up.Count);
             Assert.All(up, line => Assert.Matches("hazumu_instance=\"ollama@[0-9.]+\".* 1$", line));

@@ -257,12 +257,4 @@ public class ProductionBackend : ComposeBackend
 
         return environment;
     }
-
-    /// <summary>A port that nobody has.</summary>
-    public static int FindFreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Any, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

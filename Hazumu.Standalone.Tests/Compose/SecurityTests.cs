@@ -151,7 +151,9 @@ public sealed partial class SecurityTests
     {
         var gateway = Assert.Single(PublishedCompose.Services, service => service is { Name: "gateway", IsWhole: true });
 
-        Assert.Equal("http://gateway:8080", gateway.Text("environment", "Gateway__Peers__Addresses"));
+        Assert.Equal("http://gateway:8081", gateway.Text("environment", "Gateway__Peers__Addresses"));
+        Assert.Equal("8081", gateway.Text("environment", "Gateway__Management__Port"));
+        Assert.Contains("http://127.0.0.1:8081/health", gateway.Entries("healthcheck")["test"].ToString(), StringComparison.Ordinal);
         Assert.Equal("/run/secrets/gateway_peers", gateway.Text("environment", "Gateway__Peers__KeyFile"));
         Assert.Equal(["gateway_peers"], gateway.List("secrets"));
         Assert.Equal("${GATEWAY_REPLICAS:-1}", gateway.Text("deploy", "replicas"));
@@ -159,7 +161,7 @@ public sealed partial class SecurityTests
         Assert.False(gateway.Has("container_name") || gateway.Has("hostname") || gateway.Has("ports"));
 
         var job = ((YamlSequenceNode)PublishedCompose.Read(Path.Combine(PublishedCompose.Folder, "prometheus-targets", "scrape-gateway.yaml"))["scrape_configs"])[0];
-        Assert.Equal(("gateway", "gateway", "A", "8080"), (job["job_name"].ToString(), job["dns_sd_configs"][0]["names"][0].ToString(), job["dns_sd_configs"][0]["type"].ToString(), job["dns_sd_configs"][0]["port"].ToString()));
+        Assert.Equal(("gateway", "gateway", "A", "8081"), (job["job_name"].ToString(), job["dns_sd_configs"][0]["names"][0].ToString(), job["dns_sd_configs"][0]["type"].ToString(), job["dns_sd_configs"][0]["port"].ToString()));
         Assert.DoesNotContain("gateway", File.ReadAllText(Path.Combine(PublishedCompose.Folder, "prometheus-targets", "services.json")), StringComparison.Ordinal);
     }
 

@@ -32,7 +32,7 @@ public sealed class SeveralGatewaysBackend : ProductionBackend
     /// <param name="metric">A metric without labels of its own.</param>
     public static async Task<double> MetricAsync(string container, string metric)
     {
-        var metrics = await ContainerEngine.RunOrThrowAsync("exec", container, "wget", "-q", "-O", "-", "http://127.0.0.1:8080/metrics");
+        var metrics = await ContainerEngine.RunOrThrowAsync("exec", container, "wget", "-q", "-O", "-", "http://127.0.0.1:8081/metrics");
         return double.Parse(metrics.Split('\n').Single(line => line.StartsWith($"{metric}{{", StringComparison.Ordinal)).Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
     }
 

@@ -122,7 +122,7 @@ public sealed partial class ChartPrometheusTests
         {
             ["__address__"] = "10.0.0.7:80",
             ["__meta_kubernetes_namespace"] = Rendering.Namespace,
-            ["__meta_kubernetes_pod_container_port_name"] = "http",
+            ["__meta_kubernetes_pod_container_port_name"] = service == "gateway" ? "management" : "http",
             ["__meta_kubernetes_pod_label_hazumu_instance"] = service,
             ["__meta_kubernetes_pod_label_hazumu_service"] = service,
             ["__meta_kubernetes_pod_name"] = pod,
@@ -134,6 +134,9 @@ public sealed partial class ChartPrometheusTests
         Assert.Equal(expected, $"{target.GetValueOrDefault("job")} {target["instance"]}");
         Assert.Equal(Chart.Known.Network, target["network"]);
         Assert.Equal(job == "ollama-health" ? "hazumu-blackbox:9115 http://10.0.0.7:80/" : "10.0.0.7:80 ", $"{target["__address__"]} {target.GetValueOrDefault("__param_target")}");
+
+        // Clients' port has no metrics of the gateway.
+        Assert.Null(Relabelling.Apply(rules, new(found) { ["__meta_kubernetes_pod_container_port_name"] = service == "gateway" ? "http" : "management" }));
 
         // One that waits for its models, and one that has ended.
         Assert.Null(Relabelling.Apply(rules, new(found) { ["__meta_kubernetes_pod_phase"] = "Pending" }));

@@ -152,7 +152,7 @@ public sealed partial class ChartTests
                 Assert.Contains("memory", container.Resources.Requests.Keys);
                 // What a model takes only its owner knows.
                 Assert.True(workload.Service == "ollama" || container.Resources.Limits.ContainsKey("memory"), $"{container.Name} has no limit of memory.");
-                Assert.Equal("http", Assert.Single(container.Ports).Name);
+                Assert.Equal(workload.Service == "gateway" ? ["http", "management"] : ["http"], container.Ports.Select(port => port.Name));
             });
         }
     }
@@ -244,6 +244,32 @@ public sealed partial class ChartTests
         Assert.Equal("hazumu-gateway-keys", keys.Secret.SecretName);
         Assert.Equal("true", Variable(rendering, "gateway", "Gateway__Keys__Required"));
         Assert.Equal("/run/hazumu/keys/keys.json", Variable(rendering, "gateway", "Gateway__Keys__File"));
+    }
+
+    [HelmFact]
+    public async Task The_gateway_is_probed_and_scraped_at_a_port_that_clients_cannot_reach()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+        var gateway = rendering.Workloads["gateway"].Pod.Containers[0];
+        var policy = rendering.The<V1NetworkPolicy>("hazumu-gateway");
+
+        Assert.Equal("8081", Variable(rendering, "gateway", "Gateway__Management__Port"));
+        Assert.All([gateway.StartupProbe, gateway.ReadinessProbe, gateway.LivenessProbe], probe => Assert.Equal("management", probe.HttpGet.Port.Value));
+        Assert.Equal("http", Assert.Single(rendering.The<V1Service>("hazumu-gateway").Spec.Ports).Name);
+        Assert.Equal(
+            [("8080", "clients"), ("8081", "gateway"), ("8081", "prometheus")],
+            policy.Spec.Ingress.SelectMany(rule => rule.Ports.Select(port => (port.Port.Value, From(rule)))).Order());
+
+        static string From(V1NetworkPolicyIngressRule rule) => rule.FromProperty[0].PodSelector?.MatchLabels["app.kubernetes.io/component"] ?? "clients";
+    }
+
+    [HelmFact]
+    public async Task The_gateway_may_be_called_by_its_Service_and_its_hosts()
+    {
+        var hosts = Settings(await Rendering.OfAsync("nvidia")).GetProperty("AllowedHosts").EnumerateArray().Select(host => host.GetString()).ToList();
+
+        Assert.Equal(["hazumu-gateway", $"hazumu-gateway.{Rendering.Namespace}", $"hazumu-gateway.{Rendering.Namespace}.svc"], hosts.Take(3));
+        Assert.Equal((await Rendering.OfAsync("nvidia")).Of<V1Ingress>().Where(ingress => ingress.Metadata.Name == "hazumu-gateway").SelectMany(ingress => ingress.Spec.Rules).Select(rule => rule.Host), hosts.Skip(3));
     }
 
     [HelmFact]

@@ -15,6 +15,8 @@ public class AppHostBackend : Backend
 
     private DistributedApplication Application => _application ?? throw new InvalidOperationException("The graph does not run.");
 
+    private int ManagementPort { get; } = FindFreePort();
+
     /// <summary>Models to have ready at the next start.</summary>
     public string Models { get; set; } = "";
 
@@ -30,6 +32,7 @@ public class AppHostBackend : Backend
             $"--Hazumu:{component.Section}:Enabled={Has(component)}",
             $"--Hazumu:{component.Section}:Image={(IsContainer(component) ? component.Image : "")}",
         }),
+        $"--Hazumu:Gateway:ManagementPort={ManagementPort}",
         $"--Hazumu:Gateway:KeysFile={Path.Combine(Path.GetTempPath(), Name, "keys.json")}",
         .. new[] { Component.Ollama, Component.Prometheus, Component.Grafana, Component.Alertmanager, Component.Loki }.Select(component => $"--Hazumu:{component.Section}:Volume={Volume(component)}"),
     ];

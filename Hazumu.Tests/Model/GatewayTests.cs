@@ -18,10 +18,30 @@ public sealed class GatewayTests
     public async Task It_is_a_project_on_its_own_port_of_loopback()
     {
         await using var model = await CreateAsync();
-        var endpoint = Endpoint(model.Gateway);
+        var endpoint = Endpoint(model.Gateway, "http");
 
         Assert.Equal((11435, 11435, "http", "localhost", false), (endpoint.Port, endpoint.TargetPort, endpoint.UriScheme, endpoint.TargetHost, endpoint.IsProxied));
         Assert.NotEmpty(model.Gateway.Annotations.OfType<HealthCheckAnnotation>());
+    }
+
+    [Fact]
+    public async Task Health_and_metrics_have_a_port_that_no_client_can_exhaust()
+    {
+        await using var model = await CreateAsync("--Hazumu:Gateway:ManagementPort=21436");
+        var endpoint = Endpoint(model.Gateway, "management");
+
+        Assert.Equal((21436, 21436, "localhost", false), (endpoint.Port, endpoint.TargetPort, endpoint.TargetHost, endpoint.IsProxied));
+        Assert.Equal("21436", (await model.EnvironmentAsync(model.Gateway))["Gateway__Management__Port"]);
+    }
+
+    [Fact]
+    public async Task It_may_be_called_by_its_name_and_further_ones_and_from_the_pages_that_are_named()
+    {
+        await using var model = await CreateAsync("--Hazumu:Gateway:AllowedHosts=gpu.example.org,*.team.example", "--Hazumu:Gateway:AllowedOrigins=https://chat.example.org");
+        var environment = await model.EnvironmentAsync(model.Gateway);
+
+        Assert.Equal("gateway,gpu.example.org,*.team.example", environment["Gateway__AllowedHosts"]);
+        Assert.Equal("https://chat.example.org", environment["Gateway__AllowedOrigins"]);
     }
 
     [Fact]
@@ -65,7 +85,7 @@ public sealed class GatewayTests
         await using var model = await CreateAsync("--Hazumu:Gateway:Port=21435", "--Hazumu:Gateway:RequireKeys=true", $"--Hazumu:Gateway:KeysFile={file}", "--Hazumu:BindAddress=0.0.0.0");
         var environment = await model.EnvironmentAsync(model.Gateway);
 
-        Assert.Equal((21435, 21435, "0.0.0.0"), (Endpoint(model.Gateway).Port, Endpoint(model.Gateway).TargetPort, Endpoint(model.Gateway).TargetHost));
+        Assert.Equal((21435, 21435, "0.0.0.0"), (Endpoint(model.Gateway, "http").Port, Endpoint(model.Gateway, "http").TargetPort, Endpoint(model.Gateway, "http").TargetHost));
         Assert.Equal("true", environment["Gateway__Keys__Required"]);
         Assert.Equal(file, environment["Gateway__Keys__File"]);
     }
@@ -83,9 +103,9 @@ public sealed class GatewayTests
         await using var model = await CreateAsync();
         model.OnHost(LinuxHost);
 
-        Assert.Equal("http://localhost:11435;http://172.17.0.1:11435", await UrlsAsync(model));
+        Assert.Equal("http://localhost:11435;http://localhost:11436;http://172.17.0.1:11435;http://172.17.0.1:11436", await UrlsAsync(model));
         Assert.Contains("gateway:172.17.0.1", await EngineArgumentsAsync(model.Container("prometheus")));
-        Assert.Contains(("gateway:11435", "gateway"), (await model.ReadTargetsAsync())["services.json"]);
+        Assert.Contains(("gateway:11436", "gateway"), (await model.ReadTargetsAsync())["services.json"]);
     }
 
     [Fact]
@@ -94,7 +114,7 @@ public sealed class GatewayTests
         await using var model = await CreateAsync();
         model.OnHost(new HostFacts { SharesThisMachine = false, IsDockerDesktop = true });
 
-        Assert.Equal("http://localhost:11435", await UrlsAsync(model));
+        Assert.Equal("http://localhost:11435;http://localhost:11436", await UrlsAsync(model));
         Assert.Contains("gateway:host-gateway", await EngineArgumentsAsync(model.Container("prometheus")));
     }
 
@@ -103,7 +123,7 @@ public sealed class GatewayTests
     {
         await using var model = await CreateAsync("--Hazumu:BindAddress=0.0.0.0");
         model.OnHost(LinuxHost);
-        Assert.Equal("http://0.0.0.0:11435", await UrlsAsync(model));
+        Assert.Equal("http://0.0.0.0:11435;http://0.0.0.0:11436", await UrlsAsync(model));
     }
 
     [Fact]
@@ -113,7 +133,7 @@ public sealed class GatewayTests
         model.OnHost(new HostFacts { IsRootless = true });
         var prometheus = model.Container("prometheus");
 
-        Assert.Equal("http://localhost:11435", await UrlsAsync(model));
+        Assert.Equal("http://localhost:11435;http://localhost:11436", await UrlsAsync(model));
         Assert.DoesNotContain("--add-host", await EngineArgumentsAsync(prometheus));
 
         // Aspire makes a tunnel for what a container's variables refer to.

@@ -48,7 +48,7 @@ internal sealed class GraphModel : IAsyncDisposable
         return name;
     }
 
-    public static EndpointAnnotation Endpoint(IResource resource) => Assert.Single(resource.Annotations.OfType<EndpointAnnotation>());
+    public static EndpointAnnotation Endpoint(IResource resource, string? name = null) => Assert.Single(resource.Annotations.OfType<EndpointAnnotation>(), endpoint => name is null || endpoint.Name == name);
 
     public static IReadOnlyList<string> Mounts(ContainerResource resource) =>
         [.. resource.Annotations.OfType<ContainerMountAnnotation>().Select(mount => $"{mount.Type}:{mount.Source}:{mount.Target}{(mount.IsReadOnly ? ":ro" : "")}")];

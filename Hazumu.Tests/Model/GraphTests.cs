@@ -130,7 +130,7 @@ public sealed class GraphTests
         var files = await model.ReadTargetsAsync();
 
         Assert.Equal(["alertmanagers.json", "blackbox.json", "cadvisor.json", "ollama-health.json", "ollama.json", "services.json"], files.Keys);
-        Assert.Equal([("gateway:11435", "gateway"), ("nodeexporter:9100", "nodeexporter"), ("alertmanager:9093", "alertmanager")], files["services.json"]);
+        Assert.Equal([("gateway:11436", "gateway"), ("nodeexporter:9100", "nodeexporter"), ("alertmanager:9093", "alertmanager")], files["services.json"]);
         Assert.Equal(("alertmanager:9093", "alertmanager"), Assert.Single(files["alertmanagers.json"]));
         Assert.Equal(("cadvisor:8080", "cadvisor"), Assert.Single(files["ollama.json"]));
         Assert.Equal(("ollama:11434", "ollama"), Assert.Single(files["ollama-health.json"]));

@@ -77,6 +77,11 @@ values.yaml, which .Files does not have.
 {{- end -}}
 {{- end }}
 
+{{/* The port for Prometheus, probes and peers: the management port of what has one, else the only one. */}}
+{{- define "hazumu.managementPort" -}}
+{{- (index (include "hazumu.known" .root | fromYaml).components .service).management | default (include "hazumu.port" .) -}}
+{{- end }}
+
 {{- define "hazumu.image" -}}
 {{- $image := index .root.Values.images .service -}}
 {{- if eq .service "gpuexporter" -}}

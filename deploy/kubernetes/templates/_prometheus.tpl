@@ -82,8 +82,8 @@ relabel_configs:
   - source_labels: [__meta_kubernetes_pod_phase]
     regex: Running
     action: keep
-  - source_labels: [__meta_kubernetes_pod_container_port_name]
-    regex: http
+  - source_labels: [__meta_kubernetes_pod_label_hazumu_service, __meta_kubernetes_pod_container_port_name]
+    regex: gateway;management|(?:{{ without .services "gateway" | join "|" }});http
     action: keep
   {{- include "hazumu.instances" . | nindent 2 }}
   - target_label: network
