@@ -38,6 +38,7 @@ public static class HazumuBuilderExtensions
 
         if (builder.ExecutionContext.IsRunMode)
         {
+            IsolatedRun.Settle(options, builder.Configuration, builder.AppHostDirectory);
             builder.Services.AddSingleton(options);
             builder.Services.TryAddSingleton<ContainerEngine>();
             builder.Services.AddSingleton<BridgeNetwork>();
@@ -74,6 +75,7 @@ public static class HazumuBuilderExtensions
         if (!settings.Enabled)
         {
             application.Resources.Remove(builder.Resource);
+            RemoveUnusedParameters(application, builder.Resource);
             return builder;
         }
 
@@ -132,6 +134,17 @@ public static class HazumuBuilderExtensions
         }
 
         return builder;
+    }
+
+    // The dashboard would show them, and ask for those without a value.
+    private static void RemoveUnusedParameters(IDistributedApplicationBuilder application, IResource removed)
+    {
+        static IEnumerable<ParameterResource> ParametersOf(IResource resource) => resource.Annotations.OfType<ResourceRelationshipAnnotation>().Select(relationship => relationship.Resource).OfType<ParameterResource>();
+
+        foreach (var parameter in ParametersOf(removed).Except(application.Resources.SelectMany(ParametersOf)).ToList())
+        {
+            application.Resources.Remove(parameter);
+        }
     }
 
     private static void WithLabelsAndNetwork(this IResourceBuilder<ContainerResource> builder, ComponentOptions settings)

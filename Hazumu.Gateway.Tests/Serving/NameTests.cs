@@ -27,6 +27,7 @@ public sealed class NameTests
             "--Gateway:Fleet:ProbeInterval=100ms");
 
         await HasAsync("ollama@127.0.0.2, ollama@127.0.0.3");
+        Assert.Contains($"Information: Instance 'ollama@127.0.0.2' (http://engines.test:{port}/, address 127.0.0.2) has joined.", gateway.Logged);
         var both = await Task.WhenAll(gateway.Http.ChatAsync(body: Ask.Body("one")), gateway.Http.ChatAsync(body: Ask.Body("two")));
         Assert.Equal(["127.0.0.2", "127.0.0.3"], both.Select(answer => answer.Text).Order());
         Assert.All(both, answer => Assert.Equal($"ollama@{answer.Text}", answer.Instance));
@@ -52,6 +53,15 @@ public sealed class NameTests
             Assert.Equal(names, string.Join(", ", gateway.Fleet.Instances.Select(instance => instance.Name)));
             Assert.All(gateway.Fleet.Instances, instance => Assert.NotNull(instance.Stored));
         });
+    }
+
+    [Fact]
+    public async Task An_instance_that_joins_is_logged_with_an_address_only_where_it_has_several()
+    {
+        await using var engine = Start(1, 0);
+        await using var gateway = await TestGateway.StartAsync([("ollama", engine.Address)]);
+
+        Assert.Contains($"Information: Instance 'ollama' ({engine.Address}) has joined.", gateway.Logged);
     }
 
     private static IPAddress Address(byte last) => new([127, 0, 0, last]);

@@ -340,7 +340,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
 
         foreach (var added in found.Except(before))
         {
-            LogAdded(added.Name, added.Url, added.Address);
+            LogAdded(added.Name, added.Address is null ? added.Url.ToString() : $"{added.Url}, address {added.Address}");
         }
     }
 
@@ -382,8 +382,8 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     [LoggerMessage(Level = LogLevel.Warning, Message = "Instance '{Instance}' ({Url}) does not answer: {Reason}")]
     private partial void LogDown(string instance, Uri url, string reason);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Instance '{Instance}' ({Url}, address {Address}) has joined.")]
-    private partial void LogAdded(string instance, Uri url, IPAddress? address);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Instance '{Instance}' ({Place}) has joined.")]
+    private partial void LogAdded(string instance, string place);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Instance '{Instance}' ({Url}) has left; its running requests go on.")]
     private partial void LogGone(string instance, Uri url);

@@ -90,7 +90,8 @@ public class AppHostBackend : Backend
     public override async Task StartAsync(Component component)
     {
         await ExecuteAsync(component, KnownResourceCommands.StartCommand);
-        await WaitUntilHealthyAsync(component);
+        // The end of the container that was stopped may be reported late; it must not be taken for the new one's.
+        await WaitUntilHealthyAsync(component, WaitBehavior.WaitOnResourceUnavailable);
     }
 
     public override Task<bool> IsHealthyAsync(Component component) => Task.FromResult(
@@ -137,12 +138,12 @@ public class AppHostBackend : Backend
 
     // WaitForResourceHealthyAsync may wait for ever, without a word (microsoft/aspire#13714): it is bounded, and ends early at a
     // resource that has failed. To be simplified when that is fixed.
-    private async Task WaitUntilHealthyAsync(Component component)
+    private async Task WaitUntilHealthyAsync(Component component, WaitBehavior behavior = WaitBehavior.StopOnResourceUnavailable)
     {
         using var limit = new CancellationTokenSource(StartLimit);
         try
         {
-            await Application.ResourceNotifications.WaitForResourceHealthyAsync(component.Service, WaitBehavior.StopOnResourceUnavailable, limit.Token);
+            await Application.ResourceNotifications.WaitForResourceHealthyAsync(component.Service, behavior, limit.Token);
         }
         catch (Exception error) when (error is OperationCanceledException or DistributedApplicationException)
         {

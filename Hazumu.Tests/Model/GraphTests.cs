@@ -60,6 +60,16 @@ public sealed class GraphTests
     }
 
     [Fact]
+    public async Task Parameters_of_a_component_that_is_left_out_are_left_out()
+    {
+        await using var without = await CreateAsync("--Hazumu:Grafana:Enabled=false");
+        Assert.Empty(without.Resources.OfType<ParameterResource>());
+
+        await using var with = await CreateAsync("--Hazumu:Grafana:Enabled=true");
+        Assert.Equal(["grafana-admin-password", "grafana-admin-user"], with.Resources.OfType<ParameterResource>().Select(parameter => parameter.Name).Order());
+    }
+
+    [Fact]
     public async Task Prometheus_keeps_15_days_and_reloads_without_a_restart()
     {
         await using var model = await CreateAsync();

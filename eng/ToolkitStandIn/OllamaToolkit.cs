@@ -103,6 +103,7 @@ namespace Aspire.Hosting
 
             try
             {
+                await notifications.PublishUpdateAsync(model, snapshot => snapshot with { Properties = [.. snapshot.Properties, new(CustomResourceKnownProperties.Source, model.ModelName)] });
                 await PublishAsync($"Checking {model.ModelName}", KnownResourceStateStyles.Info);
                 if (!await HasModelAsync(model, cancellationToken))
                 {

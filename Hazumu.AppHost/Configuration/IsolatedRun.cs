@@ -1,0 +1,61 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Configuration;
+
+namespace Hazumu.AppHost.Configuration;
+
+/// <summary>
+/// Gives the graph of <c>aspire run --isolated</c> free ports, and a network and volumes of its checkout's own, so that it runs beside
+/// another one. A value that is set stays.
+/// </summary>
+internal static class IsolatedRun
+{
+    /// <summary>Changes the settings where Aspire's CLI asks for that, which it does by this key.</summary>
+    /// <param name="options">The settings.</param>
+    /// <param name="configuration">The configuration that they were read from.</param>
+    /// <param name="folder">The AppHost's folder.</param>
+    public static void Settle(HazumuOptions options, IConfiguration configuration, string folder)
+    {
+        if (!configuration.GetValue<bool>("DcpPublisher:RandomizePorts"))
+        {
+            return;
+        }
+
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(folder)))[..8];
+        options.Network = Chosen(nameof(options.Network)) ?? $"{options.Network}-{hash}";
+        using var ports = new FreePorts();
+        foreach (var component in options.Components)
+        {
+            component.Port = Chosen($"{component.Section}:Port") is null ? ports.Next() : component.Port;
+            if (component is StoringComponentOptions storing && Chosen($"{component.Section}:Volume") is null)
+            {
+                storing.Volume = $"{storing.Volume}_{hash}";
+            }
+        }
+
+        if (Chosen($"{options.Edge.Section}:{nameof(options.Edge.HttpPort)}") is null)
+        {
+            options.Edge.HttpPort = ports.Next();
+        }
+
+        string? Chosen(string key) => configuration[$"{HazumuOptions.SectionName}:{key}"];
+    }
+
+    // All are held until the last is found: the system would give the same one again.
+    private sealed class FreePorts : IDisposable
+    {
+        private readonly List<TcpListener> _held = [];
+
+        public int Next()
+        {
+            var listener = new TcpListener(IPAddress.Loopback, 0);
+            listener.Start();
+            _held.Add(listener);
+            return ((IPEndPoint)listener.LocalEndpoint).Port;
+        }
+
+        public void Dispose() => _held.ForEach(listener => listener.Dispose());
+    }
+}

@@ -1,0 +1,53 @@
+using Hazumu.AppHost;
+using Hazumu.AppHost.Configuration;
+using Microsoft.Extensions.Configuration;
+
+namespace Hazumu.Tests.Model;
+
+public sealed class IsolatedRunTests
+{
+    private static readonly Dictionary<string, string?> s_isolated = new() { ["DcpPublisher:RandomizePorts"] = "true" };
+
+    [Fact]
+    public void An_isolated_run_gets_ports_network_and_volumes_of_its_own()
+    {
+        var defaults = HazumuOptions.Read(new ConfigurationBuilder().Build());
+        var (one, other) = (Settle(s_isolated, "/src/one"), Settle(s_isolated, "/src/other"));
+
+        Assert.DoesNotContain(one.Components, component => defaults.Components.Any(shared => shared.Port == component.Port));
+        Assert.Distinct(one.Components.Select(component => component.Port).Append(one.Edge.HttpPort));
+        Assert.Distinct([defaults.Network, one.Network, other.Network]);
+        Assert.Distinct([.. Volumes(defaults), .. Volumes(one), .. Volumes(other)]);
+    }
+
+    [Fact]
+    public void An_isolated_run_of_the_same_checkout_finds_its_data_again() =>
+        Assert.Equal(Volumes(Settle(s_isolated, "/src/one")), Volumes(Settle(s_isolated, "/src/one")));
+
+    [Fact]
+    public void A_value_that_is_set_stays_in_an_isolated_run()
+    {
+        var options = Settle(new(s_isolated) { ["Hazumu:Prometheus:Port"] = "19090", ["Hazumu:Prometheus:Volume"] = "mine", ["Hazumu:Network"] = "ours" }, "/src/one");
+
+        Assert.Equal((19090, "mine", "ours"), (options.Prometheus.Port, options.Prometheus.Volume, options.Network));
+    }
+
+    [Fact]
+    public void Any_other_run_keeps_the_defaults()
+    {
+        var (defaults, options) = (HazumuOptions.Read(new ConfigurationBuilder().Build()), Settle([], "/src/one"));
+
+        Assert.Equal(defaults.Components.Select(component => component.Port), options.Components.Select(component => component.Port));
+        Assert.Equal(Volumes(defaults), Volumes(options));
+    }
+
+    private static HazumuOptions Settle(Dictionary<string, string?> settings, string folder)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings).Build();
+        var options = HazumuOptions.Read(configuration);
+        IsolatedRun.Settle(options, configuration, folder);
+        return options;
+    }
+
+    private static IEnumerable<string> Volumes(HazumuOptions options) => options.Components.OfType<StoringComponentOptions>().Select(component => component.Volume);
+}
