@@ -152,7 +152,7 @@ public class RouterTests
     }
 
     [Fact]
-    public void Another_copy_is_loaded_where_no_slot_has_come_free_for_as_long_as_a_load_takes()
+    public void Another_copy_is_loaded_where_no_slot_has_come_free_for_twice_a_load()
     {
         using var fleet = new TestFleet("Slots=1");
         var a = fleet.Add("a", "m");
@@ -163,7 +163,7 @@ public class RouterTests
         a.SlotsOf("m").SawService(1);
         b.SlotsOf("m").SawLoad(30);
 
-        fleet.Time.Advance(TimeSpan.FromSeconds(29.9));
+        fleet.Time.Advance(TimeSpan.FromSeconds(59.9));
         Assert.Null(fleet.Choose("m").Instance);
         fleet.Time.Advance(TimeSpan.FromSeconds(0.2));
         Assert.Equal(new Choice(b, IsCold: true), fleet.Choose("m"));

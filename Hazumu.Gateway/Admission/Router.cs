@@ -20,7 +20,7 @@ internal static class Router
     // How far ahead an evicted model would be missed.
     private const double HorizonSeconds = 60;
 
-    // An eviction is certain to disturb others and waiting is not: waiting less must be clearly worth it.
+    // Another copy is certain to disturb others and waiting is not: it must be clearly cheaper. Beside a load there is nothing yet to copy.
     private const double Reluctance = 2;
 
     /// <summary>Chooses.</summary>
@@ -80,7 +80,7 @@ internal static class Router
         }
 
         return queue.IsEmpty ? new(coldest, IsCold: isKnown)
-            : queue.WaitSeconds(waiting) > cost ? new(coldest, IsCold: true)
+            : queue.WaitSeconds(waiting) > (queue.IsLoaded ? Reluctance : 1) * cost ? new(coldest, IsCold: true)
             : default;
     }
 
@@ -116,7 +116,7 @@ internal static class Router
             }
 
             var cost = LoadSeconds(fleet, instance, ticket.Model)
-                + (Reluctance * EvictionSeconds(fleet, instance, ticket.Model, now))
+                + EvictionSeconds(fleet, instance, ticket.Model, now)
                 + LoadingSeconds(fleet, instance, now)
                 + (0.001 * instance.InUse);
             if (cost < bestCost)
@@ -216,6 +216,9 @@ internal struct Backlog(long now)
 
     /// <summary>Whether no instance has the model or loads it.</summary>
     public readonly bool IsEmpty => _slots == 0;
+
+    /// <summary>Whether an instance has the model in memory.</summary>
+    public readonly bool IsLoaded => _secondsToServe == 0;
 
     /// <summary>Adds an instance.</summary>
     /// <param name="slots">The model's slots there.</param>
