@@ -38,6 +38,9 @@ public static class OpenWebUIBuilderExtensions
             .WithEnvironment("ENABLE_VERSION_UPDATE_CHECK", "false")
             .WithEnvironment("ENABLE_COMMUNITY_SHARING", "false")
             .WithEnvironment("RAG_EMBEDDING_MODEL_AUTO_UPDATE", "false")
+            // Its own defaults embed each piece of a file by a request of its own, all at once.
+            .WithEnvironment("RAG_EMBEDDING_BATCH_SIZE", "32")
+            .WithEnvironment("RAG_EMBEDDING_CONCURRENT_REQUESTS", "4")
             .WithEnvironment("ENABLE_OPENAI_API", "false");
     }
 
@@ -70,7 +73,10 @@ public static class OpenWebUIBuilderExtensions
             .StartAfter(gateway)
             .WithEnvironment(context =>
             {
-                context.EnvironmentVariables["OLLAMA_BASE_URLS"] = ReferenceExpression.Create($"http://{endpoint.AddressForContainers(context.ExecutionContext)}");
+                var url = ReferenceExpression.Create($"http://{endpoint.AddressForContainers(context.ExecutionContext)}");
+                context.EnvironmentVariables["OLLAMA_BASE_URLS"] = url;
+                context.EnvironmentVariables["RAG_OLLAMA_BASE_URL"] = url;
+                context.EnvironmentVariables["RAG_OLLAMA_API_KEY"] = key.Resource;
                 context.EnvironmentVariables["OLLAMA_API_CONFIGS"] = ReferenceExpression.Create($$"""{"0": {"enable": true, "key": "{{key.Resource}}"} }"""); // not "}}", which an expression takes for one brace
                 if (ContainerAccessAnnotation.Of(gateway.Resource) is { HostName: null })
                 {

@@ -63,7 +63,7 @@ public class ModelQueueTests
         (tickets[0].Asked, tickets[1].Asked, tickets[2].Asked, tickets[3].Asked, again.Asked) = (1, 2, 9, 1, 9);
 
         var looks = 0;
-        var late = queue.Late(ticket =>
+        var late = queue.Late((ticket, _) =>
         {
             looks++;
             return ticket.Asked < 5;
@@ -71,6 +71,35 @@ public class ModelQueueTests
 
         Assert.Equal(["a2", "a3", "b1"], late.Select(ticket => ticket.Model));
         Assert.Equal(5, looks);
+    }
+
+    [Fact]
+    public void A_place_counts_the_turns_between_keys()
+    {
+        var queue = new ModelQueue();
+        var places = new List<int>();
+        foreach (var name in new[] { "a1", "a2", "a3", "b1", "c1", "b2", "a4", "b3" })
+        {
+            Add(queue, name);
+            places.Add(queue.LastPlaceOf(name[..1]));
+        }
+
+        Assert.Equal([1, 2, 3, 2, 3, 5, 7, 7], places);
+        Assert.Equal(["a1", "b1", "c1", "a2", "b2", "a3", "b3", "a4"], TakeAll(queue));
+    }
+
+    [Fact]
+    public void The_newest_of_a_key_is_none_that_has_had_an_attempt()
+    {
+        var queue = new ModelQueue();
+        var tickets = Add(queue, "a1", "a2", "b1");
+        Assert.Same(tickets[1], queue.NewestOf("a"));
+        Assert.Null(queue.NewestOf("c"));
+
+        tickets[1].IsAgain = true;
+        Assert.Same(tickets[0], queue.NewestOf("a"));
+        tickets[0].IsAgain = true;
+        Assert.Null(queue.NewestOf("a"));
     }
 
     [Theory]
@@ -90,7 +119,7 @@ public class ModelQueueTests
 
         while (queue.Count > 0)
         {
-            queue.Take(queue.Heads().First());
+            queue.Take(queue.Heads().First(), 0);
         }
 
         // A search through the queue for each would take minutes.
@@ -109,7 +138,7 @@ public class ModelQueueTests
     private static string TakeNext(ModelQueue queue)
     {
         var next = queue.Heads().First();
-        queue.Take(next);
+        queue.Take(next, 0);
         return next.Model;
     }
 

@@ -73,6 +73,72 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public async Task A_key_that_fills_the_queue_shuts_nobody_out()
+    {
+        using var fleet = Warm("Slots=1", "Queue:Limit=10");
+        await Lease(fleet, "m");
+        await Lease(fleet, "n");
+        var greedy = new List<Task<Admitted>>();
+        for (var number = 0; number < 10; number++)
+        {
+            fleet.Time.Advance(TimeSpan.FromMilliseconds(1));
+            greedy.Add(Ask(fleet, number % 3 == 0 ? "n" : "m", "greedy"));
+        }
+
+        Assert.Equal(Outcome.QueueFull, (await Soon(Ask(fleet, "m", "greedy"))).Refusal);
+
+        // The newest of the key with the most make room, until both have their share.
+        var modest = Enumerable.Range(0, 5).Select(_ => Ask(fleet, "m", "modest")).ToList();
+        Assert.All(greedy[..5], task => Assert.False(task.IsCompleted));
+        Assert.All(await Task.WhenAll(greedy[5..]).WaitAsync(s_soon), admission => Assert.Equal(Outcome.QueueFull, admission.Refusal));
+        Assert.All(modest, task => Assert.False(task.IsCompleted));
+        Assert.Equal(10, fleet.Scheduler.Waiting);
+
+        Assert.Equal(Outcome.QueueFull, (await Soon(Ask(fleet, "m", "modest"))).Refusal);
+        Assert.False(Ask(fleet, "m", "third").IsCompleted);
+        Assert.Equal(10, fleet.Scheduler.Waiting);
+    }
+
+    [Fact]
+    public async Task Sixteen_short_requests_wait_in_the_place_of_another()
+    {
+        using var fleet = Warm("Slots=1", "Queue:Limit=2");
+        await Lease(fleet, "m");
+        var shorts = Enumerable.Range(0, 32).Select(_ => AskShort(fleet, "files")).ToList();
+        Assert.Equal(Outcome.QueueFull, (await Soon(AskShort(fleet, "files"))).Refusal);
+
+        Assert.False(Ask(fleet, "m", "chat").IsCompleted);
+
+        Assert.Equal(17, fleet.Scheduler.Waiting);
+        Assert.All(shorts[..16], task => Assert.False(task.IsCompleted));
+        Assert.All(shorts[16..], task => Assert.True(task.IsCompleted));
+    }
+
+    [Fact]
+    public async Task Short_requests_wait_past_the_deadline_while_their_key_is_served()
+    {
+        using var fleet = Warm("Slots=1", "Queue:Timeout=30s");
+        var running = await Lease(fleet, "m");
+        var shorts = Enumerable.Range(0, 5).Select(_ => AskShort(fleet, "files")).ToList();
+        var chat = Ask(fleet, "m", "files");
+
+        foreach (var next in shorts[..3])
+        {
+            fleet.Pass(TimeSpan.FromSeconds(20));
+            running.Release(LeaseEnd.Answered);
+            running = (await Soon(next)).Lease!;
+        }
+
+        // A minute for all, which is too long for a chat.
+        Assert.Equal(Outcome.QueueTimeout, (await Soon(chat)).Refusal);
+        Assert.Equal(2, fleet.Scheduler.Waiting);
+        fleet.Pass(TimeSpan.FromSeconds(29.9));
+        Assert.Equal(2, fleet.Scheduler.Waiting);
+        fleet.Pass(TimeSpan.FromSeconds(0.1));
+        Assert.Equal(0, fleet.Scheduler.Waiting);
+    }
+
+    [Fact]
     public async Task Who_has_failed_elsewhere_is_not_refused_by_a_full_queue_and_is_first()
     {
         using var fleet = Warm("Slots=1", "Queue:Limit=1");
@@ -205,6 +271,60 @@ public sealed class SchedulerTests
 
         fleet.Pass(TimeSpan.FromSeconds(2));
         Assert.Equal(Outcome.EngineUnreachable, (await Soon(waiting)).Refusal);
+    }
+
+    [Fact]
+    public async Task An_outage_that_has_lasted_refuses_at_once()
+    {
+        using var fleet = Warm("Queue:OutageTimeout=10s", "Fleet:OpenFor=60s");
+        var instance = fleet.Fleet.Instances[0];
+        fleet.Fail(instance);
+        fleet.Time.Advance(TimeSpan.FromSeconds(9));
+        var early = Ask(fleet, "m");
+        Assert.False(early.IsCompleted);
+
+        fleet.Pass(TimeSpan.FromSeconds(1));
+        Assert.Equal(Outcome.EngineUnreachable, (await Soon(early)).Refusal);
+        var late = Ask(fleet, "m");
+        Assert.True(late.IsCompleted);
+        Assert.Equal((Outcome.EngineUnreachable, TimeSpan.FromSeconds(1)), ((await late).Refusal, (await late).RetryAfter));
+
+        // However long the circuit would be open: the instance itself has come back.
+        fleet.Fleet.OnProbe(instance, isUp: true);
+        Assert.NotNull((await Soon(Ask(fleet, "m"))).Lease);
+    }
+
+    [Fact]
+    public async Task An_instance_whose_trials_fail_does_not_begin_its_outage_anew()
+    {
+        using var fleet = Warm("Slots=1", "Queue:OutageTimeout=10s", "Fleet:OpenFor=5s", "Fleet:FailureThreshold=1");
+        var instance = fleet.Fleet.Instances[0];
+        (await Lease(fleet, "m")).Release(LeaseEnd.Failed);
+        fleet.Time.Advance(TimeSpan.FromSeconds(9));
+        fleet.Fleet.OnProbe(instance, isUp: true);
+        (await Lease(fleet, "m")).Release(LeaseEnd.Failed);
+
+        Assert.False(Ask(fleet, "m").IsCompleted);
+        fleet.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(Outcome.EngineUnreachable, (await Soon(Ask(fleet, "m"))).Refusal);
+    }
+
+    [Fact]
+    public async Task A_trial_that_has_begun_to_answer_closes_the_circuit()
+    {
+        using var fleet = Warm("Slots=4", "Fleet:OpenFor=5s");
+        var instance = fleet.Fleet.Instances[0];
+        fleet.Fail(instance);
+        fleet.Fleet.OnProbe(instance, isUp: true);
+        fleet.Load(instance, "m", "n");
+        var trial = await Lease(fleet, "m");
+        var waiting = Ask(fleet, "n");
+        Assert.Equal(1, fleet.Scheduler.Waiting);
+
+        trial.OnFirstByte();
+
+        Assert.Equal(CircuitState.Closed, instance.Circuit.State);
+        Assert.NotNull((await Soon(waiting)).Lease);
     }
 
     [Fact]
@@ -522,6 +642,9 @@ public sealed class SchedulerTests
     }
 
     private static Ticket Ticket(string model, string key = "key") => new(model, 0, key);
+
+    private static Task<Admitted> AskShort(TestFleet fleet, string key) =>
+        fleet.Scheduler.AcquireAsync(new Ticket("m", 0, key) { IsShort = true }, default).AsTask();
 
     private static Task<Admitted> Ask(TestFleet fleet, string model, string key = "key") =>
         fleet.Scheduler.AcquireAsync(Ticket(model, key), default).AsTask();

@@ -126,6 +126,28 @@ public class CircuitTests
     }
 
     [Fact]
+    public void An_instance_that_is_back_need_not_wait_for_its_time()
+    {
+        Fail(at: 0, times: 3);
+        _circuit.OnReturn();
+        _circuit.OnSuccess(isProbe: true, 100);
+
+        Assert.Equal(CircuitState.HalfOpen, _circuit.State);
+    }
+
+    [Fact]
+    public void It_is_open_since_the_first_failure_or_since_a_probe_failed_again()
+    {
+        HalfOpen();
+        _circuit.OnFailure(Threshold, s_openFor, 6_000);
+        Assert.Equal(0, _circuit.OpenSince);
+
+        _circuit.OnSuccess(isProbe: true, 60_000);
+        _circuit.OnFailure(Threshold, s_openFor, 61_000, isProbe: true);
+        Assert.Equal(61_000, _circuit.OpenSince);
+    }
+
+    [Fact]
     public void A_probe_that_fails_opens_it_again()
     {
         HalfOpen();

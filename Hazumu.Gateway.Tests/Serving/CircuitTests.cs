@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Net;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
@@ -33,6 +35,30 @@ public sealed class CircuitTests
         Assert.Equal((200, "a"), await InstanceOf(gateway, "its-own"));
         Assert.Equal(CircuitState.Closed, StateOf(gateway, "a"));
         Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.circuit.state"));
+    }
+
+    [Fact]
+    public async Task A_long_outage_refuses_at_once_and_ends_with_the_engines_return()
+    {
+        var outage = TimeSpan.FromSeconds(4);
+        var engine = await MockEngine.StartAsync();
+        await using var gateway = await TestGateway.StartAsync(
+            engine.Address, "--Gateway:Queue:OutageTimeout=4s", "--Gateway:Fleet:OpenFor=1h", "--Gateway:Fleet:FailureThreshold=1", "--Gateway:Fleet:ProbeInterval=100ms");
+        await engine.DisposeAsync();
+        await Eventually.HoldsAsync(() => Assert.Equal(CircuitState.Open, StateOf(gateway, "engine")));
+        var watch = Stopwatch.StartNew();
+        Assert.Equal(503, (await gateway.Http.ChatAsync()).Status);
+        Assert.InRange(watch.Elapsed, outage / 2, outage * 3);
+
+        watch.Restart();
+        var refused = await gateway.Http.ChatAsync(Ask.OpenAI);
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, outage / 2);
+        refused.IsRefusal(Ask.OpenAI, HttpStatusCode.ServiceUnavailable, "overloaded_error", "No instance of the model server can be reached; try again in 1 s.");
+        Assert.Equal("1", refused["Retry-After"]);
+
+        await using var back = await MockEngine.StartAsync(new() { Port = engine.Address.Port });
+        await Eventually.HoldsAsync(() => Assert.NotEqual(CircuitState.Open, StateOf(gateway, "engine")));
+        Assert.Equal(200, (await gateway.Http.ChatAsync()).Status);
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -99,6 +100,38 @@ public sealed class FairnessTests : IDisposable
     {
         await File.WriteAllTextAsync($"{file}.new", text);
         File.Move($"{file}.new", file, overwrite: true);
+    }
+
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(1, true)]
+    [InlineData(4, true)]
+    public async Task Two_thousand_embeddings_are_answered_and_a_chat_of_another_key_waits_a_turn(int slots, bool isCold)
+    {
+        const int Crowd = 2_000;
+        await using var engine = await MockEngine.StartAsync(new() { Parallel = slots, PrefillTime = TimeSpan.FromMilliseconds(1), LoadTime = TimeSpan.FromMilliseconds(isCold ? 500 : 0), Tokens = 1 });
+        if (!isCold)
+        {
+            await engine.LoadAsync("mock");
+        }
+
+        await using var gateway = await TestGateway.StartAsync(
+            engine.Address, $"--Gateway:Slots={slots}", "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:greedy:Key={Greedy}", $"--Gateway:Keys:Configured:modest:Key={Modest}", $"--Gateway:Keys:File={_folder.File("none")}");
+
+        var pieces = Enumerable.Range(0, Crowd).Select(number => gateway.Http.ChatAsync("/api/embed", $$"""{"model":"mock","input":"piece {{number}}"}""", Greedy)).ToList();
+        await Eventually.HoldsAsync(() => Assert.True(gateway.Waiting() > Crowd / 4), TimeSpan.FromSeconds(30));
+        var chats = new List<Answer>();
+        while (chats.Count < 5)
+        {
+            chats.Add(await gateway.Http.ChatAsync(key: Modest));
+        }
+
+        Assert.All(chats, chat => Assert.Equal(200, chat.Status));
+        Assert.All(chats, chat => Assert.InRange(int.Parse(chat.Position!, null), 0, 2));
+        Assert.Contains(pieces, piece => !piece.IsCompleted);
+        Assert.All(await Task.WhenAll(pieces), answer => Assert.Equal(200, answer.Status));
+        Assert.Equal(0, gateway.Waiting());
+        Assert.Equal(slots, engine.Statistics.Models["mock:latest"].MaxInFlight);
     }
 
     [Fact]

@@ -139,7 +139,7 @@ public sealed class SlotTests
 
         var refused = await gateway.Http.ChatAsync(path);
 
-        refused.IsRefusal(path, HttpStatusCode.ServiceUnavailable, "overloaded_error", "the queue is full");
+        refused.IsRefusal(path, HttpStatusCode.ServiceUnavailable, "overloaded_error", $"the queue is full; try again in {refused["Retry-After"]} s.");
         refused.TellsWhenToComeBack();
         Assert.Null(refused.Instance);
         engine.Release(2);
@@ -160,7 +160,7 @@ public sealed class SlotTests
 
         var refused = await gateway.Http.ChatAsync(path);
 
-        refused.IsRefusal(path, HttpStatusCode.ServiceUnavailable, "overloaded_error", "no slot for 'mock' came free in time");
+        refused.IsRefusal(path, HttpStatusCode.ServiceUnavailable, "overloaded_error", $"no slot for 'mock' came free in time; try again in {refused["Retry-After"]} s.");
         refused.TellsWhenToComeBack();
         engine.Release();
         Assert.Equal(200, (await running).Status);

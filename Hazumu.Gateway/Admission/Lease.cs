@@ -55,9 +55,9 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
         {
             HasAnswered = true;
             Held?.OnFirstByte();
-            if (IsCold || Slots.IsLoading)
+            if (IsCold || Slots.IsLoading || Trial != 0)
             {
-                scheduler.OnLoaded(this);
+                scheduler.OnFirstByte(this);
             }
         }
     }

@@ -233,19 +233,21 @@ internal struct Backlog(long now)
         _secondsSinceTurn = Math.Min(_secondsSinceTurn, load > 0 ? 0 : (now - Math.Max(slots.LastUsed, slots.LoadedAt)) / 1_000d);
     }
 
-    /// <summary>Seconds until all that wait have a slot. Where no slot has come free for longer than usual, the next one takes as long again.</summary>
+    /// <summary>
+    /// Seconds until all that wait have a slot; beside a load, until the next has one, since a queue that a load has made is soon gone. Where no
+    /// slot has come free for longer than usual, the next one takes as long again.
+    /// </summary>
     /// <param name="waiting">Other requests that wait.</param>
     public readonly double WaitSeconds(int waiting)
     {
-        var turns = waiting + 1 - _freeAfterLoad;
-        if (turns <= 0)
+        if (_freeAfterLoad > 0)
         {
             return _secondsToServe;
         }
 
         var pace = (_service > 0 ? _service : DefaultServiceSeconds) / _slots;
         var next = _secondsSinceTurn < pace ? pace - _secondsSinceTurn : _secondsSinceTurn;
-        return _secondsToServe + next + ((turns - 1) * pace);
+        return _secondsToServe + next + (IsLoaded ? waiting * pace : 0);
     }
 }
 

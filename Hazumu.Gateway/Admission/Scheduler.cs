@@ -23,14 +23,22 @@ internal enum AdmissionMode
 /// </summary>
 internal sealed class Scheduler : IHostedService, IDisposable
 {
+    /// <summary>How many short requests count as much as one that is not.</summary>
+    public const int Weight = 16;
+
+    // An outage ends within a second of the engine's return, and clients' libraries wait as long as they are told to.
+    private static readonly TimeSpan s_outageRetry = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
 
     private readonly Fleet _fleet;
     private readonly GatewaySettings _settings;
     private readonly TimeProvider _time;
     private readonly Dictionary<string, ModelQueue> _queues = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _weights = new(StringComparer.Ordinal);
     private ITimer? _timer;
     private int _waiting;
+    private long _weight;
     private bool _isClosed;
     private AdmissionMode _mode;
 
@@ -116,9 +124,9 @@ internal sealed class Scheduler : IHostedService, IDisposable
                 return new(Admission.Moved);
             }
 
-            if (_fleet.Instances.IsEmpty)
+            if (HasOutageLasted(ticket.Model, options.Queue, now))
             {
-                return new(new Admission(null, Outcome.EngineUnreachable, TimeSpan.FromSeconds(5)));
+                return new(new Admission(null, Outcome.EngineUnreachable, s_outageRetry));
             }
 
             _queues.TryGetValue(ticket.Model, out var queue);
@@ -129,19 +137,21 @@ internal sealed class Scheduler : IHostedService, IDisposable
                 return new(new Admission(lease));
             }
 
-            if (_waiting >= options.Queue.Limit && !ticket.IsAgain)
+            if (!ticket.IsAgain && !TryMakeRoom(ticket, options))
             {
                 return new(new Admission(null, Outcome.QueueFull, RetryAfter(ticket.Model, queue?.Count ?? 0, options)));
             }
 
-            if (queue is null)
+            if (!_queues.TryGetValue(ticket.Model, out queue))
             {
                 _queues.Add(ticket.Model, queue = new ModelQueue());
             }
 
             queue.Add(ticket);
-            ticket.Position = Math.Max(ticket.Position, ticket.IsAgain ? 1 : queue.Count);
+            ticket.Position = Math.Max(ticket.Position, ticket.IsAgain ? 1 : queue.LastPlaceOf(ticket.Key));
             Interlocked.Increment(ref _waiting);
+            _weight += ticket.Weight;
+            _weights[ticket.Key] = _weights.GetValueOrDefault(ticket.Key) + ticket.Weight;
             ticket.HasWaited = true;
             ticket.Waiter = new TaskCompletionSource<Admission>(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -177,13 +187,20 @@ internal sealed class Scheduler : IHostedService, IDisposable
         }
     }
 
-    /// <summary>An answer has shown that a model is loaded.</summary>
-    public void OnLoaded(Lease lease)
+    /// <summary>An answer has begun: its model is loaded, and its instance works.</summary>
+    public void OnFirstByte(Lease lease)
     {
         lock (_fleet.Gate)
         {
             MarkResident(lease.Slots, _fleet.Now);
-            Dispatch(lease.Slots.Model);
+            if (lease.Trial == 0)
+            {
+                Dispatch(lease.Slots.Model);
+                return;
+            }
+
+            lease.Instance.Circuit.OnSuccess(isProbe: false, _fleet.Now);
+            DispatchAll();
         }
     }
 
@@ -266,11 +283,19 @@ internal sealed class Scheduler : IHostedService, IDisposable
             var now = _fleet.Now;
             foreach (var (model, queue) in _queues.ToList())
             {
-                queue.OutageSince = IsAnyUsable(model) ? null : queue.OutageSince ?? now;
-                var outcome = queue.OutageSince is null ? Outcome.QueueTimeout : Outcome.EngineUnreachable;
-                foreach (var late in queue.Late(ticket => IsLate(ticket, queue, options.Queue, now)))
+                if (HasOutageLasted(model, options.Queue, now))
                 {
-                    Refuse(model, queue, late, outcome, RetryAfter(model, queue.Count, options));
+                    foreach (var ticket in Everyone(queue))
+                    {
+                        Refuse(model, queue, ticket, Outcome.EngineUnreachable, s_outageRetry);
+                    }
+
+                    continue;
+                }
+
+                foreach (var late in queue.Late((ticket, lastTurn) => IsLate(ticket, lastTurn, options.Queue, now)))
+                {
+                    Refuse(model, queue, late, Outcome.QueueTimeout, RetryAfter(model, queue.Count, options));
                 }
 
                 Dispatch(model, queue, options);
@@ -278,10 +303,43 @@ internal sealed class Scheduler : IHostedService, IDisposable
         }
     }
 
-    // Who waits when an outage begins waits no less than who comes during it.
-    private static bool IsLate(Ticket ticket, ModelQueue queue, QueueOptions options, long now) =>
-        now - ticket.Asked >= options.Timeout.TotalMilliseconds
-        || (queue.OutageSince is { } since && now - Math.Max(since, ticket.Asked) >= options.OutageTimeout.TotalMilliseconds);
+    // Short requests wait for those before them of their own key, as long as those are served.
+    private static bool IsLate(Ticket ticket, long lastTurn, QueueOptions options, long now) =>
+        now - (ticket.IsShort ? Math.Max(ticket.Asked, lastTurn) : ticket.Asked) >= options.Timeout.TotalMilliseconds;
+
+    private bool HasOutageLasted(string model, QueueOptions options, long now) =>
+        _fleet.OutageSince(model) is { } since && now - since >= options.OutageTimeout.TotalMilliseconds;
+
+    // A full queue is shared alike between the keys that wait: a key with less than its share takes the place of the newest request of the
+    // key with the most.
+    private bool TryMakeRoom(Ticket ticket, GatewayOptions options)
+    {
+        var limit = (long)options.Queue.Limit * Weight;
+        if (_weight + ticket.Weight <= limit)
+        {
+            return true;
+        }
+
+        var own = _weights.GetValueOrDefault(ticket.Key);
+        if (own + ticket.Weight > limit / (_weights.Count + (own == 0 ? 1 : 0)))
+        {
+            return false;
+        }
+
+        while (_weight + ticket.Weight > limit)
+        {
+            var longest = _weights.MaxBy(key => key.Value).Key;
+            if (longest == ticket.Key || _queues.Values.Select(queue => queue.NewestOf(longest)).MaxBy(newest => newest?.Asked) is not { } newest)
+            {
+                return false;
+            }
+
+            var queue = _queues[newest.Model];
+            Refuse(newest.Model, queue, newest, Outcome.QueueFull, RetryAfter(newest.Model, queue.Count, options));
+        }
+
+        return true;
+    }
 
     private async Task<Admission> WaitAsync(Ticket ticket, CancellationToken cancellationToken)
     {
@@ -370,8 +428,8 @@ internal sealed class Scheduler : IHostedService, IDisposable
                 return;
             }
 
-            queue.Take(placed);
-            Left(model, queue);
+            queue.Take(placed, _fleet.Now);
+            Left(model, queue, placed);
             placed.Waiter!.TrySetResult(new Admission(lease));
         }
     }
@@ -413,13 +471,19 @@ internal sealed class Scheduler : IHostedService, IDisposable
     private void Answer(string model, ModelQueue queue, Ticket ticket, Admission admission)
     {
         queue.Remove(ticket);
-        Left(model, queue);
+        Left(model, queue, ticket);
         ticket.Waiter!.TrySetResult(admission);
     }
 
-    private void Left(string model, ModelQueue queue)
+    private void Left(string model, ModelQueue queue, Ticket ticket)
     {
         Interlocked.Decrement(ref _waiting);
+        _weight -= ticket.Weight;
+        if ((_weights[ticket.Key] -= ticket.Weight) == 0)
+        {
+            _weights.Remove(ticket.Key);
+        }
+
         if (queue.Count == 0)
         {
             _queues.Remove(model);
@@ -449,26 +513,6 @@ internal sealed class Scheduler : IHostedService, IDisposable
 
         var began = lease.LoadSeconds is { } reported ? lease.Taken + (reported * 1_000) : Math.Max(lease.Taken, slots.LoadedAt);
         slots.SawService(Math.Max(0, (now - began) / 1_000));
-    }
-
-    private bool IsAnyUsable(string model)
-    {
-        var isAny = false;
-        var isKnown = false;
-        foreach (var instance in _fleet.Instances)
-        {
-            var isUsable = !instance.IsGone && instance.Circuit.State != CircuitState.Open;
-            var has = instance.Has(model);
-            isKnown |= has == true;
-            if (isUsable && has != false)
-            {
-                return true;
-            }
-
-            isAny |= isUsable;
-        }
-
-        return isAny && !isKnown;
     }
 
     // When those who wait now are likely to be served; from 1 s to a minute.

@@ -20,6 +20,12 @@ internal sealed class Ticket(string model, ulong affinity, string key)
 
     public string Key { get; } = key;
 
+    /// <summary>Whether it is one of many that are short: an embedding. Clients send one for each piece of a file, all at once.</summary>
+    public bool IsShort { get; init; }
+
+    /// <summary>How much it counts in a queue whose limit is <see cref="Scheduler.Weight"/> times that of the settings.</summary>
+    public int Weight => IsShort ? 1 : Scheduler.Weight;
+
     /// <summary>Since when it waits, time in attempts that failed not counted: a retry keeps its place and what is left of its time.</summary>
     public long Asked { get; set; } = -1;
 

@@ -82,18 +82,18 @@ internal sealed class GatewayOptions
 /// <summary>The queue in front of the slots.</summary>
 internal sealed class QueueOptions
 {
-    /// <summary>How many requests may wait, over all models; one more is refused with 503.</summary>
-    [Setting("Requests that may wait, over all models; one more is refused with 503", Allowed = "a number from 0 to 1000000")]
+    /// <summary>How many requests may wait, over all models, an embedding counting as a sixteenth; one more is refused with 503.</summary>
+    [Setting("Requests that may wait, over all models, an embedding counting as a sixteenth; one more is refused with 503", Allowed = "a number from 0 to 1000000")]
     [Range(0, 1_000_000)]
     public int Limit { get; set; } = 512;
 
-    /// <summary>How long a request may wait for a slot before it is refused with 503.</summary>
-    [Setting("How long a request may wait for a slot", Allowed = Duration.Rule)]
+    /// <summary>How long a request may wait for a slot before it is refused with 503; an embedding, since the last turn of its key.</summary>
+    [Setting("How long a request may wait for a slot; an embedding, since the last turn of its key", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>How long a request waits while no instance is reachable at all, as in a restart.</summary>
-    [Setting("How long a request waits while no instance can be reached, as in a restart", Allowed = Duration.Rule)]
+    /// <summary>How long an outage of all instances may last, as in a restart, while requests wait for its end; later ones are refused at once.</summary>
+    [Setting("How long an outage of all instances may last, as in a restart, while requests wait for its end; later ones are refused at once", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan OutageTimeout { get; set; } = TimeSpan.FromSeconds(10);
 }

@@ -177,7 +177,7 @@ internal sealed partial class GatewayHandler(
                 var counted = await peers.CountAsync(request.Caller, context.RequestAborted);
                 if (counted.Reached != ReachedLimit.None)
                 {
-                    return new GatewayRefusal(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, $"The key '{request.Caller.Name}' has reached its limit ({Describe(counted.Reached)}); try again later.", counted.RetryAfter);
+                    return new GatewayRefusal(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, $"The key '{request.Caller.Name}' has reached its limit ({Describe(counted.Reached)}); try again in {GatewayRefusal.Seconds(counted.RetryAfter)}.", counted.RetryAfter);
                 }
 
                 try

@@ -21,14 +21,21 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
     /// <summary>What a request is told that gets no slot.</summary>
     public static GatewayRefusal From(Admission.Admission admission, string model) => admission.Refusal switch
     {
-        Outcome.QueueFull => new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, "The server is busy: the queue is full; try again later.", admission.RetryAfter),
-        Outcome.QueueTimeout => new(Outcome.QueueTimeout, StatusCodes.Status503ServiceUnavailable, $"The server is busy: no slot for '{model}' came free in time; try again later.", admission.RetryAfter),
-        Outcome.ShuttingDown => new(Outcome.ShuttingDown, StatusCodes.Status503ServiceUnavailable, "The gateway is stopping; try again.", admission.RetryAfter),
+        Outcome.QueueFull => new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, $"The server is busy: the queue is full; try again in {Seconds(admission.RetryAfter)}.", admission.RetryAfter),
+        Outcome.QueueTimeout => new(Outcome.QueueTimeout, StatusCodes.Status503ServiceUnavailable, $"The server is busy: no slot for '{model}' came free in time; try again in {Seconds(admission.RetryAfter)}.", admission.RetryAfter),
+        Outcome.ShuttingDown => new(Outcome.ShuttingDown, StatusCodes.Status503ServiceUnavailable, $"The gateway is stopping; try again in {Seconds(admission.RetryAfter)}.", admission.RetryAfter),
         _ => Unreachable(admission.RetryAfter),
     };
 
-    public static GatewayRefusal Unreachable(TimeSpan retryAfter = default) => new(
-        Outcome.EngineUnreachable, StatusCodes.Status503ServiceUnavailable, "No instance of the model server can be reached; try again later.", retryAfter == default ? TimeSpan.FromSeconds(5) : retryAfter);
+    public static GatewayRefusal Unreachable(TimeSpan retryAfter = default)
+    {
+        var wait = retryAfter == default ? TimeSpan.FromSeconds(5) : retryAfter;
+        return new(
+            Outcome.EngineUnreachable, StatusCodes.Status503ServiceUnavailable, $"No instance of the model server can be reached; try again in {Seconds(wait)}.", wait);
+    }
+
+    /// <summary>What <c>Retry-After</c> says, for a sentence: some clients show nothing else.</summary>
+    public static string Seconds(TimeSpan wait) => $"{Math.Max(1, Math.Ceiling(wait.TotalSeconds)):0} s";
 
     /// <summary>What a request is told whose attempts have failed.</summary>
     public static GatewayRefusal From(AttemptEnd end) => end switch

@@ -35,6 +35,9 @@ internal sealed class Circuit
     /// <summary>The state now.</summary>
     public CircuitState State { get; private set; }
 
+    /// <summary>Since when it has let no request but trials through; a probe that fails after one that was answered begins anew.</summary>
+    public long OpenSince { get; private set; }
+
     /// <summary>Whether a request may go to the instance.</summary>
     public bool Admits => State == CircuitState.Closed || (State == CircuitState.HalfOpen && !_isTrialRunning);
 
@@ -74,18 +77,23 @@ internal sealed class Circuit
     }
 
     /// <summary>A request or a probe failed: no connection, a reset, no answer in time, or 503.</summary>
-    public void OnFailure(int threshold, TimeSpan openFor, long now)
+    public void OnFailure(int threshold, TimeSpan openFor, long now, bool isProbe = false)
     {
         if (State == CircuitState.HalfOpen)
         {
+            OpenSince = isProbe ? now : OpenSince;
             _factor = Math.Min(_factor * 2, LongestFactor);
             Open(openFor, now);
         }
         else if (State == CircuitState.Closed && ++_failures >= threshold)
         {
+            OpenSince = now;
             Open(openFor, now);
         }
     }
+
+    /// <summary>The instance, which no probe could reach, is there again: it need not wait for the end of the time that the circuit is open.</summary>
+    public void OnReturn() => _openUntil = 0;
 
     /// <summary>A request ended without a word about the instance: its client went away. The next may try where it was the trial.</summary>
     public void OnUndecided(int trial)

@@ -136,11 +136,17 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
             instance.IsUp = isUp;
             if (isUp)
             {
+                if (hasChanged)
+                {
+                    instance.Circuit.OnReturn();
+                }
+
                 instance.Circuit.OnSuccess(isProbe: true, Now);
             }
             else
             {
-                OnFailure(instance);
+                OnFailure(instance, isProbe: true);
+
                 // What was in memory is gone with the process, or will be told anew.
                 foreach (var slots in instance.Slots.Values)
                 {
@@ -216,10 +222,41 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
     }
 
     /// <summary>Counts a failure. The lock is held.</summary>
-    public void OnFailure(Instance instance)
+    public void OnFailure(Instance instance, bool isProbe = false)
     {
         var options = settings.Current.Fleet;
-        instance.Circuit.OnFailure(options.FailureThreshold, options.OpenFor, Now);
+        instance.Circuit.OnFailure(options.FailureThreshold, options.OpenFor, Now, isProbe);
+    }
+
+    /// <summary>
+    /// Since when no instance can be reached that has a model, or may have it where none is known to; <see langword="null"/> where one can.
+    /// The lock is held.
+    /// </summary>
+    public long? OutageSince(string model)
+    {
+        var isKnown = false;
+        foreach (var instance in _instances)
+        {
+            isKnown |= instance.Has(model) == true;
+        }
+
+        var since = long.MinValue / 2;
+        foreach (var instance in _instances)
+        {
+            if (isKnown && instance.Has(model) == false)
+            {
+                continue;
+            }
+
+            if (instance.Circuit.State != CircuitState.Open)
+            {
+                return null;
+            }
+
+            since = Math.Max(since, instance.Circuit.OpenSince);
+        }
+
+        return since;
     }
 
     /// <summary>Has whoever waits look again.</summary>

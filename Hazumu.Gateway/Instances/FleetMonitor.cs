@@ -16,7 +16,7 @@ internal delegate Task<IPAddress[]> NameResolver(string host, CancellationToken 
 internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings, TimeProvider time, NameResolver names, ILogger<FleetMonitor> logger) : BackgroundService
 {
     // An instance that is down is asked more often: what waits for it should not wait for the next round.
-    private static readonly TimeSpan s_downInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_downInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_probeTimeout = TimeSpan.FromSeconds(5);
 
     // Requests wait for the end of a load.

@@ -133,6 +133,7 @@ internal sealed class PeerLink : IDisposable
                 Model = ticket.Model,
                 Affinity = ticket.Affinity,
                 Key = ticket.Key,
+                IsShort = ticket.IsShort,
                 Waited = ticket.IsAgain ? now - ticket.Asked : null,
                 Avoided = ticket.Avoided(now),
             },

@@ -67,6 +67,9 @@ internal sealed record PeerMessage(PeerWord Word, long Id = 0)
     /// <summary>The name of the key that asks.</summary>
     public string? Key { get; init; }
 
+    /// <summary>Whether the request is one of many that are short.</summary>
+    public bool IsShort { get; init; }
+
     /// <summary>Milliseconds that the request has waited before, where it asks again.</summary>
     public long? Waited { get; init; }
 

@@ -188,6 +188,11 @@ public sealed class GatewayTests
         Assert.True(connection.GetProperty("enable").GetBoolean());
         Assert.Equal("hzm_aaaaaaaa_secret", connection.GetProperty("key").GetString());
 
+        // What it embeds goes there too, in pieces of files that share a request.
+        Assert.Equal("http://gateway:11435", await ValueAsync(ofWebUI["RAG_OLLAMA_BASE_URL"]));
+        Assert.Equal("hzm_aaaaaaaa_secret", await ValueAsync(ofWebUI["RAG_OLLAMA_API_KEY"]));
+        Assert.Equal(("32", "4"), (ofWebUI["RAG_EMBEDDING_BATCH_SIZE"], ofWebUI["RAG_EMBEDDING_CONCURRENT_REQUESTS"]));
+
         var key = Assert.IsType<ParameterResource>(ofGateway["Gateway__Keys__Configured__openwebui__Key"]);
         Assert.True(key.Secret);
         Assert.Equal("hzm_aaaaaaaa_secret", await key.GetValueAsync(default));
