@@ -9,8 +9,8 @@ public sealed class ClientConnectionsTests
     private const long Gigabyte = 1L << 30;
 
     [Theory]
-    [InlineData(349_440L, Gigabyte, false, 4096L, 1024L)]
-    [InlineData(null, Gigabyte, true, 4096L, 4096L)]
+    [InlineData(349_440L, Gigabyte, false, 8192L, 2048L)]
+    [InlineData(null, Gigabyte, true, 8192L, 8192L)]
     [InlineData(148L, 64 * Gigabyte, false, 148L, 256L)]
     [InlineData(null, 1024L, false, 1L, 256L)]
     public void The_limits_follow_memory_and_open_files(long? openFiles, long memory, bool isBehindProxy, long all, long perAddress) =>

@@ -116,7 +116,7 @@ public sealed class FairnessTests : IDisposable
         }
 
         await using var gateway = await TestGateway.StartAsync(
-            engine.Address, $"--Gateway:Slots={slots}", "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:greedy:Key={Greedy}", $"--Gateway:Keys:Configured:modest:Key={Modest}", $"--Gateway:Keys:File={_folder.File("none")}");
+            engine.Address, $"--Gateway:Slots={slots}", $"--Gateway:Connections:PerAddress={2 * Crowd}", "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:greedy:Key={Greedy}", $"--Gateway:Keys:Configured:modest:Key={Modest}", $"--Gateway:Keys:File={_folder.File("none")}");
 
         var pieces = Enumerable.Range(0, Crowd).Select(number => gateway.Http.ChatAsync("/api/embed", $$"""{"model":"mock","input":"piece {{number}}"}""", Greedy)).ToList();
         await Eventually.HoldsAsync(() => Assert.True(gateway.Waiting() > Crowd / 4), TimeSpan.FromSeconds(30));
@@ -139,7 +139,7 @@ public sealed class FairnessTests : IDisposable
     {
         const int Crowd = 2_000;
         await using var engine = HeldEngine.Start();
-        await using var gateway = await TestGateway.StartAsync(engine.Address, $"--Gateway:Queue:Limit={Crowd}");
+        await using var gateway = await TestGateway.StartAsync(engine.Address, $"--Gateway:Queue:Limit={Crowd}", $"--Gateway:Connections:PerAddress={2 * Crowd}");
         var running = gateway.Http.ChatAsync();
         await engine.HoldsAsync(1);
 

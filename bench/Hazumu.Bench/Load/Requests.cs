@@ -23,6 +23,6 @@ internal static class Requests
     {
         var json = JsonSerializer.Serialize(body);
         return Encoding.ASCII.GetBytes(
-            $"POST /api/chat HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n{json}");
+            $"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n{json}");
     }
 }
