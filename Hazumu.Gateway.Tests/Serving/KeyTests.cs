@@ -306,6 +306,22 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Ollamas_command_line_is_shown_that_its_key_was_revoked()
+    {
+        var (running, waiting) = (Make("running"), Make("waiting"));
+        await using var engine = HeldEngine.Start(beginsAtOnce: true);
+        await using var gateway = await StartAsync(engine.Address);
+        gateway.Http.DefaultRequestHeaders.TryAddWithoutValidation("User-Agent", "ollama/0.32.15 (amd64 linux) Go/go1.26.0");
+        using var first = await gateway.Http.BeginAsync(key: running);
+        var second = gateway.Http.ChatAsync(key: waiting);
+        await gateway.WaitsAsync(1);
+
+        Revoke("waiting", gateway);
+
+        (await second).IsRefusal(Ask.Native, HttpStatusCode.Forbidden, "", "The key 'waiting' was revoked or has expired.");
+    }
+
+    [Fact]
     public async Task A_running_stream_is_cut_when_its_key_is_revoked()
     {
         var (revoked, other) = (Make("revoked"), Make("other"));

@@ -129,11 +129,8 @@ internal sealed partial class GatewayHandler(
         request.Caller = authentication.Caller;
         if (authentication.Refusal != Refusal.None && operation.Scope != Scope.None)
         {
-            // Ollama's client shows no message of a 401: it reports "You need to be signed in to Ollama", and exits with 0.
-            var isOllama = context.Request.Headers.UserAgent.ToString().StartsWith("ollama/", StringComparison.Ordinal);
             request.Refusal = authentication.Refusal;
-            return new GatewayRefusal(
-                Outcome.Unauthorized, isOllama ? StatusCodes.Status403Forbidden : StatusCodes.Status401Unauthorized, authentication.ToSentence(isOllama));
+            return Unauthorized(context, authentication.ToSentence(IsOllama(context)));
         }
 
         if (!request.Caller.May(operation))
@@ -159,8 +156,11 @@ internal sealed partial class GatewayHandler(
         request.Refusal = Refusal.Unknown;
         if (!context.Response.HasStarted)
         {
-            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
-            return new GatewayRefusal(Outcome.Unauthorized, StatusCodes.Status401Unauthorized, $"The key '{request.Caller.Name}' was revoked or has expired.");
+            var refusal = Unauthorized(context, $"The key '{request.Caller.Name}' was revoked or has expired.");
+
+            // For the log, if the connection is gone already: then no answer is written.
+            context.Response.StatusCode = refusal.Status;
+            return refusal;
         }
 
         // The client must not take what it has for the whole answer.
@@ -168,6 +168,12 @@ internal sealed partial class GatewayHandler(
         request.Outcome = Outcome.Unauthorized;
         return null;
     }
+
+    // Ollama's client shows no message of a 401: it reports "You need to be signed in to Ollama", and exits with 0.
+    private static GatewayRefusal Unauthorized(HttpContext context, string message) =>
+        new(Outcome.Unauthorized, IsOllama(context) ? StatusCodes.Status403Forbidden : StatusCodes.Status401Unauthorized, message);
+
+    private static bool IsOllama(HttpContext context) => context.Request.Headers.UserAgent.ToString().StartsWith("ollama/", StringComparison.Ordinal);
 
     private async ValueTask<GatewayRefusal?> DispatchAsync(HttpContext context, GatewayRequest request)
     {
