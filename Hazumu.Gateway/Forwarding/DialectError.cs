@@ -46,7 +46,9 @@ internal static class DialectError
 
         var body = Body(dialect, status, message);
         response.ContentLength = body.WrittenCount;
-        if (!HttpMethods.IsHead(context.Request.Method))
+
+        // Kestrel takes "head" for a method of its own, whose answer has a body; HttpMethods.IsHead does not.
+        if (context.Request.Method != HttpMethods.Head)
         {
             await response.Body.WriteAsync(body.WrittenMemory, context.RequestAborted);
         }

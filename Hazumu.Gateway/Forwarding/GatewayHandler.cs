@@ -34,7 +34,9 @@ internal sealed partial class GatewayHandler(
         recorder.Begin(request);
         try
         {
-            var refused = isPathClean ? await AnswerAsync(context, request, headers) : GatewayRefusal.BadRequest("The path has a segment '.' or '..' beside an encoded slash.");
+            var refused = !OperationTable.IsMethod(context.Request.Method) ? GatewayRefusal.BadRequest($"The method '{context.Request.Method}' is not in upper case; methods are case-sensitive.")
+                : !isPathClean ? GatewayRefusal.BadRequest("The path has a segment '.' or '..' beside an encoded slash.")
+                : await AnswerAsync(context, request, headers);
             if (refused is { } refusal)
             {
                 request.Outcome = refusal.Outcome;

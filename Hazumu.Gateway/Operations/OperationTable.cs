@@ -71,6 +71,13 @@ internal static class OperationTable
         .Where(route => route.Path.EndsWith("/*", StringComparison.Ordinal))
         .Select(route => (route.Method, route.Path[..^1], route.Operation))];
 
+    /// <summary>Whether a method reaches an engine under the name that is matched here.</summary>
+    /// <remarks>
+    /// Methods are case-sensitive (RFC 9110, section 9.1), but SocketsHttpHandler and YARP send <c>post</c> as <c>POST</c>: it would be
+    /// judged as an unknown route and run as a known one.
+    /// </remarks>
+    public static bool IsMethod(string method) => !method.AsSpan().ContainsAnyInRange('a', 'z');
+
     /// <summary>The operation that a method and a decoded path mean.</summary>
     public static Operation Match(string method, string path)
     {
