@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Browsers;
 using Hazumu.Gateway.Configuration;
@@ -128,6 +129,10 @@ internal static class GatewayHost
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+
+            // Headers pass as they came, whatever they are encoded in.
+            kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+            kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
 
             // Blobs have gigabytes. A client that reads slowly is cut by AttemptWatch, not because a terminal was paused for seconds.
             kestrel.Limits.MaxRequestBodySize = null;

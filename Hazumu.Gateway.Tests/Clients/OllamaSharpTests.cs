@@ -1,3 +1,4 @@
+using Hazumu.Mocks;
 using OllamaSharp;
 using OllamaSharp.Models;
 using OllamaSharp.Models.Chat;
@@ -37,6 +38,21 @@ public sealed class OllamaSharpTests(KeyedGateway fixture) : IClassFixture<Keyed
 
         Assert.Equal((4, 26), (done!.EvalCount, done.PromptEvalCount));
         Assert.Equal("stop", done.DoneReason);
+    }
+
+    [Fact]
+    public async Task Notices_a_stream_that_ends_half_way()
+    {
+        await using var engine = await MockEngine.StartAsync(new() { Faults = [new MockFault(MockFaultKind.EndEarly) { AfterTokens = 2 }] });
+        await using var gateway = await TestGateway.StartAsync(engine.Address);
+        using var client = new OllamaApiClient(gateway.Address, "mock");
+
+        await Assert.ThrowsAnyAsync<Exception>(async () =>
+        {
+            await foreach (var _ in client.GenerateAsync("hi"))
+            {
+            }
+        });
     }
 
     [Fact]

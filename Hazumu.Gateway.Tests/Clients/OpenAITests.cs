@@ -93,6 +93,21 @@ public sealed class OpenAITests(KeyedGateway fixture) : IClassFixture<KeyedGatew
     }
 
     [Fact]
+    public async Task Notices_a_stream_that_ends_half_way()
+    {
+        await using var engine = await MockEngine.StartAsync(new() { Faults = [new MockFault(MockFaultKind.EndEarly) { AfterTokens = 2 }] });
+        await using var gateway = await TestGateway.StartAsync(engine.Address);
+
+        await Assert.ThrowsAnyAsync<Exception>(async () =>
+        {
+            var client = new OpenAIClient(new ApiKeyCredential("none"), new OpenAIClientOptions { Endpoint = new Uri(gateway.Address, "v1") });
+            await foreach (var _ in client.GetChatClient("mock").CompleteChatStreamingAsync("hi"))
+            {
+            }
+        });
+    }
+
+    [Fact]
     public async Task Is_let_in_with_its_key_only()
     {
         Assert.Equal(Answer, (await Client().GetChatClient("mock").CompleteChatAsync("hi")).Value.Content[0].Text);

@@ -31,6 +31,7 @@ public class RouteScopeTests
         ["POST /v1/images/generations"] = Scope.Infer,
         ["POST /v1/audio/transcriptions"] = Scope.Infer,
         ["POST /v1/messages"] = Scope.Infer,
+        ["POST /v1/systemone"] = Scope.Infer,
         ["POST /v1/messages/count_tokens"] = Scope.Infer,
 
         ["GET /api/version"] = Scope.Read,

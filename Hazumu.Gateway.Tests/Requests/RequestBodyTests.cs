@@ -56,7 +56,7 @@ public sealed class RequestBodyTests : IDisposable
         Assert.InRange(budget.Memory, 0, 2 * Megabyte);
         Assert.Equal(size >= Megabyte, budget.Disk > 0);
         Assert.Equal(text, await ReadAsync(body));
-        var head = body.Parse(s_chat);
+        var head = body.Parse(s_chat, ModelPlace.Body);
         Assert.Equal(("m", true, true), (head.Model, head.Stream, head.IsWhole));
 
         body.Replace(head.UsagePlace, UsageRequest.TextOf(head.UsageChange));

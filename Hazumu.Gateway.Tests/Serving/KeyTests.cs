@@ -184,12 +184,10 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
     [InlineData("POST", "/api/create", """{"model":"made","from":"mock"}""")]
     [InlineData("POST", "/api/copy", """{"source":"mock","destination":"copied"}""")]
     [InlineData("DELETE", "/api/delete", """{"model":"spare"}""")]
-    [InlineData("POST", "/api/unknown", "{}")]
     public async Task What_manages_models_needs_the_scope_admin(string method, string path, string body)
     {
         var user = Make();
         var admin = Make("root", Scope.Admin);
-        _engine.Script("/api/unknown", new MockScript(["{}"u8.ToArray()]));
         await using var gateway = await StartAsync();
 
         (await gateway.Http.AnswerAsync(new(method), path, body, user)).IsRefusal(path, HttpStatusCode.Forbidden, "", "lacks the scope 'admin'");

@@ -22,18 +22,4 @@ public sealed class StreamErrorTests
         await engines.Gateway.MeasuresAsync(1, "hazumu.gateway.errors", ("error.type", "stream_error"));
         Assert.Empty(engines.Gateway.Measured.Of("gen_ai.server.time_to_first_token"));
     }
-
-    [Theory]
-    [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
-    public async Task A_stream_that_ends_without_its_end_is_counted(string path)
-    {
-        await using var engine = await MockEngine.StartAsync();
-        await using var gateway = await TestGateway.StartAsync(engine.Address);
-        engine.Inject(new MockFault(MockFaultKind.EndEarly) { AfterTokens = 2 });
-
-        Assert.Equal(200, (await gateway.Http.ChatAsync(path)).Status);
-
-        await gateway.Measured.RequestsAsync(1);
-        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "stream_truncated")));
-    }
 }

@@ -61,6 +61,56 @@ public sealed class TimeoutTests
         await gateway.MeasuresAsync(1, "hazumu.gateway.cold_starts");
     }
 
+    [Theory]
+    [InlineData("POST", "/api/pull", true)]
+    [InlineData("POST", "/api/push", true)]
+    [InlineData("POST", "/api/create", true)]
+    [InlineData("POST", "/api/pull", false)]
+    [InlineData("POST", "/api/copy", false)]
+    [InlineData("POST", "/api/blobs/sha256:x", false)]
+    public async Task Management_may_be_silent_for_longer_than_a_token(string method, string path, bool hasBegun)
+    {
+        await using var engine = RawEngine.Start(async exchange =>
+        {
+            await exchange.ReadBodyAsync();
+            await exchange.BeginAsync("application/x-ndjson");
+            if (hasBegun)
+            {
+                await exchange.SendChunkAsync("{\"status\":\"verifying sha256 digest\"}\n"u8.ToArray());
+            }
+
+            // Two looks of the watch: what is cut off is gone by then.
+            await Task.WhenAny(exchange.Gone, Task.Delay(TimeSpan.FromSeconds(2.5)));
+            await exchange.SendChunkAsync("{\"status\":\"success\"}\n"u8.ToArray());
+            await exchange.EndChunksAsync();
+        });
+        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Timeouts:Stall=300ms", "--Gateway:Timeouts:FirstByte=300ms");
+
+        var answer = await gateway.Http.AnswerAsync(new(method), path, """{"model":"mock","source":"mock","destination":"other","from":"mock"}""");
+
+        Assert.Contains("success", answer.Text, StringComparison.Ordinal);
+        await gateway.Measured.RequestsAsync(1);
+        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "success")));
+    }
+
+    [Fact]
+    public async Task Management_has_a_limit_of_its_own()
+    {
+        await using var engine = RawEngine.Start(async exchange =>
+        {
+            await exchange.ReadBodyAsync();
+            await exchange.BeginAsync("application/x-ndjson");
+            await exchange.SendChunkAsync("{\"status\":\"verifying sha256 digest\"}\n"u8.ToArray());
+            await exchange.Gone;
+        });
+        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Timeouts:Management=300ms");
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => gateway.Http.ChatAsync("/api/pull", """{"model":"mock"}"""));
+
+        await gateway.Measured.RequestsAsync(1);
+        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "stream_stalled")));
+    }
+
     [Fact]
     public async Task A_client_that_uploads_slowly_is_no_engine_that_hangs()
     {

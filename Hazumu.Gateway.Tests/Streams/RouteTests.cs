@@ -61,6 +61,7 @@ public abstract class RouteTests
             "/v1/audio/transcriptions",
             "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\nContent-Type: audio/wav\r\n\r\nRIFF\r\n--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nmock\r\n--b--\r\n",
             "multipart/form-data; boundary=b"),
+        ["a decision"] = new("POST", "/v1/systemone", """{"model":"mock","state":"hi","questions":{}}"""),
         ["OpenAI models"] = new("GET", "/v1/models"),
         ["OpenAI model"] = new("GET", "/v1/models/mock"),
         ["OpenAI model that is not there"] = new("GET", "/v1/models/nobody"),
@@ -96,6 +97,7 @@ public abstract class RouteTests
         Script("/v1/responses", 200, "text/event-stream", "event: response.created\ndata: {\"type\":\"response.created\"}\n\n", "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}}\n\n");
         Script("/v1/images/generations", 200, "application/json; charset=utf-8", """{"created":1,"data":[]}""");
         Script("/v1/audio/transcriptions", 200, "application/json", """{"text":"hi"}""");
+        Script("/v1/systemone", 200, "application/json; charset=utf-8", """{"answers":{}}""");
         Script("/v1/messages/count_tokens", 200, "application/json", """{"input_tokens":3}""");
         Script("/api/me", 401, "application/json; charset=utf-8", """{"error":"unauthorized","signin_url":"https://example.org/connect"}""");
         Script("/api/signout", 200, "application/json", "null");

@@ -9,11 +9,14 @@ internal enum LeaseEnd
     /// <summary>It answered.</summary>
     Answered,
 
-    /// <summary>It failed: no connection, a reset, silence, or 503.</summary>
+    /// <summary>It failed: no connection, a reset, or silence.</summary>
     Failed,
 
-    /// <summary>Nothing: the client went away first.</summary>
+    /// <summary>Nothing of the instance: the client went away first, or what went wrong is this request's or this model's.</summary>
     Undecided,
+
+    /// <summary>It has no room for the model now: 503.</summary>
+    Busy,
 }
 
 /// <summary>A held slot of one model at one instance.</summary>

@@ -59,7 +59,8 @@ internal static class Router
             queue.Add(slots, slotsPerModel, load);
             if (load == 0 && slots.InUse < slotsPerModel && instance.Circuit.Admits)
             {
-                var score = Score(ticket.Affinity, instance, slots.InUse);
+                // One that has just answered 503 comes after all others.
+                var score = now < slots.BusyUntil ? 0 : Score(ticket.Affinity, instance, slots.InUse);
                 if (best is null || score > bestScore)
                 {
                     best = instance;
@@ -118,6 +119,7 @@ internal static class Router
             var cost = LoadSeconds(fleet, instance, ticket.Model)
                 + EvictionSeconds(fleet, instance, ticket.Model, now)
                 + LoadingSeconds(fleet, instance, now)
+                + (slots is not null && now < slots.BusyUntil ? DefaultLoadSeconds : 0)
                 + (0.001 * instance.InUse);
             if (cost < bestCost)
             {

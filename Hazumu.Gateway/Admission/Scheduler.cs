@@ -29,6 +29,9 @@ internal sealed class Scheduler : IHostedService, IDisposable
     // An outage ends within a second of the engine's return, and clients' libraries wait as long as they are told to.
     private static readonly TimeSpan s_outageRetry = TimeSpan.FromSeconds(1);
 
+    // After a 503: longer than most requests wait for a retry, shorter than what keeps an instance idle.
+    private const long BusyMilliseconds = 2_000;
+
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
 
     private readonly Fleet _fleet;
@@ -233,8 +236,9 @@ internal sealed class Scheduler : IHostedService, IDisposable
                 case LeaseEnd.Failed:
                     _fleet.OnFailure(instance);
                     break;
-                case LeaseEnd.Undecided:
+                case LeaseEnd.Undecided or LeaseEnd.Busy:
                     instance.Circuit.OnUndecided(lease.Trial);
+                    slots.BusyUntil = end == LeaseEnd.Busy ? now + BusyMilliseconds : slots.BusyUntil;
                     break;
             }
 
@@ -245,7 +249,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
 
             // What this model frees is first for those who wait for it; an idle model may also make room for another.
             Dispatch(slots.Model);
-            if (slots.InUse == 0 || end == LeaseEnd.Failed)
+            if (slots.InUse == 0 || end is LeaseEnd.Failed or LeaseEnd.Busy)
             {
                 DispatchAll();
             }

@@ -121,6 +121,11 @@ internal sealed class TimeoutOptions
     [PositiveDuration]
     public TimeSpan Stall { get; set; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>For operations that change what is stored: Ollama verifies a model in silence, for minutes.</summary>
+    [Setting("How long an instance may be silent while it pulls, pushes, creates, copies or deletes a model, or takes a blob", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan Management { get; set; } = TimeSpan.FromHours(6);
+
     /// <summary>How long running requests may go on when the gateway is told to stop.</summary>
     [Setting("How long running requests may go on when the gateway is told to stop", Allowed = Duration.Rule)]
     [PositiveDuration]
@@ -139,6 +144,11 @@ internal sealed class RetryOptions
     [Setting("Further attempts that one request may make, on other instances and before the first byte", Allowed = "a number from 0 to 10")]
     [Range(0, 10)]
     public int Limit { get; set; } = 2;
+
+    /// <summary>How long an attempt at an answer that is not streamed may take and still be followed by another when its connection breaks.</summary>
+    [Setting("How long an attempt at an answer that is not streamed may take and still be followed by another when its connection breaks: after a longer one most of the answer may have been generated", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan UnstreamedWithin { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Further attempts for each hundred requests; a start-up allowance of ten comes on top.</summary>
     [Setting("Further attempts for each hundred requests, so that a failing fleet is not flooded", Allowed = "a number from 0 to 100")]

@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Requests;
 
@@ -33,6 +34,34 @@ internal sealed class AnswerHeaders
         context.Request.Headers[Requests.RequestId.HeaderName] = headers.RequestId;
         context.Response.OnStarting(static state => ((AnswerHeaders)state).SetAsync(), headers);
         return headers;
+    }
+
+    /// <summary>Removes headers that an engine may send and Kestrel refuses to: those with a control character.</summary>
+    public static void RemoveInvalid(HttpResponseMessage answer)
+    {
+        RemoveInvalid(answer.Headers);
+        RemoveInvalid(answer.Content.Headers);
+    }
+
+    private static void RemoveInvalid(HttpHeaders headers)
+    {
+        List<string>? invalid = null;
+        foreach (var (name, values) in headers.NonValidated)
+        {
+            foreach (var value in values)
+            {
+                if (value.AsSpan().ContainsAnyInRange('\0', '\x1F') || value.Contains('\x7F', StringComparison.Ordinal))
+                {
+                    (invalid ??= []).Add(name);
+                    break;
+                }
+            }
+        }
+
+        foreach (var name in invalid ?? [])
+        {
+            headers.Remove(name);
+        }
     }
 
     private Task SetAsync()

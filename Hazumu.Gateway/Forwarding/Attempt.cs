@@ -1,7 +1,9 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Net;
+using System.Runtime.ExceptionServices;
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Requests;
 using Hazumu.Gateway.Taps;
@@ -9,34 +11,6 @@ using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Hazumu.Gateway.Forwarding;
-
-/// <summary>How an attempt ended.</summary>
-internal enum AttemptEnd
-{
-    /// <summary>The engine's answer went to the client, whole.</summary>
-    Answered,
-
-    /// <summary>The engine could not be reached, or broke off, before anything was sent to the client.</summary>
-    Failed,
-
-    /// <summary>The engine said 503 and nothing was sent to the client: another is asked.</summary>
-    Busy,
-
-    /// <summary>The engine was silent for too long before its first byte.</summary>
-    TimedOut,
-
-    /// <summary>The engine broke off in mid-answer.</summary>
-    BrokenOff,
-
-    /// <summary>The engine fell silent in mid-answer and was cut off.</summary>
-    Stalled,
-
-    /// <summary>The client went away, or stopped reading.</summary>
-    ClientGone,
-
-    /// <summary>The client's body is malformed or was cut off.</summary>
-    BadBody,
-}
 
 /// <summary>
 /// One try at one instance, by YARP's forwarder, which makes the request and copies headers; the answer's body is copied here, past the tap.
@@ -53,6 +27,8 @@ internal sealed class Attempt : HttpTransformer
     private const int SmallBuffer = 512;
     private const int LargeBuffer = 64 * 1024;
 
+    private static readonly TimeSpan s_deliveryTime = TimeSpan.FromMilliseconds(200);
+
     // Timeouts are AttemptWatch's: YARP has one for all phases (dotnet/yarp#2950).
     private static readonly ForwarderRequestConfig s_config = new() { ActivityTimeout = Timeout.InfiniteTimeSpan, Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
 
@@ -60,6 +36,7 @@ internal sealed class Attempt : HttpTransformer
     private readonly RequestBody? _body;
     private readonly Lease? _lease;
     private readonly Func<bool>? _tryRetryBusy;
+    private readonly Func<bool>? _canMove;
     private readonly string[] _removedHeaders;
     private readonly CancellationTokenSource _cancel = new();
     private readonly LetGo _letGo = new();
@@ -75,14 +52,17 @@ internal sealed class Attempt : HttpTransformer
     /// <param name="lease">The slot, where it needs one.</param>
     /// <param name="body">The body, if it was read; else it passes as it comes.</param>
     /// <param name="removedHeaders">Request headers that are not for the engine.</param>
-    /// <param name="tryRetryBusy">Whether a 503 may be answered by another attempt; asked only then.</param>
-    public Attempt(GatewayRequest request, Instance instance, Lease? lease, RequestBody? body, string[] removedHeaders, Func<bool>? tryRetryBusy)
+    /// <param name="tryRetryBusy">Takes another attempt from the budget where the engine answers 503.</param>
+    /// <param name="canMove">Whether another instance could be tried where this one is lost.</param>
+    public Attempt(
+        GatewayRequest request, Instance instance, Lease? lease, RequestBody? body, string[] removedHeaders, Func<bool>? tryRetryBusy = null, Func<bool>? canMove = null)
     {
         _request = request;
         _lease = lease;
         _body = body;
         _removedHeaders = removedHeaders;
         _tryRetryBusy = tryRetryBusy;
+        _canMove = canMove;
         Instance = instance;
         Node = new LinkedListNode<Attempt>(this);
     }
@@ -129,11 +109,41 @@ internal sealed class Attempt : HttpTransformer
             context.RequestAborted = aborted;
         }
 
-        return _end ?? CancelledAs ?? EndOf(error, context);
+        if (_end is null && !context.Response.HasStarted)
+        {
+            Restore(context);
+        }
+
+        if (_end is null && error == ForwarderError.ResponseHeaders && context.GetForwarderErrorFeature()?.Exception is { } failure)
+        {
+            // A bug, to be logged with its stack.
+            ExceptionDispatchInfo.Throw(failure);
+        }
+
+        return _end ?? CancelledAs ?? (error == ForwarderError.None
+            ? throw new InvalidOperationException("The forwarder has sent nothing and reports no error.")
+            : Judgement.EndOf(error, context.GetForwarderErrorFeature()?.Exception));
     }
 
+    /// <summary>How long nothing may move now.</summary>
+    public TimeSpan LimitOf(TimeoutOptions timeouts) =>
+        _isWriting ? timeouts.Stall
+        : _request.Operation.IsLong ? timeouts.Management
+        : HasBegun ? timeouts.Stall : timeouts.FirstByte;
+
     /// <summary>Breaks it off because nothing moves.</summary>
-    public void CutOff() => Cancel(!HasBegun ? AttemptEnd.TimedOut : _isWriting ? AttemptEnd.ClientGone : AttemptEnd.Stalled);
+    public void CutOff() => Cancel(
+        HasBegun ? _isWriting ? AttemptEnd.ClientGone : AttemptEnd.Stalled
+        : _request.WantsStream ? AttemptEnd.TimedOut : AttemptEnd.TimedOutUnstreamed);
+
+    /// <summary>Breaks it off because its instance cannot be reached, where the answer has not begun and another instance can be tried.</summary>
+    public void OnInstanceLost()
+    {
+        if (!HasBegun && _canMove?.Invoke() == true)
+        {
+            Cancel(AttemptEnd.InstanceLost);
+        }
+    }
 
     /// <summary>Something of the request has moved.</summary>
     public void OnProgress() => LastProgress = Stopwatch.GetTimestamp();
@@ -170,13 +180,32 @@ internal sealed class Attempt : HttpTransformer
             return false;
         }
 
-        httpContext.Response.Headers[GatewayHeaders.Instance] = Instance.Name;
+        if ((int)proxyResponse.StatusCode < 200)
+        {
+            // 101: no request that is passed on requests another protocol of an engine.
+            Restore(httpContext);
+            _end = AttemptEnd.Unreadable;
+            return false;
+        }
+
+        httpContext.Response.Headers[GatewayHeaders.Instance] = Instance.HeaderName;
         if (_lease is not null)
         {
             httpContext.Response.Headers[GatewayHeaders.QueuePosition] = Positions.Text(_request.QueuePosition);
         }
 
+        AnswerHeaders.RemoveInvalid(proxyResponse);
         await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        if (proxyResponse.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.ResetContent)
+        {
+            // Neither has a body (RFC 9110, section 15.3); Kestrel would wait for one that the length announces.
+            httpContext.Response.ContentLength = null;
+            httpContext.Response.Headers.TransferEncoding = default;
+            _request.FirstByte = _request.LastByte = LastProgress;
+            _end = AttemptEnd.Answered;
+            return false;
+        }
+
         _end = await CopyBodyAsync(httpContext, proxyResponse, cancellationToken);
         if (_end != AttemptEnd.Answered)
         {
@@ -200,6 +229,7 @@ internal sealed class Attempt : HttpTransformer
             // Disposed of with the response.
             var source = await response.Content.ReadAsStreamAsync(cancellationToken);
             var unflushed = 0;
+            var isAtLineEnd = true;
             while (true)
             {
                 var reading = source.ReadAsync(buffer, cancellationToken);
@@ -235,6 +265,7 @@ internal sealed class Attempt : HttpTransformer
                 }
 
                 _request.Chunks++;
+                isAtLineEnd = buffer[count - 1] == (byte)'\n';
                 tap.Observe(buffer.AsSpan(0, count), ref _request.Facts);
                 if (filter is null)
                 {
@@ -274,6 +305,11 @@ internal sealed class Attempt : HttpTransformer
             }
 
             tap.Complete(ref _request.Facts);
+            if (IsTruncated(content.ContentType?.MediaType, (int)response.StatusCode, isPlain))
+            {
+                return await BreakOffTruncatedAsync(context, writer, isAtLineEnd, cancellationToken);
+            }
+
             await TransformResponseTrailersAsync(context, response, cancellationToken);
             return AttemptEnd.Answered;
         }
@@ -292,7 +328,7 @@ internal sealed class Attempt : HttpTransformer
             }
 
             Restore(context);
-            return AttemptEnd.Failed;
+            return Judgement.EndOf(error);
         }
         finally
         {
@@ -308,12 +344,14 @@ internal sealed class Attempt : HttpTransformer
         return result is { IsCompleted: false, IsCanceled: false };
     }
 
-    // What came before the engine broke off is the client's.
+    // What came before the engine broke off is the client's. Kestrel completes a flush before it has written to the socket, and an abort
+    // discards what is not written by then (SocketConnection.Shutdown), the head of the answer too.
     private async ValueTask SendRestAsync(System.IO.Pipelines.PipeWriter writer, CancellationToken cancellationToken)
     {
         try
         {
             await FlushAsync(writer, cancellationToken);
+            await Task.Delay(s_deliveryTime, cancellationToken);
         }
         catch (Exception error) when (error is IOException or OperationCanceledException or ObjectDisposedException)
         {
@@ -321,26 +359,44 @@ internal sealed class Attempt : HttpTransformer
         }
     }
 
-    // The client must not take what it has for the whole answer: its connection, or its HTTP/2 stream, is broken off too.
-    private static AttemptEnd Finish(HttpContext context, AttemptEnd end)
+    // What the client has got reads like a whole answer, and is none.
+    private bool IsTruncated(string? mediaType, int status, bool isPlain) =>
+        isPlain && status < 400 && _request.Operation.HasEndMark && mediaType is "application/x-ndjson" or "text/event-stream"
+        && _request.Facts is { IsComplete: false, HasError: false, FinishReason: null };
+
+    private async ValueTask<AttemptEnd> BreakOffTruncatedAsync(
+        HttpContext context, System.IO.Pipelines.PipeWriter writer, bool isAtLineEnd, CancellationToken cancellationToken)
     {
-        if (end != AttemptEnd.TimedOut || context.Response.HasStarted)
+        // The error says why; clients that pass over it, as OllamaSharp and OpenAI's for .NET do, see the stream break off.
+        if (isAtLineEnd && context.Response.ContentLength is null)
         {
-            if (context.Features.Get<IHttpResetFeature>() is { } http2)
-            {
-                http2.Reset(errorCode: 2); // INTERNAL_ERROR, RFC 9113, section 7
-            }
-            else
-            {
-                context.Abort();
-            }
+            _request.ResponseBytes += DialectError.WriteInStream(writer, context, _request.Operation.Dialect, "The model server ended its answer before it was complete.");
+        }
+
+        await SendRestAsync(writer, cancellationToken);
+        return Finish(context, AttemptEnd.Truncated);
+    }
+
+    // The client must not take what it has for the whole answer: its connection, or its HTTP/2 stream, is broken off too.
+    private AttemptEnd Finish(HttpContext context, AttemptEnd end)
+    {
+        var isBefore = end is AttemptEnd.TimedOut or AttemptEnd.TimedOutUnstreamed or AttemptEnd.InstanceLost;
+        if (isBefore && !HasBegun && !context.Response.HasStarted)
+        {
+            Restore(context);
+            return end;
+        }
+
+        if (context.Features.Get<IHttpResetFeature>() is { } http2)
+        {
+            http2.Reset(errorCode: 2); // INTERNAL_ERROR, RFC 9113, section 7
         }
         else
         {
-            Restore(context);
+            context.Abort();
         }
 
-        return end;
+        return isBefore ? AttemptEnd.BrokenOff : end;
     }
 
     private static async ValueTask Swallow(ValueTask<int> reading)
@@ -370,26 +426,6 @@ internal sealed class Attempt : HttpTransformer
         {
             _letGo.Watch(_cancel);
         }
-    }
-
-    private static AttemptEnd EndOf(ForwarderError error, HttpContext context) => error switch
-    {
-        ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled => IsMalformed(context) ? AttemptEnd.BadBody : AttemptEnd.ClientGone,
-        ForwarderError.None => throw new InvalidOperationException("The forwarder has sent nothing and tells of no error."),
-        _ => context.Response.HasStarted ? AttemptEnd.BrokenOff : Failed(context),
-    };
-
-    // Else the connection broke in the middle of the body.
-    private static bool IsMalformed(HttpContext context) => context.GetForwarderErrorFeature()?.Exception switch
-    {
-        AggregateException several => several.Flatten().InnerExceptions.Any(inner => inner is BadHttpRequestException),
-        var error => error is BadHttpRequestException,
-    };
-
-    private static AttemptEnd Failed(HttpContext context)
-    {
-        Restore(context);
-        return AttemptEnd.Failed;
     }
 }
 

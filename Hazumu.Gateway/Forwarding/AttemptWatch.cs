@@ -1,10 +1,14 @@
 using System.Diagnostics;
 using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Instances;
 
 namespace Hazumu.Gateway.Forwarding;
 
-/// <summary>Looks at all running attempts once a second and cuts those that stand still: one timer for all, none on the hot path.</summary>
-internal sealed class AttemptWatch(GatewaySettings settings, TimeProvider time) : IHostedService, IDisposable
+/// <summary>
+/// Looks at all running attempts once a second and cuts those that stand still: one timer for all, none on the hot path. Where an
+/// instance is lost, its attempts that have no byte of an answer are moved to another.
+/// </summary>
+internal sealed class AttemptWatch(Fleet fleet, GatewaySettings settings, TimeProvider time) : IHostedService, IDisposable
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
 
@@ -45,6 +49,7 @@ internal sealed class AttemptWatch(GatewaySettings settings, TimeProvider time) 
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
+        fleet.Lost += MoveAway;
         _timer = time.CreateTimer(_ => Look(), null, s_interval, s_interval);
         return Task.CompletedTask;
     }
@@ -55,6 +60,20 @@ internal sealed class AttemptWatch(GatewaySettings settings, TimeProvider time) 
     /// <inheritdoc/>
     public void Dispose() => _timer?.Dispose();
 
+    private void MoveAway(Instance instance)
+    {
+        List<Attempt> attempts;
+        lock (_lock)
+        {
+            attempts = [.. _attempts.Where(attempt => attempt.Instance == instance)];
+        }
+
+        foreach (var attempt in attempts)
+        {
+            attempt.OnInstanceLost();
+        }
+    }
+
     private void Look()
     {
         var timeouts = settings.Current.Timeouts;
@@ -64,7 +83,7 @@ internal sealed class AttemptWatch(GatewaySettings settings, TimeProvider time) 
         {
             foreach (var attempt in _attempts)
             {
-                if (Stopwatch.GetElapsedTime(attempt.LastProgress, now) > (attempt.HasBegun ? timeouts.Stall : timeouts.FirstByte))
+                if (Stopwatch.GetElapsedTime(attempt.LastProgress, now) > attempt.LimitOf(timeouts))
                 {
                     late.Add(attempt);
                 }

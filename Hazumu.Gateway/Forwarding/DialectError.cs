@@ -10,10 +10,12 @@ namespace Hazumu.Gateway.Forwarding;
 /// <summary>Answers of the gateway's own, in the shape that each dialect's clients know.</summary>
 /// <remarks>
 /// Ollama: <c>{"error":"…"}</c>; OpenAI: <c>{"error":{"message","type","param","code"}}</c>; Anthropic:
-/// <c>{"type":"error","error":{"type","message"}}</c> (https://docs.anthropic.com/en/api/errors).
+/// <c>{"type":"error","error":{"type","message"},"request_id"}</c> (https://docs.anthropic.com/en/api/errors).
 /// </remarks>
 internal static class DialectError
 {
+    private const string ShouldRetry = "x-should-retry";
+
     private static readonly JsonWriterOptions s_options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes an error, unless an answer has begun.</summary>
@@ -44,7 +46,13 @@ internal static class DialectError
             response.Headers.WWWAuthenticate = "Bearer";
         }
 
-        var body = Body(dialect, status, message);
+        if (status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden)
+        {
+            // Read by OpenAI's and Anthropic's clients: Claude Code retries a 401 for three minutes without it.
+            response.Headers[ShouldRetry] = "false";
+        }
+
+        var body = Body(dialect, status, message, context.TraceIdentifier);
         response.ContentLength = body.WrittenCount;
 
         // Kestrel takes "head" for a method of its own, whose answer has a body; HttpMethods.IsHead does not.
@@ -54,7 +62,22 @@ internal static class DialectError
         }
     }
 
-    private static ArrayBufferWriter<byte> Body(Dialect dialect, int status, string message)
+    /// <summary>Writes an error into a stream that has begun, in place of its last object: a line of NDJSON, or an event <c>error</c>.</summary>
+    /// <returns>Bytes written.</returns>
+    public static int WriteInStream(IBufferWriter<byte> output, HttpContext context, Dialect dialect, string message)
+    {
+        var body = Body(dialect, StatusCodes.Status502BadGateway, message, context.TraceIdentifier).WrittenSpan;
+
+        // A blank line ends an event that was cut off behind its data; another one means nothing.
+        var before = dialect == Dialect.Native ? ""u8 : "\nevent: error\ndata: "u8;
+        var after = dialect == Dialect.Native ? "\n"u8 : "\n\n"u8;
+        output.Write(before);
+        output.Write(body);
+        output.Write(after);
+        return before.Length + body.Length + after.Length;
+    }
+
+    private static ArrayBufferWriter<byte> Body(Dialect dialect, int status, string message, string requestId)
     {
         var buffer = new ArrayBufferWriter<byte>(256);
         using var json = new Utf8JsonWriter(buffer, s_options);
@@ -75,6 +98,7 @@ internal static class DialectError
                 json.WriteString("type", AnthropicType(status));
                 json.WriteString("message", message);
                 json.WriteEndObject();
+                json.WriteString("request_id", requestId);
                 break;
             default:
                 json.WriteString("error", message);

@@ -58,16 +58,19 @@ internal sealed partial class GatewayHandler(
         {
             request.Outcome = await TellBadRequestAsync(context, request.Operation.Dialect, error.StatusCode, error.Message);
         }
-        catch (IOException)
+        catch (IOException error)
         {
             // Only the client's side is read and written here.
-            request.Outcome = Outcome.ClientDisconnect;
+            request.Outcome = Judgement.IsMalformed(error)
+                ? await TellBadRequestAsync(context, request.Operation.Dialect, StatusCodes.Status400BadRequest, error.Message)
+                : Outcome.ClientDisconnect;
         }
 #pragma warning disable CA1031 // Whatever it is, the client gets an answer in its dialect, and the log the rest.
         catch (Exception error)
 #pragma warning restore CA1031
         {
             request.Outcome = Outcome.GatewayError;
+            request.Instance = null;
             LogBug(error, request.Operation.Name);
             await DialectError.WriteAsync(context, request.Operation.Dialect, StatusCodes.Status500InternalServerError, "The gateway failed; its log tells more.");
         }
@@ -135,6 +138,13 @@ internal sealed partial class GatewayHandler(
             return Unauthorized(context, authentication.ToSentence(IsOllama(context)));
         }
 
+        if (operation.Handling == Handling.Unknown
+            && OperationTable.FindIntended(context.Request.Method, context.Request.Path.Value!) is var intended
+            && (intended is not null || !request.Caller.May(operation)))
+        {
+            return GatewayRefusal.NotFound(context.Request.Method, context.Request.Path.Value!, intended);
+        }
+
         if (!request.Caller.May(operation))
         {
             return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope '{string.Join(", ", ScopeNames.Of(operation.Scope))}' that this needs.");
@@ -182,6 +192,7 @@ internal sealed partial class GatewayHandler(
         switch (request.Operation.Handling)
         {
             case Handling.Infer:
+            case Handling.Unknown when request.Operation.Model != ModelPlace.None:
                 var counted = await peers.CountAsync(request.Caller, context.RequestAborted);
                 if (counted.Reached != ReachedLimit.None)
                 {

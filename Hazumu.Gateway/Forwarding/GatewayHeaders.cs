@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Hazumu.Gateway.Forwarding;
 
@@ -10,6 +11,12 @@ internal static class GatewayHeaders
 
     /// <summary>In an answer: the request's place in the queue when it joined; 0 where it did not wait.</summary>
     public const string QueuePosition = "Hazumu-Queue-Position";
+
+    /// <summary>Text as a header's value: its UTF-8, each byte a character, as headers are read and written here.</summary>
+    public static string Encode(string text) => Ascii.IsValid(text) ? text : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>The text of a header's value.</summary>
+    public static string Decode(string value) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(value));
 }
 
 /// <summary>Small numbers as text, without making it anew for each request.</summary>

@@ -9,6 +9,8 @@ namespace Hazumu.Gateway.Forwarding;
 /// <param name="RetryAfter">When to ask again.</param>
 internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Message, TimeSpan? RetryAfter = null)
 {
+    private const int LongestPath = 200;
+
     public static GatewayRefusal BadRequest(string message) => new(Outcome.BadRequest, StatusCodes.Status400BadRequest, message);
 
     public static GatewayRefusal Forbidden(string message) => new(Outcome.Forbidden, StatusCodes.Status403Forbidden, message);
@@ -37,11 +39,9 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
     /// <summary>What <c>Retry-After</c> says, for a sentence: some clients show nothing else.</summary>
     public static string Seconds(TimeSpan wait) => $"{Math.Max(1, Math.Ceiling(wait.TotalSeconds)):0} s";
 
-    /// <summary>What a request is told whose attempts have failed.</summary>
-    public static GatewayRefusal From(AttemptEnd end) => end switch
-    {
-        AttemptEnd.TimedOut => new(Outcome.EngineTimeout, StatusCodes.Status504GatewayTimeout, "The model server did not begin to answer in time."),
-        AttemptEnd.BadBody => BadRequest("The request's body could not be read to its end."),
-        _ => new(Outcome.EngineUnreachable, StatusCodes.Status502BadGateway, "The model server could not be reached or broke off before it answered; try again.", TimeSpan.FromSeconds(1)),
-    };
+    /// <summary>The route is unknown. A client's mistake, no attack: it does not count as a refusal.</summary>
+    public static GatewayRefusal NotFound(string method, string path, string? right) => new(
+        Outcome.BadRequest,
+        StatusCodes.Status404NotFound,
+        $"There is no route '{method} {(path.Length <= LongestPath ? path : path[..LongestPath] + "…")}'{(right is null ? "" : $"; use '{right}'")}.");
 }

@@ -21,6 +21,7 @@ internal sealed class InferenceHandler(
     InstanceBroadcast broadcast,
     IHttpForwarder forwarder,
     AttemptWatch watch,
+    ManagementHandler management,
     RetryBudget budget,
     GatewaySettings settings)
 {
@@ -38,6 +39,19 @@ internal sealed class InferenceHandler(
 
         using (body)
         {
+            if (request.Operation.Handling == Handling.Unknown)
+            {
+                if (request.Model is null)
+                {
+                    return await management.SendAsync(context, request, body, head);
+                }
+
+                if (!request.Caller.Has(Scope.Infer))
+                {
+                    return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope 'infer' that a request which names a model needs.");
+                }
+            }
+
             AskForUsage(context, request, head, body);
 
             var model = ModelName.Normalise(request.Model!) ?? request.Model!;
@@ -88,7 +102,8 @@ internal sealed class InferenceHandler(
             context.Request.Body = body.Open();
 
             var began = Stopwatch.GetTimestamp();
-            var attempt = new Attempt(request, lease.Instance, lease, body, s_removedHeaders, () => MayRetry(request, body) && HasOther(lease, ticket) && budget.TrySpend());
+            bool CanMove() => MayRetry(request, body) && HasOther(lease, ticket);
+            var attempt = new Attempt(request, lease.Instance, lease, body, s_removedHeaders, () => CanMove() && budget.TrySpend(), CanMove);
             AttemptEnd end;
             try
             {
@@ -96,23 +111,33 @@ internal sealed class InferenceHandler(
             }
             catch
             {
-                lease.Release(LeaseEnd.Undecided);
+                lease.Release(Judgement.Of(AttemptEnd.GatewayFailed).Lease);
                 throw;
             }
 
-            Release(request, lease, attempt, end, context.Response.StatusCode);
-            switch (end)
+            if (end == AttemptEnd.Unreachable && !request.WantsStream && Stopwatch.GetElapsedTime(request.Sent) > settings.Current.Retries.UnstreamedWithin)
             {
-                case AttemptEnd.Busy:
-                    break;
-                case AttemptEnd.Failed when MayRetry(request, body) && budget.TrySpend():
-                    monitor.Refresh(lease.Instance);
-                    break;
-                case AttemptEnd.Failed or AttemptEnd.TimedOut or AttemptEnd.BadBody:
-                    return GatewayRefusal.From(end);
-                default:
-                    request.Outcome = OutcomeOf(end, request, context.Response.StatusCode);
-                    return null;
+                end = AttemptEnd.AnswerLost;
+            }
+
+            var judgement = Judgement.Of(end);
+            var isBusy = end == AttemptEnd.Answered && context.Response.StatusCode == StatusCodes.Status503ServiceUnavailable;
+            Release(request, lease, attempt, isBusy ? Judgement.Of(AttemptEnd.Busy).Lease : judgement.Lease);
+            var isRetried = judgement.Retry switch
+            {
+                Retry.Granted => true,
+                Retry.Always => MayRetry(request, body),
+                Retry.Budgeted => MayRetry(request, body) && budget.TrySpend(),
+                _ => false,
+            };
+            if (!isRetried)
+            {
+                return Conclude(request, judgement, context.Response.StatusCode);
+            }
+
+            if (judgement.Fault == Fault.Instance)
+            {
+                monitor.Refresh(lease.Instance);
             }
 
             ticket.Avoid(lease.Instance.Name, fleet.Now);
@@ -120,20 +145,13 @@ internal sealed class InferenceHandler(
         }
     }
 
-    private static void Release(GatewayRequest request, Lease lease, Attempt attempt, AttemptEnd end, int status)
+    private static void Release(GatewayRequest request, Lease lease, Attempt attempt, LeaseEnd leaseEnd)
     {
         if (lease.IsCold && lease.HasAnswered)
         {
             lease.LoadSeconds = request.Facts.LoadDuration > 0 ? request.Facts.LoadDuration / 1e9
                 : request.WantsStream ? Stopwatch.GetElapsedTime(request.Sent, request.FirstByte).TotalSeconds : null;
         }
-
-        var leaseEnd = end switch
-        {
-            AttemptEnd.Answered => status == StatusCodes.Status503ServiceUnavailable ? LeaseEnd.Failed : LeaseEnd.Answered,
-            AttemptEnd.ClientGone or AttemptEnd.BadBody => LeaseEnd.Undecided,
-            _ => LeaseEnd.Failed,
-        };
 
         if (attempt.LetGo.IsCompleted)
         {
@@ -146,14 +164,23 @@ internal sealed class InferenceHandler(
         }
     }
 
-    /// <summary>How an attempt that the client has seen ended.</summary>
-    internal static Outcome OutcomeOf(AttemptEnd end, GatewayRequest request, int status) => end switch
+    /// <summary>Records how a request ended whose last attempt this was.</summary>
+    /// <returns>What the client is answered; <see langword="null"/> where it has an answer, or part of one.</returns>
+    internal static GatewayRefusal? Conclude(GatewayRequest request, Judgement judgement, int status)
     {
-        AttemptEnd.ClientGone => Outcome.ClientDisconnect,
-        AttemptEnd.Stalled => Outcome.StreamStalled,
-        AttemptEnd.BrokenOff => Outcome.StreamTruncated,
-        _ when status >= 500 => Outcome.EngineError,
-        _ when status >= 400 => Outcome.EngineRefused,
+        request.Outcome = judgement.Outcome ?? OutcomeOf(request, status);
+        if (judgement is { Fault: Fault.Client, Outcome: not Outcome.ClientDisconnect })
+        {
+            request.Instance = null;
+        }
+
+        return judgement.Refusal;
+    }
+
+    private static Outcome OutcomeOf(GatewayRequest request, int status) => status switch
+    {
+        >= 500 => Outcome.EngineError,
+        >= 400 => Outcome.EngineRefused,
         _ when request.Facts.HasError => Outcome.StreamError,
         _ when !request.Facts.IsComplete => Outcome.StreamTruncated,
         _ => Outcome.Success,

@@ -65,7 +65,7 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor)
     {
         var progress = new CombinedProgress(instances.Count);
         var sending = Task.WhenAll(instances.Select((instance, index) => SendAsync(context, instance, index, content(index), progress)));
-        context.Response.Headers[GatewayHeaders.Instance] = string.Join(", ", instances.Select(instance => instance.Name));
+        context.Response.Headers[GatewayHeaders.Instance] = string.Join(", ", instances.Select(instance => instance.HeaderName));
         var success = default(byte[]);
         await foreach (var line in progress.Lines.ReadAllAsync(context.RequestAborted))
         {

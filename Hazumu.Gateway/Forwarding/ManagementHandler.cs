@@ -37,26 +37,37 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
 
         using (body)
         {
-            var named = context.Request.Headers[GatewayHeaders.Instance].ToString();
-            var instances = await TargetsAsync(request, named, head, context.RequestAborted);
-            if (instances.Count == 0)
-            {
-                return named.Length > 0
-                    ? GatewayRefusal.BadRequest(request.Caller.Has(Scope.Read)
-                        ? $"There is no instance '{named}'; there are: {string.Join(", ", fleet.Instances.Select(instance => instance.Name))}."
-                        : $"There is no instance '{named}'.")
-                    : GatewayRefusal.Unreachable();
-            }
-
-            if (instances.Count > 1)
-            {
-                return request.Operation.Name == "blob" && HttpMethods.IsPost(context.Request.Method)
-                    ? await broadcast.UploadAsync(context, request, instances)
-                    : await broadcast.SendAsync(context, request, instances, body);
-            }
-
-            return await ForwardAsync(context, request, instances[0], body);
+            return await SendAsync(context, request, body, head);
         }
+    }
+
+    /// <summary>Sends a request where it belongs.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="request">What is known of it.</param>
+    /// <param name="body">Its body, if it was read.</param>
+    /// <param name="head">What the body says.</param>
+    /// <returns>Why it is refused; <see langword="null"/> where it was answered, or broken off.</returns>
+    public async ValueTask<GatewayRefusal?> SendAsync(HttpContext context, GatewayRequest request, RequestBody? body, RequestHeadResult head)
+    {
+        var named = context.Request.Headers[GatewayHeaders.Instance].ToString();
+        var instances = await TargetsAsync(request, named, head, context.RequestAborted);
+        if (instances.Count == 0)
+        {
+            return named.Length > 0
+                ? GatewayRefusal.BadRequest(request.Caller.Has(Scope.Read)
+                    ? $"There is no instance '{GatewayHeaders.Decode(named)}'; there are: {string.Join(", ", fleet.Instances.Select(instance => instance.Name))}."
+                    : $"There is no instance '{GatewayHeaders.Decode(named)}'.")
+                : GatewayRefusal.Unreachable();
+        }
+
+        if (instances.Count > 1)
+        {
+            return request.Operation.Name == "blob" && HttpMethods.IsPost(context.Request.Method)
+                ? await broadcast.UploadAsync(context, request, instances)
+                : await broadcast.SendAsync(context, request, instances, body);
+        }
+
+        return await ForwardAsync(context, request, instances[0], body);
     }
 
     private async ValueTask<GatewayRefusal?> ForwardAsync(HttpContext context, GatewayRequest request, Instance instance, RequestBody? body)
@@ -67,19 +78,13 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
             context.Request.Body = body.Open();
         }
 
-        var end = await new Attempt(request, instance, lease: null, body, s_removedHeaders, tryRetryBusy: null).RunAsync(context, forwarder, watch);
+        var end = await new Attempt(request, instance, lease: null, body, s_removedHeaders).RunAsync(context, forwarder, watch);
         if (request.Operation.Scope == Scope.Admin)
         {
             monitor.Refresh(instance);
         }
 
-        if (end is AttemptEnd.Failed or AttemptEnd.TimedOut or AttemptEnd.BadBody)
-        {
-            return GatewayRefusal.From(end);
-        }
-
-        request.Outcome = InferenceHandler.OutcomeOf(end, request, context.Response.StatusCode);
-        return null;
+        return InferenceHandler.Conclude(request, Judgement.Of(end), context.Response.StatusCode);
     }
 
     // What changes a model goes to every instance that holds it, as they are now: one that kept the old model would answer in turn with the others.
@@ -87,7 +92,7 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
     {
         if (named.Length > 0)
         {
-            return fleet.Find(named) is { } one ? [one] : [];
+            return [.. fleet.Instances.Where(instance => instance.HeaderName == named)];
         }
 
         var model = request.Model is { } given ? ModelName.Normalise(given) ?? given : null;

@@ -76,7 +76,8 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
             var read = await body.ReadAsync(http.Body, http.ContentLength, Beginning, limit, deadline.Token);
             if (read == BodyRead.Done && !body.IsWhole)
             {
-                if (request.Operation.Model != ModelPlace.Form && Check(request, body.Parse(request.Operation)) is { } early)
+                var beginning = PlaceIn(request.Operation, http, body);
+                if (beginning is not (ModelPlace.Form or ModelPlace.None) && Check(request, body.Parse(request.Operation, beginning)) is { } early)
                 {
                     return (default, early);
                 }
@@ -99,9 +100,10 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
             request.RequestBytes = body.BytesRead;
         }
 
-        var head = request.Operation.Model == ModelPlace.Form
-            ? await RequestForm.FindModelAsync(body.Open, http.ContentType, http.QueryString.Value, context.RequestAborted)
-            : body.Parse(request.Operation);
+        var place = PlaceIn(request.Operation, http, body);
+        var head = place == ModelPlace.None ? default
+            : place == ModelPlace.Form ? await RequestForm.FindModelAsync(body.Open, http.ContentType, http.QueryString.Value, context.RequestAborted)
+            : body.Parse(request.Operation, place);
         if (Check(request, head) is { } refusal)
         {
             return (head, refusal);
@@ -109,8 +111,14 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
 
         request.WantsStream = head.Stream ?? (request.Operation is { Dialect: Dialect.Native, GenAiName: not "embeddings" });
         request.Affinity = head.Affinity;
-        return (head, head.Model is null ? GatewayRefusal.BadRequest("model is required") : null);
+        return (head, head.Model is null && request.Operation.Model != ModelPlace.Any ? GatewayRefusal.BadRequest("model is required") : null);
     }
+
+    // A body of an unknown route names a model where it is of a kind in which known routes name theirs.
+    private static ModelPlace PlaceIn(Operation operation, HttpRequest http, RequestBody body) =>
+        operation.Model != ModelPlace.Any ? operation.Model
+        : http.ContentType?.StartsWith("multipart/form-data", StringComparison.OrdinalIgnoreCase) == true ? ModelPlace.Form
+        : body.IsObject ? ModelPlace.Body : ModelPlace.None;
 
     private GatewayRefusal? Check(GatewayRequest request, in RequestHeadResult head) =>
         head.Problem is { } problem ? GatewayRefusal.BadRequest(problem)

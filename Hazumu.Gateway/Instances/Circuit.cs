@@ -76,7 +76,7 @@ internal sealed class Circuit
         }
     }
 
-    /// <summary>A request or a probe failed: no connection, a reset, no answer in time, or 503.</summary>
+    /// <summary>A request or a probe failed: no connection, a reset, or no answer in time.</summary>
     public void OnFailure(int threshold, TimeSpan openFor, long now, bool isProbe = false)
     {
         if (State == CircuitState.HalfOpen)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Hazumu.Gateway.Configuration;
 
 namespace Hazumu.Gateway.Instances;
@@ -34,6 +35,9 @@ internal static class EngineClient
         // Who gives up an answer wants the engine to stop, not to be listened to until it has said all.
         ResponseDrainTimeout = TimeSpan.Zero,
 
+        // As they came: a byte is a character, here as in Kestrel's requests and answers.
+        RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+
         // The server's own activity is passed on; one more for each attempt would tell nothing that the phases do not.
         ActivityHeadersPropagator = null,
         ConnectCallback = async (context, cancellationToken) =>
@@ -41,6 +45,11 @@ internal static class EngineClient
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
+                // A host that has vanished answers no request, and nothing else limits how long a model may be verified in silence.
+                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+                socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 30);
+                socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 10);
+                socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
                 if (address is null)
                 {
                     await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);

@@ -25,6 +25,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
     private int _isDisposed;
     private bool _isDeaf;
     private bool _isWithin;
+    private bool _hasExpected;
 
     /// <inheritdoc/>
     public override bool CanRead => true;
@@ -65,10 +66,12 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
             return SendWithHeadAsync(buffer);
         }
 
-        // A part of a body may look like a head: it must not wait for what will never come.
+        // A part of a body may look like a head: it must not wait for what will never come. A request that expects 100 (Continue) is
+        // written between two reads, so that nothing tells its body from the next head: nothing is held from then on.
         var isWithin = _isWithin;
         _isWithin = true;
-        if (isWithin || buffer.Length > LargestHead || !IsHeadWithBody(buffer.Span))
+        _hasExpected |= !isWithin && buffer.Span.IndexOf("\r\nExpect:"u8) >= 0;
+        if (isWithin || _hasExpected || buffer.Length > LargestHead || !IsHeadWithBody(buffer.Span))
         {
             return SendAsync(buffer);
         }
@@ -126,12 +129,10 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         base.Dispose(disposing);
     }
 
-    // A client that expects 100 (Continue) sends no body before the engine has seen the head.
     private static bool IsHeadWithBody(ReadOnlySpan<byte> bytes) =>
         bytes.EndsWith("\r\n\r\n"u8)
         && bytes.IndexOf("\r\nContent-Length: "u8) is var length and > 0
         && bytes[length + "\r\nContent-Length: ".Length] != (byte)'0'
-        && bytes.IndexOf("\r\nExpect:"u8) < 0
         && bytes.IndexOf(" HTTP/1."u8) > 0;
 
     private async ValueTask SendWithHeadAsync(ReadOnlyMemory<byte> body)

@@ -29,6 +29,9 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
     /// <summary>Raised under the lock when an instance begins to load a model: its memory is worth reading sooner than usual.</summary>
     public event Action? LoadBegan;
 
+    /// <summary>Said when a probe has failed of an instance whose circuit is open; not under the lock.</summary>
+    public event Action<Instance>? Lost;
+
     /// <summary>Milliseconds of a clock that only goes forward.</summary>
     public long Now => (long)time.GetElapsedTime(0).TotalMilliseconds;
 
@@ -130,6 +133,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
     public bool OnProbe(Instance instance, bool isUp)
     {
         bool hasChanged;
+        bool isLost;
         lock (Gate)
         {
             hasChanged = instance.IsUp != isUp;
@@ -154,9 +158,16 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
                     slots.Resident = null;
                 }
             }
+
+            isLost = !isUp && instance.Circuit.State == CircuitState.Open;
         }
 
         OnChanged();
+        if (isLost)
+        {
+            Lost?.Invoke(instance);
+        }
+
         return hasChanged;
     }
 

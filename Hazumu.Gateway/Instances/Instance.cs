@@ -1,4 +1,5 @@
 using System.Net;
+using Hazumu.Gateway.Forwarding;
 
 namespace Hazumu.Gateway.Instances;
 
@@ -7,6 +8,9 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
 {
     /// <summary>The name in labels and logs: as configured; with <c>@address</c> where the configured name has several.</summary>
     public string Name { get; } = name;
+
+    /// <summary>The name as the value of <c>Hazumu-Instance</c>.</summary>
+    public string HeaderName { get; } = GatewayHeaders.Encode(name);
 
     /// <summary>The URL, with the host's name.</summary>
     public Uri Url { get; } = url;

@@ -35,6 +35,9 @@ internal sealed class ModelSlots(string model)
     /// <summary>When the model was last used here.</summary>
     public long LastUsed { get; set; }
 
+    /// <summary>Until when other instances are preferred, since this one has answered 503 for the model.</summary>
+    public long BusyUntil { get; set; }
+
     /// <summary>Seconds to load it here, smoothed; zero where that was never seen.</summary>
     public double LoadSeconds { get; private set; }
 

@@ -12,6 +12,9 @@ internal enum Handling
     /// <summary>Goes to one instance that has the model, else the first that is well; what changes a model goes to all that have it.</summary>
     Forward,
 
+    /// <summary>Is not known here, and passed on where its key allows that; where its body names a model, as what runs one.</summary>
+    Unknown,
+
     /// <summary>Is answered by the gateway itself, as Ollama would: <c>/</c>.</summary>
     Banner,
 

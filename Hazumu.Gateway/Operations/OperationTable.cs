@@ -4,21 +4,23 @@ using Microsoft.AspNetCore.Http;
 namespace Hazumu.Gateway.Operations;
 
 /// <summary>
-/// Every route of the three dialects, in one place. Source: Ollama's <c>server/routes.go</c> (0.32.15).
+/// Every route of the three dialects, in one place. Source: Ollama's <c>server/routes.go</c> (0.32.15, and 0.35 for <c>/v1/systemone</c>).
 /// </summary>
 /// <remarks>
-/// Matching is exact and case-sensitive, as Ollama's is. What matches nothing passes too; with keys on, it needs <see cref="Scope.Read"/>
-/// to GET or HEAD and <see cref="Scope.Admin"/> for anything else but OPTIONS, so that no spelling of a path asks for less than the route it means.
+/// Matching is exact and case-sensitive, as Ollama's is. What matches nothing is passed on for newer engines, unless it is a known route
+/// spelled wrong. With keys on, it needs <see cref="Scope.Read"/> to GET or HEAD and <see cref="Scope.Admin"/> for anything else but
+/// OPTIONS, so that no spelling of a path asks for less than the route it means; without that scope it is not found.
 /// </remarks>
 internal static class OperationTable
 {
-    private static readonly Operation s_unknownRead = new("other", Dialect.Native, Scope.Read, Handling.Forward, "other");
-    private static readonly Operation s_unknownWrite = new("other", Dialect.Native, Scope.Admin, Handling.Forward, "other");
+    private static readonly Operation[] s_unknownReads =
+        [.. Enum.GetValues<Dialect>().Select(dialect => new Operation("other", dialect, Scope.Read, Handling.Unknown, "other"))];
+
+    private static readonly Operation[] s_unknownWrites =
+        [.. Enum.GetValues<Dialect>().Select(dialect => new Operation("other", dialect, Scope.Admin, Handling.Unknown, "other", ModelPlace.Any))];
 
     // A browser's question before the request itself carries no key.
     private static readonly Operation s_options = new("preflight", Dialect.Native, Scope.None, Handling.Options, "preflight");
-    private static readonly Operation s_unknownOpenAIRead = new("other", Dialect.OpenAI, Scope.Read, Handling.Forward, "other");
-    private static readonly Operation s_unknownOpenAIWrite = new("other", Dialect.OpenAI, Scope.Admin, Handling.Forward, "other");
 
     /// <summary>Method and path of every known route; a path that ends in <c>/*</c> takes any rest.</summary>
     public static IReadOnlyList<(string Method, string Path, Operation Operation)> Routes { get; } =
@@ -56,6 +58,7 @@ internal static class OperationTable
         ("POST", "/v1/responses", new("responses", Dialect.OpenAI, Scope.Infer, Handling.Infer, "chat", ModelPlace.Body)),
         ("POST", "/v1/images/generations", new("image", Dialect.OpenAI, Scope.Infer, Handling.Infer, "generate_content", ModelPlace.Body)),
         ("POST", "/v1/audio/transcriptions", new("transcribe", Dialect.OpenAI, Scope.Infer, Handling.Infer, "transcribe", ModelPlace.Form)),
+        ("POST", "/v1/systemone", new("systemone", Dialect.OpenAI, Scope.Infer, Handling.Infer, "systemone", ModelPlace.Body)),
         ("GET", "/v1/models", new("list", Dialect.OpenAI, Scope.Read, Handling.Merge, "list")),
         ("GET", "/v1/models/*", new("show", Dialect.OpenAI, Scope.Read, Handling.Forward, "show", ModelPlace.Path)),
 
@@ -100,8 +103,53 @@ internal static class OperationTable
         }
 
         var isRead = HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
-        return path.StartsWith("/v1/", StringComparison.Ordinal)
-            ? isRead ? s_unknownOpenAIRead : s_unknownOpenAIWrite
-            : isRead ? s_unknownRead : s_unknownWrite;
+        var dialect = FindIntendedRoute(method, path).Operation?.Dialect
+            ?? (path.StartsWith("/v1/messages", StringComparison.Ordinal) ? Dialect.Anthropic
+            : path.StartsWith("/v1/", StringComparison.Ordinal) ? Dialect.OpenAI : Dialect.Native);
+        return isRead ? s_unknownReads[(int)dialect] : s_unknownWrites[(int)dialect];
     }
+
+    /// <summary>
+    /// The path that an unknown one was meant to be: with a slash too many, without <c>/v1</c> or <c>/api</c>, with that twice or behind
+    /// something else, or in other letters; <see langword="null"/> where it is like no route.
+    /// </summary>
+    public static string? FindIntended(string method, string path) => FindIntendedRoute(method, path).Path;
+
+    private static (string? Path, Operation? Operation) FindIntendedRoute(string method, string path)
+    {
+        var segments = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        var clean = "/" + string.Join('/', segments);
+        IEnumerable<string> candidates =
+        [
+            clean,
+            "/v1" + clean,
+            "/api" + clean,
+            .. Enumerable.Range(1, Math.Max(0, segments.Length - 1)).Where(start => IsRoot(segments[start])).Select(start => "/" + string.Join('/', segments[start..])),
+        ];
+        foreach (var candidate in candidates)
+        {
+            foreach (var (routeMethod, route, operation) in Routes)
+            {
+                if (routeMethod != method)
+                {
+                    continue;
+                }
+
+                if (candidate.Equals(route, StringComparison.OrdinalIgnoreCase))
+                {
+                    return (route, operation);
+                }
+
+                if (route.EndsWith("/*", StringComparison.Ordinal) && candidate.Length >= route.Length && candidate.StartsWith(route[..^1], StringComparison.OrdinalIgnoreCase))
+                {
+                    return (route[..^1] + candidate[(route.Length - 1)..], operation);
+                }
+            }
+        }
+
+        return default;
+    }
+
+    private static bool IsRoot(string segment) =>
+        segment.Equals("v1", StringComparison.OrdinalIgnoreCase) || segment.Equals("api", StringComparison.OrdinalIgnoreCase);
 }

@@ -33,6 +33,7 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
 
     private byte[] _buffer = [];
     private int _buffered;
+    private byte _first;
     private SafeFileHandle? _file;
     private long _written;
     private ReplayStream? _open;
@@ -40,6 +41,9 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
 
     /// <summary>Whether all of it is here.</summary>
     public bool IsWhole { get; private set; }
+
+    /// <summary>Whether it begins as an object in JSON does.</summary>
+    public bool IsObject => _first == (byte)'{';
 
     /// <summary>Bytes that have come.</summary>
     public long BytesRead { get; private set; }
@@ -68,6 +72,11 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
             }
 
             var count = await source.ReadAsync(_buffer.AsMemory(_buffered), cancellationToken);
+            if (_first == 0)
+            {
+                _first = _buffer.AsSpan(_buffered, count).TrimStart(" \t\r\n"u8) is [var first, ..] ? first : default;
+            }
+
             _buffered += count;
             BytesRead += count;
             if (BytesRead > limit)
@@ -92,11 +101,13 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
     }
 
     /// <summary>Reads what routing and admission need of it, if it is JSON.</summary>
-    public RequestHeadResult Parse(Operation operation)
+    /// <param name="operation">What is requested.</param>
+    /// <param name="place">Where it names the model.</param>
+    public RequestHeadResult Parse(Operation operation, ModelPlace place)
     {
         if (_file is null)
         {
-            return RequestHead.Parse(_buffer.AsSpan(0, _buffered), IsWhole, operation.Dialect, operation.Model, operation.Scope == Scope.Admin);
+            return RequestHead.Parse(_buffer.AsSpan(0, _buffered), IsWhole, operation.Dialect, place, operation.Scope == Scope.Admin);
         }
 
         // Nothing but this process can write to the file, which has no name: the mapping stays valid.
@@ -108,7 +119,7 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
             view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
             try
             {
-                return RequestHead.Parse(new ReadOnlySpan<byte>(start + view.PointerOffset, (int)_written), IsWhole, operation.Dialect, operation.Model, operation.Scope == Scope.Admin);
+                return RequestHead.Parse(new ReadOnlySpan<byte>(start + view.PointerOffset, (int)_written), IsWhole, operation.Dialect, place, operation.Scope == Scope.Admin);
             }
             finally
             {
