@@ -28,16 +28,18 @@ internal static class IsolatedRun
         using var ports = new FreePorts();
         foreach (var component in options.Components)
         {
-            component.Port = Chosen($"{component.Section}:Port") is null ? ports.Next() : component.Port;
+            foreach (var port in component.GetType().GetProperties().Where(property => property.PropertyType == typeof(int) && property.Name.EndsWith("Port", StringComparison.Ordinal)))
+            {
+                if (Chosen($"{component.Section}:{port.Name}") is null)
+                {
+                    port.SetValue(component, ports.Next());
+                }
+            }
+
             if (component is StoringComponentOptions storing && Chosen($"{component.Section}:Volume") is null)
             {
                 storing.Volume = $"{storing.Volume}_{hash}";
             }
-        }
-
-        if (Chosen($"{options.Edge.Section}:{nameof(options.Edge.HttpPort)}") is null)
-        {
-            options.Edge.HttpPort = ports.Next();
         }
 
         string? Chosen(string key) => configuration[$"{HazumuOptions.SectionName}:{key}"];

@@ -15,7 +15,7 @@ public sealed class IsolatedRunTests
         var (one, other) = (Settle(s_isolated, "/src/one"), Settle(s_isolated, "/src/other"));
 
         Assert.DoesNotContain(one.Components, component => defaults.Components.Any(shared => shared.Port == component.Port));
-        Assert.Distinct(one.Components.Select(component => component.Port).Append(one.Edge.HttpPort));
+        Assert.Distinct([.. one.Components.Select(component => component.Port), one.Edge.HttpPort, one.Gateway.ManagementPort, defaults.Gateway.ManagementPort]);
         Assert.Distinct([defaults.Network, one.Network, other.Network]);
         Assert.Distinct([.. Volumes(defaults), .. Volumes(one), .. Volumes(other)]);
     }
