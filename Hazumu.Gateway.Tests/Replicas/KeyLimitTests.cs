@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 
@@ -53,6 +54,30 @@ public sealed class KeyLimitTests
         await Eventually.HoldsAsync(() => Assert.Equal((0, 2), (AdmissionTests.InUse(group[0]), Tokens(group[0]))));
         await IsRefusedAsync(group[0], Chatty);
         await IsServedAsync(group[0], engine, Single);
+    }
+
+    [Fact]
+    public async Task A_request_that_waits_for_another_gateways_slot_is_refused_when_its_key_is_revoked()
+    {
+        using var folder = new TemporaryFolder();
+        var (running, runningKey) = TestKeys.Make("running");
+        var (waiting, waitingKey) = TestKeys.Make("waiting");
+        TestKeys.Write(folder.File("keys.json"), running, waiting);
+        await using var engine = HeldEngine.Start(beginsAtOnce: true);
+        await using var group = await PeerGroup.StartAsync(
+            2, [engine.Address], "--Gateway:Slots=1", "--Gateway:Keys:Required=true", $"--Gateway:Keys:File={folder.File("keys.json")}");
+        using var first = await group[0].Http.BeginAsync(key: runningKey);
+        var second = group[1].Http.ChatAsync(key: waitingKey);
+        await group[0].WaitsAsync(1);
+
+        TestKeys.Write(folder.File("keys.json"), running);
+        group[1].Service<KeyStore>().Refresh();
+
+        Assert.Equal(401, (await second).Status);
+        await group[0].WaitsAsync(0);
+        engine.Release();
+        Assert.Contains("\"done\":true", await first.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Single(engine.Asked);
     }
 
     /// <summary>A kill, and a stop after which its streams go on.</summary>

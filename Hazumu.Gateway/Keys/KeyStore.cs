@@ -101,7 +101,7 @@ internal sealed class KeyStore
     {
         if (keys.IsRequired && keys.Keys.Count == 0)
         {
-            _logger.LogWarning("A key is required and there is none, so that every request is refused; 'keys create NAME' makes one.");
+            _logger.LogWarning("A key is required and none exists: every request is refused. Create one with 'keys create NAME'.");
         }
         else
         {

@@ -31,7 +31,7 @@ internal static class KeyText
     private static readonly SearchValues<char> s_alphabet = SearchValues.Create(Alphabet);
     private static readonly SearchValues<char> s_visible = SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(code => (char)code)]);
 
-    /// <summary>Makes a key.</summary>
+    /// <summary>Creates a key.</summary>
     /// <returns>Its text, to be shown once, its id, and the hash to store.</returns>
     public static (string Text, string Id, byte[] Hash) Create()
     {

@@ -6,7 +6,7 @@ using Hazumu.Gateway.Operations;
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>The command line <c>keys create|list|revoke</c>, which changes the key file; a running gateway reads it again by itself.</summary>
-/// <remarks>Ends with 0, with 1 where the key file or a name is in the way, with 2 where the command is not understood.</remarks>
+/// <remarks>Exits with 0; with 1 if the key file cannot be used or a name is taken; with 2 if the command line is wrong.</remarks>
 internal sealed class KeysCommand
 {
     /// <summary>The word that the command line begins with.</summary>
@@ -115,7 +115,7 @@ internal sealed class KeysCommand
 
     private RootCommand Build()
     {
-        var create = new Command("create", "Makes a key and prints it, this once, on standard output.")
+        var create = new Command("create", "Creates a key and prints it to standard output. It is shown only once.")
         {
             _name, _scopes, _models, _requestsPerMinute, _tokensPerMinute, _concurrent, _expires, _ollamaPublicKey,
         };
@@ -175,7 +175,7 @@ internal sealed class KeysCommand
 
         // The key goes alone to standard output, where a pipe or a substitution takes it.
         await _output.WriteLineAsync(text);
-        await _error.WriteLineAsync($"Key '{name}' is in '{path}', as a hash: this is the only time that the key itself is shown.");
+        await _error.WriteLineAsync($"Key '{name}' is stored in '{path}' as a hash. The key itself is not shown again.");
         if (key.OllamaPublicKey is not null)
         {
             await _error.WriteLineAsync("Ollama's command line needs no key: set OLLAMA_AUTH=1 and OLLAMA_HOST to the gateway's address where it runs.");
