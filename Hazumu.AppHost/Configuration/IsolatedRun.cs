@@ -12,13 +12,17 @@ namespace Hazumu.AppHost.Configuration;
 /// </summary>
 internal static class IsolatedRun
 {
-    /// <summary>Changes the settings where Aspire's CLI asks for that, which it does by this key.</summary>
+    /// <summary>Whether the run is isolated, which Aspire's CLI says by this key. Aspire then gives its dashboard free ports.</summary>
+    /// <param name="configuration">The application's configuration.</param>
+    public static bool IsIsolated(IConfiguration configuration) => configuration.GetValue<bool>("DcpPublisher:RandomizePorts");
+
+    /// <summary>Changes the settings of an isolated run.</summary>
     /// <param name="options">The settings.</param>
     /// <param name="configuration">The configuration that they were read from.</param>
     /// <param name="folder">The AppHost's folder.</param>
     public static void Settle(HazumuOptions options, IConfiguration configuration, string folder)
     {
-        if (!configuration.GetValue<bool>("DcpPublisher:RandomizePorts"))
+        if (!IsIsolated(configuration))
         {
             return;
         }

@@ -1,4 +1,5 @@
 using System.Net;
+using Hazumu.AppHost.Configuration;
 using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.AppHost.Preflight;
@@ -22,9 +23,9 @@ internal sealed record HostPort(IPAddress Address, int Port, string Owner, strin
     public static IEnumerable<HostPort> All(DistributedApplicationModel model, IConfiguration configuration) =>
         [.. Components(model), .. model.Resources.Any(resource => resource.Name == "aspire-dashboard") ? Dashboard(configuration) : []];
 
-    /// <summary>The ports that the dashboard takes where the graph has one.</summary>
+    /// <summary>The fixed ports that the dashboard takes where the graph has one.</summary>
     public static IEnumerable<HostPort> Dashboard(IConfiguration configuration) =>
-        from entry in s_dashboard
+        from entry in IsolatedRun.IsIsolated(configuration) ? [] : s_dashboard
         from url in (configuration[entry.Key] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries)
         where Uri.IsWellFormedUriString(url, UriKind.Absolute)
         let uri = new Uri(url)

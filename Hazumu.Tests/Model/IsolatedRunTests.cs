@@ -1,5 +1,6 @@
 using Hazumu.AppHost;
 using Hazumu.AppHost.Configuration;
+using Hazumu.AppHost.Preflight;
 using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Tests.Model;
@@ -11,7 +12,7 @@ public sealed class IsolatedRunTests
     [Fact]
     public void An_isolated_run_gets_ports_network_and_volumes_of_its_own()
     {
-        var defaults = HazumuOptions.Read(new ConfigurationBuilder().Build());
+        var defaults = HazumuOptions.Read(Configuration([]));
         var (one, other) = (Settle(s_isolated, "/src/one"), Settle(s_isolated, "/src/other"));
 
         Assert.DoesNotContain(one.Components, component => defaults.Components.Any(shared => shared.Port == component.Port));
@@ -33,17 +34,28 @@ public sealed class IsolatedRunTests
     }
 
     [Fact]
+    public void Ports_of_the_dashboard_are_not_checked_in_an_isolated_run()
+    {
+        Dictionary<string, string?> profile = new() { ["ASPNETCORE_URLS"] = "http://localhost:15080" };
+
+        Assert.Equal(15080, Assert.Single(HostPort.Dashboard(Configuration(profile))).Port);
+        Assert.Empty(HostPort.Dashboard(Configuration(profile.Concat(s_isolated))));
+    }
+
+    [Fact]
     public void Any_other_run_keeps_the_defaults()
     {
-        var (defaults, options) = (HazumuOptions.Read(new ConfigurationBuilder().Build()), Settle([], "/src/one"));
+        var (defaults, options) = (HazumuOptions.Read(Configuration([])), Settle([], "/src/one"));
 
         Assert.Equal(defaults.Components.Select(component => component.Port), options.Components.Select(component => component.Port));
         Assert.Equal(Volumes(defaults), Volumes(options));
     }
 
+    private static IConfigurationRoot Configuration(IEnumerable<KeyValuePair<string, string?>> settings) => new ConfigurationBuilder().AddInMemoryCollection(settings).Build();
+
     private static HazumuOptions Settle(Dictionary<string, string?> settings, string folder)
     {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings).Build();
+        var configuration = Configuration(settings);
         var options = HazumuOptions.Read(configuration);
         IsolatedRun.Settle(options, configuration, folder);
         return options;
