@@ -79,7 +79,7 @@ internal static class GatewayHost
 
         // What fails in a start or an end is thrown to Program, which tells it in a sentence; the host would add the stack of every service.
         var isRunning = false;
-        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", _ => isRunning);
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => isRunning && level >= LogLevel.Information);
 
         // A line of an error at each probe, for as long as an instance is away: the fleet says it once, when it goes and when it is back.
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
