@@ -5,6 +5,7 @@ using Hazumu.AppHost.Caddy;
 using Hazumu.AppHost.Health;
 using Hazumu.AppHost.Preflight;
 using Hazumu.AppHost.Publishing;
+using Hazumu.Grafana;
 using Microsoft.Extensions.DependencyInjection;
 using YamlDotNet.RepresentationModel;
 
@@ -15,6 +16,7 @@ public static class GrafanaBuilderExtensions
 {
     private const string DataDirectory = "/var/lib/grafana";
     private const string AccessDirectory = "/etc/grafana/access";
+    private const string DashboardsDirectory = "/etc/grafana/dashboards";
     private const string LokiUrl = "LOKI_URL";
     private const string Password = "GF_SECURITY_ADMIN_PASSWORD";
     private const string RootUrl = "GF_SERVER_ROOT_URL";
@@ -81,6 +83,7 @@ public static class GrafanaBuilderExtensions
             .WithEnvironment("GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES", "false")
             .WithEnvironment("GF_NEWS_NEWS_FEED_ENABLED", "false")
             .WithEnvironment("GF_PLUGINS_PREINSTALL_DISABLED", "true")
+            .WithEnvironment("GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH", $"{DashboardsDirectory}/overview.json")
             .WithCommand("reset-admin-password", "Reset admin password", context => ResetPasswordAsync(resource.Resource, context), new CommandOptions
             {
                 // Grafana takes the variable's password only on the first start of a volume (grafana/grafana#49055).
@@ -91,7 +94,7 @@ public static class GrafanaBuilderExtensions
             });
     }
 
-    /// <summary>Mounts the folders <c>provisioning</c> and <c>dashboards</c>, read-only.</summary>
+    /// <summary>Mounts the folder <c>provisioning</c>, read-only, and writes the dashboards: those of <see cref="DashboardFiles"/>, and the JSON files in the folder <c>dashboards</c>.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="source">The folder that holds both, relative to the AppHost's.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
@@ -101,7 +104,7 @@ public static class GrafanaBuilderExtensions
 
         return builder
             .WithConfigurationFolder(Path.Combine(source, "provisioning"), "/etc/grafana/provisioning")
-            .WithConfigurationFolder(Path.Combine(source, "dashboards"), "/etc/grafana/dashboards")
+            .WithGeneratedFolder("grafana/dashboards", DashboardsDirectory, _ => Task.FromResult(DashboardFiles.With(Path.GetFullPath(Path.Combine(source, "dashboards"), builder.ApplicationBuilder.AppHostDirectory))), isInChart: true)
             // The chart looks at its secrets in a container of its own, before Grafana's.
             .WithPublishedFolder(Path.Combine(source, "access"), AccessDirectory, "start.sh");
     }

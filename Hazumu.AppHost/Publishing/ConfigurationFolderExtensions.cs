@@ -53,12 +53,13 @@ public static class ConfigurationFolderExtensions
     /// <param name="name">The folder's name in a published application.</param>
     /// <param name="target">The absolute path in the container.</param>
     /// <param name="generate">Makes the files, by name; called when all resources are known.</param>
+    /// <param name="isInChart">Whether the chart gets them too, instead of finding out by itself what they say.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    internal static IResourceBuilder<T> WithGeneratedFolder<T>(this IResourceBuilder<T> builder, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate) where T : ContainerResource =>
+    internal static IResourceBuilder<T> WithGeneratedFolder<T>(this IResourceBuilder<T> builder, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate, bool isInChart = false) where T : ContainerResource =>
         builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder.WithContainerFiles(target, async (_, cancellationToken) =>
                 (await generate(cancellationToken)).Select(file => new ContainerFile { Name = file.Key, Contents = file.Value }))
-            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: true));
+            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: !isInChart));
 
     private static string NameInRepository(IDistributedApplicationBuilder builder, string folder) =>
         Path.GetRelativePath(Path.GetDirectoryName(builder.AppHostDirectory)!, folder).Replace('\\', '/');

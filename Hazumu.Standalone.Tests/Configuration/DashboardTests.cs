@@ -22,7 +22,7 @@ public sealed partial class DashboardTests
     private static readonly string[] s_thresholdColours = ["green", "yellow", "red"];
     private static readonly string[] s_logRanges = ["[$__auto]", "[$__range]"];
 
-    public static TheoryData<string> Names => [.. Dashboards.Files.Select(file => Path.GetFileNameWithoutExtension(file))];
+    public static TheoryData<string> Names => [.. Dashboards.ByName.Keys];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -93,8 +93,22 @@ public sealed partial class DashboardTests
     [Theory]
     [MemberData(nameof(Names))]
     public void Alerts_and_starts_are_marked(string name) => Assert.Equal(
-        ["Alerts", "Starts and deploys"],
+        ["Alerts that begin", "Alerts that end", "Starts and deploys"],
         Read(name).GetProperty("annotations").GetProperty("list").EnumerateArray().Where(annotation => annotation.GetProperty("enable").GetBoolean()).Select(annotation => Text(annotation, "name")));
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void An_empty_panel_does_not_say_that_all_is_well(string name) => Assert.Empty(FindAll(Read(name), "noValue"));
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_state_timeline_takes_its_colours_from_its_states(string name) => Assert.All(
+        ReadPanels(name).Where(panel => Text(panel, "type") == "state-timeline").Select(panel => panel.GetProperty("fieldConfig").GetProperty("defaults")),
+        defaults =>
+        {
+            Assert.NotEqual("thresholds", Text(defaults.GetProperty("color"), "mode"));
+            Assert.NotEqual(0, defaults.GetProperty("mappings").GetArrayLength());
+        });
 
     [Fact]
     public void A_variable_means_the_same_everywhere() => Assert.All(
@@ -171,7 +185,7 @@ public sealed partial class DashboardTests
 
         Assert.NotEmpty(sources);
         Assert.All(sources, source => Assert.Equal(s_dataSources[Text(source, "type")], Text(source, "uid")));
-        Assert.DoesNotContain("${DS_", File.ReadAllText(PathOf(name)), StringComparison.Ordinal);
+        Assert.DoesNotContain("${DS_", Read(name).GetRawText(), StringComparison.Ordinal);
         Assert.All(ReadPanels(name), panel => Assert.True(panel.TryGetProperty("datasource", out _), $"'{Text(panel, "title")}' names no data source."));
     }
 
@@ -281,9 +295,7 @@ public sealed partial class DashboardTests
         .Select(property => Text(property.GetProperty("value"), "fixedColor"))
         .FirstOrDefault("");
 
-    private static string PathOf(string name) => RepositoryRoot.Combine("grafana", "dashboards", $"{name}.json");
-
-    private static JsonElement Read(string name) => JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(PathOf(name)));
+    private static JsonElement Read(string name) => Dashboards.ByName[name];
 
     private static List<JsonElement> ReadPanels(string name) => [.. Dashboards.Panels(Read(name)).Where(panel => Text(panel, "type") != "row")];
 

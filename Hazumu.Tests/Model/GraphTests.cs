@@ -52,7 +52,6 @@ public sealed class GraphTests
     [InlineData("loki", "/etc/loki", "loki")]
     [InlineData("alloy", "/etc/alloy", "alloy")]
     [InlineData("grafana", "/etc/grafana/provisioning", "grafana", "provisioning")]
-    [InlineData("grafana", "/etc/grafana/dashboards", "grafana", "dashboards")]
     public async Task Configuration_is_mounted_read_only(string name, string target, params string[] folder)
     {
         await using var model = await CreateAsync(Logs);

@@ -1,0 +1,76 @@
+using System.Text.Json.Nodes;
+
+namespace Hazumu.Grafana;
+
+/// <summary>A dashboard of Grafana: what it shows. All that dashboards have in common is in <see cref="ToJson"/>.</summary>
+/// <param name="Uid">The end of its address, <c>/d/UID</c>.</param>
+/// <param name="Title">Its title.</param>
+/// <param name="Description">The question that it answers.</param>
+/// <param name="Panels">The panels, in reading order; each takes the highest free place, then the leftmost.</param>
+/// <remarks>Source of the format: <c>@grafana/schema</c> 13.2.</remarks>
+public sealed record Dashboard(string Uid, string Title, string Description, IReadOnlyList<Panel> Panels)
+{
+    private const int Columns = 24;
+
+    /// <summary>The variables above the panels.</summary>
+    public IReadOnlyList<Variable> Variables { get; init; } = [];
+
+    /// <summary>Further tags than <c>hazumu</c>.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>Whether its variables mean the same in the other dashboards, and are taken along there.</summary>
+    public bool SharesVariables { get; init; } = true;
+
+    /// <summary>How often it reloads itself.</summary>
+    public string Refresh { get; init; } = "15s";
+
+    /// <summary>The alerts that have to do with what it shows: a regular expression on their names.</summary>
+    public string Alerts { get; init; } = ".+";
+
+    /// <summary>The JSON that Grafana reads.</summary>
+    public JsonObject ToJson() => new()
+    {
+        ["uid"] = Uid,
+        ["title"] = Title,
+        ["description"] = Description,
+        ["tags"] = new JsonArray(["hazumu", .. Tags]),
+        ["timezone"] = "browser",
+        ["editable"] = true,
+        ["fiscalYearStartMonth"] = 0,
+        ["graphTooltip"] = 1,
+        ["links"] = new JsonArray(new JsonObject
+        {
+            ["asDropdown"] = true,
+            ["icon"] = "external link",
+            ["includeVars"] = SharesVariables,
+            ["keepTime"] = true,
+            ["tags"] = new JsonArray("hazumu"),
+            ["targetBlank"] = false,
+            ["title"] = "Hazumu",
+            ["tooltip"] = "The other dashboards, for the same time",
+            ["type"] = "dashboards",
+            ["url"] = "",
+        }),
+        ["liveNow"] = false,
+        ["refresh"] = Refresh,
+        ["schemaVersion"] = 42,
+        ["version"] = 1,
+        ["weekStart"] = "",
+        ["time"] = new JsonObject { ["from"] = "now-1h", ["to"] = "now" },
+        ["timepicker"] = new JsonObject(),
+        ["annotations"] = new JsonObject { ["list"] = new JsonArray([.. Annotation.For(Alerts).Select(annotation => annotation.ToJson())]) },
+        ["templating"] = new JsonObject { ["list"] = new JsonArray([.. Variables.Select(variable => variable.ToJson())]) },
+        ["panels"] = new JsonArray([.. Place().Select((placed, index) => placed.Panel.ToJson(index + 1, placed.X, placed.Y))]),
+    };
+
+    private IEnumerable<(Panel Panel, int X, int Y)> Place()
+    {
+        var heights = new int[Columns];
+        foreach (var panel in Panels)
+        {
+            var (y, x) = Enumerable.Range(0, Columns - panel.Width + 1).Select(left => (heights.AsSpan(left, panel.Width).ToArray().Max(), left)).Min();
+            Array.Fill(heights, y + panel.Height, x, panel.Width);
+            yield return (panel, x, y);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+namespace Hazumu.Grafana;
+
+/// <summary>The dashboard "Inference".</summary>
+internal static class InferenceDashboard
+{
+    /// <summary>Its definition.</summary>
+    public static Dashboard Create() => new(
+        "hazumu-inference",
+        "Inference",
+        "How fast models answer and where the time goes: by phase, cold and warm, by model, key and instance; what is in memory.",
+        [
+            new Row("Latency against what is promised, all models"),
+            new TimeSeries(8, 8, "Time to first token, warm", "Until the first byte of a stream whose model was in memory, and what is promised (dashed). Bad above the line: look whether the queue or the prefill grew, in Phases. Runbooks TimeToFirstTokenBurnFast and …Slow.")
+            {
+                Queries =
+                [
+                    Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.5"}""", "p50"),
+                    Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.95"}""", "p95"),
+                    Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.99"}""", "p99"),
+                    Query.Of("""hazumu:slo_threshold:seconds{slo="time_to_first_token"}""", "promised"),
+                ],
+                Unit = "s",
+                Min = 0,
+                Fill = 0,
+                Links = [Link.LogsOfThatMinute("${instance:queryparam}&${model:queryparam}")],
+                Overrides =
+                [
+                    .. Override.Percentiles,
+                    Override.Promise,
+                ],
+            },
+            new TimeSeries(8, 8, "Time to first token, cold", "The same where the model had to be loaded first. Mostly the load itself: disk, size of the model, and whether another one had to leave. Runbook TimeToFirstTokenBurnFast.")
+            {
+                Queries =
+                [
+                    Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.5"}""", "p50"),
+                    Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.95"}""", "p95"),
+                    Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.99"}""", "p99"),
+                    Query.Of("""hazumu:slo_threshold:seconds{slo="time_to_first_token_cold"}""", "promised"),
+                ],
+                Unit = "s",
+                Min = 0,
+                Fill = 0,
+                Links = [Link.LogsOfThatMinute("${instance:queryparam}&${model:queryparam}")],
+                Overrides =
+                [
+                    .. Override.Percentiles,
+                    Override.Promise,
+                ],
+            },
+            new TimeSeries(8, 8, "Time per token, warm", "From one token to the next, for each token after the first, and what is promised (dashed). Bad above the line: a model that is partly on the CPU, a hot or throttled GPU, long contexts. Runbooks TimePerOutputTokenBurnFast and …Slow.")
+            {
+                Queries =
+                [
+                    Query.Of("""cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.5"}""", "p50"),
+                    Query.Of("""cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.95"}""", "p95"),
+                    Query.Of("""cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.99"}""", "p99"),
+                    Query.Of("""hazumu:slo_threshold:seconds{slo="time_per_output_token"}""", "promised"),
+                ],
+                Unit = "s",
+                Min = 0,
+                Fill = 0,
+                Links = [Link.LogsOfThatMinute("${instance:queryparam}&${model:queryparam}")],
+                Overrides =
+                [
+                    .. Override.Percentiles,
+                    Override.Promise,
+                ],
+            },
+            new Row("Where the time goes"),
+            new TimeSeries(8, 8, "Phases, warm (p95)", "95th percentile of each phase of requests whose model was in memory. Until the first token: queue (waiting for a slot), load and prefill (reading the prompt); after it: decode. A long queue wants slots, a long prefill shorter prompts or a cache.")
+            {
+                Queries =
+                [
+                    Query.Of("""phase_cold:hazumu_gateway_request_phase_seconds:quantile5m{phase="queue",cold="false",quantile="0.95"}""", "queue"),
+                    Query.Of("""phase_cold:hazumu_gateway_request_phase_seconds:quantile5m{phase="load",cold="false",quantile="0.95"}""", "load"),
+                    Query.Of("""phase_cold:hazumu_gateway_request_phase_seconds:quantile5m{phase="prefill",cold="false",quantile="0.95"}""", "prefill"),
+                    Query.Of("""phase_cold:hazumu_gateway_request_phase_seconds:quantile5m{phase="decode",cold="false",quantile="0.95"}""", "decode"),
+                ],
+                Unit = "s",
+                Logarithmic = true,
+                Fill = 0,
+                Links = [Link.LogsOfThatMinute("${instance:queryparam}&${model:queryparam}")],
+                Overrides = [.. Override.Phases],
+            },
+            new TimeSeries(8, 8, "Phases, cold (p95)", "The same of requests that had to wait for their model to be loaded. The load should dominate; a queue beside it means that others loaded too.")
+            {
+                Queries =
+                [
+                    Query.Of("""phase_cold:hazumu_gateway_request_phase_seconds:quantile5m{phase="queue",cold="true",quantile="0.95"}""", "queue"),
+                    Query.Of("""phase_cold:hazumu_gateway_request_phase_seconds:quantile5m{phase="load",cold="true",quantile="0.95"}""", "load"),
+                    Query.Of("""phase_cold:hazumu_gateway_request_phase_seconds:quantile5m{phase="prefill",cold="true",quantile="0.95"}""", "prefill"),
+                    Query.Of("""phase_cold:hazumu_gateway_request_phase_seconds:quantile5m{phase="decode",cold="true",quantile="0.95"}""", "decode"),
+                ],
+                Unit = "s",
+                Logarithmic = true,
+                Fill = 0,
+                Links = [Link.LogsOfThatMinute("${instance:queryparam}&${model:queryparam}")],
+                Overrides = [.. Override.Phases],
+            },
+            new TimeSeries(8, 8, "Phases by instance (mean, warm)", "Mean of prefill and decode at each instance. One that is slower than its peers with the same models has a slower or hotter GPU, or a model partly on the CPU: see Host and GPU.")
+            {
+                Queries = [Query.Of("""hazumu_instance_phase_cold:hazumu_gateway_request_phase_seconds:mean5m{phase=~"prefill|decode",cold="false",hazumu_instance=~"(?:$instance)(@.+)?"}""", "{{hazumu_instance}} {{phase}}")],
+                Unit = "s",
+                Logarithmic = true,
+                Fill = 0,
+                Links = [Link.To("Host and GPU", "hazumu-host-gpu"), Link.LogsOfThatMinute("var-instance=${__field.labels.hazumu_instance}&${model:queryparam}")],
+            },
+            new Row("By model and server"),
+            new TimeSeries(8, 8, "Time to first token by model (p95)", "95th percentile of each model at each server, warm and cold (dotted). The conventions' metrics know an instance by its address.")
+            {
+                Queries =
+                [
+                    Query.Of("""model_server_cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.95",model=~"$model"}""", "{{model}} at {{server_address}}:{{server_port}}"),
+                    Query.Of("""model_server_cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.95",model=~"$model"}""", "{{model}} at {{server_address}}:{{server_port}} cold"),
+                ],
+                Unit = "s",
+                Logarithmic = true,
+                Fill = 0,
+                Links = [Link.LogsOfThatMinute("${instance:queryparam}&var-model=${__field.labels.model}")],
+                Overrides = [Override.Cold],
+            },
+            new TimeSeries(8, 8, "Time per token by model (p95)", "95th percentile of each model at each server, warm. A larger model is slower; the same model slower on one server than on another is that server's trouble.")
+            {
+                Queries = [Query.Of("""model_server_cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.95",model=~"$model"}""", "{{model}} at {{server_address}}:{{server_port}}")],
+                Unit = "s",
+                Min = 0,
+                Fill = 0,
+                Links = [Link.LogsOfThatMinute("${instance:queryparam}&var-model=${__field.labels.model}")],
+            },
+            new Heatmap(8, 8, "Time to first token, spread", "How many streams of the chosen models had their first byte after how long. Two bands are two kinds of request, such as cold and warm or short and long prompts; percentiles hide that.")
+            {
+                Queries = [Query.Of("""sum by (le) (increase(gen_ai_server_time_to_first_token_seconds_bucket{gen_ai_request_model=~"$model"}[$__rate_interval]))""", "{{le}}")],
+                Unit = "suffix:requests",
+                Links = [Link.LogsOfThatMinute("${instance:queryparam}&${model:queryparam}")],
+                BucketUnit = "s",
+            },
+            new Row("Throughput"),
+            new TimeSeries(8, 8, "Tokens by model", "Tokens per second of each model: made (output) and read (input). What the system delivers.")
+            {
+                Queries = [Query.Of("""model_type:gen_ai_tokens:rate5m{model=~"$model"}""", "{{model}} {{type}}")],
+                Unit = "suffix:tokens/s",
+                Min = 0,
+            },
+            new TimeSeries(8, 8, "Requests by model, warm and cold", "Requests per second to each model: warm found it in memory, cold had it loaded. Many cold ones: too little memory for the models in use, or too short a keep-alive. Runbook ModelThrashing.")
+            {
+                Queries =
+                [
+                    Query.Of("""model_cold:gen_ai_server_requests:rate5m{model=~"$model",cold="false"}""", "{{model}}"),
+                    Query.Of("""model_cold:gen_ai_server_requests:rate5m{model=~"$model",cold="true"}""", "{{model}} cold"),
+                ],
+                Unit = "reqps",
+                Min = 0,
+                Overrides = [Override.Cold],
+            },
+            new TimeSeries(8, 8, "Prompt tokens from the cache", "Share of the prompts' tokens that the engine had in its cache and did not read again. It falls where conversations move between instances. 0 also from engines that do not tell.")
+            {
+                Queries = [Query.Of("""sum by (gen_ai_request_model) (rate(gen_ai_client_inference_usage_cache_read_input_tokens_total{gen_ai_request_model=~"$model"}[$__rate_interval])) / (sum by (gen_ai_request_model) (rate(gen_ai_client_inference_usage_input_tokens_total{gen_ai_request_model=~"$model"}[$__rate_interval])) > 0)""", "{{gen_ai_request_model}}")],
+                Unit = "percentunit",
+                Min = 0,
+                Max = 1,
+            },
+            new TimeSeries(8, 8, "Tokens by key", "Tokens per second of the ten busiest keys: who uses the system. One that crowds out the others wants a limit (docs/gateway.md).")
+            {
+                Queries = [Query.Of("topk(10, sum by (key) (key_type:hazumu_gateway_key_tokens:rate5m))", "{{key}}")],
+                Unit = "suffix:tokens/s",
+                Min = 0,
+            },
+            new TimeSeries(8, 8, "Requests by key", "Requests per second of the ten busiest keys, of every route.")
+            {
+                Queries = [Query.Of("topk(10, key:hazumu_gateway_requests:rate5m)", "{{key}}")],
+                Unit = "reqps",
+                Min = 0,
+            },
+            new TimeSeries(8, 8, "Requests by operation", "Requests per second by what was asked and in which dialect: chat, generate, embed, ….")
+            {
+                Queries = [Query.Of("operation_dialect:hazumu_gateway_requests:rate5m", "{{operation}} {{dialect}}")],
+                Unit = "reqps",
+                Min = 0,
+            },
+            new Row("Models in memory"),
+            new Table(10, 8, "Models in memory now", "Every loaded model: where, how large, how much of it is in GPU memory, when it leaves if nobody asks. Less than 100 % on the GPU makes every token several times slower, unless the machine has no GPU. Runbook ModelPartlyOnCpu.")
+            {
+                Queries =
+                [
+                    Query.Of("""max by (hazumu_instance, model) (hazumu_gateway_model_size_bytes{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"})""", "{{model}}"),
+                    Query.Of("""max by (hazumu_instance, model) (hazumu_gateway_model_vram_bytes{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}) / (max by (hazumu_instance, model) (hazumu_gateway_model_size_bytes{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}) > 0)""", "{{model}}"),
+                    Query.Of("""max by (hazumu_instance, model) (hazumu_gateway_model_expiry_seconds{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"})""", "{{model}}"),
+                ],
+                Overrides =
+                [
+                    Override.ByName("Value #A", Set.Name("size"), Set.Unit("bytes")),
+                    Override.ByName("Value #B", Set.Name("on the GPU"), Set.Unit("percentunit"), Set.Width(110), Set.Mappings(Mapping.Value("0", Colors.Yellow, "CPU")), Set.Decimals(0), Set.ColoredText, Set.Thresholds(new(Colors.Yellow), new(1, Colors.Green))),
+                    Override.ByName("Value #C", Set.Name("leaves in"), Set.Unit("s")),
+                    Override.ByName("hazumu_instance", Set.Name("instance")),
+                ],
+                SortBy = "model",
+                Columns = ["model", "hazumu_instance", "Value #A", "Value #B", "Value #C"],
+            },
+            new TimeSeries(7, 8, "Memory of loaded models", "Memory of each loaded model at each instance, stacked. Models that take turns in the same place drive each other out.")
+            {
+                Queries = [Query.Of("""max by (hazumu_instance, model) (hazumu_gateway_model_size_bytes{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"})""", "{{model}} at {{hazumu_instance}}")],
+                Unit = "bytes",
+                Min = 0,
+                Stacked = true,
+                Figures = ["lastNotNull"],
+            },
+            new TimeSeries(7, 8, "Loads within an hour", "How often each instance had to load a model for a request within the last hour. Above 20 with several models at one instance it thrashes (ModelThrashing): fewer models, more memory, or another instance.")
+            {
+                Queries = [Query.Of("""hazumu_instance_model:hazumu_gateway_cold_starts:increase1h{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}""", "{{model}} at {{hazumu_instance}}")],
+                Unit = "suffix:loads",
+                Min = 0,
+                Decimals = 0,
+                Thresholds = [new(Colors.Green), new(20, Colors.Red)],
+                ShowsThresholds = true,
+                Stacked = true,
+            },
+        ])
+    {
+        Alerts = "TimeTo.+|TimePer.+|AnswersSlow|Model.+|Request.+",
+        Variables = [Variable.Instance, Variable.Model],
+    };
+}

@@ -1,0 +1,129 @@
+namespace Hazumu.Grafana;
+
+/// <summary>The dashboard "Ollama monitoring".</summary>
+internal static class OllamaMonitoringDashboard
+{
+    /// <summary>Its definition.</summary>
+    public static Dashboard Create() => new(
+        "ollama-monitoring",
+        "Ollama monitoring",
+        "Availability, response time and resources of every Ollama instance, and the state of what measures them.",
+        [
+            new Stat(4, 4, "Availability", "Share of the probes in the chosen time range that found Ollama answering. Times in which nothing was probed do not count.")
+            {
+                Queries = [Query.Of("""avg by (instance) (avg_over_time(probe_success{job="ollama-health",instance=~"$instance"}[$__range]))""", "{{instance}}")],
+                Unit = "percentunit",
+                Min = 0,
+                Max = 1,
+                Decimals = 2,
+                Thresholds = [new(Colors.Red), new(0.99, Colors.Yellow), new(0.999, Colors.Green)],
+            },
+            new Stat(4, 4, "Up now", "Whether the latest probe found Ollama answering GET / with 200 and its own text.")
+            {
+                Queries = [Query.Of("""min by (instance) (probe_success{job="ollama-health",instance=~"$instance"})""", "{{instance}}")],
+                States = [Mapping.Value("1", Colors.Green, "Up"), Mapping.Value("0", Colors.Red, "Down")],
+            },
+            new Stat(4, 4, "Response time (median)", "Median duration of the successful probes in the chosen time range. GET / loads no model: it should stay at a few milliseconds.")
+            {
+                Queries = [Query.Of("""quantile_over_time(0.5, max by (instance) (probe_duration_seconds{job="ollama-health",instance=~"$instance"} and probe_success{job="ollama-health",instance=~"$instance"} == 1)[$__range:15s])""", "{{instance}}")],
+                Unit = "s",
+                Min = 0,
+                Thresholds = [new(Colors.Green), new(0.25, Colors.Yellow), new(1, Colors.Red)],
+            },
+            new Stat(4, 4, "Restarts", "How often Ollama's container was started again in the chosen time range, under the same name or another.")
+            {
+                Queries = [Query.Of("""changes(max by (instance) (container_start_time_seconds{job="ollama",instance=~"$instance"})[$__range:15s])""", "{{instance}}")],
+                Min = 0,
+                Decimals = 0,
+                Thresholds = [new(Colors.Green), new(1, Colors.Yellow), new(3, Colors.Red)],
+            },
+            new Stat(4, 4, "CPU share", "Share of the processor time that the container may use: its own limit, or else the whole machine. Without a GPU, a high share during an answer is normal.")
+            {
+                Queries = [Query.Of("""sum by (instance) (rate(container_cpu_usage_seconds_total{job="ollama",instance=~"$instance"}[$__rate_interval])) / sum by (instance) (container_spec_cpu_quota{job="ollama",instance=~"$instance"} / container_spec_cpu_period{job="ollama",instance=~"$instance"} or container_spec_cpu_period{job="ollama",instance=~"$instance"} * 0 + scalar(max(machine_cpu_cores{job="cadvisor"})))""", "{{instance}}")],
+                Unit = "percentunit",
+                Min = 0,
+                Decimals = 1,
+                Thresholds = [new(Colors.Green), new(0.9, Colors.Yellow)],
+            },
+            new Stat(4, 4, "Memory share", "Share of the memory that the container may use: its own limit, or else the whole machine's. Near 100 % the kernel ends a process of the container.")
+            {
+                Queries = [Query.Of("""sum by (instance) (container_memory_working_set_bytes{job="ollama",instance=~"$instance"}) / sum by (instance) (container_spec_memory_limit_bytes{job="ollama",instance=~"$instance"} > 0 or container_spec_memory_limit_bytes{job="ollama",instance=~"$instance"} + scalar(max(machine_memory_bytes{job="cadvisor"})))""", "{{instance}}")],
+                Unit = "percentunit",
+                Min = 0,
+                Decimals = 1,
+                Thresholds = [new(Colors.Green), new(0.8, Colors.Yellow), new(0.95, Colors.Red)],
+            },
+            new Row("Probe"),
+            new TimeSeries(12, 7, "Response time", "Duration of each successful probe of GET /. A gap is a time without an answer.")
+            {
+                Queries = [Query.Of("""max by (instance) (probe_duration_seconds{job="ollama-health",instance=~"$instance"} and probe_success{job="ollama-health",instance=~"$instance"} == 1)""", "{{instance}}")],
+                Unit = "s",
+                Min = 0,
+                Thresholds = [new(Colors.Green), new(0.25, Colors.Yellow), new(1, Colors.Red)],
+                ShowsThresholds = true,
+            },
+            new TimeSeries(12, 7, "Phases of the probe", "Where a successful probe's time goes: resolve (the name), connect, processing (waiting for the first byte), transfer. A slow processing phase is Ollama, the others are the network.")
+            {
+                Queries = [Query.Of("""max by (instance, phase) (probe_http_duration_seconds{job="ollama-health",instance=~"$instance",phase!="tls"} and on (instance) probe_success{job="ollama-health",instance=~"$instance"} == 1)""", "{{instance}} {{phase}}")],
+                Unit = "s",
+                Min = 0,
+                Fill = 0,
+            },
+            new Row("Ollama's container"),
+            new TimeSeries(12, 7, "CPU in use", "Processor cores in use.")
+            {
+                Queries = [Query.Of("""sum by (instance) (rate(container_cpu_usage_seconds_total{job="ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
+                Unit = "suffix:cores",
+                Min = 0,
+            },
+            new TimeSeries(12, 7, "Memory in use", "In use: what cannot be given back to the kernel under pressure. Own pages: without the model files that are mapped from disk. With file cache: everything, part of which the kernel takes back when it needs it.")
+            {
+                Queries =
+                [
+                    Query.Of("""sum by (instance) (container_memory_working_set_bytes{job="ollama",instance=~"$instance"})""", "{{instance}} in use"),
+                    Query.Of("""sum by (instance) (container_memory_rss{job="ollama",instance=~"$instance"})""", "{{instance}} own pages"),
+                    Query.Of("""sum by (instance) (container_memory_usage_bytes{job="ollama",instance=~"$instance"})""", "{{instance}} with file cache"),
+                ],
+                Unit = "bytes",
+                Min = 0,
+                Fill = 0,
+            },
+            new TimeSeries(12, 7, "Network", "Received above the line, sent below it; all networks of the container together.")
+            {
+                Queries =
+                [
+                    Query.Of("""sum by (instance) (rate(container_network_receive_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} received"),
+                    Query.Of("""sum by (instance) (rate(container_network_transmit_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} sent"),
+                ],
+                Unit = "Bps",
+                CentersZero = true,
+                Overrides = [Override.OfQuery("B", Set.Negative)],
+            },
+            new TimeSeries(12, 7, "Disk", "Read above the line, written below it: bytes that reached a disk. Reads served from the file cache are not among them, nor, on cgroup v1, writes that the kernel delays. A container that never touched a disk shows 0.")
+            {
+                Queries =
+                [
+                    Query.Of("""sum by (instance) (rate(container_fs_reads_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval])) or max by (instance) (container_start_time_seconds{job="ollama",instance=~"$instance"}) * 0""", "{{instance}} read"),
+                    Query.Of("""sum by (instance) (rate(container_fs_writes_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval])) or max by (instance) (container_start_time_seconds{job="ollama",instance=~"$instance"}) * 0""", "{{instance}} written"),
+                ],
+                Unit = "Bps",
+                CentersZero = true,
+                Overrides = [Override.OfQuery("B", Set.Negative)],
+            },
+            new Row("Targets"),
+            new StateTimeline(24, 9, "State of every target", "Up: Prometheus got the target's metrics. The job ollama reads the metrics of Ollama's containers from cAdvisor, the job ollama-health asks the Blackbox exporter. Probe: Ollama itself answered. A gap: nothing was known.")
+            {
+                Queries =
+                [
+                    Query.Of("min by (job, instance) (up)", "{{job}} / {{instance}}"),
+                    Query.Of("""min by (instance) (probe_success{job="ollama-health"})""", "probe / {{instance}}"),
+                ],
+                States = [Mapping.Value("1", Colors.Green, "Up"), Mapping.Value("0", Colors.Red, "Down")],
+            },
+        ])
+    {
+        Alerts = "Ollama.+|ProbeSlow|Container.+",
+        Variables = [Variable.OfLabel("instance", "Ollama instance", "Every Ollama that is probed.", """label_values(probe_success{job="ollama-health"}, instance)""")],
+        Tags = ["ollama"],
+    };
+}

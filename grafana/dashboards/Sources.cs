@@ -1,0 +1,159 @@
+using System.Text.Json.Nodes;
+
+namespace Hazumu.Grafana;
+
+/// <summary>A query of a panel.</summary>
+/// <param name="Expression">PromQL or LogQL.</param>
+/// <param name="Legend">The names of its series; labels are in double braces.</param>
+/// <param name="IsLoki">Whether Loki is asked instead of Prometheus.</param>
+public sealed record Query(string Expression, string Legend, bool IsLoki)
+{
+    internal static Query Of(string expression, string legend = "") => new(expression, legend, IsLoki: false);
+
+    /// <summary>What an expression finds, and where that is nothing, the value 0 with a label <c>none</c>: if the metric is there by which one sees that somebody looks.</summary>
+    /// <param name="expression">PromQL.</param>
+    /// <param name="label">The label that reads <c>none</c>.</param>
+    /// <param name="watched">PromQL that finds something only while <paramref name="expression"/> would find what is wrong.</param>
+    /// <param name="legend">The names of its series.</param>
+    internal static Query OrNone(string expression, string label, string watched, string legend = "") =>
+        Of($"""{expression} or on () label_replace(0 * group({watched}), "{label}", "none", "", "")""", legend);
+
+    internal static Query Logs(string expression, string legend = "") => new(expression, legend, IsLoki: true);
+
+    /// <summary>The data source.</summary>
+    internal JsonObject Source() => IsLoki ? DataSources.Loki : DataSources.Prometheus;
+
+    internal JsonObject ToJson(char id, bool isInstant, string? format)
+    {
+        var query = new JsonObject { ["datasource"] = Source(), ["editorMode"] = "code", ["expr"] = Expression, ["legendFormat"] = Legend, ["refId"] = id.ToString() };
+        if (IsLoki)
+        {
+            query["queryType"] = isInstant ? "instant" : "range";
+            return query;
+        }
+
+        query["instant"] = isInstant;
+        query["range"] = !isInstant;
+        if (format is not null)
+        {
+            query["format"] = format;
+        }
+
+        return query;
+    }
+}
+
+/// <summary>The data sources, by the ids that they are provisioned with.</summary>
+internal static class DataSources
+{
+    public static JsonObject Prometheus => new() { ["type"] = "prometheus", ["uid"] = "hazumu-prometheus" };
+
+    public static JsonObject Loki => new() { ["type"] = "loki", ["uid"] = "loki" };
+}
+
+/// <summary>A choice above the panels.</summary>
+/// <param name="Name">Its name in expressions.</param>
+/// <param name="Label">Its name on the page.</param>
+/// <param name="Description">What is chosen.</param>
+/// <param name="Json">What is particular to its kind.</param>
+public sealed record Variable(string Name, string Label, string Description, JsonObject Json)
+{
+    internal static Variable Instance => OfLabel("instance", "Ollama instance", "Ollama servers that the gateway knows.", "label_values(instance:hazumu_gateway_instance_up:min, instance)");
+
+    internal static Variable Model => OfLabel(
+        "model", "Model", "Models that were asked for or are in memory.", """label_values({__name__=~"model_cold:gen_ai_server_requests:rate5m|hazumu_gateway_slots"}, model)""");
+
+    /// <summary>Values of a label in Prometheus.</summary>
+    internal static Variable OfLabel(string name, string label, string description, string query) => Several(name, label, description, DataSources.Prometheus, query, new JsonObject
+    {
+        ["qryType"] = 1,
+        ["query"] = query,
+        ["refId"] = "PrometheusVariableQueryEditor-VariableQuery",
+    });
+
+    /// <summary>Values of a label in Loki.</summary>
+    internal static Variable OfLogLabel(string name, string label, string description) => Several(name, label, description, DataSources.Loki, "", new JsonObject
+    {
+        ["label"] = name,
+        ["refId"] = "LokiVariableQueryEditor-VariableQuery",
+        ["stream"] = "",
+        ["type"] = 1,
+    });
+
+    /// <summary>A text that people write.</summary>
+    internal static Variable Text(string name, string label, string description, string text = "") => new(name, label, description, new JsonObject
+    {
+        ["type"] = "textbox",
+        ["query"] = text,
+        ["current"] = new JsonObject { ["text"] = text, ["value"] = text },
+        ["options"] = new JsonArray(new JsonObject { ["selected"] = true, ["text"] = text, ["value"] = text }),
+    });
+
+    internal JsonObject ToJson()
+    {
+        var variable = (JsonObject)Json.DeepClone();
+        variable["name"] = Name;
+        variable["label"] = Label;
+        variable["description"] = Description;
+        variable["hide"] = 0;
+        variable["skipUrlSync"] = false;
+        return variable;
+    }
+
+    private static Variable Several(string name, string label, string description, JsonObject source, string definition, JsonObject query) => new(name, label, description, new JsonObject
+    {
+        ["type"] = "query",
+        ["datasource"] = source,
+        ["definition"] = definition,
+        ["query"] = query,
+        ["regex"] = "",
+        ["refresh"] = 2,
+        ["sort"] = 1,
+        ["multi"] = true,
+        ["includeAll"] = true,
+        ["allValue"] = ".+",
+        ["current"] = new JsonObject { ["text"] = new JsonArray("All"), ["value"] = new JsonArray("$__all") },
+        ["options"] = new JsonArray(),
+    });
+}
+
+/// <summary>Marks in the time axis of every panel.</summary>
+/// <param name="Name">What is marked.</param>
+/// <param name="Color">The colour.</param>
+/// <param name="Expression">PromQL: a mark for each series and time at which it has a value.</param>
+/// <param name="Title">The mark's title.</param>
+/// <param name="Text">The mark's text.</param>
+/// <param name="Step">How far values may lie apart that are one mark; Grafana's choice where it is empty.</param>
+internal sealed record Annotation(string Name, string Color, string Expression, string Title, string Text, string Step)
+{
+    /// <summary>The marks of a dashboard.</summary>
+    /// <param name="alerts">The alerts that have to do with it: a regular expression on their names.</param>
+    public static IEnumerable<Annotation> For(string alerts)
+    {
+        // Only where an alert begins and ends, once for each name: marked while they fire, a few would paint over the data.
+        var firing = $$"""ALERTS{alertstate="firing",alertname!="Watchdog",alertname=~"{{alerts}}"}""";
+        yield return new("Alerts that begin", Colors.Red, $"group by (alertname, severity) ({firing}) unless group by (alertname, severity) ({firing} offset 1m)", "{{alertname}}", "{{severity}}: begins to fire", "60s");
+        yield return new("Alerts that end", Colors.Green, $"group by (alertname, severity) ({firing} offset 1m) unless group by (alertname, severity) ({firing})", "{{alertname}}", "{{severity}}: no longer fires", "60s");
+        yield return new(
+            "Starts and deploys",
+            Colors.Blue,
+            """max by (instance) (resets(dotnet_process_cpu_time_seconds_total{job="gateway",cpu_mode="user"}[$__rate_interval])) > 0 unless on () container_start_time_seconds{service="gateway"} or max by (instance) (changes(max by (service, instance) (container_start_time_seconds)[$__rate_interval:15s])) > 0""",
+            "{{instance}} started",
+            "A deploy, or a restart.",
+            "");
+    }
+
+    public JsonObject ToJson() => new()
+    {
+        ["datasource"] = DataSources.Prometheus,
+        ["enable"] = true,
+        ["expr"] = Expression,
+        ["hide"] = false,
+        ["iconColor"] = Color,
+        ["name"] = Name,
+        ["step"] = Step,
+        ["tagKeys"] = "severity,instance",
+        ["textFormat"] = Text,
+        ["titleFormat"] = Title,
+    };
+}
