@@ -52,6 +52,7 @@ internal static class GatewayHost
         var given = new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine([.. args]).Build();
         if (given[$"{GatewayOptions.SectionName}:{nameof(GatewayOptions.SettingsFile)}"] is { Length: > 0 } file)
         {
+            CheckSettingsFile(file);
             builder.AddJsonFile(Path.GetFullPath(file), optional: false);
         }
 
@@ -124,6 +125,18 @@ internal static class GatewayHost
         }
     }
 
+    private static void CheckSettingsFile(string file)
+    {
+        try
+        {
+            RegularFile.Check(file);
+        }
+        catch (IOException problem)
+        {
+            throw new StartupProblemException($"'{GatewayOptions.SectionName}:{nameof(GatewayOptions.SettingsFile)}' cannot be read: {problem.Message}");
+        }
+    }
+
     private static void AddServer(WebApplicationBuilder builder, GatewayOptions settings)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -137,6 +150,13 @@ internal static class GatewayHost
             // Blobs have gigabytes. A client that reads slowly is cut by AttemptWatch, not because a terminal was paused for seconds.
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinResponseDataRate = null;
+
+            // Go's server takes a megabyte of headers with the request's line in it; that for each connection would be memory for the taking.
+            kestrel.Limits.MaxRequestLineSize = 64 * 1024;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 128 * 1024;
+            kestrel.Limits.MaxRequestHeaderCount = 1_000;
+            kestrel.Limits.MaxRequestBufferSize = 256 * 1024;
+            kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 128 * 1024;
 
             // Not Kestrel's own limit, which counts the management port's connections too.
             var connections = kestrel.ApplicationServices.GetRequiredService<ClientConnections>();

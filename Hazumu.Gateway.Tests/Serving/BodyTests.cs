@@ -178,6 +178,96 @@ public sealed class BodyTests : IAsyncLifetime, IDisposable
         Assert.Empty(_engine.Inferences());
     }
 
+    [Theory]
+    [InlineData(Ask.OpenAI)]
+    [InlineData("/v1/completions")]
+    [InlineData(Ask.Anthropic)]
+    public async Task Body_compressed_with_zstd_is_decoded(string path)
+    {
+        var key = Make(models: "mock");
+        await using var gateway = await StartAsync();
+        var body = Ask.Body(new string('x', 3 * Megabyte), streams: false);
+
+        Assert.Equal(200, await SendAsync(gateway, path, key, Compress(body)));
+        Assert.Equal(403, await SendAsync(gateway, path, key, Compress(Ask.Body(model: "spare"))));
+
+        var arrived = Assert.Single(_engine.Inferences());
+        Assert.Equal(body, Encoding.UTF8.GetString(arrived.Body));
+        Assert.DoesNotContain(arrived.Headers, header => header.Key == "Content-Encoding");
+        await RoomIsFreeAsync(gateway);
+    }
+
+    [Fact]
+    public async Task Body_compressed_with_zstd_is_limited_by_its_decoded_size()
+    {
+        await using var gateway = await StartAsync("--Gateway:Keys:Required=false");
+        var bomb = Compress(Ask.Body(new string('x', 200 * Megabyte)));
+        Assert.InRange(bomb.Length, 1, 50_000);
+
+        Assert.Equal(413, await SendAsync(gateway, Ask.OpenAI, null, bomb));
+        Assert.Equal(400, await SendAsync(gateway, Ask.OpenAI, null, Compress(Ask.Body())[..^5]));
+        Assert.Equal(400, await SendAsync(gateway, Ask.OpenAI, null, "{\"model\":\"mock\"}"u8.ToArray()));
+        Assert.Equal(400, await SendAsync(gateway, Ask.OpenAI, null, []));
+        Assert.Equal(415, await SendAsync(gateway, Ask.Native, null, Compress(Ask.Body())));
+
+        Assert.Empty(_engine.Inferences());
+        await RoomIsFreeAsync(gateway);
+    }
+
+    [Fact]
+    public async Task Heads_as_large_as_clients_send_are_passed_on()
+    {
+        await using var gateway = await StartAsync("--Gateway:Keys:Required=false");
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"/api/chat?q={new string('q', 10_000)}", UriKind.Relative)) { Content = new StringContent(Ask.Body()) };
+        request.Headers.Add("X-Large", new string('x', 40_000));
+        for (var i = 0; i < 150; i++)
+        {
+            request.Headers.Add($"X-{i}", "y");
+        }
+
+        using var answer = await gateway.Http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        var arrived = Assert.Single(_engine.Inferences());
+        Assert.Equal(40_000, arrived.Headers["X-Large"].Length);
+        Assert.Equal("y", arrived.Headers["X-149"]);
+    }
+
+    [Fact]
+    public async Task Large_body_is_refused_before_it_has_come_when_the_queue_is_full()
+    {
+        await using var engine = HeldEngine.Start();
+        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Queue:Limit=1");
+        var running = gateway.Http.ChatAsync();
+        await engine.HoldsAsync(1);
+        var waiting = gateway.Http.ChatAsync();
+        await gateway.WaitsAsync(1);
+        using var connection = await RawConnection.OpenAsync(gateway.Address);
+
+        await connection.SendAsync($"POST /api/chat HTTP/1.1\r\nHost: gateway\r\nContent-Length: 10000000\r\n\r\n{{\"model\":\"mock\",\"prompt\":\"{new string('x', 100_000)}");
+
+        var answer = await connection.ReadAsync().WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.True(answer.Status == 503 && answer.Text.Contains("the queue is full", StringComparison.Ordinal), $"{answer}");
+        Assert.NotNull(answer["Retry-After"]);
+        engine.Release(2);
+        Assert.Equal((200, 200), ((await running).Status, (await waiting).Status));
+    }
+
+    private static byte[] Compress(string body)
+    {
+        using var compressor = new ZstdSharp.Compressor();
+        return compressor.Wrap(Encoding.UTF8.GetBytes(body)).ToArray();
+    }
+
+    private static async Task<int> SendAsync(TestGateway gateway, string path, string? key, byte[] body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative)) { Content = new ByteArrayContent(body) };
+        request.Content.Headers.ContentEncoding.Add("zstd");
+        request.Headers.Authorization = key is null ? null : new("Bearer", key);
+        using var answer = await gateway.Http.SendAsync(request);
+        return (int)answer.StatusCode;
+    }
+
     private string Make(string name = "alice", Scope scopes = Scope.Infer | Scope.Read, params string[] models)
     {
         var (key, text) = TestKeys.Make(name, scopes, models);

@@ -30,6 +30,41 @@ public sealed class LargeTests
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("--Gateway:Body:DiskLimit=0")]
+    public async Task Bodies_of_many_connections_take_bounded_memory(string setting)
+    {
+        const int Connections = 100;
+        await using var engine = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")], RememberedBodyBytes = 0 });
+        await using var gateway = await GatewayProcess.StartAsync(engine.Address, ["--Gateway:Body:MemoryLimit=33554432", "--Gateway:Connections:PerAddress=1000", .. setting.Length > 0 ? (string[])[setting] : []]);
+        using var chat = new StringContent("""{"model":"mock","messages":[],"stream":false}""");
+        (await gateway.Http.PostAsync(new Uri("/api/chat", UriKind.Relative), chat)).Dispose();
+        var before = gateway.PeakMemory;
+
+        // Without limits: 16 MB for each by its length, 4 MB by what it has sent.
+        var connections = await Task.WhenAll(Enumerable.Range(0, Connections).Select(async _ =>
+        {
+            var connection = await RawConnection.OpenAsync(gateway.Address);
+            try
+            {
+                await connection.SendAsync("POST /api/chat HTTP/1.1\r\nHost: gateway\r\nContent-Length: 16000000\r\n\r\n{\"model\":\"mock\",\"x\":\"" + new string('x', 4_000_000));
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                // It was refused, and closed.
+            }
+
+            return connection;
+        })).WaitAsync(TimeSpan.FromSeconds(60));
+
+        Assert.InRange(gateway.PeakMemory - before, 0, 3 * Allowed);
+        using var small = new StringContent("""{"model":"mock","messages":[],"stream":false}""");
+        using var answer = await gateway.Http.PostAsync(new Uri("/api/chat", UriKind.Relative), small);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Array.ForEach(connections, connection => connection.Dispose());
+    }
+
+    [Theory]
     [InlineData("HTTP/1.1")]
     [InlineData("HTTP/2")]
     public async Task A_client_that_reads_slowly_holds_the_engine_back_and_not_the_gateways_memory(string wire)

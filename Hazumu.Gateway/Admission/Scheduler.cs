@@ -165,6 +165,23 @@ internal sealed class Scheduler : IHostedService, IDisposable
         return new(WaitAsync(ticket, cancellationToken));
     }
 
+    /// <summary>Whether a request would be refused because the queue is full: known before its body is here.</summary>
+    /// <param name="model">The model's normalised name.</param>
+    /// <param name="key">Who asks.</param>
+    /// <returns>The refusal; <see langword="null"/> where the request may find a slot or a place.</returns>
+    public Admission? RefusalOf(string model, string key)
+    {
+        lock (_fleet.Gate)
+        {
+            // Where nobody waits for the model, a slot may be free.
+            var options = _settings.Current;
+            var limit = (long)options.Queue.Limit * Weight;
+            return _mode == AdmissionMode.Open && _weight + Weight > limit && _queues.TryGetValue(model, out var queue) && !HasShare(key, Weight, limit)
+                ? new Admission(null, Outcome.QueueFull, RetryAfter(model, queue.Count, options))
+                : null;
+        }
+    }
+
     /// <summary>Counts a slot that another gateway has given.</summary>
     public Lease Adopt(Instance instance, string model, bool isCold)
     {
@@ -314,6 +331,12 @@ internal sealed class Scheduler : IHostedService, IDisposable
     private bool HasOutageLasted(string model, QueueOptions options, long now) =>
         _fleet.OutageSince(model) is { } since && now - since >= options.OutageTimeout.TotalMilliseconds;
 
+    private bool HasShare(string key, int weight, long limit)
+    {
+        var own = _weights.GetValueOrDefault(key);
+        return own + weight <= limit / (_weights.Count + (own == 0 ? 1 : 0));
+    }
+
     // A full queue is shared alike between the keys that wait: a key with less than its share takes the place of the newest request of the
     // key with the most.
     private bool TryMakeRoom(Ticket ticket, GatewayOptions options)
@@ -324,8 +347,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
             return true;
         }
 
-        var own = _weights.GetValueOrDefault(ticket.Key);
-        if (own + ticket.Weight > limit / (_weights.Count + (own == 0 ? 1 : 0)))
+        if (!HasShare(ticket.Key, ticket.Weight, limit))
         {
             return false;
         }

@@ -94,6 +94,7 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
             GatewayOptions options;
             try
             {
+                _files.ForEach(RegularFile.Check);
                 options = Read(_read());
 
                 // Whoever takes them first may still find them wanting: then nobody has them.
@@ -135,7 +136,7 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
     {
         try
         {
-            return File.ReadAllText(file);
+            return RegularFile.ReadAllText(file);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -9,7 +9,7 @@ internal static class SecretFile
     {
         try
         {
-            return File.ReadAllText(path).Trim();
+            return RegularFile.ReadAllText(path).Trim();
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {

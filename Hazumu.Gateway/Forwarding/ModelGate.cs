@@ -1,14 +1,16 @@
 using System.Diagnostics;
+using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Requests;
+using Microsoft.Net.Http.Headers;
 
 namespace Hazumu.Gateway.Forwarding;
 
 /// <summary>Reads a request's body and which model it is about, and decides whether its caller may name that model.</summary>
-internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fleet fleet)
+internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fleet fleet, Scheduler scheduler)
 {
     // With these a request is judged before the rest of a large body is read.
     private const int Beginning = 64 * 1024;
@@ -19,15 +21,19 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
     public async ValueTask<(RequestBody? Body, RequestHeadResult Head, GatewayRefusal? Refusal)> ReadAsync(HttpContext context, GatewayRequest request)
     {
         var http = context.Request;
-        if (http.Headers.ContentEncoding.Count > 0 && !string.Equals(http.Headers.ContentEncoding.ToString(), "identity", StringComparison.OrdinalIgnoreCase))
+        var isZstd = request.Operation is { Dialect: not Dialect.Native, Model: ModelPlace.Body } && ZstdBody.IsUsedBy(http);
+        if (!isZstd && http.Headers.ContentEncoding.Count > 0 && !string.Equals(http.Headers.ContentEncoding.ToString(), "identity", StringComparison.OrdinalIgnoreCase))
         {
-            return (null, default, new(Outcome.BadRequest, StatusCodes.Status415UnsupportedMediaType, "A compressed body cannot be routed; send it without Content-Encoding."));
+            return (null, default, new(Outcome.BadRequest, StatusCodes.Status415UnsupportedMediaType, "The request's body is compressed; send it without Content-Encoding."));
         }
 
         var body = new RequestBody(budget);
         try
         {
-            var (head, refusal) = await ReadAsync(context, request, body);
+            var limit = settings.Current.Body.Limit;
+            var (head, refusal) = isZstd
+                ? await DecodeAsync(context, request, body, Math.Min(limit, ZstdBody.Limit))
+                : await ReadAsync(context, request, body, http.Body, http.ContentLength, limit);
             if (refusal is not null)
             {
                 body.Dispose();
@@ -35,7 +41,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
             }
 
             // A body that is here whole goes out with its length, however it came in.
-            http.Headers.TransferEncoding = default;
+            http.Headers.Remove(HeaderNames.TransferEncoding);
             http.ContentLength = body.Length;
             http.Body = Stream.Null;
             return (body, head, null);
@@ -59,11 +65,30 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
         ? GatewayRefusal.Forbidden($"'{model}' runs in Ollama's cloud, and this gateway keeps prompts on its own machines.")
         : null;
 
-    private async ValueTask<(RequestHeadResult Head, GatewayRefusal? Refusal)> ReadAsync(HttpContext context, GatewayRequest request, RequestBody body)
+    private async ValueTask<(RequestHeadResult Head, GatewayRefusal? Refusal)> DecodeAsync(HttpContext context, GatewayRequest request, RequestBody body, int limit)
+    {
+        if (!budget.TryTakeMemory(ZstdBody.Memory))
+        {
+            return (default, GatewayRefusal.From(BodyRead.NoRoom, limit));
+        }
+
+        try
+        {
+            await using var decoded = new ZstdBody(context.Request.Body);
+            context.Request.Headers.Remove(HeaderNames.ContentEncoding);
+            return await ReadAsync(context, request, body, decoded, length: null, limit);
+        }
+        finally
+        {
+            budget.ReturnMemory(ZstdBody.Memory);
+        }
+    }
+
+    private async ValueTask<(RequestHeadResult Head, GatewayRefusal? Refusal)> ReadAsync(
+        HttpContext context, GatewayRequest request, RequestBody body, Stream source, long? length, int limit)
     {
         var http = context.Request;
-        var limit = settings.Current.Body.Limit;
-        if (http.ContentLength > limit)
+        if (length > limit)
         {
             return (default, GatewayRefusal.From(BodyRead.TooLarge, limit));
         }
@@ -73,16 +98,16 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
         var began = Stopwatch.GetTimestamp();
         try
         {
-            var read = await body.ReadAsync(http.Body, http.ContentLength, Beginning, limit, deadline.Token);
+            var read = await body.ReadAsync(source, length, Beginning, limit, deadline.Token);
             if (read == BodyRead.Done && !body.IsWhole)
             {
                 var beginning = PlaceIn(request.Operation, http, body);
-                if (beginning is not (ModelPlace.Form or ModelPlace.None) && Check(request, body.Parse(request.Operation, beginning)) is { } early)
+                if (beginning is not (ModelPlace.Form or ModelPlace.None) && CheckEarly(request, body.Parse(request.Operation, beginning)) is { } early)
                 {
                     return (default, early);
                 }
 
-                read = await body.ReadAsync(http.Body, http.ContentLength, long.MaxValue, limit, deadline.Token);
+                read = await body.ReadAsync(source, length, long.MaxValue, limit, deadline.Token);
             }
 
             if (read != BodyRead.Done)
@@ -119,6 +144,15 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
         operation.Model != ModelPlace.Any ? operation.Model
         : http.ContentType?.StartsWith("multipart/form-data", StringComparison.OrdinalIgnoreCase) == true ? ModelPlace.Form
         : body.IsObject ? ModelPlace.Body : ModelPlace.None;
+
+    // A request that would be refused anyway need not send the rest of its body.
+    private GatewayRefusal? CheckEarly(GatewayRequest request, in RequestHeadResult head) =>
+        Check(request, head)
+        ?? (head.Model is { } model
+            && request.Operation is { Handling: Handling.Infer, GenAiName: not "embeddings" }
+            && scheduler.RefusalOf(ModelName.Normalise(model) ?? model, request.Caller.Name) is { } full
+            ? GatewayRefusal.From(full, model)
+            : null);
 
     private GatewayRefusal? Check(GatewayRequest request, in RequestHeadResult head) =>
         head.Problem is { } problem ? GatewayRefusal.BadRequest(problem)

@@ -1,3 +1,5 @@
+using Hazumu.Gateway.Configuration;
+
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>The keys of <c>Gateway:Keys:Configured</c>: checked once, and of a key that is given in plain text only its hash kept.</summary>
@@ -107,7 +109,7 @@ internal sealed class ConfiguredKeys
     {
         try
         {
-            return File.ReadAllText(file).Trim();
+            return RegularFile.ReadAllText(file).Trim();
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {

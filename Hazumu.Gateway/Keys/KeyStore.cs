@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Hazumu.Gateway.Configuration;
 
 namespace Hazumu.Gateway.Keys;
 
@@ -158,6 +159,7 @@ internal sealed class KeyStore
         {
             try
             {
+                RegularFile.Check(file);
                 using var stream = new FileStream(
                     file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
                 return Convert.ToHexString(SHA256.HashData(stream));

@@ -210,6 +210,11 @@ public sealed class MockEngine : IAsyncDisposable
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = null;
+
+            // About what Go takes.
+            kestrel.Limits.MaxRequestLineSize = 512 * 1024;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 512 * 1024;
+            kestrel.Limits.MaxRequestHeaderCount = 10_000;
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;
             if (options.Anywhere)
