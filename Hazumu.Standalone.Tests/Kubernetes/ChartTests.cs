@@ -264,6 +264,10 @@ public sealed partial class ChartTests
     }
 
     [HelmFact]
+    public async Task A_controller_may_have_all_connections_of_the_gateway() =>
+        Assert.Equal(1_000_000, Settings(await Rendering.OfAsync("least")).GetProperty("Connections").GetProperty("PerAddress").GetInt32());
+
+    [HelmFact]
     public async Task The_gateway_may_be_called_by_its_Service_and_its_hosts()
     {
         var hosts = Settings(await Rendering.OfAsync("nvidia")).GetProperty("AllowedHosts").EnumerateArray().Select(host => host.GetString()).ToList();
