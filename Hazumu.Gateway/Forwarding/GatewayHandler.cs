@@ -7,6 +7,7 @@ using Hazumu.Gateway.Reads;
 using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Requests;
 using Hazumu.Gateway.Telemetry;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Hazumu.Gateway.Forwarding;
 
@@ -192,7 +193,7 @@ internal sealed partial class GatewayHandler(
         switch (request.Operation.Handling)
         {
             case Handling.Infer:
-            case Handling.Unknown when request.Operation.Model != ModelPlace.None:
+            case Handling.Unknown when request.Operation.Model != ModelPlace.None && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false:
                 var counted = await peers.CountAsync(request.Caller, context.RequestAborted);
                 if (counted.Reached != ReachedLimit.None)
                 {
