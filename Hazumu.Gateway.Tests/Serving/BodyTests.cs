@@ -191,7 +191,7 @@ public sealed class BodyTests : IAsyncLifetime, IDisposable
         Assert.Equal(200, await SendAsync(gateway, path, key, Compress(body)));
         Assert.Equal(403, await SendAsync(gateway, path, key, Compress(Ask.Body(model: "spare"))));
 
-        var arrived = Assert.Single(_engine.Inferences());
+        var arrived = Assert.Single(_engine.Requests, request => request.Path == path);
         Assert.Equal(body, Encoding.UTF8.GetString(arrived.Body));
         Assert.DoesNotContain(arrived.Headers, header => header.Key == "Content-Encoding");
         await RoomIsFreeAsync(gateway);
@@ -212,6 +212,17 @@ public sealed class BodyTests : IAsyncLifetime, IDisposable
 
         Assert.Empty(_engine.Inferences());
         await RoomIsFreeAsync(gateway);
+    }
+
+    [Fact]
+    public async Task Model_in_a_path_is_a_name_as_in_a_body()
+    {
+        await using var gateway = await StartAsync("--Gateway:Keys:Required=false");
+
+        var answer = await gateway.Http.AnswerAsync(HttpMethod.Get, $"/v1/models/{new string('m', 30_000)}");
+
+        answer.IsRefusal("/v1/models", HttpStatusCode.BadRequest, "invalid_request_error", "The model's name is longer than 512 characters.");
+        Assert.DoesNotContain(_engine.Requests, request => request.Path.StartsWith("/v1/models/", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -56,6 +56,12 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
     /// <summary>Whether the caller may name this model.</summary>
     public GatewayRefusal? Check(GatewayRequest request, string model)
     {
+        // A path may have tens of kilobytes, which would go into logs and answers.
+        if (ModelText.ProblemOf(model) is { } problem)
+        {
+            return GatewayRefusal.BadRequest($"The model's name {problem}.");
+        }
+
         request.Model = model;
         return CheckCloud(model)
             ?? (request.Caller.MayUse(model) ? null : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{model}'."));
