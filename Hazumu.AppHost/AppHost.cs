@@ -16,6 +16,7 @@ var gateway = builder.AddProject<Projects.Hazumu_Gateway>("gateway", launchProfi
     .WithInstances(ollama, hazumu.Ollama)
     .WithKeys(hazumu.Gateway)
     .WithBrowsers(hazumu.Gateway, hazumu.Edge)
+    .WithLimits(hazumu.Gateway)
     .WithPeers()
     .WithContainerAccess()
     .WithSettings(hazumu.Gateway);

@@ -200,6 +200,16 @@ public sealed class GatewayOptions : StoringComponentOptions
     [Setting("The file with the keys of {0}; in Compose the volume has it", Allowed = "a path")]
     public string? KeysFile { get; set; }
 
+    /// <summary>Registries beside Ollama's own that models may be pulled from and pushed to.</summary>
+    [Setting("Registries beside registry.ollama.ai that models may be pulled from and pushed to by way of {0}; those with http:// also without TLS", Allowed = "hosts such as 'hf.co' or 'http://registry.lan:5000', separated by commas")]
+    [RegularExpression(@"(http://)?[A-Za-z0-9.\-]+(:\d+)?(, ?(http://)?[A-Za-z0-9.\-]+(:\d+)?)*")]
+    public string? Registries { get; set; }
+
+    /// <summary>How many requests one client address may send in a minute, in production.</summary>
+    [Setting("Requests that one client address may send to {0} in a minute, in production; 0 for any number", Allowed = "a number from 0 to 10000000")]
+    [Range(0, 10_000_000)]
+    public int AddressRequestsPerMinute { get; set; } = 6000;
+
     /// <summary>The port of its health, metrics and peers; in Compose it is inside the network only.</summary>
     [Setting("The host port of {0}'s health and metrics; in Compose they are inside the network only", Allowed = "a port from 1 to 65535")]
     [Range(1, 65535)]

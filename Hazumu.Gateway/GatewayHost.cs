@@ -216,6 +216,9 @@ internal static class GatewayHost
         services.AddHostedService(provider => provider.GetRequiredService<AttemptWatch>());
 
         services.AddSingleton<ClientConnections>();
+        // Before the framework's own filter, which believes X-Forwarded-For.
+        services.Insert(0, ServiceDescriptor.Singleton<IStartupFilter, TrustedProxies>());
+        services.AddSingleton<AddressLimit>();
         services.AddCors();
         services.AddSingleton<BrowserRules>();
         services.AddHttpForwarder();

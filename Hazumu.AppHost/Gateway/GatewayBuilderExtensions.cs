@@ -51,6 +51,7 @@ public static class GatewayBuilderExtensions
             // the edge does, and is.
             .DisableForwardedHeaders()
             .WithComposeEnvironment("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true", development: "false")
+            .WithComposeEnvironment("Gateway__Proxies", "edge")
             .WithComposeHttpHealthcheck(ContainerManagementPort, "/health")
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
             .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000)
@@ -148,6 +149,20 @@ public static class GatewayBuilderExtensions
         return builder
             .WithEnvironment("Gateway__AllowedHosts", names)
             .WithEnvironment("Gateway__AllowedOrigins", settings, nameof(settings.AllowedOrigins), origins);
+    }
+
+    /// <summary>Limits the requests of one client address in production, and the registries that models may come from.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">The gateway's settings.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<ProjectResource> WithLimits(this IResourceBuilder<ProjectResource> builder, GatewayOptions settings)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        return builder
+            .WithComposeEnvironment("Gateway__AddressRequestsPerMinute", new ComposeVariables(settings).Setting(nameof(settings.AddressRequestsPerMinute), settings.AddressRequestsPerMinute), development: "0")
+            .WithEnvironment("Gateway__Registries", settings, nameof(settings.Registries), settings.Registries ?? "");
     }
 
     /// <summary>Gives a client of the graph a key of its own: a secret, made once and kept in the user secrets, with the scopes to infer and to read.</summary>

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Hazumu.Gateway.Browsers;
+using Hazumu.Gateway.Forwarding;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Telemetry;
 
@@ -33,6 +34,20 @@ internal sealed class GatewayOptions
     /// <summary>Whether models that run in Ollama's cloud are let through.</summary>
     [Setting("Whether models that run in Ollama's cloud are let through")]
     public bool AllowCloudModels { get; set; }
+
+    /// <summary>Registries beside Ollama's own that models may be pulled from and pushed to.</summary>
+    [Setting("Registries beside registry.ollama.ai that models may be pulled from and pushed to; those with `http://` also without TLS", Allowed = "hosts such as 'hf.co' or 'http://registry.lan:5000', separated by commas")]
+    [Registries]
+    public IReadOnlyList<string> Registries { get; set; } = [];
+
+    /// <summary>How many requests one address may send in a minute; 0 for any number.</summary>
+    [Setting("Requests that one address (of IPv6 one network of 64 bits) may send in a minute, with or without a key; further ones are refused with 429. 0 for any number", Allowed = "a number from 0 to 10000000")]
+    [Range(0, 10_000_000)]
+    public int AddressRequestsPerMinute { get; set; }
+
+    /// <summary>The proxies whose X-Forwarded-For and -Proto are believed, where ASPNETCORE_FORWARDEDHEADERS_ENABLED is set; any unless one is named.</summary>
+    [Setting("Proxies whose X-Forwarded-For is believed where ASPNETCORE_FORWARDEDHEADERS_ENABLED is `true`; any unless one is named. Names are resolved again when another address sends it", Allowed = "host names and addresses, separated by commas")]
+    public IReadOnlyList<string> Proxies { get; set; } = [];
 
     /// <summary>Names by which clients call the gateway, beside those that <see cref="HostNames"/> allows by itself.</summary>
     [Setting("Names by which clients may call the gateway, beside addresses, localhost, the machine's own name, `*.localhost`, `*.local`, `*.internal` and those of peers", Allowed = "host names without a port, '*.' and a name, or '*' for any, separated by commas")]

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Hazumu.Gateway.Browsers;
 using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Connections;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Reads;
@@ -13,6 +14,7 @@ namespace Hazumu.Gateway.Forwarding;
 
 /// <summary>The door: every request that is not for the gateway's own health or metrics comes in here, and is recorded on its way out.</summary>
 internal sealed partial class GatewayHandler(
+    AddressLimit addresses,
     BrowserRules browsers,
     Authenticator authenticator,
     Peers peers,
@@ -115,6 +117,11 @@ internal sealed partial class GatewayHandler(
         {
             // SocketsHttpHandler would take it for a tunnel of its own, and the instance for broken when that fails.
             return GatewayRefusal.BadRequest("CONNECT asks for a tunnel, and this is no proxy for that.");
+        }
+
+        if (addresses.Take(context.Connection.RemoteIpAddress) is { } wait)
+        {
+            return new GatewayRefusal(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, "This address has reached its limit of requests per minute; try again later.", wait);
         }
 
         if (browsers.Check(context, headers) is { } stranger)

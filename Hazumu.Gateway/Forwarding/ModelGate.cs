@@ -172,6 +172,11 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
             return GatewayRefusal.Forbidden($"The model would send its prompts to '{host}', and this gateway keeps prompts on its own machines.");
         }
 
+        if (Registries.Check(request.Operation, head, settings.Current.Registries) is { } elsewhere)
+        {
+            return elsewhere;
+        }
+
         foreach (var (property, model) in head.Named ?? [])
         {
             if (request.Caller.Key is { Models.IsAll: false } && !request.Caller.MayUse(model))

@@ -25,6 +25,7 @@ internal ref struct RequestHeadReader
     private string? _olderModel;
     private List<(string Property, string? Model)>? _named;
     private string? _remoteHost;
+    private bool _isInsecure;
     private bool? _stream;
     private bool _includesUsage;
     private bool _unloadsModel;
@@ -58,6 +59,7 @@ internal ref struct RequestHeadReader
         Source,
         Destination,
         RemoteHost,
+        Insecure,
         Stream,
         StreamOptions,
         IncludeUsage,
@@ -125,6 +127,7 @@ internal ref struct RequestHeadReader
             Model = string.IsNullOrEmpty(model) ? null : model,
             Named = _named,
             RemoteHost = _remoteHost,
+            IsInsecure = _isInsecure,
             Stream = _stream,
             IncludesUsage = _includesUsage,
             UnloadsModel = _unloadsModel,
@@ -230,6 +233,10 @@ internal ref struct RequestHeadReader
 
             case Name.RemoteHost:
                 _remoteHost = Text() is not "" and var host ? host ?? "" : null;
+                break;
+
+            case Name.Insecure:
+                _isInsecure |= _reader.TokenType == JsonTokenType.True;
                 break;
 
             case Name.Stream:
@@ -524,6 +531,7 @@ internal ref struct RequestHeadReader
             6 when name.SequenceEqual("stream"u8) => Name.Stream,
             6 when name.SequenceEqual("system"u8) => Name.System,
             6 when name.SequenceEqual("prompt"u8) => Name.Prompt,
+            8 when _manages && name.SequenceEqual("insecure"u8) => Name.Insecure,
             8 when name.SequenceEqual("messages"u8) => Name.Messages,
             8 when name.SequenceEqual("metadata"u8) => Name.Metadata,
             10 when name.SequenceEqual("keep_alive"u8) => Name.KeepAlive,

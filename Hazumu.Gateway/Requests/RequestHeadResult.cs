@@ -18,6 +18,9 @@ internal readonly record struct RequestHeadResult
     /// <summary>The host (<c>remote_host</c>) that a model to be created sends its prompts to.</summary>
     public string? RemoteHost { get; init; }
 
+    /// <summary>Whether the client asks for a transfer without TLS (<c>insecure</c>).</summary>
+    public bool IsInsecure { get; init; }
+
     /// <summary>What the client says of streaming; null where it says nothing, and the dialect's default counts.</summary>
     public bool? Stream { get; init; }
 
