@@ -54,7 +54,7 @@ internal sealed class EngineContainer : IAsyncDisposable
         }
         catch
         {
-            await ContainerEngine.RunAsync("rm", "--force", id);
+            await ContainerEngine.RunAsync("rm", "--force", "--volumes", id);
             throw;
         }
     }

@@ -9,6 +9,9 @@ public class ComposeBackend : Backend
 {
     private const int CapSysResource = 24;
 
+    // A backend whose tests are skipped is never started.
+    private readonly Lazy<DirectoryInfo> _folder = new(() => Directory.CreateTempSubdirectory("hazumu-compose-"));
+
     /// <summary>How many replicas of Ollama there are.</summary>
     public virtual int OllamaInstances => 1;
 
@@ -23,7 +26,7 @@ public class ComposeBackend : Backend
     protected virtual IEnumerable<string> Services => Components.Select(component => component.Service);
 
     /// <summary>The copy of the application, which goes with the graph.</summary>
-    public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("hazumu-compose-");
+    public DirectoryInfo Folder => _folder.Value;
 
     public override IReadOnlyList<Component> Components => ComposeCommand.Missing is not null ? []
         : GatewayImage.Missing is not null ? [.. base.Components.Where(component => component != Component.Gateway)]
@@ -42,7 +45,7 @@ public class ComposeBackend : Backend
 
     public override async Task StopAsync()
     {
-        await ComposeOrThrowAsync("down", "--timeout", "10");
+        await ComposeOrThrowAsync("down", "--volumes", "--timeout", "10");
         Folder.Delete(recursive: true);
     }
 

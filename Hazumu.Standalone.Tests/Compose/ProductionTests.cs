@@ -295,7 +295,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         }
         finally
         {
-            await ContainerEngine.RunAsync("rm", "--force", front);
+            await ContainerEngine.RunAsync("rm", "--force", "--volumes", front);
             secrets.Delete(recursive: true);
         }
     }

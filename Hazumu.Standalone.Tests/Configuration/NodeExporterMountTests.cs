@@ -93,7 +93,7 @@ public sealed partial class NodeExporterMountTests
             }
             finally
             {
-                await ContainerEngine.RunOrThrowAsync("rm", "--force", id);
+                await ContainerEngine.RunOrThrowAsync("rm", "--force", "--volumes", id);
             }
         }
         finally

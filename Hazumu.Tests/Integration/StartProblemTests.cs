@@ -51,7 +51,7 @@ public sealed class StartProblemTests
         }
         finally
         {
-            await ContainerEngine.RunAsync("rm", "--force", production);
+            await ContainerEngine.RunAsync("rm", "--force", "--volumes", production);
             await ContainerEngine.RunAsync("volume", "rm", volume);
         }
     }
@@ -70,7 +70,7 @@ public sealed class StartProblemTests
         }
         finally
         {
-            await ContainerEngine.RunAsync("rm", "--force", other);
+            await ContainerEngine.RunAsync("rm", "--force", "--volumes", other);
         }
     }
 

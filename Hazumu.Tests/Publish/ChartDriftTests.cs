@@ -19,7 +19,7 @@ public sealed class ChartDriftTests
             var values = Path.Combine(chart.FullName, "values.yaml");
             await File.WriteAllTextAsync(values, (await File.ReadAllTextAsync(values)).Replace("prom/prometheus", "prom/other", StringComparison.Ordinal));
 
-            await PublishAsync(chart.FullName);
+            await Publisher.RunAsync("publish-chart", chart.FullName);
 
             var expected = Read(chart.FullName);
             var committed = Read(s_committed);
@@ -39,7 +39,7 @@ public sealed class ChartDriftTests
         try
         {
             // Aspire exits with 0 where a step fails.
-            Assert.Contains("holds no values.yaml", await PublishAsync(folder.FullName), StringComparison.Ordinal);
+            Assert.Contains("holds no values.yaml", await Publisher.RunAsync("publish-chart", folder.FullName), StringComparison.Ordinal);
             Assert.Empty(folder.EnumerateFileSystemInfos());
         }
         finally
@@ -47,16 +47,6 @@ public sealed class ChartDriftTests
             folder.Delete(recursive: true);
         }
     }
-
-    private static Task<string> PublishAsync(string folder) => Cli.RunOrThrowAsync(
-        "dotnet",
-        [Path.Combine(AppContext.BaseDirectory, "Hazumu.AppHost.dll"), "--operation", "publish", "--step", "publish-chart", "--output-path", folder],
-        TimeSpan.FromMinutes(2),
-        // What the session overrides (an image, a component left out) is not what is published.
-        Environment.GetEnvironmentVariables().Keys.Cast<string>()
-            .Where(name => name.StartsWith("Hazumu__", StringComparison.OrdinalIgnoreCase))
-            .ToDictionary(name => name, _ => (string?)null),
-        RepositoryRoot.Combine("Hazumu.AppHost"));
 
     private static void Copy(string from, string to)
     {

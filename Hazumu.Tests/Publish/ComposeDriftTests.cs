@@ -10,13 +10,7 @@ public sealed class ComposeDriftTests
         var published = Directory.CreateTempSubdirectory("hazumu-publish-");
         try
         {
-            var appHost = Path.Combine(AppContext.BaseDirectory, "Hazumu.AppHost.dll");
-            await Cli.RunOrThrowAsync(
-                "dotnet",
-                [appHost, "--operation", "publish", "--step", "publish", "--output-path", published.FullName],
-                TimeSpan.FromMinutes(2),
-                WithoutOverrides(),
-                RepositoryRoot.Combine("Hazumu.AppHost"));
+            await Publisher.RunAsync("publish", published.FullName);
 
             var expected = Read(published.FullName);
             var committed = Read(RepositoryRoot.Combine("deploy", "compose"));
@@ -28,11 +22,6 @@ public sealed class ComposeDriftTests
             published.Delete(recursive: true);
         }
     }
-
-    // What the session overrides (an image, a component left out) is not what is published.
-    private static Dictionary<string, string?> WithoutOverrides() => Environment.GetEnvironmentVariables().Keys.Cast<string>()
-        .Where(name => name.StartsWith("Hazumu__", StringComparison.OrdinalIgnoreCase))
-        .ToDictionary(name => name, _ => (string?)null);
 
     private static SortedDictionary<string, string> Read(string folder) => new(
         Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)

@@ -44,7 +44,7 @@ finish() {
   trap '' INT TERM HUP
   # A failure here must not keep the application from being started again.
   set +e
-  if [ -n "$helper" ]; then docker rm "$helper" > /dev/null 2>&1; fi
+  if [ -n "$helper" ]; then docker rm --volumes "$helper" > /dev/null 2>&1; fi
   if [ -z "$done" ]; then rm -f "$target"/*.tar "$target"/*.tar.gz "$target/SHA256SUMS"; fi
   # shellcheck disable=SC2086 # a list of words
   if [ -n "$running" ]; then docker compose start $running || status=1; fi
@@ -75,7 +75,7 @@ while read -r key volume _; do
   helper=$(docker create --network none --volume "$volume:/volume:ro" "$image" none)
   # The engine writes the archive, including owners and modes. A pipe would hide its failure.
   docker cp "$helper:/volume" - > "$target/$key.tar"
-  docker rm "$helper" > /dev/null
+  docker rm --volumes "$helper" > /dev/null
   helper=
   gzip -1 "$target/$key.tar"
   echo "$volume: $(du -h "$target/$key.tar.gz" | cut -f 1)"

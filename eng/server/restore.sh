@@ -61,7 +61,7 @@ finish() {
   status=$?
   trap '' INT TERM HUP
   set +e
-  if [ -n "$helper" ]; then docker rm "$helper" > /dev/null 2>&1; fi
+  if [ -n "$helper" ]; then docker rm --volumes "$helper" > /dev/null 2>&1; fi
   if [ "$status" -ne 0 ] && [ -n "$began" ]; then echo "The restore is not finished and the application is stopped; run it again." >&2; fi
   exit "$status"
 }
@@ -93,7 +93,7 @@ for archive in "$source"/*.tar.gz; do
   volume=$(name_of "$(basename "$archive" .tar.gz)")
   helper=$(docker create --network none --volume "$volume:/volume" "$image" none)
   gzip -dc "$archive" | docker cp - "$helper:/"
-  docker rm "$helper" > /dev/null
+  docker rm --volumes "$helper" > /dev/null
   helper=
   echo "$volume: restored"
 done
