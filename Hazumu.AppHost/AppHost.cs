@@ -64,6 +64,7 @@ var alertmanager = builder.AddAlertmanager("alertmanager", hazumu.Alertmanager.P
 
 var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithConfiguration("../prometheus")
+    .WithRunbooks("../docs/runbooks", hazumu.Prometheus)
     .WithDataVolume(hazumu.Prometheus.Volume)
     .WithRetention(hazumu.Prometheus.Retention)
     .WithScrapeTarget(gateway, endpointName: GatewayBuilderExtensions.ManagementEndpointName)

@@ -9,6 +9,7 @@ namespace Aspire.Hosting;
 public static class PrometheusBuilderExtensions
 {
     private const string ConfigurationDirectory = "/etc/prometheus";
+    private const string RunbooksDirectory = "/etc/prometheus-runbooks";
     private const string TargetsFolder = "prometheus-targets";
     private const string TargetsDirectory = $"/etc/{TargetsFolder}";
     private const string DataDirectory = "/prometheus";
@@ -33,8 +34,10 @@ public static class PrometheusBuilderExtensions
             .WithIconName("DataTrending")
             .WithHttpHealthCheck("/-/ready")
             .WithComposeHttpHealthcheck(9090, "/-/ready")
+            // The script puts the runbooks' address into the rules, and becomes Prometheus.
+            .WithEntrypoint("/bin/sh")
             .WithArgs(
-                $"--config.file={ConfigurationDirectory}/prometheus.yml",
+                $"{ConfigurationDirectory}/start.sh",
                 $"--storage.tsdb.path={DataDirectory}")
             // For the command below. A published Prometheus has no use for it, and every container of its network could stop it.
             .WithArgs(context =>
@@ -46,7 +49,7 @@ public static class PrometheusBuilderExtensions
             })
             .WithExternalUrl(port)
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Exporters, PublishedNetworksAnnotation.Logs))
-            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "2g", Cpus: "1", Pids: 500))
+            .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "2g", Cpus: "1", Pids: 500) { WritesTo = ["/tmp"] })
             .WithGeneratedFolder(TargetsFolder, TargetsDirectory, async cancellationToken => new Dictionary<string, string>(await resource.WriteTargetsAsync(option: null, cancellationToken))
             {
                 [ScrapeTargetAnnotation.ExpectedFile] = ScrapeTargetAnnotation.WriteExpected(resource.TargetsOf(option: null)),
@@ -59,6 +62,23 @@ public static class PrometheusBuilderExtensions
                 Method = HttpMethod.Post,
                 GetCommandResult = ExplainReloadAsync,
             });
+    }
+
+    /// <summary>Mounts the folder of runbooks, which Prometheus serves at <c>/user/</c>, and sets the address to which alerts link.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="settings">The settings.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> WithRunbooks(this IResourceBuilder<PrometheusResource> builder, string source, PrometheusOptions settings)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        var port = builder.ApplicationBuilder.ExecutionContext.IsPublishMode ? new ComposeVariables(settings).Setting(nameof(settings.Port), settings.Port) : ComposeVariables.Format(settings.Port);
+        return builder
+            .WithConfigurationFolder(source, RunbooksDirectory)
+            .WithArgs($"--web.user-assets={RunbooksDirectory}")
+            .WithEnvironment("RUNBOOK_URL", settings, nameof(settings.RunbookUrl), settings.RunbookUrl ?? $"http://localhost:{port}/user/");
     }
 
     /// <summary>Mounts the folder that holds <c>prometheus.yml</c>, read-only. The tests of its rules, in <c>tests</c>, are not published.</summary>

@@ -36,6 +36,23 @@ public sealed partial class ChartPrometheusTests
         """;
 
     [HelmTheory]
+    [InlineData("nvidia", "https://prometheus.example/user/")]
+    [InlineData("least", "http://hazumu-prometheus:9090/user/")]
+    public async Task Prometheus_serves_the_runbooks_that_alerts_link_to(string values, string url)
+    {
+        var rendering = await Rendering.OfAsync(values);
+        var pod = rendering.Workloads["prometheus"].Pod;
+        var mount = pod.Containers[0].VolumeMounts.Single(one => one.Name == "runbooks");
+        var runbooks = rendering.The<V1ConfigMap>(pod.Volumes.Single(volume => volume.Name == "runbooks").ConfigMap.Name).Data;
+
+        Assert.Equal(url, pod.Containers[0].Env.Single(variable => variable.Name == "RUNBOOK_URL").Value);
+        Assert.Contains($"--web.user-assets={mount.MountPath}", pod.Containers[0].Args);
+        Assert.Equal(
+            Directory.EnumerateFiles(RepositoryRoot.Combine("docs", "runbooks")).ToDictionary(file => Path.GetFileName(file), File.ReadAllText),
+            runbooks);
+    }
+
+    [HelmTheory]
     [InlineData("least")]
     [InlineData("nvidia")]
     public async Task The_jobs_are_the_repositorys(string values)
@@ -65,7 +82,7 @@ public sealed partial class ChartPrometheusTests
         Assert.All(volume.ConfigMap.Items.Where(item => item.Path is not ("prometheus.yml" or Expected)), item =>
             Assert.Equal(File.ReadAllText(RepositoryRoot.Combine("prometheus", item.Path)), data[item.Key]));
         Assert.Equal(
-            Directory.EnumerateFiles(RepositoryRoot.Combine("prometheus", "rules")).Select(file => $"rules/{Path.GetFileName(file)}").Append("prometheus.yml").Append(Expected).Order(StringComparer.Ordinal),
+            Directory.EnumerateFiles(RepositoryRoot.Combine("prometheus", "rules")).Select(file => $"rules/{Path.GetFileName(file)}").Append("prometheus.yml").Append("start.sh").Append(Expected).Order(StringComparer.Ordinal),
             volume.ConfigMap.Items.Select(item => item.Path).Order(StringComparer.Ordinal));
     }
 

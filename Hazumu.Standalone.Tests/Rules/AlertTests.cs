@@ -46,7 +46,7 @@ public sealed partial class AlertTests
     [MemberData(nameof(Names))]
     public void An_alert_has_a_runbook_of_a_page(string name)
     {
-        Assert.All(Rules(name), alert => Assert.Equal($"docs/runbooks/{name}.md", alert.Text.Annotations["runbook_url"]));
+        Assert.All(Rules(name), alert => Assert.Equal($"http://localhost:9090/user/{name}.md", alert.Text.Annotations["runbook_url"]));
 
         var runbook = File.ReadAllText(Path.Combine(RunbookFolder, $"{name}.md"));
         Assert.StartsWith($"# {name}\n", runbook, StringComparison.Ordinal);

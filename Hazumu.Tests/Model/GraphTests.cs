@@ -47,6 +47,7 @@ public sealed class GraphTests
 
     [Theory]
     [InlineData("prometheus", "/etc/prometheus", "prometheus")]
+    [InlineData("prometheus", "/etc/prometheus-runbooks", "docs", "runbooks")]
     [InlineData("blackbox", "/etc/blackbox_exporter", "blackbox")]
     [InlineData("alertmanager", "/etc/alertmanager", "alertmanager")]
     [InlineData("loki", "/etc/loki", "loki")]
@@ -76,7 +77,18 @@ public sealed class GraphTests
 
         Assert.Contains("--storage.tsdb.retention.time=15d", arguments);
         Assert.Contains("--web.enable-lifecycle", arguments);
-        Assert.Contains("--config.file=/etc/prometheus/prometheus.yml", arguments);
+        Assert.Equal("/etc/prometheus/start.sh", arguments[0]);
+        Assert.Contains("--web.user-assets=/etc/prometheus-runbooks", arguments);
+    }
+
+    [Theory]
+    [InlineData("http://localhost:9090/user/")]
+    [InlineData("http://localhost:9099/user/", "--Hazumu:Prometheus:Port=9099")]
+    [InlineData("https://wiki.example/runbooks/", "--Hazumu:Prometheus:RunbookUrl=https://wiki.example/runbooks/")]
+    public async Task Alerts_link_to_runbooks_that_Prometheus_serves_or_where_a_setting_says(string url, params string[] settings)
+    {
+        await using var model = await CreateAsync(settings);
+        Assert.Equal(url, (await model.EnvironmentAsync(model.Container("prometheus")))["RUNBOOK_URL"]);
     }
 
     [Fact]
@@ -400,7 +412,7 @@ public sealed class GraphTests
         Assert.True(Directory.Exists(log[1]), log[1]);
         // A folder for each start: Alloy keeps a position by path, also that of a file that is gone.
         Assert.Equal($"/var/log/hazumu/{Path.GetFileName(log[1])}", log[2]);
-        Assert.Contains(mounts, mount => mount == "Volume:alloy_data:/var/lib/alloy");
+        Assert.Contains("Volume:alloy_data:/var/lib/alloy", mounts);
         Assert.Contains("Reference:gateway", References(model.Container("alloy")));
     }
 

@@ -19,6 +19,7 @@ public sealed class OptionsTests
     [InlineData("Hazumu:BindAddress", "localhost", "'Hazumu:BindAddress' is 'localhost'; allowed: an IPv4 address such as 127.0.0.1 or 0.0.0.0.")]
     [InlineData("Hazumu:Grafana:Enabled", "yes", "'Hazumu:Grafana:Enabled' is 'yes'; allowed: true, false.")]
     [InlineData("Hazumu:CAdvisor:Privileged", "maybe", "'Hazumu:CAdvisor:Privileged' is 'maybe'; allowed: auto, true, false.")]
+    [InlineData("Hazumu:Prometheus:RunbookUrl", "wiki", "'Hazumu:Prometheus:RunbookUrl' is 'wiki'; allowed: an address such as 'https://wiki.example/runbooks/'.")]
     [InlineData("Hazumu:Ollama:Image", "not an image", "'Hazumu:Ollama:Image' is 'not an image'; allowed: an image reference such as 'registry.example/repository:tag'.")]
     [InlineData("Hazumu:Ollama:Volume", "/data", "'Hazumu:Ollama:Volume' is '/data'; allowed: letters, digits, '_', '.' and '-', starting with a letter or digit.")]
     [InlineData("Hazumu:Network", "my network", "'Hazumu:Network' is 'my network'; allowed: letters, digits, '_', '.' and '-', starting with a letter or digit; not the engine's own 'bridge', 'host' and 'none'.")]
@@ -38,7 +39,7 @@ public sealed class OptionsTests
     [InlineData("Hazumu:OpenWebUI:Enabled", "on", "'Hazumu:OpenWebUI:Enabled' is 'on'; allowed: true, false.")]
     [InlineData("Hazumu:Gpuu", "none", "Unknown setting 'Hazumu:Gpuu' with the value 'none'; 'Hazumu' has Gpu, Production, Models, BindAddress, Network, ImageRegistry, Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter, GpuExporter, Loki, Alloy, Edge, OpenWebUI.")]
     [InlineData("Hazumu:Blackbox:Volume", "v", "Unknown setting 'Hazumu:Blackbox:Volume' with the value 'v'; 'Hazumu:Blackbox' has Enabled, Port, Image.")]
-    [InlineData("Hazumu:Prometheus", "9091", "'Hazumu:Prometheus' is '9091'; it is a section with Volume, Enabled, Port, Image, Retention.")]
+    [InlineData("Hazumu:Prometheus", "9091", "'Hazumu:Prometheus' is '9091'; it is a section with Volume, Enabled, Port, Image, Retention, RunbookUrl.")]
     public void A_bad_setting_is_told_in_a_sentence(string key, string value, string sentence) =>
         Assert.Equal(sentence, Assert.Single(Assert.Throws<StartupProblemException>(() => Read((key, value))).Problems));
 
