@@ -18,7 +18,7 @@ public sealed class EdgeContainer : IAsyncLifetime
             respond "gateway {method} {uri}"
         }
         http://:3000 {
-            respond "grafana {method} {uri} real={header.X-Real-IP} forwarded={header.Forwarded} for={header.X-Forwarded-For} prefix={header.X-Forwarded-Prefix} user={header.X-WEBAUTH-USER} original={header.X-Original-URL}"
+            respond "grafana {method} {uri} real={header.X-Real-IP} forwarded={header.Forwarded} for={header.X-Forwarded-For} prefix={header.X-Forwarded-Prefix} user={header.X-WEBAUTH-USER} original={header.X-Original-URL} referer={header.Referer}"
         }
         """;
 
@@ -174,11 +174,11 @@ public sealed class EdgeTests(EdgeContainer edge) : IClassFixture<EdgeContainer>
         Assert.Equal(HttpStatusCode.NotFound, (await edge.SendAsync(method, path)).Status);
 
     [RequiresFact("Edge")]
-    public async Task A_client_cannot_choose_its_address()
+    public async Task A_client_cannot_choose_its_address_and_no_code_is_passed_on()
     {
-        var (_, body) = await edge.SendAsync("GET", "/grafana/", ("X-Real-IP", "192.0.2.66"), ("Forwarded", "for=192.0.2.66"), ("X-Forwarded-For", "192.0.2.66"), ("X-Forwarded-Prefix", "/evil"), ("X-WEBAUTH-USER", "admin"), ("X-Original-URL", "/evil"));
+        var (_, body) = await edge.SendAsync("GET", "/grafana/", ("X-Real-IP", "192.0.2.66"), ("Forwarded", "for=192.0.2.66"), ("X-Forwarded-For", "192.0.2.66"), ("X-Forwarded-Prefix", "/evil"), ("X-WEBAUTH-USER", "admin"), ("X-Original-URL", "/evil"), ("Referer", "https://llm.example/grafana/login/generic_oauth?code=abc&state=def"));
 
-        Assert.Matches("^grafana GET /grafana/ real= forwarded= for=[0-9.]+ prefix= user= original=$", body);
+        Assert.Matches("^grafana GET /grafana/ real= forwarded= for=[0-9.]+ prefix= user= original= referer=https://llm.example/grafana/login/generic_oauth$", body);
         Assert.DoesNotContain("192.0.2.66", body, StringComparison.Ordinal);
     }
 
