@@ -38,7 +38,7 @@ public sealed class ProductionTests
         Assert.Equal("false", grafana["GF_AUTH_ANONYMOUS_ENABLED"]);
         // In a file, and in no variable.
         Assert.Equal("$__file{/run/secrets/grafana_admin_password}", await GraphModel.ValueAsync(grafana["GF_SECURITY_ADMIN_PASSWORD"]));
-        var files = await Assert.Single(model.Container("grafana").Annotations.OfType<ContainerFileSystemCallbackAnnotation>())
+        var files = await Assert.Single(model.Container("grafana").Annotations.OfType<ContainerFileSystemCallbackAnnotation>(), files => files.DestinationPath == "/run/secrets")
             .Callback(new ContainerFileSystemCallbackContext { Model = model.Container("grafana"), Services = null! }, default);
         Assert.Equal(GoodPassword, Assert.IsType<ContainerFile>(Assert.Single(files)).Contents);
         Assert.Equal("true", grafana["GF_SECURITY_COOKIE_SECURE"]);
