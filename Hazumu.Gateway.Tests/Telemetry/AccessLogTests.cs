@@ -49,6 +49,16 @@ public sealed class AccessLogTests : IDisposable
             line.Replace(server.TraceId.ToHexString(), "TRACE", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("caf\u00C3\u00A9/1.0", "café/1.0")]
+    [InlineData("caf\u00E9/1.0", "café/1.0")]
+    public void User_agent_outside_ASCII_is_logged_as_text(string header, string text)
+    {
+        using var json = JsonDocument.Parse(LineOf(Samples.Native(), Context("POST", "/api/chat", header)));
+
+        Assert.Equal(text, json.RootElement.GetProperty("user_agent").GetString());
+    }
+
     [Fact]
     public void What_is_not_known_is_left_out()
     {

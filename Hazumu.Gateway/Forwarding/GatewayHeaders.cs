@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Unicode;
 
 namespace Hazumu.Gateway.Forwarding;
 
@@ -15,8 +16,17 @@ internal static class GatewayHeaders
     /// <summary>Text as a header's value: its UTF-8, each byte a character, as headers are read and written here.</summary>
     public static string Encode(string text) => Ascii.IsValid(text) ? text : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text));
 
-    /// <summary>The text of a header's value.</summary>
-    public static string Decode(string value) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(value));
+    /// <summary>The text of a header's value: of UTF-8, or of Latin-1 where it is none.</summary>
+    public static string Decode(string value)
+    {
+        if (Ascii.IsValid(value) || value.AsSpan().ContainsAnyExceptInRange('\0', '\xFF'))
+        {
+            return value;
+        }
+
+        var bytes = Encoding.Latin1.GetBytes(value);
+        return Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : value;
+    }
 }
 
 /// <summary>Small numbers as text, without making it anew for each request.</summary>

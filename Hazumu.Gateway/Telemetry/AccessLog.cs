@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Hazumu.Gateway.Forwarding;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Requests;
 
@@ -146,7 +147,7 @@ internal sealed class AccessLog : IHostedService
 
         if (context.Request.Headers.UserAgent is { Count: > 0 } agents)
         {
-            WriteText(json, Names.UserAgent, agents[0], LongestAgent);
+            WriteText(json, Names.UserAgent, agents[0] is { } agent ? GatewayHeaders.Decode(agent) : null, LongestAgent);
         }
     }
 
