@@ -34,6 +34,54 @@ public sealed class SlotTests
         Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.queued"));
     }
 
+    [Theory]
+    [InlineData("llama", true, true)]
+    [InlineData("llama", true, false)]
+    [InlineData("qwen3next", false, true)]
+    public async Task A_model_that_runs_with_one_slot_gets_one_request_at_a_time(string family, bool embeds, bool tagsTell)
+    {
+        await using var engine = await MockEngine.StartAsync(new()
+        {
+            Models = [new MockModel("mock"), new MockModel("single") { Family = family, Embeds = embeds, Parallel = 1 }],
+            TagsTellCapabilities = tagsTell,
+            Parallel = 4,
+            Tokens = 3,
+            TokenTime = TimeSpan.FromMilliseconds(2),
+        });
+        await engine.LoadAsync("mock", "single");
+        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Slots=4");
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(number => number % 2 == 0
+            ? gateway.Http.ChatAsync()
+            : gateway.Http.ChatAsync(embeds ? "/api/embed" : Ask.Native, Ask.Body(model: "single"))));
+
+        Assert.All(answers, answer => Assert.Equal(200, answer.Status));
+        Assert.Equal((1, 0), (engine.Statistics.Models["single:latest"].MaxInFlight, engine.Statistics.Models["single:latest"].MaxWaiting));
+        Assert.Equal(4, engine.Statistics.Models["mock:latest"].MaxInFlight);
+    }
+
+    [Fact]
+    public async Task A_model_whose_answers_never_run_at_once_is_learned()
+    {
+        await using var engine = await MockEngine.StartAsync(new()
+        {
+            Models = [new MockModel("mock") { Family = "new", Parallel = 1 }],
+            Parallel = 4,
+            Tokens = 4,
+            TokenTime = TimeSpan.FromMilliseconds(150),
+        });
+        await engine.LoadAsync("mock");
+        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Slots=4");
+
+        Assert.All(await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => gateway.Http.ChatAsync())), answer => Assert.Equal(200, answer.Status));
+        Assert.Single(gateway.Logged, line => line.Contains("The instance 'engine' runs one request at a time with the model 'mock:latest'", StringComparison.Ordinal));
+
+        engine.ResetStatistics();
+        await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => gateway.Http.ChatAsync()));
+        Assert.Equal((1, 0), (engine.Statistics.Models["mock:latest"].MaxInFlight, engine.Statistics.Models["mock:latest"].MaxWaiting));
+        Assert.Single(gateway.Logged, line => line.StartsWith("Warning: The instance 'engine' runs one", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Its_queue_stays_empty_where_clients_go_away_in_the_middle_of_a_stream_at_any_moment()
     {

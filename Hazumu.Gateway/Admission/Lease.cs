@@ -20,7 +20,7 @@ internal enum LeaseEnd
 }
 
 /// <summary>A held slot of one model at one instance.</summary>
-internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots slots, bool isCold, int trial, long taken)
+internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots slots, bool isCold, bool isStreamed, int trial, long taken)
 {
     private int _isReleased;
 
@@ -32,6 +32,12 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
 
     /// <summary>Whether the instance has to load the model for this request.</summary>
     public bool IsCold { get; } = isCold;
+
+    /// <summary>Whether the client is sent pieces of the answer as they come.</summary>
+    public bool IsStreamed { get; } = isStreamed;
+
+    /// <summary>Whether its stream was counted among those that run at once.</summary>
+    public bool IsSeenStreaming { get; private set; }
 
     /// <summary>The trial of the instance's circuit that it is; zero where it is none.</summary>
     public int Trial { get; } = trial;
@@ -58,7 +64,10 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
         {
             HasAnswered = true;
             Held?.OnFirstByte();
-            if (IsCold || Slots.IsLoading || Trial != 0)
+
+            // Others of the same model have shown already whether they run at once, as a rule: the lock is not for every stream.
+            IsSeenStreaming = IsStreamed && Slots.Concurrency == Concurrency.Unknown;
+            if (IsCold || Slots.IsLoading || Trial != 0 || IsSeenStreaming)
             {
                 scheduler.OnFirstByte(this);
             }

@@ -26,9 +26,9 @@ internal static class Router
     /// <summary>Chooses.</summary>
     /// <param name="fleet">The fleet; its lock is held.</param>
     /// <param name="ticket">The request.</param>
-    /// <param name="slotsPerModel">Slots of an instance and model.</param>
+    /// <param name="parallel">Slots of an instance and model, unless the model has fewer.</param>
     /// <param name="waiting">Other requests for this model that wait.</param>
-    public static Choice Choose(Fleet fleet, Ticket ticket, int slotsPerModel, int waiting)
+    public static Choice Choose(Fleet fleet, Ticket ticket, int parallel, int waiting)
     {
         var now = fleet.Now;
         var model = ticket.Model;
@@ -56,8 +56,9 @@ internal static class Router
             }
 
             var load = slots.IsLoading ? LoadSecondsLeft(fleet, instance, slots, now) : 0;
-            queue.Add(slots, slotsPerModel, load);
-            if (load == 0 && slots.InUse < slotsPerModel && instance.Circuit.Admits)
+            var limit = instance.LimitOf(model, parallel);
+            queue.Add(slots, limit, load);
+            if (load == 0 && slots.InUse < limit && instance.Circuit.Admits)
             {
                 // One that has just answered 503 comes after all others.
                 var score = now < slots.BusyUntil ? 0 : Score(ticket.Affinity, instance, slots.InUse);
@@ -74,7 +75,7 @@ internal static class Router
             return new(best, IsCold: false);
         }
 
-        var (coldest, cost) = Cheapest(fleet, ticket, slotsPerModel, now, isKnown);
+        var (coldest, cost) = Cheapest(fleet, ticket, parallel, now, isKnown);
         if (coldest is null)
         {
             return default;
@@ -99,7 +100,7 @@ internal static class Router
         return (hash ^ (hash >> 31)) | 1;
     }
 
-    private static (Instance? Instance, double Cost) Cheapest(Fleet fleet, Ticket ticket, int slotsPerModel, long now, bool isKnown)
+    private static (Instance? Instance, double Cost) Cheapest(Fleet fleet, Ticket ticket, int parallel, long now, bool isKnown)
     {
         Instance? best = null;
         var bestCost = double.MaxValue;
@@ -111,7 +112,7 @@ internal static class Router
             }
 
             instance.Slots.TryGetValue(ticket.Model, out var slots);
-            if (slots is { IsResident: true } or { IsLoading: true } || slots?.InUse >= slotsPerModel)
+            if (slots is { IsResident: true } or { IsLoading: true } || slots?.InUse >= instance.LimitOf(ticket.Model, parallel))
             {
                 continue;
             }

@@ -1,6 +1,7 @@
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Requests;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hazumu.Gateway.Admission;
 
@@ -21,7 +22,7 @@ internal enum AdmissionMode
 /// Gives slots to requests. As many run at an instance and model as it has slots, so that Ollama's own queue, which is neither bounded nor
 /// fair (ollama/ollama#7758), stays empty; the others wait here, in a bounded queue with a deadline, in turns between keys.
 /// </summary>
-internal sealed class Scheduler : IHostedService, IDisposable
+internal sealed partial class Scheduler : IHostedService, IDisposable
 {
     /// <summary>How many short requests count as much as one that is not.</summary>
     public const int Weight = 16;
@@ -37,6 +38,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
     private readonly Fleet _fleet;
     private readonly GatewaySettings _settings;
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly Dictionary<string, ModelQueue> _queues = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _weights = new(StringComparer.Ordinal);
     private ITimer? _timer;
@@ -45,8 +47,9 @@ internal sealed class Scheduler : IHostedService, IDisposable
     private bool _isClosed;
     private AdmissionMode _mode;
 
-    public Scheduler(Fleet fleet, GatewaySettings settings, TimeProvider time)
+    public Scheduler(Fleet fleet, GatewaySettings settings, TimeProvider time, ILogger<Scheduler>? logger = null)
     {
+        _logger = logger ?? NullLogger<Scheduler>.Instance;
         _fleet = fleet;
         _settings = settings;
         _time = time;
@@ -187,7 +190,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
     {
         lock (_fleet.Gate)
         {
-            return Take(instance, model, isCold, trial: 0, _fleet.Now);
+            return Take(instance, model, isCold, isStreamed: false, trial: 0, _fleet.Now);
         }
     }
 
@@ -212,14 +215,20 @@ internal sealed class Scheduler : IHostedService, IDisposable
     {
         lock (_fleet.Gate)
         {
-            MarkResident(lease.Slots, _fleet.Now);
+            var now = _fleet.Now;
+            MarkResident(lease.Slots, now);
+            if (lease.IsSeenStreaming && lease.Slots.OnStreamBegan(lease.Taken, now))
+            {
+                LogSerial(lease.Slots.Model, lease.Instance.Name);
+            }
+
             if (lease.Trial == 0)
             {
                 Dispatch(lease.Slots.Model);
                 return;
             }
 
-            lease.Instance.Circuit.OnSuccess(isProbe: false, _fleet.Now);
+            lease.Instance.Circuit.OnSuccess(isProbe: false, now);
             DispatchAll();
         }
     }
@@ -233,6 +242,11 @@ internal sealed class Scheduler : IHostedService, IDisposable
             slots.InUse--;
             instance.InUse--;
             slots.LastUsed = now;
+            if (lease.IsSeenStreaming && slots.OnStreamEnded(now))
+            {
+                LogSerial(slots.Model, instance.Name);
+            }
+
             if (lease.IsCold && !lease.HasAnswered)
             {
                 slots.EndLoad();
@@ -474,10 +488,10 @@ internal sealed class Scheduler : IHostedService, IDisposable
         }
 
         ticket.Placed = _fleet.Now;
-        return Take(instance, ticket.Model, isCold, instance.Circuit.OnStart(), ticket.Placed);
+        return Take(instance, ticket.Model, isCold, ticket.IsStreamed, instance.Circuit.OnStart(), ticket.Placed);
     }
 
-    private Lease Take(Instance instance, string model, bool isCold, int trial, long now)
+    private Lease Take(Instance instance, string model, bool isCold, bool isStreamed, int trial, long now)
     {
         var slots = instance.SlotsOf(model);
         slots.InUse++;
@@ -488,7 +502,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
             _fleet.BeginLoad(slots);
         }
 
-        return new Lease(this, instance, slots, isCold, trial, now);
+        return new Lease(this, instance, slots, isCold, isStreamed, trial, now);
     }
 
     private void Refuse(string model, ModelQueue queue, Ticket ticket, Outcome outcome, TimeSpan retryAfter) =>
@@ -551,7 +565,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
             if (instance.Slots.TryGetValue(model, out var known) && known.IsResident)
             {
                 service = Math.Max(service, known.ServiceSeconds);
-                slots += options.Slots;
+                slots += instance.LimitOf(model, options.Slots);
             }
         }
 
@@ -568,4 +582,7 @@ internal sealed class Scheduler : IHostedService, IDisposable
 
         return all;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The instance '{Instance}' runs one request at a time with the model '{Model}', whatever 'Gateway:Slots' says: it gets one at a time from now on. Report its family to Hazumu.")]
+    private partial void LogSerial(string model, string instance);
 }

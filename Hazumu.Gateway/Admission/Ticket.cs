@@ -23,6 +23,9 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     /// <summary>Whether it is one of many that are short: an embedding. Clients send one for each piece of a file, all at once.</summary>
     public bool IsShort { get; init; }
 
+    /// <summary>Whether the client is sent pieces of the answer as they come.</summary>
+    public bool IsStreamed { get; init; }
+
     /// <summary>How much it counts in a queue whose limit is <see cref="Scheduler.Weight"/> times that of the settings.</summary>
     public int Weight => IsShort ? 1 : Scheduler.Weight;
 

@@ -27,7 +27,7 @@ internal sealed class GatewayOptions
     public Dictionary<string, InstanceAccess> InstanceAccess { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>How many requests an instance runs at once with one model: its <c>OLLAMA_NUM_PARALLEL</c>.</summary>
-    [Setting("Requests that an instance runs at once with one model; the instances' OLLAMA_NUM_PARALLEL", Allowed = "a number from 1 to 100000")]
+    [Setting("Requests that an instance runs at once with one model, the instances' OLLAMA_NUM_PARALLEL; models that Ollama runs with one slot get one", Allowed = "a number from 1 to 100000")]
     [Range(1, 100_000)]
     public int Slots { get; set; } = 1;
 

@@ -72,7 +72,7 @@ internal sealed class InferenceHandler(
             }
 
             budget.Earn(settings.Current.Retries.BudgetPercent);
-            return await AttemptAsync(context, request, head, body, new Ticket(model, request.Affinity, request.Caller.Name) { IsShort = request.Operation.GenAiName == "embeddings" });
+            return await AttemptAsync(context, request, head, body, new Ticket(model, request.Affinity, request.Caller.Name) { IsShort = request.Operation.GenAiName == "embeddings", IsStreamed = request.WantsStream });
         }
     }
 

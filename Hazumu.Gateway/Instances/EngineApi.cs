@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using Hazumu.Gateway.Keys;
@@ -34,10 +35,51 @@ internal static class EngineApi
         foreach (var model in tags is not null ? Models(tags) : list is not null ? Models(list, "data") : [])
         {
             var name = NameOf(Text(model, "name") ?? Text(model, "id"));
-            models[name] = new StoredModel(name, Number(model, "size"), Text(model, "digest"), Time(model, "modified_at"), !string.IsNullOrEmpty(Text(model, "remote_host")));
+            models[name] = new StoredModel(
+                name, Number(model, "size"), Text(model, "digest"), Time(model, "modified_at"), !string.IsNullOrEmpty(Text(model, "remote_host")), FamilyOf(model), CompletesOf(model));
         }
 
         return models;
+    }
+
+    /// <summary>Adds what <c>/api/tags</c> of an older Ollama leaves out and <c>POST /api/show</c> says: whether a model generates text.</summary>
+    /// <param name="instance">The instance.</param>
+    /// <param name="models">From <c>/api/tags</c>.</param>
+    /// <param name="cancellationToken">Cancels the requests.</param>
+    /// <exception cref="HttpRequestException">The instance cannot be reached.</exception>
+    public static async Task<IReadOnlyDictionary<string, StoredModel>> AddCapabilitiesAsync(
+        Instance instance, IReadOnlyDictionary<string, StoredModel> models, CancellationToken cancellationToken)
+    {
+        var known = instance.Stored;
+        var shown = new ConcurrentDictionary<string, StoredModel>(models, StringComparer.Ordinal);
+        await Parallel.ForEachAsync(
+            models.Values.Where(model => model is { Completes: null, Digest: not null, IsRemote: false }),
+            new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = cancellationToken },
+            async (model, token) =>
+            {
+                shown[model.Name] = model with
+                {
+                    Completes = known?.TryGetValue(model.Name, out var before) == true && before.Digest == model.Digest
+                        ? before.Completes
+                        : await ShowsCompletionAsync(instance, model.Name, token),
+                };
+            });
+        return shown;
+    }
+
+    private static async Task<bool?> ShowsCompletionAsync(Instance instance, string model, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(instance.Url, "/api/show")) { Content = JsonContent.Create(new Dictionary<string, string> { ["model"] = model }) };
+        using var response = await instance.Client.SendAsync(request, cancellationToken);
+        if (!response.IsSuccessStatusCode)
+        {
+            // Its files are broken, or it has just gone: a request for it gets the engine's own answer.
+            return null;
+        }
+
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        using var document = await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken);
+        return CompletesOf(document.RootElement);
     }
 
     /// <summary>The version: <c>GET /api/version</c>.</summary>
@@ -81,6 +123,12 @@ internal static class EngineApi
             ? models.ValueKind == JsonValueKind.Array ? models.EnumerateArray().Where(model => model.ValueKind == JsonValueKind.Object)
             : models.ValueKind == JsonValueKind.Null ? [] : throw new JsonException($"'{property}' is no list.")
             : throw new JsonException($"There is no '{property}'.");
+
+    private static string? FamilyOf(JsonElement model) => model.TryGetProperty("details", out var details) ? Text(details, "family") : null;
+
+    private static bool? CompletesOf(JsonElement model) => model.ValueKind == JsonValueKind.Object && model.TryGetProperty("capabilities", out var all) && all.ValueKind == JsonValueKind.Array
+        ? all.EnumerateArray().Any(capability => capability.ValueKind == JsonValueKind.String && capability.GetString() == "completion")
+        : null;
 
     private static string NameOf(string? name) => ModelName.Normalise(name) ?? name ?? "";
 

@@ -156,6 +156,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
                 {
                     slots.IsResident = false;
                     slots.Resident = null;
+                    slots.ForgetConcurrency();
                 }
             }
 

@@ -225,7 +225,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
 
     private async Task ReadModelsAsync(Instance instance, Times times, CancellationToken cancellationToken)
     {
-        var stored = await EngineApi.GetStoredAsync(instance, cancellationToken);
+        var stored = await EngineApi.AddCapabilitiesAsync(instance, await EngineApi.GetStoredAsync(instance, cancellationToken), cancellationToken);
         times.ModelsRead = fleet.Now;
         times.NextModels = fleet.Now + (long)settings.Current.Fleet.ModelsInterval.TotalMilliseconds;
         fleet.OnStored(instance, stored);

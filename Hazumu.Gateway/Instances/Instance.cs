@@ -62,6 +62,14 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
         return slots;
     }
 
+    /// <summary>How many requests it runs at once with a model.</summary>
+    /// <param name="model">The model's normalised name.</param>
+    /// <param name="parallel">Its <c>OLLAMA_NUM_PARALLEL</c>, which does not hold for every model.</param>
+    public int LimitOf(string model, int parallel) =>
+        parallel > 1 && ((Stored?.TryGetValue(model, out var stored) == true && stored.IsSerial) || (Slots.TryGetValue(model, out var slots) && slots.Concurrency == Concurrency.Serial))
+            ? 1
+            : parallel;
+
     /// <summary>Whether it has the model, on disk or in memory; <see langword="null"/> where it was not asked yet.</summary>
     public bool? Has(string model) => Stored is null
         ? Slots.TryGetValue(model, out var slots) && slots.IsResident ? true : null

@@ -1,9 +1,32 @@
 namespace Hazumu.Gateway.Instances;
 
+/// <summary>What the answers of a model have shown of its slots.</summary>
+internal enum Concurrency
+{
+    /// <summary>Nothing yet.</summary>
+    Unknown,
+
+    /// <summary>Two were streamed at once.</summary>
+    Parallel,
+
+    /// <summary>Each began when the one before had ended: the engine runs one at a time, and queues the others itself.</summary>
+    Serial,
+}
+
 /// <summary>The slots of one model at one instance, and what is known of the model there. Guarded by <see cref="Fleet"/>.</summary>
 internal sealed class ModelSlots(string model)
 {
     private const double Smoothing = 0.3;
+
+    // Streams that began right where another ended, having waited for as long as it lasted.
+    private const int SerialStreams = 5;
+    private const long LeastMilliseconds = 100;
+
+    private int _streaming;
+    private int _inTurn;
+    private long _streamBegan;
+    private long _streamEnded;
+    private (long Taken, long Began) _latest;
 
     /// <summary>The model's normalised name.</summary>
     public string Model { get; } = model;
@@ -43,6 +66,64 @@ internal sealed class ModelSlots(string model)
 
     /// <summary>Seconds that a request holds a slot, smoothed; zero where that was never seen.</summary>
     public double ServiceSeconds { get; private set; }
+
+    /// <summary>What its answers have shown of its slots.</summary>
+    public Concurrency Concurrency { get; private set; }
+
+    /// <summary>A streamed answer has begun. <see cref="OnStreamEnded"/> must follow.</summary>
+    /// <param name="taken">When its slot was taken.</param>
+    /// <param name="now">Now.</param>
+    /// <returns>Whether this shows that the engine runs one at a time.</returns>
+    public bool OnStreamBegan(long taken, long now)
+    {
+        _latest = (taken, now);
+        if (_streaming++ > 0)
+        {
+            return false;
+        }
+
+        var isShown = IsSerialAfter(taken, now - _streamEnded);
+        _streamBegan = now;
+        return isShown;
+    }
+
+    /// <summary>A streamed answer has ended.</summary>
+    /// <returns>Whether this shows that the engine runs one at a time.</returns>
+    public bool OnStreamEnded(long now)
+    {
+        _streamEnded = now;
+        if (--_streaming == 0)
+        {
+            return false;
+        }
+
+        if (now - _latest.Began >= LeastMilliseconds)
+        {
+            Concurrency = Concurrency.Parallel;
+            return false;
+        }
+
+        // The next one's first byte can arrive before the end of the one that it waited for.
+        var isShown = _streaming == 1 && IsSerialAfter(_latest.Taken, now - _latest.Began);
+        _streamBegan = _latest.Began;
+        return isShown;
+    }
+
+    // A prompt that takes long to read would not end just where another stream does, again and again.
+    private bool IsSerialAfter(long taken, long gap)
+    {
+        var waited = _streamEnded - Math.Max(Math.Max(taken, LoadedAt), _streamBegan);
+        if (Concurrency != Concurrency.Unknown || waited < LeastMilliseconds || waited <= 4 * gap || ++_inTurn < SerialStreams)
+        {
+            return false;
+        }
+
+        Concurrency = Concurrency.Serial;
+        return true;
+    }
+
+    /// <summary>The engine is another process now, and may be another version.</summary>
+    public void ForgetConcurrency() => (Concurrency, _inTurn) = (Concurrency.Unknown, 0);
 
     /// <summary>A request has been sent that makes the instance load the model.</summary>
     public void BeginLoad(long now) => (IsLoading, LoadingSince) = (true, now);

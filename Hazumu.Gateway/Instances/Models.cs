@@ -13,4 +13,11 @@ internal sealed record ResidentModel(string Name, long Size, long SizeVram, Date
 /// <param name="Digest">The SHA-256 of its manifest, in hexadecimal; <see langword="null"/> where the engine has none.</param>
 /// <param name="ModifiedAt">When it was last changed there.</param>
 /// <param name="IsRemote">Whether its prompts go to another host (<c>remote_host</c>), Ollama's cloud or any other.</param>
-internal sealed record StoredModel(string Name, long Size, string? Digest = null, DateTimeOffset ModifiedAt = default, bool IsRemote = false);
+/// <param name="Family">Its family, such as <c>llama</c>; <see langword="null"/> where the engine has none.</param>
+/// <param name="Completes">Whether it generates text (the capability <c>completion</c>); <see langword="null"/> where the engine does not say.</param>
+internal sealed record StoredModel(
+    string Name, long Size, string? Digest = null, DateTimeOffset ModifiedAt = default, bool IsRemote = false, string? Family = null, bool? Completes = null)
+{
+    /// <summary>Whether Ollama runs it with one slot.</summary>
+    public bool IsSerial => SerialModels.Contains(Family, Completes);
+}

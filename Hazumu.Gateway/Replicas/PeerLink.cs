@@ -134,6 +134,7 @@ internal sealed class PeerLink : IDisposable
                 Affinity = ticket.Affinity,
                 Key = ticket.Key,
                 IsShort = ticket.IsShort,
+                IsStreamed = ticket.IsStreamed,
                 Waited = ticket.IsAgain ? now - ticket.Asked : null,
                 Avoided = ticket.Avoided(now),
             },

@@ -70,6 +70,9 @@ internal sealed record PeerMessage(PeerWord Word, long Id = 0)
     /// <summary>Whether the request is one of many that are short.</summary>
     public bool IsShort { get; init; }
 
+    /// <summary>Whether the client is sent pieces of the answer as they come.</summary>
+    public bool IsStreamed { get; init; }
+
     /// <summary>Milliseconds that the request has waited before, where it asks again.</summary>
     public long? Waited { get; init; }
 

@@ -128,7 +128,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
             }
 
             var now = scope.Fleet.Now;
-            var ticket = new Ticket(ask.Model!, ask.Affinity, ask.Key!) { IsShort = ask.IsShort };
+            var ticket = new Ticket(ask.Model!, ask.Affinity, ask.Key!) { IsShort = ask.IsShort, IsStreamed = ask.IsStreamed };
             if (ask.Waited is { } waited)
             {
                 ticket.Asked = Math.Max(0, now - waited);

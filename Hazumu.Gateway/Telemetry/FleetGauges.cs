@@ -15,7 +15,7 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, Peers peers,
     /// <inheritdoc/>
     public IEnumerable<SlotGauge> Slots => Copy(instance => instance.Slots.Values
         .Where(slots => slots.IsResident || slots.InUse > 0)
-        .Select(slots => new SlotGauge(instance.Name, slots.Model, slots.InUse, settings.Current.Slots)));
+        .Select(slots => new SlotGauge(instance.Name, slots.Model, slots.InUse, instance.LimitOf(slots.Model, settings.Current.Slots))));
 
     /// <inheritdoc/>
     public IEnumerable<QueueGauge> Queues => scheduler.WaitingByModel().Select(queue => new QueueGauge(queue.Model, queue.Waiting));

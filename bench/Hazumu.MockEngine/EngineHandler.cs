@@ -71,7 +71,7 @@ internal sealed class EngineHandler(
         {
             (true, "/") => exchange.DocumentAsync(200, "Ollama is running", "text/plain; charset=utf-8"),
             (true, "/api/version") => DescribeAsync(exchange, new { version = exchange.Options.Version }),
-            (true, "/api/tags") => DescribeAsync(exchange, new { models = library.Models.Select(Descriptions.Stored) }),
+            (true, "/api/tags") => DescribeAsync(exchange, new { models = library.Models.Select(model => Descriptions.Stored(model, exchange.Options.TagsTellCapabilities)) }),
             (true, "/api/ps") => DescribeAsync(exchange, new { models = scheduler.Loaded().Select(Descriptions.Loaded) }),
             (true, "/api/status") => DescribeAsync(exchange, new { cloud = new { disabled = true, source = "env" } }),
             (true, "/v1/models") => DescribeAsync(

@@ -27,6 +27,9 @@ public sealed record MockEngineOptions
     /// <summary>Slots of a model (OLLAMA_NUM_PARALLEL). Further requests for a loaded model wait, without a bound.</summary>
     public int Parallel { get; init; } = 1;
 
+    /// <summary>Whether <c>/api/tags</c> tells capabilities; an older Ollama does so in <c>/api/show</c> only.</summary>
+    public bool TagsTellCapabilities { get; init; } = true;
+
     /// <summary>Requests that may wait for a load (OLLAMA_MAX_QUEUE); further ones get 503. Those for a loaded model are not among them.</summary>
     public int MaxQueue { get; init; } = 512;
 

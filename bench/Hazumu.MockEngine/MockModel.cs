@@ -19,6 +19,15 @@ public sealed record MockModel(string Name)
     /// <summary>Time to load it; <see cref="MockEngineOptions.LoadTime"/> unless told.</summary>
     public TimeSpan? LoadTime { get; init; }
 
+    /// <summary>Family that the listings tell.</summary>
+    public string Family { get; init; } = "llama";
+
+    /// <summary>Whether it only embeds: it lacks the capability <c>completion</c>.</summary>
+    public bool Embeds { get; init; }
+
+    /// <summary>Slots of it; <see cref="MockEngineOptions.Parallel"/> unless told.</summary>
+    public int? Parallel { get; init; }
+
     /// <summary>Context length that <c>/api/ps</c> tells.</summary>
     public int ContextLength { get; init; } = 4096;
 }

@@ -47,7 +47,7 @@ internal sealed class ModelScheduler(Func<MockEngineOptions> options)
             var state = StateOf(model);
             if (state.IsLoaded && !state.IsLeaving)
             {
-                if (state.Running < options().Parallel && state.Waiting.Count == 0)
+                if (state.Running < SlotsOf(state) && state.Waiting.Count == 0)
                 {
                     state.Running++;
                     return ValueTask.FromResult(TimeSpan.Zero);
@@ -303,7 +303,7 @@ internal sealed class ModelScheduler(Func<MockEngineOptions> options)
 
     private void GrantSlots(State state)
     {
-        while (state.Running < options().Parallel && state.Waiting.First is { } first)
+        while (state.Running < SlotsOf(state) && state.Waiting.First is { } first)
         {
             state.Waiting.RemoveFirst();
             if (first.Value.Granted.TrySetResult(first.Value.Load))
@@ -312,6 +312,8 @@ internal sealed class ModelScheduler(Func<MockEngineOptions> options)
             }
         }
     }
+
+    private int SlotsOf(State state) => state.Model.Parallel ?? options().Parallel;
 
     private void Touch(State state, TimeSpan? keepAlive)
     {
