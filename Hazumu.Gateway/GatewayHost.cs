@@ -13,7 +13,6 @@ using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Requests;
 using Hazumu.Gateway.Telemetry;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Net.Http.Headers;
 using OpenTelemetry.Metrics;
 
 namespace Hazumu.Gateway;
@@ -144,9 +143,8 @@ internal static class GatewayHost
         {
             kestrel.AddServerHeader = false;
 
-            // Headers pass as they came, whatever they are encoded in. Kestrel's own reading of a length answers one that is too long with 400,
-            // and drops the connection where the length has an encoding (HttpRequestHeaders.AppendContentLengthCustomEncoding).
-            kestrel.RequestHeaderEncodingSelector = static name => name == HeaderNames.ContentLength ? null : Encoding.Latin1;
+            // Headers pass as they came, whatever they are encoded in.
+            kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
             kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
 
             // Blobs have gigabytes. A client that reads slowly is cut by AttemptWatch, not because a terminal was paused for seconds.

@@ -328,6 +328,26 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public async Task A_trial_that_has_loaded_its_model_closes_the_circuit()
+    {
+        using var fleet = Warm("Slots=2");
+        var instance = fleet.Fleet.Instances[0];
+        fleet.Fail(instance);
+        fleet.Fleet.OnProbe(instance, isUp: true);
+        var trial = await Lease(fleet, "m");
+        Assert.True(trial.IsCold);
+        var waiting = Ask(fleet, "m");
+        fleet.Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(CircuitState.HalfOpen, instance.Circuit.State);
+
+        // Its answer is not streamed, and far away.
+        fleet.Load(instance, "m");
+
+        Assert.Equal(CircuitState.Closed, instance.Circuit.State);
+        Assert.NotNull((await Soon(waiting)).Lease);
+    }
+
+    [Fact]
     public async Task A_model_whose_only_instance_is_down_does_not_wait_for_others()
     {
         using var fleet = new TestFleet("Queue:OutageTimeout=10s");

@@ -195,18 +195,7 @@ internal sealed class Attempt : HttpTransformer
         }
 
         AnswerHeaders.RemoveInvalid(proxyResponse);
-        try
-        {
-            await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
-        }
-        catch (InvalidOperationException)
-        {
-            // Kestrel refuses the headers: there are two lengths, or one that is no number.
-            Restore(httpContext);
-            _end = AttemptEnd.Unreadable;
-            return false;
-        }
-
+        await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         if (proxyResponse.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.ResetContent)
         {
             // Neither has a body (RFC 9110, section 15.3); Kestrel would wait for one that the length announces.

@@ -8,7 +8,6 @@ using Hazumu.Gateway.Reads;
 using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Requests;
 using Hazumu.Gateway.Telemetry;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Hazumu.Gateway.Forwarding;
 
@@ -200,7 +199,7 @@ internal sealed partial class GatewayHandler(
         switch (request.Operation.Handling)
         {
             case Handling.Infer:
-            case Handling.Unknown when request.Operation.Model != ModelPlace.None && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false:
+            case Handling.Unknown when request.Operation.Model != ModelPlace.None:
                 var counted = await peers.CountAsync(request.Caller, context.RequestAborted);
                 if (counted.Reached != ReachedLimit.None)
                 {

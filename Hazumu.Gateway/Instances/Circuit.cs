@@ -92,6 +92,15 @@ internal sealed class Circuit
         }
     }
 
+    /// <summary>The instance has loaded a model for a request.</summary>
+    public void OnLoaded()
+    {
+        if (State == CircuitState.HalfOpen)
+        {
+            Close();
+        }
+    }
+
     /// <summary>The instance, which no probe could reach, is there again: it need not wait for the end of the time that the circuit is open.</summary>
     public void OnReturn() => _openUntil = 0;
 

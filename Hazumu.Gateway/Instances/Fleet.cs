@@ -194,7 +194,11 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
             {
                 var slots = instance.SlotsOf(model.Name);
                 slots.Resident = model;
-                slots.SawResident(asked, Now);
+                if (slots.SawResident(asked, Now))
+                {
+                    // An instance that loads a model works: what waits for a trial need not wait for its whole answer.
+                    instance.Circuit.OnLoaded();
+                }
             }
 
             instance.MostResident = Math.Max(instance.MostResident, models.Count);

@@ -169,7 +169,10 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     }
 
     private TimeSpan NextRound() =>
-        fleet.Instances.Any(instance => instance.IsUp != true) && s_downInterval < settings.Current.Fleet.ProbeInterval ? s_downInterval : settings.Current.Fleet.ProbeInterval;
+        fleet.Instances.Any(IsUnsettled) && s_downInterval < settings.Current.Fleet.ProbeInterval ? s_downInterval : settings.Current.Fleet.ProbeInterval;
+
+    // Down, or up again but still on trial.
+    private static bool IsUnsettled(Instance instance) => instance.IsUp != true || instance.Circuit.State != CircuitState.Closed;
 
     private bool IsDue(Instance instance)
     {
@@ -205,7 +208,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
             // An engine without this route has its models in memory always.
             fleet.OnResident(instance, resident ?? [.. (instance.Stored ?? new Dictionary<string, StoredModel>()).Keys.Select(name => new ResidentModel(name, 0, 0, default))], asked);
             Report(instance, isUp: true, "");
-            times.NextProbe = asked + (long)settings.Current.Fleet.ProbeInterval.TotalMilliseconds - 50;
+            times.NextProbe = IsUnsettled(instance) ? 0 : asked + (long)settings.Current.Fleet.ProbeInterval.TotalMilliseconds - 50;
         }
         catch (Exception error) when (IsEngineError(error, cancellationToken))
         {

@@ -134,15 +134,19 @@ internal sealed class ModelSlots(string model)
     /// <summary>Takes in that the model is in memory.</summary>
     /// <param name="asked">When the instance was asked.</param>
     /// <param name="now">When it has answered.</param>
-    public void SawResident(long asked, long now)
+    /// <returns>Whether a load has ended with that.</returns>
+    public bool SawResident(long asked, long now)
     {
         IsResident = true;
         ResidentSeen = Math.Max(ResidentSeen, asked);
-        if (IsLoading && asked >= LoadingSince)
+        if (!IsLoading || asked < LoadingSince)
         {
-            IsLoading = false;
-            LoadedAt = now;
+            return false;
         }
+
+        IsLoading = false;
+        LoadedAt = now;
+        return true;
     }
 
     /// <summary>Takes in a load's duration.</summary>

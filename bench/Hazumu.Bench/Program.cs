@@ -8,6 +8,8 @@ switch (args)
     case ["routing", .. var rest]:
         return await Command.RunAsync(() => RoutingBenchmark.RunAsync(RoutingSettings.Read(rest)));
 
+    case ["crowd", .. var rest]:
+        return await Command.RunAsync(() => CrowdBenchmark.RunAsync(rest));
     case ["sizing", .. var rest]:
         return await Command.RunAsync(() => SizingBenchmark.RunAsync(SizingSettings.Read(rest)));
 
@@ -23,6 +25,6 @@ switch (args)
         return 0;
 
     default:
-        await Console.Error.WriteLineAsync("gateway, routing or sizing, with their options; bench/README.md describes them.");
+        await Console.Error.WriteLineAsync("gateway, routing, crowd or sizing, with their options; bench/README.md describes them.");
         return 2;
 }

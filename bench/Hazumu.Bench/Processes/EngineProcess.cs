@@ -26,9 +26,12 @@ internal sealed class EngineProcess : IDisposable
 
     public int Id => _process.Id;
 
-    public static async Task<EngineProcess> StartAsync(string folder, object options)
+    /// <param name="folder">Where its output goes.</param>
+    /// <param name="options">Members of <see cref="MockEngineOptions"/>.</param>
+    /// <param name="at">Its port; a free one unless given.</param>
+    public static async Task<EngineProcess> StartAsync(string folder, object options, int? at = null)
     {
-        var port = ChildProcess.FreePort();
+        var port = at ?? ChildProcess.FreePort();
         var json = JsonSerializer.SerializeToNode(options)!.AsObject();
         json["port"] = port;
         json["lean"] = true;
