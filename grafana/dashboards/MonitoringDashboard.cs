@@ -17,7 +17,7 @@ internal static class MonitoringDashboard
             },
             new StateTimeline(12, 10, "Alerts over time", "Alerts while they fire, the Watchdog aside, which always does. No data: Prometheus evaluates no rules.")
             {
-                Queries = [Query.OrNone("""max by (alertname) (ALERTS{alertstate="firing",alertname!="Watchdog"})""", "alertname", "prometheus_rule_group_last_evaluation_timestamp_seconds", "{{alertname}}")],
+                Queries = [Query.OrNone("""max by (alertname) (ALERTS{alertstate="firing",alertname!="Watchdog"})""", "alertname", "prometheus_rule_group_interval_seconds", "{{alertname}}")],
                 States = [Mapping.Value("0", Colors.Green, "None fires"), Mapping.Value("1", Colors.Red, "Fires")],
             },
             new Stat(6, 5, "Configuration", "Whether the last reload succeeded. Failed: the old configuration goes on, and the program cannot start again with the new one. Runbook ConfigReloadFailed.")

@@ -37,7 +37,7 @@ internal static class OverviewDashboard
             },
             new Table(10, 8, "Alerts firing", "Every alert that fires now, the Watchdog aside, the newest last; none while nothing fires. No data: Prometheus evaluates no rules. Critical wakes somebody, a warning is for a working day. docs/runbooks has a page of the alert's name: what it means, what to look at, what to do.")
             {
-                Queries = [Query.OrNone("""max by (severity, alertname, job, instance, model, gpu, device) (ALERTS_FOR_STATE{alertname!="Watchdog"} and ignoring (alertstate) ALERTS{alertstate="firing"}) * 1000""", "alertname", "prometheus_rule_group_last_evaluation_timestamp_seconds", "{{alertname}}")],
+                Queries = [Query.OrNone("""max by (severity, alertname, job, instance, model, gpu, device) (ALERTS_FOR_STATE{alertname!="Watchdog"} and ignoring (alertstate) ALERTS{alertstate="firing"}) * 1000""", "alertname", "prometheus_rule_group_interval_seconds", "{{alertname}}")],
                 Unit = "string",
                 Overrides =
                 [
