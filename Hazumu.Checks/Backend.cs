@@ -105,6 +105,17 @@ public abstract class Backend : IAsyncLifetime
     /// <param name="component">The component.</param>
     public abstract Task<bool> IsHealthyAsync(Component component);
 
+    /// <summary>Sends a signal to a component's program.</summary>
+    /// <param name="component">The component.</param>
+    /// <param name="signal">The signal's name, such as <c>HUP</c>.</param>
+    public async Task SignalAsync(Component component, string signal)
+    {
+        foreach (var container in await FindContainersAsync(component))
+        {
+            await ContainerEngine.RunOrThrowAsync("kill", "--signal", signal, container);
+        }
+    }
+
     /// <summary>The last lines of a component's log, for a message.</summary>
     /// <param name="component">The component.</param>
     public virtual async Task<string> LogAsync(Component component)

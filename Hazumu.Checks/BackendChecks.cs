@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -235,8 +236,20 @@ public abstract partial class BackendChecks(Backend backend)
     [RequiresFact("Prometheus")]
     public async Task Prometheus_reloads_its_configuration()
     {
-        using var response = await backend.Http.PostAsync(new Uri(backend.Url(Component.Prometheus), "-/reload"), content: null);
-        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        var before = await LastReloadAsync();
+
+        // By signal: the published application has no route for it, which its other containers could reach.
+        await backend.SignalAsync(Component.Prometheus, "HUP");
+
+        await Wait.UntilAsync("Prometheus to reload", s_dataLimit, async () => Assert.True(await LastReloadAsync() > before, "It keeps the configuration that it had."));
+    }
+
+    // Seconds since 1970; it does not change where the reload fails.
+    private async Task<double> LastReloadAsync()
+    {
+        const string Metric = "prometheus_config_last_reload_success_timestamp_seconds ";
+        var metrics = await backend.Http.GetStringAsync(new Uri(backend.Url(Component.Prometheus), "metrics"));
+        return double.Parse(metrics.Split('\n').Single(line => line.StartsWith(Metric, StringComparison.Ordinal))[Metric.Length..], CultureInfo.InvariantCulture);
     }
 
     /// <summary>

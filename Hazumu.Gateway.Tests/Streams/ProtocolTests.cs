@@ -69,6 +69,7 @@ public sealed class ProtocolTests(ProtocolTests.Certificate certificate) : IClas
             }
 
             Assert.True(await wanted.WaitAsync(TimeSpan.FromSeconds(10)));
+            await exchange.SendChunkAsync("data: [DONE]\n\n"u8.ToArray());
             await exchange.EndChunksAsync();
         });
         await using var gateway = await StartAsync(engine.Address, wire);
@@ -90,7 +91,8 @@ public sealed class ProtocolTests(ProtocolTests.Certificate certificate) : IClas
                 wanted.Release();
             }
 
-            Assert.Equal(0, await stream.ReadAsync(new byte[1], limit.Token));
+            using var rest = new StreamReader(stream);
+            Assert.Equal("data: [DONE]\n\n", await rest.ReadToEndAsync(limit.Token));
         }
     }
 
