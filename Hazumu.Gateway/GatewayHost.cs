@@ -13,6 +13,7 @@ using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Requests;
 using Hazumu.Gateway.Telemetry;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Net.Http.Headers;
 using OpenTelemetry.Metrics;
 
 namespace Hazumu.Gateway;
@@ -143,8 +144,9 @@ internal static class GatewayHost
         {
             kestrel.AddServerHeader = false;
 
-            // Headers pass as they came, whatever they are encoded in.
-            kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+            // Headers pass as they came, whatever they are encoded in. Not the length: with an encoding of ours Kestrel closes the connection
+            // of a length with more than 20 digits without an answer (HttpRequestHeaders.AppendContentLengthCustomEncoding, .NET 10.0).
+            kestrel.RequestHeaderEncodingSelector = static name => name == HeaderNames.ContentLength ? null : Encoding.Latin1;
             kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
 
             // Blobs have gigabytes. A client that reads slowly is cut by AttemptWatch, not because a terminal was paused for seconds.

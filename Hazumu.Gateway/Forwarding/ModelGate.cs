@@ -42,7 +42,11 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
 
             // A body that is here whole goes out with its length, however it came in.
             http.Headers.Remove(HeaderNames.TransferEncoding);
-            http.ContentLength = body.Length;
+            if (body.Length > 0 || http.ContentLength is not null)
+            {
+                http.ContentLength = body.Length;
+            }
+
             http.Body = Stream.Null;
             return (body, head, null);
         }
