@@ -14,7 +14,8 @@ internal static class InstancePorts
     public static IEnumerable<int> Choose(OllamaOptions settings, Func<int, bool> isTaken)
     {
         // A component that is not enabled keeps its port: that another one is left out must not move the instances.
-        var ofComponents = settings.Host.Components.Select(component => component.Port).ToHashSet();
+        var host = settings.Host;
+        HashSet<int> ofComponents = [.. host.Components.Select(component => component.Port), host.Gateway.ManagementPort, host.Edge.HttpPort];
         var port = settings.Port;
         yield return port;
 

@@ -49,15 +49,19 @@ public sealed class InstanceTests
 
     [Fact]
     public void Ports_follow_the_first_and_pass_over_those_of_other_components() =>
-        Assert.Equal([11434, 11436, 11437], Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "3")));
+        Assert.Equal([11434, 11437, 11438], Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "3")));
+
+    [Fact]
+    public void Ports_pass_over_the_edges_redirect() =>
+        Assert.Equal([8079, 8081], Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "2"), ("Hazumu:Ollama:Port", "8079"), ("Hazumu:Edge:HttpPort", "8080"), ("Hazumu:CAdvisor:Port", "9000")));
 
     [Fact]
     public void Ports_of_components_that_are_left_out_stay_theirs() =>
-        Assert.Equal([11434, 11436], Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "2"), ("Hazumu:Gateway:Enabled", "false")));
+        Assert.Equal([11434, 11437], Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "2"), ("Hazumu:Gateway:Enabled", "false")));
 
     [Fact]
     public void Ports_that_something_else_has_are_passed_over() =>
-        Assert.Equal([11434, 11438], Choose(isTaken: port => port is 11434 or 11436 or 11437, ("Hazumu:Ollama:Instances", "2")));
+        Assert.Equal([11434, 11438], Choose(isTaken: port => port is 11434 or 11437, ("Hazumu:Ollama:Instances", "2")));
 
     [Fact]
     public void Too_few_ports_are_told()
