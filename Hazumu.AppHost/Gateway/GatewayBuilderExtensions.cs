@@ -145,7 +145,7 @@ public static class GatewayBuilderExtensions
         var (hosts, origins) = (settings.AllowedHosts ?? "", settings.AllowedOrigins ?? "");
         var names = builder.ApplicationBuilder.ExecutionContext.IsPublishMode
             ? $"{builder.Resource.Name},{new ComposeVariables(edge).Setting(nameof(edge.Name), edge.Name)},{new ComposeVariables(settings).Setting(nameof(settings.AllowedHosts), hosts)}"
-            : $"{builder.Resource.Name},{hosts}";
+            : string.Join(',', new[] { builder.Resource.Name, edge.Enabled ? edge.Name : "", hosts }.Where(name => name.Length > 0));
         return builder
             .WithEnvironment("Gateway__AllowedHosts", names)
             .WithEnvironment("Gateway__AllowedOrigins", settings, nameof(settings.AllowedOrigins), origins);

@@ -45,6 +45,14 @@ public sealed class ProductionTests
         Assert.Equal("https://llm.example/grafana", (await model.EnvironmentAsync(model.Container("alertmanager")))["GRAFANA_URL"]);
     }
 
+    [Fact]
+    public async Task Gateway_may_be_called_by_the_edges_name()
+    {
+        await using var model = await CreateAsync("--Hazumu:Edge:Name=llm.example", "--Hazumu:Gateway:AllowedHosts=gpu.example.org");
+
+        Assert.Equal("gateway,llm.example,gpu.example.org", (await model.EnvironmentAsync(model.Gateway))["Gateway__AllowedHosts"]);
+    }
+
     [Theory]
     [InlineData(null, "is not set")]
     [InlineData("admin", "has fewer than 12 characters")]
