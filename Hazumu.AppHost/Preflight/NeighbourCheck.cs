@@ -30,9 +30,21 @@ internal sealed class NeighbourCheck(ContainerEngine engine)
     // The engine lists containers that match any of several filters of a kind; "volume" matches the beginning of a path, but names exactly.
     private async Task<string[]> ListAsync(IEnumerable<string> filters, CancellationToken cancellationToken)
     {
-        var list = await engine.RunAsync(["ps", .. filters.SelectMany(filter => new[] { "--filter", filter }), "--format", $$$"""{{.Names}}{{"\t"}}{{.Label "{{{ComposeProject}}}"}}"""], cancellationToken);
-        return list.IsSuccess
-            ? list.StandardOutput.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            : throw new StartupProblemException($"The container engine cannot list its containers ({list.StandardError.Trim()}); restart it and try again.");
+        var list = await engine.RunAsync(["ps", "--quiet", .. filters.SelectMany(filter => new[] { "--filter", filter })], cancellationToken);
+        var containers = Lines(list.IsSuccess ? list.StandardOutput : throw Explain(list.StandardError));
+        if (containers.Length == 0)
+        {
+            return [];
+        }
+
+        // 'ps' of Podman before 5.0 has no .Label (containers/podman#20957).
+        var found = await engine.RunAsync(["inspect", "--type", "container", "--format", $$$"""{{.Name}}{{"\t"}}{{with index .Config.Labels "{{{ComposeProject}}}"}}{{.}}{{end}}""", .. containers], cancellationToken);
+        // The others are printed if one of them has been removed meanwhile.
+        return found.IsSuccess || found.StandardError.Contains("no such", StringComparison.OrdinalIgnoreCase)
+            ? [.. Lines(found.StandardOutput).Select(line => line.TrimStart('/'))]
+            : throw Explain(found.StandardError);
+
+        static string[] Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        static StartupProblemException Explain(string error) => new($"The container engine cannot list its containers ({error.Trim()}); restart it and try again.");
     }
 }
