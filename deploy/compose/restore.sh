@@ -38,6 +38,9 @@ for archive in "$source"/*.tar.gz; do
   volume=$(name_of "$key")
   [ -n "$volume" ] || fail "The backup has $key, which is no volume of this application; nothing was changed."
   check_owner "$volume"
+  if has_driver "$key" "$volume"; then
+    fail "The volume $volume has a driver other than 'local', or driver options: its data would outlive it and mix with the backup's. Unpack $key.tar.gz into it yourself, and restore the others from a copy of the backup without that archive and its line in SHA256SUMS. Nothing was changed."
+  fi
   user=$(foreign_user "$volume" --all)
   [ -z "$user" ] || fail "The volume $volume is in use by the container $user, which is not part of this application; remove that first. Nothing was changed."
 done

@@ -8,7 +8,8 @@ fail() {
   exit 1
 }
 
-# Sets project, and volumes: a line "KEY NAME" for each volume, "KEY NAME external" if Compose does not create it.
+# Sets project, and volumes: a line "KEY NAME" for each volume, followed by "external" if Compose does not create it, and by "driver" if
+# it has a driver other than local, or driver options.
 # A file of COMPOSE_FILE may give a volume another name than its key, so only Compose's own answer tells them apart.
 read_application() {
   docker version > /dev/null || fail "The container engine does not answer; nothing was changed."
@@ -17,10 +18,11 @@ read_application() {
   volumes=$(printf '%s\n' "$configuration" | awk -F '"' '
     /^  "volumes": \{/ { inside = 1; next }
     inside && /^  \}/ { exit }
-    inside && /^    "[^"]*": \{/ { key = $2; external = "" }
+    inside && /^    "[^"]*": \{/ { key = $2; external = ""; driver = "" }
     inside && /^      "name": / { name = $4 }
     inside && /^      "external": true/ { external = " external" }
-    inside && /^    \}/ { print key " " name external }')
+    inside && (/^      "driver_opts": \{$/ || /^      "driver": / && $4 != "local") { driver = " driver" }
+    inside && /^    \}/ { print key " " name external driver }')
   [ -n "$project" ] && [ -n "$volumes" ] || fail "'docker compose config --format json' names no project and volumes; update Docker Compose. Nothing was changed."
 }
 
@@ -36,11 +38,19 @@ check_owner() { # volume
   esac
 }
 
+# Whether the data is somewhere that the engine does not manage, such as a file server or a folder, and outlives the volume.
+has_driver() { # key, volume
+  echo "$volumes" | awk -v key="$1" '$1 == key && $NF == "driver" { found = 1 } END { exit !found }' && return
+  volume_exists "$2" && [ "$(docker volume inspect --format '{{ .Driver }}{{ range $key, $value := .Options }} {{ $key }}{{ end }}' "$2")" != local ]
+}
+
 # The first container outside the application that has the volume mounted; an argument --all includes stopped ones.
 foreign_user() { # volume, [--all]
   # shellcheck disable=SC2086 # no argument if there is none
-  docker ps ${2:-} --filter "volume=$1" --format '{{.Names}} {{.Label "com.docker.compose.project"}}' |
-    awk -v project="$project" '$2 != project { print $1; exit }'
+  docker ps ${2:-} --quiet --filter "volume=$1" | while read -r container; do
+    # 'ps' of Podman before 5.0 has no .Label (containers/podman#20957). A container that is gone meanwhile does not use the volume.
+    docker inspect --type container --format '{{ .Name }} {{ index .Config.Labels "com.docker.compose.project" }}' "$container" 2> /dev/null || true
+  done | awk -v project="$project" '$2 != project { sub("^/", "", $1); print $1; exit }'
 }
 
 # macOS has no sha256sum, and BusyBox' has no long options.
