@@ -1,7 +1,9 @@
 using Aspire.Hosting.Utils;
 using Hazumu.AppHost;
+using Hazumu.AppHost.Preflight;
 using Hazumu.AppHost.Prometheus;
 using Hazumu.AppHost.Publishing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Aspire.Hosting;
 
@@ -60,6 +62,7 @@ public static class PrometheusBuilderExtensions
                 IconName = "ArrowSync",
                 IsHighlighted = true,
                 Method = HttpMethod.Post,
+                PrepareRequest = context => CopyRulesAsync(resource.Resource, context),
                 GetCommandResult = ExplainReloadAsync,
             });
     }
@@ -200,6 +203,17 @@ public static class PrometheusBuilderExtensions
         return builder.Resource.Annotations.OfType<ScrapeTargetAnnotation>()
             .Where(target => application.Resources.Contains(target.Endpoint.Resource) && (target.Prober is null || application.Resources.Contains(target.Prober)))
             .Where(target => PublishedOptionAnnotation.Of(target.Endpoint.Resource).Select(form => form.Option).DefaultIfEmpty().Contains(option));
+    }
+
+    // With another address of the runbooks, Prometheus reads copies of its rules.
+    private static async Task CopyRulesAsync(PrometheusResource resource, HttpCommandRequestContext context)
+    {
+        var container = RunningContainer.GetId(context.Services.GetRequiredService<ResourceNotificationService>(), resource);
+        var copy = await context.Services.GetRequiredService<ContainerEngine>().RunAsync(["exec", container, "sh", $"{ConfigurationDirectory}/start.sh", "--copy"], context.CancellationToken);
+        if (!copy.IsSuccess)
+        {
+            throw new InvalidOperationException($"The rules of '{resource.Name}' cannot be copied (exit code {copy.ExitCode}): {copy.StandardError.Trim()}");
+        }
     }
 
     private static async Task<ExecuteCommandResult> ExplainReloadAsync(HttpCommandResultContext context)

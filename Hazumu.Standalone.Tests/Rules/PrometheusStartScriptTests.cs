@@ -35,6 +35,21 @@ public sealed class PrometheusStartScriptTests : IDisposable
             File.ReadAllText(Path.Combine(Copy, "rules", name))));
     }
 
+    [Fact]
+    public async Task Copy_renews_the_rules_and_starts_nothing()
+    {
+        Directory.CreateDirectory(Copy);
+        var outdated = Path.Combine(Copy, "prometheus.yml");
+        await File.WriteAllTextAsync(outdated, "outdated");
+
+        var copy = await RunAsync("https://wiki.example/", "--copy");
+
+        Assert.Equal((0, ""), (copy.ExitCode, copy.Output.Trim()));
+        Assert.Contains($"- {Copy}/rules/*.yaml\n", await File.ReadAllTextAsync(outdated), StringComparison.Ordinal);
+        copy = await RunAsync(url: null, "--copy");
+        Assert.Equal((0, ""), (copy.ExitCode, copy.Output.Trim()));
+    }
+
     [Theory]
     [InlineData("wiki.example/runbooks")]
     [InlineData("https://wiki.example/a b")]
@@ -52,12 +67,12 @@ public sealed class PrometheusStartScriptTests : IDisposable
 
     private string Copy => Path.Combine(_folder.FullName, "copy");
 
-    private async Task<CliResult> RunAsync(string? url)
+    private async Task<CliResult> RunAsync(string? url, string argument = "--web.enable-lifecycle")
     {
         var program = Path.Combine(_folder.FullName, "prometheus");
         await File.WriteAllTextAsync(program, "#!/bin/sh\necho \"$@\"\n");
         await Cli.RunOrThrowAsync("chmod", ["755", program]);
-        return await Cli.RunAsync("/bin/sh", [RepositoryRoot.Combine("prometheus", "start.sh"), "--web.enable-lifecycle"], environment: new Dictionary<string, string?>
+        return await Cli.RunAsync("/bin/sh", [RepositoryRoot.Combine("prometheus", "start.sh"), argument], environment: new Dictionary<string, string?>
         {
             ["PATH"] = $"{_folder.FullName}:{Environment.GetEnvironmentVariable("PATH")}",
             ["PROMETHEUS_SOURCE"] = RepositoryRoot.Combine("prometheus"),

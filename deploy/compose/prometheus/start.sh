@@ -2,9 +2,10 @@
 # Starts Prometheus with the address of the runbooks in its alerts. Every form of the graph runs this in the container, by the image's own shell.
 #
 #   start.sh [argument ...]   starts Prometheus with these arguments
+#   start.sh --copy           only copies the rules, for a reload
 #
 # The rules name each runbook by the address that it has in development, where Prometheus itself serves it. For another RUNBOOK_URL the rules
-# are copied with that; edits of the rules then take effect with a restart, and not with a reload.
+# are copied with that, and have to be copied again before a reload.
 set -eu
 
 SOURCE=${PROMETHEUS_SOURCE:-/etc/prometheus}
@@ -28,7 +29,10 @@ case $url in
   *) url=$url/ ;;
 esac
 
-if [ "$url" = "$DEFAULT" ]; then exec prometheus --config.file="$SOURCE/prometheus.yml" "$@"; fi
+if [ "$url" = "$DEFAULT" ]; then
+  [ "${1:-}" != --copy ] || exit 0
+  exec prometheus --config.file="$SOURCE/prometheus.yml" "$@"
+fi
 
 rm -rf "$TARGET"
 mkdir -p "$TARGET/rules"
@@ -46,4 +50,5 @@ for file in "$SOURCE/prometheus.yml" "$SOURCE"/rules/*.yaml; do
     { print replaced(replaced($0, ENVIRON["DEFAULT"], ENVIRON["url"]), "/etc/prometheus/rules/", ENVIRON["TARGET"] "/rules/") }
   ' "$file" > "$TARGET/${file#"$SOURCE"/}"
 done
+[ "${1:-}" != --copy ] || exit 0
 exec prometheus --config.file="$TARGET/prometheus.yml" "$@"
