@@ -104,7 +104,7 @@ stop_compose() {
 [ -z "$(containers)" ] || { echo "Containers of another run of this benchmark are there." >&2; exit 1; }
 cp -r deploy/compose "$WORK/compose"
 rm -f "$WORK/compose/.env"
-sed -i -E "s/hazumu-network/$NAME/g; s/hazumu-edge/$NAME-edge/g; s/hazumu-exporters/$NAME-exporters/g; s/(ollama|prometheus|grafana)_data/${NAME}_\1/g" "$WORK"/compose/docker-compose.yaml "$WORK"/compose/prometheus-targets/*.json
+sed -i -E "s/hazumu-network/$NAME/g; s/hazumu-edge/$NAME-edge/g; s/hazumu-exporters/$NAME-exporters/g; s/hazumu-logs/$NAME-logs/g; s/(ollama|prometheus|grafana)_data/${NAME}_\1/g" "$WORK"/compose/docker-compose.yaml "$WORK"/compose/prometheus-targets/*.json
 dotnet build Hazumu.AppHost --verbosity quiet --nologo
 
 echo "machine    $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r)"

@@ -79,7 +79,9 @@ public class ComposeBackend : Backend
         var source = RepositoryRoot.Combine("deploy", "compose");
         foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != ".env" && Path.GetFileName(Path.GetDirectoryName(file)) is not "secrets"))
         {
-            var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal).Replace("hazumu-edge", $"{Name}-edge", StringComparison.Ordinal).Replace("hazumu-exporters", $"{Name}-exporters", StringComparison.Ordinal);
+            var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal).Replace("hazumu-edge", $"{Name}-edge", StringComparison.Ordinal).Replace("hazumu-exporters", $"{Name}-exporters", StringComparison.Ordinal)
+                // A dashboard has the same name.
+                .Replace("name: \"hazumu-logs\"", $"name: \"{Name}-logs\"", StringComparison.Ordinal);
             foreach (var component in Component.All)
             {
                 text = text.Replace($"{component.Service}_data", Volume(component), StringComparison.Ordinal);

@@ -88,16 +88,16 @@ public sealed record Fault(string Name, string How, Expectation Expectation, str
             VerifyAsync = async graph => Assert.InRange(Assert.Single(await graph.Prometheus.QueryAsync("count_over_time(up{job=\"gateway\"}[3m])")).Value, 10, 13),
         },
 
-        new("A bad rules file reloaded", "a file that is no YAML in `prometheus/rules`, and `POST /-/reload`", Expectation.Warning, "ConfigReloadFailed",
+        new("A bad rules file reloaded", "a file that is no YAML in `prometheus/rules`, and `SIGHUP` to Prometheus", Expectation.Warning, "ConfigReloadFailed",
             async graph =>
             {
                 await File.WriteAllTextAsync(BadRules(graph), "groups: [");
-                await ReloadAsync(graph, expectSuccess: false);
+                await graph.SignalAsync(Component.Prometheus, "HUP");
             },
-            async graph =>
+            graph =>
             {
                 File.Delete(BadRules(graph));
-                await ReloadAsync(graph, expectSuccess: true);
+                return graph.SignalAsync(Component.Prometheus, "HUP");
             }),
 
         new("Blackbox exporter down", "`docker stop` of `blackbox`", Expectation.Warning, "ScrapeFailing",
@@ -145,10 +145,4 @@ public sealed record Fault(string Name, string How, Expectation Expectation, str
     }
 
     private static string BadRules(FaultBackend graph) => Path.Combine(graph.Folder.FullName, "prometheus", "rules", "bad.yaml");
-
-    private static async Task ReloadAsync(FaultBackend graph, bool expectSuccess)
-    {
-        using var response = await graph.Http.PostAsync(new Uri(graph.Url(Component.Prometheus), "-/reload"), content: null);
-        Assert.Equal(expectSuccess, response.IsSuccessStatusCode);
-    }
 }

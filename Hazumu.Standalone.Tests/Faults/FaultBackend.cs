@@ -129,6 +129,13 @@ public sealed class FaultBackend : ComposeBackend
     }
 
     /// <inheritdoc/>
+    protected override Dictionary<string, string?> Environment() => new(base.Environment())
+    {
+        // Rules with this address are read where they are mounted; with another one, copies that a reload does not renew.
+        ["Hazumu__Prometheus__RunbookUrl"] = "http://localhost:9090/user/",
+    };
+
+    /// <inheritdoc/>
     protected override async Task PrepareAsync()
     {
         await File.WriteAllTextAsync(In("docker-compose.faults.yaml"), $$"""

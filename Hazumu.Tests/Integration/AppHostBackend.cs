@@ -34,7 +34,7 @@ public class AppHostBackend : Backend
         }),
         $"--Hazumu:Gateway:ManagementPort={ManagementPort}",
         $"--Hazumu:Gateway:KeysFile={Path.Combine(Path.GetTempPath(), Name, "keys.json")}",
-        .. new[] { Component.Ollama, Component.Prometheus, Component.Grafana, Component.Alertmanager, Component.Loki }.Select(component => $"--Hazumu:{component.Section}:Volume={Volume(component)}"),
+        .. new[] { Component.Ollama, Component.Prometheus, Component.Grafana, Component.Alertmanager, Component.Loki, Component.Alloy }.Select(component => $"--Hazumu:{component.Section}:Volume={Volume(component)}"),
     ];
 
     /// <summary>The gateway is a process of this machine, so that .NET engineers can debug it.</summary>
