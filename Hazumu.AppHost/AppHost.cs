@@ -1,3 +1,5 @@
+using Hazumu.AppHost.Configuration;
+
 var builder = DistributedApplication.CreateBuilder(args);
 var hazumu = builder.AddHazumu(args);
 
@@ -97,4 +99,8 @@ builder.AddCaddy("edge", hazumu.Edge)
     .WithDashboards(grafana)
     .WithSettings(hazumu.Edge);
 
-builder.Build().Run();
+// './hazumu up' checks the settings before it pulls images.
+if (!CommandLine.ChecksSettingsOnly(builder.Configuration))
+{
+    builder.Build().Run();
+}

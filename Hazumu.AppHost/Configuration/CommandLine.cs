@@ -1,8 +1,12 @@
+using Microsoft.Extensions.Configuration;
+
 namespace Hazumu.AppHost.Configuration;
 
 /// <summary>Finds options on the command line that no one would read: configuration takes any key without a word.</summary>
 internal static class CommandLine
 {
+    private const string CheckSettings = "check-settings";
+
     // What Aspire itself takes beside keys with a section (microsoft/aspire, DistributedApplicationBuilder.ConfigurePipelineOptions).
     private static readonly HashSet<string> s_aspire = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -30,7 +34,7 @@ internal static class CommandLine
                 continue;
             }
 
-            if (!s_aspire.Contains(key) && !s_sections.Contains(key.Split(':')[0]))
+            if (key != CheckSettings && !s_aspire.Contains(key) && !s_sections.Contains(key.Split(':')[0]))
             {
                 problems.Add($"Unknown option '{args[i]}'; settings are given as --Hazumu:Key=value, the README lists them.");
             }
@@ -44,6 +48,9 @@ internal static class CommandLine
 
         StartupProblemException.ThrowIfAny(problems);
     }
+
+    /// <summary>Whether the process ends once the settings are read: <c>--check-settings=true</c>.</summary>
+    public static bool ChecksSettingsOnly(IConfiguration configuration) => configuration[CheckSettings] == "true";
 
     private static string? Key(string argument)
     {

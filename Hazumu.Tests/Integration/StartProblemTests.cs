@@ -18,6 +18,16 @@ public sealed class StartProblemTests
         Assert.Equal("'Hazumu:Gpu' is 'cuda'; allowed: auto, nvidia, amd, none.", result.Output.Trim());
     }
 
+    [Theory]
+    [InlineData("--Hazumu:Grafana:Port=23000", 0, "")]
+    [InlineData("--Hazumu:Prometheus:Retention=15", 1, "'Hazumu:Prometheus:Retention' is '15'; allowed: a duration such as '15d', '12h' or '1y'.")]
+    public async Task Settings_can_be_checked_without_a_start(string setting, int exitCode, string sentence)
+    {
+        var result = await RunAsync(setting, "--check-settings=true");
+
+        Assert.Equal((exitCode, sentence), (result.ExitCode, result.Output.Trim()));
+    }
+
     [RequiresFact]
     public async Task A_taken_port_ends_the_process_before_anything_starts()
     {
