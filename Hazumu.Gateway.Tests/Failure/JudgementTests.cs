@@ -47,6 +47,7 @@ public class JudgementTests
         ["malformed body, beside the engine's end"] = (ForwarderError.RequestBodyClient, new AggregateException(new BadHttpRequestException(""), new IOException()), AttemptEnd.BadBody),
         ["chunk over 64 bits"] = (ForwarderError.RequestBodyClient, new IOException("", new OverflowException()), AttemptEnd.BadBody),
         ["client's reset"] = (ForwarderError.RequestBodyClient, new IOException("", new SocketException((int)SocketError.ConnectionReset)), AttemptEnd.ClientGone),
+        ["body that cannot be read back"] = (ForwarderError.RequestBodyClient, new AggregateException(new InvalidOperationException("", new IOException())), AttemptEnd.GatewayFailed),
         ["client gone"] = (ForwarderError.RequestBodyCanceled, new OperationCanceledException(), AttemptEnd.ClientGone),
         ["bug"] = (ForwarderError.ResponseHeaders, new InvalidOperationException(), AttemptEnd.GatewayFailed),
     };

@@ -105,7 +105,15 @@ public sealed class RequestBodyTests : IDisposable
     {
         using var body = new RequestBody(Budget("Gateway:Body:DiskLimit=0", $"Gateway:Body:MemoryLimit={2 * Megabyte}"));
 
-        Assert.Equal(BodyRead.TooLarge, await ReadAsync(body, 4 * Megabyte));
+        Assert.Equal(BodyRead.NeverFits, await ReadAsync(body, 4 * Megabyte));
+    }
+
+    [Fact]
+    public async Task Body_over_the_whole_disk_limit_is_too_large()
+    {
+        using var body = new RequestBody(Budget($"Gateway:Body:DiskLimit={2 * Megabyte}", $"Gateway:Body:MemoryLimit={Megabyte}"));
+
+        Assert.Equal(BodyRead.NeverFits, await ReadAsync(body, 4 * Megabyte));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Hazumu.Gateway.Requests;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Serving;
@@ -44,6 +45,25 @@ public sealed class RegistryTests : IAsyncLifetime
 
         Assert.Equal(200, (await gateway.Http.AnswerAsync(HttpMethod.Post, path, body)).Status);
         Assert.Single(_engine.Requests, request => request.Path == path);
+    }
+
+    [Theory]
+    [InlineData("/api/create", """{"model":"mine","from":"evil.example/a/$"}""", "from")]
+    [InlineData("/api/copy", """{"source":"evil.example/a/$","destination":"mine"}""", "source")]
+    [InlineData("/api/copy", """{"source":"mock","destination":"evil.example/a/$"}""", "destination")]
+    public async Task Name_that_is_too_long_to_be_checked_is_refused(string path, string body, string property)
+    {
+        await using var gateway = await TestGateway.StartAsync([("one", _engine.Address)]);
+
+        foreach (var length in (int[])[ModelText.MaxLength, 10_000])
+        {
+            var answer = await gateway.Http.AnswerAsync(HttpMethod.Post, path, body.Replace("$", new string('b', length), StringComparison.Ordinal));
+
+            Assert.Equal(400, answer.Status);
+            Assert.Contains(property, answer.Text, StringComparison.Ordinal);
+        }
+
+        Assert.DoesNotContain(_engine.Requests, request => request.Path == path);
     }
 
     [Fact]

@@ -16,9 +16,17 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
     public static GatewayRefusal Forbidden(string message) => new(Outcome.Forbidden, StatusCodes.Status403Forbidden, message);
 
     /// <summary>The answer to a body that was not read to its end.</summary>
-    public static GatewayRefusal From(BodyRead end, long limit) => end == BodyRead.TooLarge
-        ? new(Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, $"The request's body is larger than {limit} bytes; send less, or ask the gateway's operator to raise 'Gateway:Body'.")
-        : new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, "The server is busy: the bodies of other requests leave no room for this one; try again later.", TimeSpan.FromSeconds(5));
+    /// <param name="end">How far it was read.</param>
+    /// <param name="limit">Bytes that it may have.</param>
+    /// <param name="isDecoded">Whether they are counted after decompression.</param>
+    public static GatewayRefusal From(BodyRead end, long limit, bool isDecoded = false) => end switch
+    {
+        BodyRead.TooLarge => new(Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, isDecoded
+            ? $"The request's body is larger than {limit} bytes when it is decompressed; send less, or send it without Content-Encoding."
+            : $"The request's body is larger than {limit} bytes; send less, or ask the gateway's operator to raise 'Gateway:Body:Limit'."),
+        BodyRead.NeverFits => new(Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, "The request's body is larger than all of the room that the gateway has for bodies; send less, or ask the gateway's operator to raise 'Gateway:Body:DiskLimit' or, without a disk, 'Gateway:Body:MemoryLimit'."),
+        _ => new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, "The server is busy: the bodies of other requests leave no room for this one; try again later.", TimeSpan.FromSeconds(5)),
+    };
 
     /// <summary>What a request is told that gets no slot.</summary>
     public static GatewayRefusal From(Admission.Admission admission, string model) => admission.Refusal switch

@@ -129,7 +129,7 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
     /// <summary>How an attempt ended that the forwarder gave up before the answer's body.</summary>
     public static AttemptEnd EndOf(ForwarderError error, Exception? exception) => error switch
     {
-        ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled => IsMalformed(exception) ? AttemptEnd.BadBody : AttemptEnd.ClientGone,
+        ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled => IsOwn(exception) ? AttemptEnd.GatewayFailed : IsMalformed(exception) ? AttemptEnd.BadBody : AttemptEnd.ClientGone,
         ForwarderError.RequestCreation => AttemptEnd.Unsendable,
         ForwarderError.ResponseHeaders => AttemptEnd.GatewayFailed,
         _ => EndOf(exception),
@@ -145,6 +145,9 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
         HttpRequestException { HttpRequestError: HttpRequestError.Unknown, InnerException: null } => AttemptEnd.Unsendable,
         _ => AttemptEnd.Unreachable,
     };
+
+    // What a body throws that cannot be read back from its file.
+    private static bool IsOwn(Exception? exception) => exception is InvalidOperationException and not ObjectDisposedException || (exception is AggregateException several && several.Flatten().InnerExceptions.Any(IsOwn));
 
     /// <summary>Whether reading a client's body failed because the body is malformed; else its connection broke.</summary>
     public static bool IsMalformed(Exception? exception) => exception switch

@@ -79,7 +79,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
     {
         if (!budget.TryTakeMemory(ZstdBody.Memory))
         {
-            return (default, GatewayRefusal.From(BodyRead.NoRoom, limit));
+            return (default, GatewayRefusal.From(ZstdBody.Memory > budget.MemoryLimit ? BodyRead.NeverFits : BodyRead.NoRoom, limit));
         }
 
         try
@@ -122,7 +122,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
 
             if (read != BodyRead.Done)
             {
-                return (default, GatewayRefusal.From(read, limit));
+                return (default, GatewayRefusal.From(read, limit, isDecoded: source is ZstdBody));
             }
         }
         catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
@@ -171,6 +171,15 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
     // What a model is made of, and what a copy is called, are models as well.
     private GatewayRefusal? CheckOthers(GatewayRequest request, in RequestHeadResult head)
     {
+        foreach (var (property, model) in head.Named ?? [])
+        {
+            // What is not read here cannot be checked, and an instance may still take it.
+            if (model is null or { Length: > ModelText.MaxLength })
+            {
+                return GatewayRefusal.BadRequest($"\"{property}\" must be a string of at most {ModelText.MaxLength} characters.");
+            }
+        }
+
         if (head.RemoteHost is { } host && !settings.Current.AllowCloudModels)
         {
             return GatewayRefusal.Forbidden($"The model would send its prompts to '{host}', and this gateway keeps prompts on its own machines.");

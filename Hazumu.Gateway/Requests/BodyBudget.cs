@@ -26,6 +26,9 @@ internal sealed partial class BodyBudget(GatewaySettings settings, ILogger<BodyB
     /// <summary>Bytes of memory that there are in all.</summary>
     public long MemoryLimit => settings.Current.Body.MemoryLimit ?? s_defaultMemory;
 
+    /// <summary>Bytes of disk space that there are in all.</summary>
+    public long DiskLimit => settings.Current.Body.DiskLimit;
+
     /// <summary>Whether there is a disk for large bodies.</summary>
     public bool HasDisk => Folder is not null;
 
@@ -42,7 +45,7 @@ internal sealed partial class BodyBudget(GatewaySettings settings, ILogger<BodyB
                     _folder = (setting, setting ?? DefaultFolder());
                 }
 
-                return settings.Current.Body.DiskLimit > 0 ? _folder.Value.Found : null;
+                return DiskLimit > 0 ? _folder.Value.Found : null;
             }
         }
     }
@@ -56,7 +59,7 @@ internal sealed partial class BodyBudget(GatewaySettings settings, ILogger<BodyB
 
     /// <summary>Takes disk space.</summary>
     /// <returns>Whether there was room.</returns>
-    public bool TryTakeDisk(long bytes) => TryTake(ref _disk, bytes, settings.Current.Body.DiskLimit);
+    public bool TryTakeDisk(long bytes) => TryTake(ref _disk, bytes, DiskLimit);
 
     /// <summary>Gives disk space back.</summary>
     public void ReturnDisk(long bytes) => Interlocked.Add(ref _disk, -bytes);
@@ -93,6 +96,9 @@ internal sealed partial class BodyBudget(GatewaySettings settings, ILogger<BodyB
     /// <summary>A file could not be created or written.</summary>
     public void OnDiskFailed(Exception error) => LogDiskFailed(settings.Current.Body.Folder ?? Folder ?? "", error.Message);
 
+    /// <summary>A file could not be read back.</summary>
+    public void OnDiskReadFailed(Exception error) => LogDiskUnreadable(settings.Current.Body.Folder ?? Folder ?? "", error.Message);
+
     private static bool TryTake(ref long taken, long bytes, long limit)
     {
         if (Interlocked.Add(ref taken, bytes) <= limit)
@@ -127,4 +133,7 @@ internal sealed partial class BodyBudget(GatewaySettings settings, ILogger<BodyB
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A request's body cannot be written to '{Folder}': {Problem} Check the setting 'Gateway:Body:Folder' and the space there.")]
     private partial void LogDiskFailed(string folder, string problem);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A request's body cannot be read back from '{Folder}': {Problem} Check the disk of the setting 'Gateway:Body:Folder'.")]
+    private partial void LogDiskUnreadable(string folder, string problem);
 }

@@ -16,6 +16,9 @@ internal enum BodyRead
 
     /// <summary>The bodies of other requests take all of the room.</summary>
     NoRoom,
+
+    /// <summary>It has no room even if there are no other requests.</summary>
+    NeverFits,
 }
 
 /// <summary>
@@ -89,7 +92,7 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
 
         if (_file is not null && _buffered > 0 && !await TryWriteAsync())
         {
-            return BodyRead.NoRoom;
+            return NoRoom;
         }
 
         if (_file is not null && IsWhole)
@@ -155,11 +158,14 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
         }
     }
 
+    private BodyRead NoRoom => budget.HasDisk ? BytesRead > budget.DiskLimit ? BodyRead.NeverFits : BodyRead.NoRoom
+        : _buffer.Length * 3L > budget.MemoryLimit ? BodyRead.NeverFits : BodyRead.NoRoom;
+
     private async ValueTask<BodyRead> MakeRoomAsync(long? length)
     {
         if (_file is not null)
         {
-            return await TryWriteAsync() ? BodyRead.Done : BodyRead.NoRoom;
+            return await TryWriteAsync() ? BodyRead.Done : NoRoom;
         }
 
         if (_buffer.Length < LargestInMemory && TryGrow(length))
@@ -178,7 +184,7 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
             file.Dispose();
         }
 
-        return TryGrow(length) ? BodyRead.Done : !budget.HasDisk && _buffer.Length * 3L > budget.MemoryLimit ? BodyRead.TooLarge : BodyRead.NoRoom;
+        return TryGrow(length) ? BodyRead.Done : NoRoom;
     }
 
     private bool TryGrow(long? length)
@@ -241,17 +247,26 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
 
     private static long Counted(byte[] buffer) => buffer.Length > FirstBuffer ? buffer.Length : 0;
 
-    private ValueTask<int> ReadAtAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
+    private async ValueTask<int> ReadAtAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         if (_file is { } file)
         {
-            return RandomAccess.ReadAsync(file, buffer, offset, cancellationToken);
+            try
+            {
+                return await RandomAccess.ReadAsync(file, buffer, offset, cancellationToken);
+            }
+            catch (IOException error)
+            {
+                // An IOException would be taken for the client's connection.
+                budget.OnDiskReadFailed(error);
+                throw new InvalidOperationException("A request's body cannot be read back from its file.", error);
+            }
         }
 
         var rest = _buffer.AsSpan(0, _buffered)[(int)Math.Min(offset, _buffered)..];
         var count = Math.Min(buffer.Length, rest.Length);
         rest[..count].CopyTo(buffer.Span);
-        return new(count);
+        return count;
     }
 
     private sealed class ReplayStream(RequestBody body) : BodyStream
