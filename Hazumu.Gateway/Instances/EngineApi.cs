@@ -9,6 +9,9 @@ namespace Hazumu.Gateway.Instances;
 /// <summary>Asks one engine what it is and has. Besides Ollama, a server that only has OpenAI's list of models is understood (llama.cpp's).</summary>
 internal static class EngineApi
 {
+    // Within the time of a probe, which goes on without the rest.
+    private static readonly TimeSpan s_showTimeout = TimeSpan.FromSeconds(2);
+
     /// <summary>What is in memory: <c>GET /api/ps</c>.</summary>
     /// <returns>The models; <see langword="null"/> where the engine has no such route.</returns>
     /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
@@ -43,26 +46,36 @@ internal static class EngineApi
     }
 
     /// <summary>Adds what <c>/api/tags</c> of an older Ollama leaves out and <c>POST /api/show</c> says: whether a model generates text.</summary>
+    /// <remarks>A model whose answer fails or takes too long stays unknown and is requested again the next time; the others are kept.</remarks>
     /// <param name="instance">The instance.</param>
     /// <param name="models">From <c>/api/tags</c>.</param>
     /// <param name="cancellationToken">Cancels the requests.</param>
-    /// <exception cref="HttpRequestException">The instance cannot be reached.</exception>
     public static async Task<IReadOnlyDictionary<string, StoredModel>> AddCapabilitiesAsync(
         Instance instance, IReadOnlyDictionary<string, StoredModel> models, CancellationToken cancellationToken)
     {
         var known = instance.Stored;
         var shown = new ConcurrentDictionary<string, StoredModel>(models, StringComparer.Ordinal);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(s_showTimeout);
         await Parallel.ForEachAsync(
             models.Values.Where(model => model is { Completes: null, Digest: not null, IsRemote: false }),
-            new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = cancellationToken },
-            async (model, token) =>
+            new ParallelOptions { MaxDegreeOfParallelism = 4 },
+            async (model, _) =>
             {
-                shown[model.Name] = model with
+                if (known?.TryGetValue(model.Name, out var before) == true && before.Digest == model.Digest && before.IsShown)
                 {
-                    Completes = known?.TryGetValue(model.Name, out var before) == true && before.Digest == model.Digest
-                        ? before.Completes
-                        : await ShowsCompletionAsync(instance, model.Name, token),
-                };
+                    shown[model.Name] = model with { Completes = before.Completes, IsShown = true };
+                    return;
+                }
+
+                try
+                {
+                    shown[model.Name] = model with { Completes = await ShowsCompletionAsync(instance, model.Name, limit.Token), IsShown = true };
+                }
+                catch (Exception error) when (error is HttpRequestException or JsonException or IOException or OperationCanceledException)
+                {
+                    // One broken or slow model says nothing of the instance's health.
+                }
             });
         return shown;
     }

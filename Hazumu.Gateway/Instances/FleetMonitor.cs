@@ -58,9 +58,11 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
             if (instance.IsUsable && (isForced || now - times.ModelsRead > 1_000))
             {
                 times.ModelsRead = now;
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                limit.CancelAfter(s_probeTimeout);
                 try
                 {
-                    await ReadModelsAsync(instance, times, cancellationToken);
+                    await ReadModelsAsync(instance, times, limit.Token);
                 }
                 catch (Exception error) when (IsEngineError(error, cancellationToken))
                 {

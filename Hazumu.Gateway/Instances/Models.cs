@@ -15,8 +15,9 @@ internal sealed record ResidentModel(string Name, long Size, long SizeVram, Date
 /// <param name="IsRemote">Whether its prompts go to another host (<c>remote_host</c>), Ollama's cloud or any other.</param>
 /// <param name="Family">Its family, such as <c>llama</c>; <see langword="null"/> where the engine has none.</param>
 /// <param name="Completes">Whether it generates text (the capability <c>completion</c>); <see langword="null"/> where the engine does not say.</param>
+/// <param name="IsShown">Whether the engine has answered <c>/api/show</c> for it.</param>
 internal sealed record StoredModel(
-    string Name, long Size, string? Digest = null, DateTimeOffset ModifiedAt = default, bool IsRemote = false, string? Family = null, bool? Completes = null)
+    string Name, long Size, string? Digest = null, DateTimeOffset ModifiedAt = default, bool IsRemote = false, string? Family = null, bool? Completes = null, bool IsShown = false)
 {
     /// <summary>Whether Ollama runs it with one slot.</summary>
     public bool IsSerial => SerialModels.Contains(Family, Completes);
