@@ -27,6 +27,19 @@ public sealed class AddressLimitTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
     }
 
+    [Fact]
+    public async Task A_page_may_read_that_its_address_has_reached_the_limit()
+    {
+        await using var gateway = await StartAsync("--Gateway:AddressRequestsPerMinute=1");
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(gateway, null));
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/tags") { Headers = { { "Origin", "http://localhost:5173" } } };
+
+        using var answer = await gateway.Http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
+        Assert.Equal("http://localhost:5173", Assert.Single(answer.Headers.GetValues("Access-Control-Allow-Origin")));
+    }
+
     [Theory]
     [InlineData("localhost", HttpStatusCode.OK)]
     [InlineData("127.0.0.1,nothing.invalid", HttpStatusCode.OK)]

@@ -124,6 +124,56 @@ public sealed class FleetManagementTests
         Assert.DoesNotContain("behind:latest", engines.A.Models.Concat(engines.B.Models));
     }
 
+    [Fact]
+    public async Task Unload_at_a_named_instance_leaves_the_model_at_the_others()
+    {
+        await using var engines = await Two.StartAsync();
+        await engines.A.LoadAsync("mock");
+        await engines.B.LoadAsync("mock");
+
+        Assert.Equal(200, await UnloadAsync("b"));
+        Assert.Equal((1, 0), (engines.A.LoadedModels.Count, engines.B.LoadedModels.Count));
+        Assert.Equal(400, await UnloadAsync("c"));
+
+        async Task<int> UnloadAsync(string instance)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/api/generate", UriKind.Relative)) { Content = new StringContent("""{"model":"mock","keep_alive":0}""") };
+            request.Headers.Add("Hazumu-Instance", instance);
+            using var answer = await engines.Gateway.Http.SendAsync(request);
+            return (int)answer.StatusCode;
+        }
+    }
+
+    [Theory]
+    [InlineData("/api/pull", """{"model":"mock","stream":false}""")]
+    [InlineData("/api/blobs/sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "x")]
+    public async Task Instance_that_stays_silent_is_named_as_failed(string path, string body)
+    {
+        await using var engines = await Two.StartAsync("--Gateway:Timeouts:Management=500ms");
+        engines.B.Inject(new MockFault(MockFaultKind.HangBeforeHeaders) { Duration = TimeSpan.FromMinutes(1), Path = path, BeforeBody = true });
+
+        var answer = await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, path, body);
+
+        Assert.Equal((502, """{"error":"Failed at 'b': it was silent for 00:00:00.5000000. Done at 'a'. Repeat the request."}"""), (answer.Status, answer.Text));
+    }
+
+    [Fact]
+    public async Task Model_whose_details_do_not_come_leaves_the_instance_up()
+    {
+        await using var engine = await MockEngine.StartAsync(new MockEngineOptions { TagsTellCapabilities = false, Models = [new MockModel("mock"), new MockModel("embed") { Embeds = true }] });
+        engine.Inject(new MockFault(MockFaultKind.ResetBeforeResponse) { Path = "/api/show", Model = "mock:latest" });
+        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Fleet:ProbeInterval=1h");
+
+        var instance = Assert.Single(gateway.Fleet.Instances);
+        Assert.True(instance.IsUp);
+        Assert.Equal((null, false), (instance.Stored!["mock:latest"].Completes, instance.Stored["embed:latest"].Completes));
+
+        await gateway.Service<FleetMonitor>().RefreshStoredAsync(CancellationToken.None, isForced: true);
+        Assert.False(instance.Stored["embed:latest"].Completes);
+        Assert.Equal(1, engine.Requests.Count(request => request is { Path: "/api/show", Model: "embed:latest" }));
+        Assert.True(engine.Requests.Count(request => request is { Path: "/api/show", Model: "mock:latest" }) > 1);
+    }
+
     [Theory]
     [InlineData("/api/tags", "models", "name")]
     [InlineData("/v1/models", "data", "id")]

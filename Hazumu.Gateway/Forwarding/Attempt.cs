@@ -90,7 +90,7 @@ internal sealed class Attempt : HttpTransformer
 
         if (_body is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false)
         {
-            context.Request.Body = new UploadStream(context.Request.Body, this);
+            context.Request.Body = new UploadStream(context.Request.Body, OnProgress);
         }
 
         // So that it is this attempt that breaks the connection off, and learns when the engine has let go.

@@ -75,6 +75,11 @@ internal sealed partial class GatewayHandler(
             request.Instance = null;
             LogBug(error, request.Operation.Name);
             await DialectError.WriteAsync(context, request.Operation.Dialect, StatusCodes.Status500InternalServerError, "The gateway failed; its log tells more.");
+            if (context.Response.HasStarted)
+            {
+                // The client must not take what it has for the whole answer.
+                context.Abort();
+            }
         }
         finally
         {
@@ -118,12 +123,14 @@ internal sealed partial class GatewayHandler(
             return GatewayRefusal.BadRequest("CONNECT asks for a tunnel, and this is no proxy for that.");
         }
 
+        // First, so that a page may read the answer that its address has reached its limit.
+        var stranger = browsers.Check(context, headers);
         if (addresses.Take(context.Connection.RemoteIpAddress) is { } wait)
         {
             return new GatewayRefusal(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, "This address has reached its limit of requests per minute; try again later.", wait);
         }
 
-        if (browsers.Check(context, headers) is { } stranger)
+        if (stranger is not null)
         {
             return stranger;
         }

@@ -65,10 +65,18 @@ internal sealed class InferenceHandler(
                 }
             }
 
-            if (head is { UnloadsModel: true, HasPrompt: false } && request.Operation.Dialect == Dialect.Native && Holding(model) is { Count: > 1 } holding)
+            if (head is { UnloadsModel: true, HasPrompt: false } && request.Operation is { Dialect: Dialect.Native, Name: "chat" or "generate" })
             {
-                // `ollama stop`: the model leaves the memory of all.
-                return await broadcast.SendAsync(context, request, holding, body);
+                if (context.Request.Headers[GatewayHeaders.Instance].ToString().Length > 0)
+                {
+                    return await management.SendAsync(context, request, body, head);
+                }
+
+                if (Holding(model) is { Count: > 1 } holding)
+                {
+                    // `ollama stop`: the model leaves the memory of all.
+                    return await broadcast.SendAsync(context, request, holding, body);
+                }
             }
 
             budget.Earn(settings.Current.Retries.BudgetPercent);

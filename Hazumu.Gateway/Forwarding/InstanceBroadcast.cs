@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Text.Json;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Requests;
@@ -10,37 +12,47 @@ namespace Hazumu.Gateway.Forwarding;
 /// Sends one management request to several instances at once and answers the client once: with the combined progress where they stream,
 /// and with the names of the instances that failed.
 /// </summary>
-internal sealed class InstanceBroadcast(FleetMonitor monitor)
+internal sealed class InstanceBroadcast(FleetMonitor monitor, GatewaySettings settings)
 {
     private const int LargestAnswer = 1024 * 1024;
 
     /// <summary>Sends a request whose body is here.</summary>
     public ValueTask<GatewayRefusal?> SendAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances, RequestBody? body) =>
-        SendAsync(context, request, instances, _ => body is null ? null : new StreamContent(body.Open()) { Headers = { ContentLength = body.Length } });
+        SendAsync(context, request, instances, _ => body?.Open(), body?.Length);
 
     /// <summary>Sends the client's body to all instances as it comes, at the pace of the slowest.</summary>
     public async ValueTask<GatewayRefusal?> UploadAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances)
     {
         var uploads = instances.Select(_ => new Pipe()).ToList();
-        var reading = CopyAsync(context, request, uploads);
-        var refusal = await SendAsync(context, request, instances, index => new StreamContent(uploads[index].Reader.AsStream()) { Headers = { ContentLength = context.Request.ContentLength } });
-        await reading;
-        return refusal;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        var reading = CopyAsync(context, request, uploads, end.Token);
+        try
+        {
+            var refusal = await SendAsync(context, request, instances, index => uploads[index].Reader.AsStream(), context.Request.ContentLength);
+            await reading;
+            return refusal;
+        }
+        finally
+        {
+            // Nothing may read the client's body once the request has ended.
+            await end.CancelAsync();
+            await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
-    private static async Task CopyAsync(HttpContext context, GatewayRequest request, List<Pipe> uploads)
+    private static async Task CopyAsync(HttpContext context, GatewayRequest request, List<Pipe> uploads, CancellationToken cancellationToken)
     {
         Exception? problem = null;
         try
         {
             while (true)
             {
-                var read = await context.Request.BodyReader.ReadAsync(context.RequestAborted);
+                var read = await context.Request.BodyReader.ReadAsync(cancellationToken);
                 foreach (var piece in read.Buffer)
                 {
                     request.RequestBytes += piece.Length;
                     // An instance that has the blob already, or has failed, reads no further: its pipe is completed and takes nothing.
-                    await Task.WhenAll(uploads.Select(upload => upload.Writer.WriteAsync(piece, context.RequestAborted).AsTask()));
+                    await Task.WhenAll(uploads.Select(upload => upload.Writer.WriteAsync(piece, cancellationToken).AsTask()));
                 }
 
                 context.Request.BodyReader.AdvanceTo(read.Buffer.End);
@@ -61,10 +73,12 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor)
         }
     }
 
-    private async ValueTask<GatewayRefusal?> SendAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances, Func<int, HttpContent?> content)
+    private async ValueTask<GatewayRefusal?> SendAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances, Func<int, Stream?> body, long? length)
     {
+        request.Sent = Stopwatch.GetTimestamp();
+        request.Attempts++;
         var progress = new CombinedProgress(instances.Count);
-        var sending = Task.WhenAll(instances.Select((instance, index) => SendAsync(context, instance, index, content(index), progress)));
+        var sending = Task.WhenAll(instances.Select((instance, index) => SendAsync(context, instance, index, body(index), length, progress)));
         context.Response.Headers[GatewayHeaders.Instance] = string.Join(", ", instances.Select(instance => instance.HeaderName));
         var success = default(byte[]);
         await foreach (var line in progress.Lines.ReadAllAsync(context.RequestAborted))
@@ -149,8 +163,13 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor)
         }
     }
 
-    private static async Task<Answer> SendAsync(HttpContext context, Instance instance, int index, HttpContent? content, CombinedProgress progress)
+    private async Task<Answer> SendAsync(HttpContext context, Instance instance, int index, Stream? upload, long? length, CombinedProgress progress)
     {
+        var limit = settings.Current.Timeouts.Management;
+        using var silence = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        void OnProgress() => silence.CancelAfter(limit);
+        OnProgress();
+        using var content = upload is null ? null : new StreamContent(new UploadStream(upload, OnProgress)) { Headers = { ContentLength = length } };
         var client = context.Request;
         using var request = new HttpRequestMessage(HttpMethod.Parse(client.Method), instance.Targets.Find(client.Path, client.QueryString)) { Content = content };
         request.Headers.Add(RequestId.HeaderName, context.TraceIdentifier);
@@ -161,34 +180,40 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor)
 
         try
         {
-            using var response = await instance.Client.SendAsync(request, context.RequestAborted);
+            using var response = await instance.Client.SendAsync(request, silence.Token);
             var (status, type) = ((int)response.StatusCode, response.Content.Headers.ContentType?.ToString());
-            await using var stream = await response.Content.ReadAsStreamAsync(context.RequestAborted);
+            await using var stream = await response.Content.ReadAsStreamAsync(silence.Token);
             if (status < 300 && type?.StartsWith("application/x-ndjson", StringComparison.Ordinal) == true)
             {
-                return new(instance.Name, status, type, [], await ReadProgressAsync(stream, index, progress, context.RequestAborted));
+                return new(instance.Name, status, type, [], await ReadProgressAsync(stream, index, progress, OnProgress, silence.Token));
             }
 
-            var body = await ReadAsync(stream, context.RequestAborted);
+            var body = await ReadAsync(stream, silence.Token);
             return new(instance.Name, status, type, body, status < 300 ? null : ErrorOf(body) ?? $"it answered with {status}");
         }
         catch (Exception error) when (error is HttpRequestException or IOException or JsonException)
         {
             return new(instance.Name, 0, null, [], error.Message);
         }
+        catch (OperationCanceledException error) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            // SocketsHttpHandler's own time limit is the one for connections.
+            return new(instance.Name, 0, null, [], (error.InnerException as TimeoutException)?.Message ?? $"it was silent for {limit}");
+        }
         finally
         {
-            content?.Dispose();
+            upload?.Dispose();
             progress.End(index);
         }
     }
 
-    private static async Task<string?> ReadProgressAsync(Stream stream, int index, CombinedProgress progress, CancellationToken cancellationToken)
+    private static async Task<string?> ReadProgressAsync(Stream stream, int index, CombinedProgress progress, Action onProgress, CancellationToken cancellationToken)
     {
         using var lines = new StreamReader(stream);
         var isSuccess = false;
         while (await lines.ReadLineAsync(cancellationToken) is { } text)
         {
+            onProgress();
             if (string.IsNullOrWhiteSpace(text))
             {
                 continue;

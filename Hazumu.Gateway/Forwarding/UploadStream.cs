@@ -3,13 +3,13 @@ using Hazumu.Gateway.Requests;
 namespace Hazumu.Gateway.Forwarding;
 
 /// <summary>A body that is passed on as it comes, and tells that it does: an engine is not silent while it is still being spoken to.</summary>
-internal sealed class UploadStream(Stream body, Attempt attempt) : BodyStream
+internal sealed class UploadStream(Stream body, Action onProgress) : BodyStream
 {
     /// <inheritdoc/>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var count = await body.ReadAsync(buffer, cancellationToken);
-        attempt.OnProgress();
+        onProgress();
         return count;
     }
 }
