@@ -45,6 +45,9 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
+    public Task A_management_port_that_is_the_only_one() => FailsAsync("Gateway:Management:Port", "--urls=http://127.0.0.1:18999", "--Gateway:Management:Port=18999");
+
+    [Fact]
     public async Task A_port_that_is_taken()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);

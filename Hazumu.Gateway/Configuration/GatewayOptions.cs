@@ -46,7 +46,8 @@ internal sealed class GatewayOptions
     public int AddressRequestsPerMinute { get; set; }
 
     /// <summary>The proxies whose X-Forwarded-For and -Proto are believed, where ASPNETCORE_FORWARDEDHEADERS_ENABLED is set; any unless one is named.</summary>
-    [Setting("Proxies whose X-Forwarded-For is believed where ASPNETCORE_FORWARDEDHEADERS_ENABLED is `true`; any unless one is named. Names are resolved again when another address sends it", Allowed = "host names and addresses, separated by commas")]
+    [Setting("Proxies whose X-Forwarded-For is believed where ASPNETCORE_FORWARDEDHEADERS_ENABLED is `true`; any unless one is named. Names are resolved again when another address sends it", Allowed = "host names and IP addresses (no networks such as '10.0.0.0/8'), separated by commas")]
+    [Proxies]
     public IReadOnlyList<string> Proxies { get; set; } = [];
 
     /// <summary>Names by which clients call the gateway, beside those that <see cref="HostNames"/> allows by itself.</summary>

@@ -22,6 +22,13 @@ internal sealed class InstanceUrlsAttribute : ValidationAttribute
     public override bool IsValid(object? value) => value is IReadOnlyList<string> list && list.All(text => InstanceUrlAttribute.TryParse(text, out _));
 }
 
+/// <summary>Every value is a host name or an IP address.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class ProxiesAttribute : ValidationAttribute
+{
+    public override bool IsValid(object? value) => value is IReadOnlyList<string> list && list.All(text => Uri.CheckHostName(text) != UriHostNameType.Unknown);
+}
+
 /// <summary>The value is a duration longer than none.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class PositiveDurationAttribute : ValidationAttribute

@@ -23,6 +23,11 @@ internal static class ManagementPort
         }
 
         var urls = Urls(builder.Configuration).ToList();
+        if (urls.TrueForAll(url => BindingAddress.Parse(url).Port == port))
+        {
+            throw new StartupProblemException($"'Gateway:Management:Port' is {port}, the only port of the clients; give it another one, or leave it out to have metrics and peers on the clients' port.");
+        }
+
         if (!urls.Exists(url => BindingAddress.Parse(url).Port == port))
         {
             urls.Add(string.Create(CultureInfo.InvariantCulture, $"http://*:{port}"));

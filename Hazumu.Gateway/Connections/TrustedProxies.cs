@@ -16,8 +16,10 @@ internal sealed class TrustedProxies(NameResolver resolve, GatewaySettings setti
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
 
-    private HashSet<IPAddress> _known = [];
+    private readonly Lock _gate = new();
+    private volatile Dictionary<string, IPAddress[]> _known = [];
     private DateTimeOffset _resolvedAt;
+    private Task? _resolving;
 
     /// <inheritdoc/>
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
@@ -47,33 +49,55 @@ internal sealed class TrustedProxies(NameResolver resolve, GatewaySettings setti
         }
 
         var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-        if (_known.Contains(plain))
+        if (IsKnown(plain, proxies))
         {
             return true;
         }
 
-        // A proxy that was replaced has another address.
-        var now = time.GetUtcNow();
-        if (now - _resolvedAt < s_interval)
+        // A proxy that was replaced has another address. Requests that come together wait for the same resolution.
+        Task resolving;
+        lock (_gate)
         {
-            return false;
+            if (_resolving is not { IsCompleted: false })
+            {
+                if (time.GetUtcNow() - _resolvedAt < s_interval)
+                {
+                    return IsKnown(plain, proxies);
+                }
+
+                _resolving = ResolveAsync(proxies);
+            }
+
+            resolving = _resolving;
         }
 
-        _resolvedAt = now;
-        var known = new HashSet<IPAddress>();
+        await resolving.WaitAsync(cancellationToken);
+        return IsKnown(plain, proxies);
+    }
+
+    private bool IsKnown(IPAddress address, IReadOnlyList<string> proxies)
+    {
+        var known = _known;
+        return proxies.Any(proxy => known.TryGetValue(proxy, out var addresses) && addresses.Contains(address));
+    }
+
+    private async Task ResolveAsync(IReadOnlyList<string> proxies)
+    {
+        var known = new Dictionary<string, IPAddress[]>();
         foreach (var proxy in proxies)
         {
             try
             {
-                known.UnionWith(IPAddress.TryParse(proxy, out var given) ? [given] : await resolve(proxy, cancellationToken));
+                known[proxy] = IPAddress.TryParse(proxy, out var given) ? [given] : await resolve(proxy, CancellationToken.None);
             }
             catch (System.Net.Sockets.SocketException)
             {
-                // Not there, and so it has sent nothing.
+                // A name that cannot be resolved just now keeps its addresses.
+                known[proxy] = _known.GetValueOrDefault(proxy) ?? [];
             }
         }
 
         _known = known;
-        return known.Contains(plain);
+        _resolvedAt = time.GetUtcNow();
     }
 }
