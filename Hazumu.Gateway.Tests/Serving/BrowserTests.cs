@@ -30,7 +30,7 @@ public sealed class BrowserTests : IAsyncLifetime
         await _two.DisposeAsync();
     }
 
-    public static TheoryData<string> OwnPaths => ["/", "/api/tags", "/api/chat", "/v1/models", "/metrics", "/health", "/alive", "/hazumu/peers/2", "/nothing"];
+    public static TheoryData<string> OwnPaths => ["/", "/api/tags", "/api/chat", "/v1/models", "/metrics", "/health", "/alive", "/hazumu/peers/3", "/nothing"];
 
     [Theory]
     [MemberData(nameof(OwnPaths))]

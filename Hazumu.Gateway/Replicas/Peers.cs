@@ -24,7 +24,7 @@ namespace Hazumu.Gateway.Replicas;
 internal sealed partial class Peers : BackgroundService
 {
     /// <summary>Where peers call each other.</summary>
-    public const string Path = "/hazumu/peers/2";
+    public const string Path = "/hazumu/peers/3";
 
     /// <summary>How long who begins to admit waits for what others hold, and for engines to let go of what a dead gateway had.</summary>
     public static readonly TimeSpan Settling = TimeSpan.FromSeconds(1);
