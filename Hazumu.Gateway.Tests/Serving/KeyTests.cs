@@ -357,6 +357,25 @@ public sealed class KeyTests : IAsyncLifetime, IDisposable
         Assert.Contains("\"done\":true", (await chat).Text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_request_at_several_instances_counts_as_running_when_its_key_is_revoked()
+    {
+        var key = Make(scopes: Scope.Admin);
+        await using var one = HeldEngine.Start();
+        await using var two = HeldEngine.Start();
+        await using var gateway = await StartAsync(one.Address, $"--Gateway:Instances:two={two.Address}", "--Gateway:Keys:FinishRunning=true");
+        await Eventually.HoldsAsync(() => Assert.Equal(2, gateway.Fleet.Instances.Count(instance => instance.Stored is not null)));
+        var delete = gateway.Http.AnswerAsync(HttpMethod.Delete, "/api/delete", """{"model":"mock"}""", key);
+        await one.HoldsAsync(1);
+        await two.HoldsAsync(1);
+
+        Revoke("alice", gateway);
+        one.Release();
+        two.Release();
+
+        Assert.Contains("it ended without success", (await delete).Text, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("/api/tags", "models", "name")]
     [InlineData("/api/ps", "models", "name")]

@@ -7,7 +7,7 @@ namespace Hazumu.Gateway.Forwarding;
 /// <summary>Headers of the gateway's own.</summary>
 internal static class GatewayHeaders
 {
-    /// <summary>In an answer: the instance that gave it. In a request that manages models: the instance it is for.</summary>
+    /// <summary>In an answer: the instance that gave it. In a request that manages or unloads models: the instance it is for.</summary>
     public const string Instance = "Hazumu-Instance";
 
     /// <summary>In an answer: the request's place in the queue when it joined; 0 where it did not wait.</summary>
