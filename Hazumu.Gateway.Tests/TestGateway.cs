@@ -3,11 +3,13 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Telemetry;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Tests.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
 
 namespace Hazumu.Gateway.Tests;
 
@@ -19,12 +21,14 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
 {
     private readonly WebApplication _app;
     private readonly Lines _log;
+    private readonly SeparateMeterFactory _meters;
     private bool _isDisposed;
 
-    private TestGateway(WebApplication app, Lines log)
+    private TestGateway(WebApplication app, Lines log, SeparateMeterFactory meters)
     {
         _app = app;
         _log = log;
+        _meters = meters;
         Measured = new Measurements(app.Services.GetRequiredService<IMeterFactory>());
     }
 
@@ -64,15 +68,17 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
     public static async Task<TestGateway> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, Action<IServiceCollection>? services, params string[] arguments)
     {
         var log = new Lines();
+        var meters = new SeparateMeterFactory();
         var app = GatewayHost.Build(
             [.. GatewayArguments.Of(instances, arguments), "--Gateway:Telemetry:AccessLog:Enabled=false"],
             builder =>
             {
                 builder.Logging.ClearProviders().AddProvider(log);
-                builder.Services.AddSingleton<IMeterFactory>(new LastingMeterFactory());
+                builder.Services.AddSingleton<IMeterFactory>(meters);
+                builder.Services.ConfigureOpenTelemetryMeterProvider(provider => provider.AddMeter(meters.NameOf(GatewayMetrics.MeterName)));
                 services?.Invoke(builder.Services);
             });
-        var gateway = new TestGateway(app, log);
+        var gateway = new TestGateway(app, log, meters);
         try
         {
             await app.StartAsync();
@@ -136,6 +142,7 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
 
         await _app.DisposeAsync();
         Measured.Dispose();
+        _meters.Dispose();
 
         // Told by the framework, and not ours to change: a client's connection that is reset in the middle of its body.
         var errors = Logged.Where(line => line.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal) || line.StartsWith(nameof(LogLevel.Critical), StringComparison.Ordinal))
