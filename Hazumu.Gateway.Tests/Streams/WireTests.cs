@@ -169,13 +169,13 @@ public sealed class WireTests
     }
 
     [Theory]
-    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello")]
-    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n")]
-    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")]
-    [InlineData("HTTP/1.1 99999 OK\r\n\r\n")]
-    [InlineData("this is no HTTP at all\r\n\r\n")]
-    [InlineData("")]
-    public async Task An_engine_that_speaks_nonsense_is_told_as_an_engine_that_fails(string nonsense)
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "engine_error")]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "engine_error")]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "engine_error")]
+    [InlineData("HTTP/1.1 99999 OK\r\n\r\n", "engine_error")]
+    [InlineData("this is no HTTP at all\r\n\r\n", "engine_error")]
+    [InlineData("", "engine_unreachable")]
+    public async Task An_engine_that_speaks_nonsense_is_told_as_an_engine_that_fails(string nonsense, string outcome)
     {
         await using var engine = RawEngine.Start(async exchange =>
         {
@@ -191,7 +191,7 @@ public sealed class WireTests
         Assert.Equal(502, answer.Status);
         Assert.StartsWith("{\"error\":\"The model server", answer.Text, StringComparison.Ordinal);
         await gateway.Measured.RequestsAsync(1);
-        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "engine_unreachable")));
+        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", outcome)));
     }
 
     [Fact]

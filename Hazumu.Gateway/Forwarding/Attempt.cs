@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Runtime.ExceptionServices;
 using Hazumu.Gateway.Admission;
@@ -8,6 +9,7 @@ using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Requests;
 using Hazumu.Gateway.Taps;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Hazumu.Gateway.Forwarding;
@@ -180,7 +182,7 @@ internal sealed class Attempt : HttpTransformer
             return false;
         }
 
-        if ((int)proxyResponse.StatusCode < 200)
+        if ((int)proxyResponse.StatusCode < 200 || HasInvalidLength(proxyResponse))
         {
             // 101: no request that is passed on requests another protocol of an engine.
             Restore(httpContext);
@@ -214,6 +216,11 @@ internal sealed class Attempt : HttpTransformer
 
         return false;
     }
+
+    // HttpClient passes a length that is no number, and several of them, as no length; Kestrel throws where such a header is copied.
+    private static bool HasInvalidLength(HttpResponseMessage response) =>
+        response.Content.Headers.NonValidated.TryGetValues(HeaderNames.ContentLength, out var lengths)
+        && (lengths.Count != 1 || !ulong.TryParse(lengths.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out _));
 
     private async ValueTask<AttemptEnd> CopyBodyAsync(HttpContext context, HttpResponseMessage response, CancellationToken cancellationToken)
     {
