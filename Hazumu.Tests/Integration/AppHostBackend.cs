@@ -98,6 +98,12 @@ public class AppHostBackend : Backend
         Application.ResourceNotifications.TryGetCurrentState(component.Service, out var state)
             && state.Snapshot is { HealthStatus: HealthStatus.Healthy, State.Text: "Running" });
 
+    /// <summary>Runs a program in a component's container.</summary>
+    /// <param name="component">The component.</param>
+    /// <param name="command">The program and its arguments.</param>
+    public async Task RunInAsync(Component component, params string[] command) =>
+        await ContainerEngine.RunOrThrowAsync(["exec", Assert.Single(await FindContainersAsync(component)), .. command]);
+
     /// <summary>Waits for a model's resource.</summary>
     /// <param name="resource">The resource's name.</param>
     public Task WaitUntilModelIsReadyAsync(string resource) => Wait.UntilAsync(

@@ -11,7 +11,13 @@ namespace Hazumu.Tests.Integration;
 public sealed class AppHostBackendTests(AppHostBackend backend) : BackendChecks(backend), IClassFixture<AppHostBackend>
 {
     [RequiresFact("Prometheus")]
-    public Task The_reload_command_works() => backend.ExecuteAsync(Component.Prometheus, "reload");
+    public async Task The_reload_command_copies_the_rules_again()
+    {
+        // Prometheus reads copies, because its port, and so the address of the runbooks, is not the default one.
+        await backend.RunInAsync(Component.Prometheus, "sh", "-c", "test -f /tmp/prometheus/prometheus.yml && echo broken > /tmp/prometheus/prometheus.yml");
+
+        await backend.ExecuteAsync(Component.Prometheus, "reload");
+    }
 
     [RequiresFact("Prometheus", "Alertmanager")]
     public Task The_command_that_checks_everything_finds_nothing_wrong() =>
