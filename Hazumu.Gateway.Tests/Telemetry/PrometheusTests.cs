@@ -44,6 +44,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
         _fleet.Slots = [new(_name, $"{_name}:latest", Used: 1, Total: 4)];
         _fleet.Queues = [new($"{_name}:latest", Waiting: 5)];
         _fleet.ResidentModels = [new(_name, $"{_name}:latest", SizeBytes: 5000, VramBytes: 4000, DateTimeOffset.UtcNow.AddHours(1))];
+        _fleet.StaleModels = [new(_name, $"{_name}:latest")];
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
