@@ -54,6 +54,17 @@ public sealed class PublishedServiceTests : IAsyncLifetime
     }
 
     [RequiresFact("Alertmanager")]
+    public async Task A_retention_without_a_unit_is_refused_before_anything_is_pulled()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, ".env"), "Hazumu__Prometheus__Retention=15\n");
+
+        var result = await RunAsync("sh", "secrets.sh");
+
+        Assert.False(result.Succeeded);
+        Assert.Contains("Hazumu__Prometheus__Retention is '15', which is no duration: write a number and a unit, such as 15d.", result.Output, StringComparison.Ordinal);
+    }
+
+    [RequiresFact("Alertmanager")]
     public async Task A_proxy_of_Dockers_client_configuration_does_not_make_it_unhealthy()
     {
         var configuration = Path.Combine(Directory.CreateDirectory(Path.Combine(_folder.FullName, "docker-configuration")).FullName, "config.json");

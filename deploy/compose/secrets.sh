@@ -1,5 +1,6 @@
 #!/bin/sh
-# Prepares the folder for production: creates the secrets that are missing, and sets the modes of all files that containers read.
+# Prepares the folder for production: creates the secrets that are missing, sets the modes of all files that containers read, and checks
+# the settings that a program would refuse only after everything was pulled.
 # It never changes the content of a secret. Run it again after files were copied or added.
 #
 #   sh secrets.sh
@@ -43,3 +44,14 @@ done
 sed -n 's/^ *source: "\.\/\([^"]*\)".*/\1/p' docker-compose*.yaml | sort -u | while IFS= read -r source; do
   if [ -e "$source" ]; then chmod -R a+rX "$source"; fi
 done
+
+# As Compose reads them; it refuses by itself what is no port.
+if config=$(docker compose config 2> /dev/null); then
+  check() { # setting, its value
+    printf '%s\n' "$2" | grep -Eq '^([0-9]+(ms|[smhdwy]))+$|^$' || fail "$1 is '$2', which is no duration: write a number and a unit, such as 15d."
+  }
+  check Hazumu__Prometheus__Retention "$(printf '%s\n' "$config" | sed -n 's/.*--storage\.tsdb\.retention\.time=\([^"]*\).*/\1/p' | head -n 1)"
+  check Hazumu__Loki__Retention "$(printf '%s\n' "$config" | sed -n 's/^ *LOKI_RETENTION: *"\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' | head -n 1)"
+else
+  echo "The settings are not checked: 'docker compose config' fails here, or there is no Docker Compose."
+fi
