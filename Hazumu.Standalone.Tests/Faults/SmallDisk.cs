@@ -10,7 +10,7 @@ public sealed class SmallDisk
 {
     private const int Megabytes = 64;
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-disk-");
+    private readonly Lazy<DirectoryInfo> _folder = new(() => Directory.CreateTempSubdirectory("hazumu-disk-"));
     private bool _isMounted;
 
     /// <summary>Why there is none on this machine, or <see langword="null"/> where there is.</summary>
@@ -18,7 +18,7 @@ public sealed class SmallDisk
         ? "mounting a file system needs Linux, root and loop devices"
         : null;
 
-    private string Mount => Path.Combine(_folder.FullName, "disk");
+    private string Mount => Path.Combine(_folder.Value.FullName, "disk");
 
     private string Filler => Path.Combine(Mount, "filler");
 
@@ -30,11 +30,11 @@ public sealed class SmallDisk
             return;
         }
 
-        var image = Path.Combine(_folder.FullName, "image");
+        var image = Path.Combine(_folder.Value.FullName, "image");
         Directory.CreateDirectory(Mount);
 
         // The node exporter runs as nobody, and measures only what it may reach.
-        File.SetUnixFileMode(_folder.FullName, (UnixFileMode)0b111_101_101);
+        File.SetUnixFileMode(_folder.Value.FullName, (UnixFileMode)0b111_101_101);
         await Cli.RunOrThrowAsync("truncate", ["--size", $"{Megabytes}M", image]);
         await Cli.RunOrThrowAsync("mkfs.ext4", ["-q", "-m", "0", image]);
         await Cli.RunOrThrowAsync("mount", ["-o", "loop", image, Mount]);
@@ -60,6 +60,9 @@ public sealed class SmallDisk
             _isMounted = false;
         }
 
-        _folder.Delete(recursive: true);
+        if (_folder.IsValueCreated)
+        {
+            _folder.Value.Delete(recursive: true);
+        }
     }
 }
