@@ -17,8 +17,12 @@ internal static class TestKeys
         return (new ApiKey { Id = id, Name = name, Hash = hash, Scopes = scopes, Models = list, Created = Now }, text);
     }
 
-    /// <summary>Writes a key file as an editor or a mounted secret would: not by our own command.</summary>
-    public static void Write(string path, params IEnumerable<ApiKey> keys) => File.WriteAllBytes(path, KeyFile.Format(keys));
+    /// <summary>Writes a key file as an editor or a mounted secret would, in one step: a gateway that runs must not read half of it, and log that.</summary>
+    public static void Write(string path, params IEnumerable<ApiKey> keys)
+    {
+        File.WriteAllBytes($"{path}.new", KeyFile.Format(keys));
+        File.Move($"{path}.new", path, overwrite: true);
+    }
 
     /// <summary>Another text of the same form.</summary>
     public static string WithOtherSecret(string text) => text[..^1] + (text[^1] == 'x' ? 'y' : 'x');
