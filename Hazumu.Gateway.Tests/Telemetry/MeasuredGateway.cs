@@ -8,7 +8,7 @@ namespace Hazumu.Gateway.Tests.Telemetry;
 /// <summary>The gateway's metrics, and every measurement that comes of them.</summary>
 internal sealed class MeasuredGateway : IDisposable
 {
-    private readonly LastingMeterFactory _meters = new();
+    private readonly SeparateMeterFactory _meters = new();
     private readonly MeterListener _listener = new();
     private readonly List<Measured> _measured = [];
 

@@ -11,16 +11,11 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
 
 namespace Hazumu.Gateway.Tests.Telemetry;
 
 /// <summary>What Prometheus gets, by the real exporter.</summary>
-/// <remarks>
-/// OpenTelemetry takes the meters of all gateways in the process for one, and drops its metrics when the first of them is disposed:
-/// these tests run alone, and look for names of their own.
-/// </remarks>
-[Collection(nameof(PrometheusTests))]
-[CollectionDefinition(nameof(PrometheusTests), DisableParallelization = true)]
 public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
 {
     private static readonly string[] s_fleet =
@@ -32,6 +27,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
 
     private readonly string _name = $"n{Guid.NewGuid():N}";
     private readonly FakeFleet _fleet = new();
+    private readonly SeparateMeterFactory _meters = new();
     private readonly TelemetryOptions _options = new() { AccessLog = { Enabled = false } };
     private WebApplication? _app;
     private HttpClient? _client;
@@ -55,7 +51,8 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
         builder.Configuration.Sources.Clear();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-        builder.Services.AddSingleton<IMeterFactory>(new LastingMeterFactory());
+        builder.Services.AddSingleton<IMeterFactory>(_meters);
+        builder.Services.ConfigureOpenTelemetryMeterProvider(provider => provider.AddMeter(_meters.NameOf(GatewayMetrics.MeterName)));
         builder.Services.AddSingleton<IFleetGauges>(_fleet);
         builder.Services.AddGatewayTelemetry();
         builder.Services.AddSingleton(new TelemetrySettings(() => _options));
@@ -89,6 +86,8 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
         {
             await _app.DisposeAsync();
         }
+
+        _meters.Dispose();
     }
 
     [Fact]

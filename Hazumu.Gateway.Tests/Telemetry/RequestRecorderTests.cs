@@ -72,7 +72,7 @@ public sealed class RequestRecorderTests : IDisposable
     [Fact]
     public void A_failure_to_measure_fails_no_request_is_told_once_and_leaves_nothing_under_way()
     {
-        var recorder = new RequestRecorder(new GatewayMetrics(new LastingMeterFactory(), new BrokenFleet(), _gateway.Settings, _gateway.Time), _trace, _log, _errors);
+        var recorder = new RequestRecorder(new GatewayMetrics(new SeparateMeterFactory(), new BrokenFleet(), _gateway.Settings, _gateway.Time), _trace, _log, _errors);
         for (var number = 0; number < 3; number++)
         {
             var request = Samples.Native();

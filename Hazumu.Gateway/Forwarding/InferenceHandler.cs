@@ -72,7 +72,7 @@ internal sealed class InferenceHandler(
                     return await management.SendAsync(context, request, body, head);
                 }
 
-                if (Holding(model) is { Count: > 1 } holding)
+                if (fleet.Holding(model) is { Count: > 1 } holding)
                 {
                     // `ollama stop`: the model leaves the memory of all.
                     return await broadcast.SendAsync(context, request, holding, body);
@@ -193,14 +193,6 @@ internal sealed class InferenceHandler(
         _ when !request.Facts.IsComplete => Outcome.StreamTruncated,
         _ => Outcome.Success,
     };
-
-    private List<Instance> Holding(string model)
-    {
-        lock (fleet.Gate)
-        {
-            return [.. fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open && instance.Has(model) == true)];
-        }
-    }
 
     private bool MayRetry(GatewayRequest request, RequestBody body) => body.CanSend && request.Attempts <= settings.Current.Retries.Limit;
 

@@ -106,7 +106,7 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
         lock (fleet.Gate)
         {
             var usable = fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
-            List<Instance> holding = model is null ? [] : [.. usable.Where(instance => instance.Has(model) == true).OrderByDescending(instance => instance.ModifiedAt(model))];
+            List<Instance> holding = model is null ? [] : fleet.Holding(model);
             return request.Operation.Name switch
             {
                 "delete" or "copy" when holding.Count > 0 => holding,

@@ -67,6 +67,15 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         return null;
     }
 
+    /// <summary>The instances that requests can go to and that are known to have a model, the one with its newest version first.</summary>
+    public List<Instance> Holding(string model)
+    {
+        lock (Gate)
+        {
+            return [.. _instances.Where(instance => instance.Circuit.State != CircuitState.Open && instance.Has(model) == true).OrderByDescending(instance => instance.ModifiedAt(model))];
+        }
+    }
+
     /// <summary>Whether any instance is known to have a model.</summary>
     public bool Knows(string model)
     {
