@@ -210,8 +210,7 @@ internal static class GatewayHost
         services.AddHostedService(provider => provider.GetRequiredService<FleetMonitor>());
         services.AddSingleton<Scheduler>();
         services.AddHostedService(provider => provider.GetRequiredService<Scheduler>());
-        services.AddSingleton<Peers>();
-        services.AddHostedService(provider => provider.GetRequiredService<Peers>());
+        AddAdmission(services, settings.Peers);
         services.AddSingleton<AttemptWatch>();
         services.AddHostedService(provider => provider.GetRequiredService<AttemptWatch>());
 
@@ -233,19 +232,26 @@ internal static class GatewayHost
         services.AddHealthChecks().AddCheck<FleetHealthCheck>("instances");
     }
 
+    private static void AddAdmission(IServiceCollection services, PeerOptions peers)
+    {
+        if (peers.Addresses.Count == 0)
+        {
+            services.AddSingleton<IAdmission, LocalAdmission>();
+            return;
+        }
+
+        services.AddSingleton<Peers>();
+        services.AddSingleton<IAdmission>(provider => provider.GetRequiredService<Peers>());
+        services.AddHostedService(provider => provider.GetRequiredService<Peers>());
+    }
+
     private static void Connect(IServiceProvider services, IHostApplicationLifetime lifetime)
     {
         var keys = services.GetRequiredService<KeyStore>();
         var settings = services.GetRequiredService<GatewaySettings>();
         settings.Checking += options => keys.Apply(options.Keys);
 
-        // Who waits is told so now; who is being answered is answered to the end, by Kestrel's own drain.
-        var scheduler = services.GetRequiredService<Scheduler>();
-        var peers = services.GetRequiredService<Peers>();
-        lifetime.ApplicationStopping.Register(() =>
-        {
-            peers.Leave();
-            scheduler.Close();
-        });
+        // Rejects queued requests immediately; Kestrel drains those that run.
+        lifetime.ApplicationStopping.Register(services.GetRequiredService<IAdmission>().Stop);
     }
 }

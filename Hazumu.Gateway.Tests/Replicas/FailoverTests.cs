@@ -235,7 +235,7 @@ public sealed class FailoverTests
         await group[0].WaitsAsync(1);
         await Task.Delay(2 * Peers.Settling);
         Assert.Equal((1, 1), (engine.Running, AdmissionTests.InUse(group[0])));
-        Assert.False(group[1].Service<Peers>().Admits);
+        Assert.False(group[1].Service<IAdmission>().IsAdmitting);
         engine.Release(2);
         Assert.Equal((200, 200), ((await running).Status, (await waiting).Status));
         Assert.Equal(1, engine.Most);
@@ -283,7 +283,7 @@ public sealed class FailoverTests
         await engine.HoldsAsync(1);
         var third = group[0].Http.ChatAsync(body: Ask.Body("third"));
         await Task.Delay(2 * Peers.Settling);
-        Assert.Equal((1, 1, false), (AdmissionTests.InUse(group[0]), engine.Running, group[1].Service<Peers>().Admits));
+        Assert.Equal((1, 1, false), (AdmissionTests.InUse(group[0]), engine.Running, group[1].Service<IAdmission>().IsAdmitting));
         engine.Release(2);
         Assert.Equal((200, 200, 200), ((await first).Status, (await second).Status, (await third).Status));
         Assert.Equal(1, engine.Most);

@@ -45,7 +45,7 @@ public sealed class KeyLimitTests
             await Task.Delay(100);
         }
 
-        Assert.False(group[1].Service<Peers>().Admits);
+        Assert.False(group[1].Service<IAdmission>().IsAdmitting);
         engine.Release(2);
         await single.Content.ReadAsStringAsync();
         await chatty.Content.ReadAsStringAsync();

@@ -52,7 +52,7 @@ public sealed class OrderTests
         var asked = young.Http.ChatAsync();
         await Eventually.HoldsAsync(() => Assert.True(Volatile.Read(ref failures) >= 3));
 
-        Assert.Equal((AdmissionMode.Paused, false, 1), (young.Service<Scheduler>().Mode, young.Service<Peers>().Admits, young.Waiting()));
+        Assert.Equal((AdmissionMode.Paused, false, 1), (young.Service<Scheduler>().Mode, young.Service<IAdmission>().IsAdmitting, young.Waiting()));
 
         Volatile.Write(ref works, true);
         await PeerGroup.AdmitsAsync(old, [young]);
@@ -84,7 +84,7 @@ public sealed class OrderTests
         await using var engine = HeldEngine.Start();
         await using var alone = await StartAsync(engine, PeerGroup.FreePort(), 0, (_, _) => Task.FromResult(s_addresses[..1]));
 
-        await Eventually.HoldsAsync(() => Assert.Equal((true, AdmissionMode.Open), (alone.Service<Peers>().Admits, alone.Service<Scheduler>().Mode)), TimeSpan.FromSeconds(3));
+        await Eventually.HoldsAsync(() => Assert.Equal((true, AdmissionMode.Open), (alone.Service<IAdmission>().IsAdmitting, alone.Service<Scheduler>().Mode)), TimeSpan.FromSeconds(3));
     }
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed class OrderTests
         {
             var asked = gateways.Select(gateway => gateway.Http.ChatAsync()).ToList();
 
-            await Eventually.HoldsAsync(() => Assert.Equal([false, false, true], gateways.Select(gateway => gateway.Service<Peers>().Admits).Order()));
+            await Eventually.HoldsAsync(() => Assert.Equal([false, false, true], gateways.Select(gateway => gateway.Service<IAdmission>().IsAdmitting).Order()));
             await Eventually.HoldsAsync(() => Assert.Equal((1, 2), (engine.Running, gateways.Sum(gateway => gateway.Waiting()))));
             engine.Release(3);
             Assert.All(await Task.WhenAll(asked), answer => Assert.Equal(200, answer.Status));

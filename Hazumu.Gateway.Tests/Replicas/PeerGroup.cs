@@ -58,8 +58,8 @@ internal sealed class PeerGroup : IAsyncDisposable
     /// <summary>Waits until one admits for all.</summary>
     public static Task AdmitsAsync(TestGateway one, IEnumerable<TestGateway> others) => Eventually.HoldsAsync(() =>
     {
-        Assert.Equal((true, AdmissionMode.Open), (one.Service<Peers>().Admits, one.Service<Scheduler>().Mode));
-        Assert.All(others, other => Assert.Equal((false, AdmissionMode.Elsewhere), (other.Service<Peers>().Admits, other.Service<Scheduler>().Mode)));
+        Assert.Equal((true, AdmissionMode.Open), (one.Service<IAdmission>().IsAdmitting, one.Service<Scheduler>().Mode));
+        Assert.All(others, other => Assert.Equal((false, AdmissionMode.Elsewhere), (other.Service<IAdmission>().IsAdmitting, other.Service<Scheduler>().Mode)));
     });
 
     /// <summary>The arguments of one of them, for one that is run otherwise.</summary>

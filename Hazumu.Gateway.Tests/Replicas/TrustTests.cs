@@ -91,7 +91,7 @@ public sealed class TrustTests
         await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Open, old.Service<Scheduler>().Mode));
         await using var young = await TestGateway.StartAsync([("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=https://localhost:{ports[1]}", .. arguments]);
 
-        await Eventually.HoldsAsync(() => Assert.Equal((!isTrusted, isTrusted ? AdmissionMode.Elsewhere : AdmissionMode.Open), (young.Service<Peers>().Admits, young.Service<Scheduler>().Mode)));
+        await Eventually.HoldsAsync(() => Assert.Equal((!isTrusted, isTrusted ? AdmissionMode.Elsewhere : AdmissionMode.Open), (young.Service<IAdmission>().IsAdmitting, young.Service<Scheduler>().Mode)));
         foreach (var one in (X509Certificate2[])[authority, certificate, stranger, strangers])
         {
             one.Dispose();
@@ -99,14 +99,15 @@ public sealed class TrustTests
     }
 
     [Fact]
-    public async Task Where_there_are_no_peers_their_path_is_any_other()
+    public async Task A_single_gateway_uses_no_cluster_code_and_forwards_its_path()
     {
         await using var engine = await MockEngine.StartAsync();
         await using var gateway = await TestGateway.StartAsync(engine.Address);
 
         Assert.Equal(404, (await gateway.Http.AnswerAsync(HttpMethod.Get, Peers.Path)).Status);
         Assert.Contains(engine.Requests, request => request.Path == Peers.Path);
-        Assert.Equal((true, AdmissionMode.Open), (gateway.Service<Peers>().Admits, gateway.Service<Scheduler>().Mode));
+        Assert.Equal((true, AdmissionMode.Open), (gateway.Service<IAdmission>().IsAdmitting, gateway.Service<Scheduler>().Mode));
+        Assert.Null(gateway.Service<IServiceProvider>().GetService(typeof(Peers)));
     }
 
     [Theory]

@@ -1,5 +1,4 @@
 using Hazumu.Gateway.Instances;
-using Hazumu.Gateway.Replicas;
 
 namespace Hazumu.Gateway.Admission;
 
@@ -54,8 +53,8 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
     /// <summary>Whether the request has the instance drop the model when it is answered.</summary>
     public bool Unloads { get; set; }
 
-    /// <summary>Who else knows of it; <see langword="null"/> where this gateway has no peers.</summary>
-    public HeldLease? Held { get; set; }
+    /// <summary>Is notified of what happens to the slot; <see langword="null"/> at a single gateway.</summary>
+    public ILeaseObserver? Observer { get; set; }
 
     /// <summary>The model has answered, so it is in memory: who waited for that may come.</summary>
     public void OnFirstByte()
@@ -63,7 +62,7 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
         if (!HasAnswered)
         {
             HasAnswered = true;
-            Held?.OnFirstByte();
+            Observer?.OnFirstByte();
 
             // Others of the same model have shown already whether they run at once, as a rule: the lock is not for every stream.
             IsSeenStreaming = IsStreamed && Slots.Concurrency == Concurrency.Unknown;
@@ -79,7 +78,7 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
     {
         if (Interlocked.Exchange(ref _isReleased, 1) == 0)
         {
-            Held?.OnReleased(end);
+            Observer?.OnReleased(end);
             scheduler.Release(this, end);
         }
     }

@@ -74,7 +74,11 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
             }
         }
 
-        PeerKey.Check(options.Peers);
+        if (options.Peers.Addresses.Count > 0)
+        {
+            PeerKey.Check(options.Peers);
+        }
+
         CheckAccess(options);
         return options;
     }

@@ -1,11 +1,11 @@
 using System.Diagnostics;
+using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Browsers;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Connections;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Reads;
-using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Requests;
 using Hazumu.Gateway.Telemetry;
 
@@ -16,7 +16,7 @@ internal sealed partial class GatewayHandler(
     AddressLimit addresses,
     BrowserRules browsers,
     Authenticator authenticator,
-    Peers peers,
+    IAdmission admission,
     InferenceHandler inference,
     ManagementHandler management,
     MergedReads merged,
@@ -207,7 +207,7 @@ internal sealed partial class GatewayHandler(
         {
             case Handling.Infer:
             case Handling.Unknown when request.Operation.Model != ModelPlace.None:
-                var counted = await peers.CountAsync(request.Caller, context.RequestAborted);
+                var counted = await admission.CountRequestAsync(request.Caller, context.RequestAborted);
                 if (counted.Reached != ReachedLimit.None)
                 {
                     return new GatewayRefusal(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, $"The key '{request.Caller.Name}' has reached its limit ({Describe(counted.Reached)}); try again in {GatewayRefusal.Seconds(counted.RetryAfter)}.", counted.RetryAfter);
@@ -219,7 +219,7 @@ internal sealed partial class GatewayHandler(
                 }
                 finally
                 {
-                    peers.Over(counted, request.Caller, request.Facts.InputTokens + request.CountedOutputTokens);
+                    counted.Count?.Complete(request.Facts.InputTokens + request.CountedOutputTokens);
                 }
 
             case Handling.Merge:

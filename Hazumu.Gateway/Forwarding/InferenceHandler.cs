@@ -4,7 +4,6 @@ using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
-using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Requests;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -15,7 +14,7 @@ namespace Hazumu.Gateway.Forwarding;
 /// </summary>
 internal sealed class InferenceHandler(
     ModelGate gate,
-    Peers peers,
+    IAdmission admissions,
     Fleet fleet,
     FleetMonitor monitor,
     InstanceBroadcast broadcast,
@@ -89,7 +88,7 @@ internal sealed class InferenceHandler(
         while (true)
         {
             var asked = Stopwatch.GetTimestamp();
-            var admission = await peers.AcquireAsync(ticket, context.RequestAborted);
+            var admission = await admissions.AcquireSlotAsync(ticket, context.RequestAborted);
             request.QueueWait += ticket.HasWaited ? Stopwatch.GetTimestamp() - asked : 0;
             request.QueuePosition = ticket.Position;
             ticket.HasWaited = false;

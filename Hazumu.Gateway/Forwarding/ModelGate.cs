@@ -10,7 +10,7 @@ using Microsoft.Net.Http.Headers;
 namespace Hazumu.Gateway.Forwarding;
 
 /// <summary>Reads a request's body and which model it is about, and decides whether its caller may name that model.</summary>
-internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fleet fleet, Scheduler scheduler)
+internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fleet fleet, IAdmission admission)
 {
     // With these a request is judged before the rest of a large body is read.
     private const int Beginning = 64 * 1024;
@@ -160,7 +160,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
         Check(request, head)
         ?? (head.Model is { } model
             && request.Operation is { Handling: Handling.Infer, GenAiName: not "embeddings" }
-            && scheduler.RefusalOf(ModelName.Normalise(model) ?? model, request.Caller.Name) is { } full
+            && admission.FindRefusal(ModelName.Normalise(model) ?? model, request.Caller.Name) is { } full
             ? GatewayRefusal.From(full, model)
             : null);
 

@@ -79,12 +79,12 @@ internal abstract class Held(Peers peers)
 }
 
 /// <summary>A slot.</summary>
-internal sealed class HeldLease(Peers peers, Lease lease) : Held(peers)
+internal sealed class HeldLease(Peers peers, Lease lease) : Held(peers), ILeaseObserver
 {
-    /// <summary>The model has answered.</summary>
+    /// <inheritdoc/>
     public void OnFirstByte() => Tell(static id => new(PeerWord.Began, id));
 
-    /// <summary>It is given back.</summary>
+    /// <inheritdoc/>
     public void OnReleased(LeaseEnd end) => End(id => new(PeerWord.Free, id) { End = end, LoadSeconds = lease.LoadSeconds, Unloads = lease.Unloads });
 
     /// <inheritdoc/>
@@ -101,10 +101,10 @@ internal sealed class HeldLease(Peers peers, Lease lease) : Held(peers)
 }
 
 /// <summary>A request that is counted against the limits of its key.</summary>
-internal sealed class HeldCount(Peers peers, KeyLimits limits, Caller caller, LimitLease lease) : Held(peers)
+internal sealed class HeldCount(Peers peers, KeyLimits limits, Caller caller, LimitLease lease) : Held(peers), IRequestCount
 {
-    /// <summary>It is over and has used tokens.</summary>
-    public void OnOver(long tokens)
+    /// <inheritdoc/>
+    public void Complete(long tokens)
     {
         // Before it is told: else a connection that breaks just now might take them along.
         limits.Debit(caller, tokens);

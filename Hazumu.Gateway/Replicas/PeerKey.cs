@@ -12,16 +12,13 @@ internal static class PeerKey
     private const string Bearer = "Bearer ";
 
     /// <summary>Says what is wrong with the settings.</summary>
-    /// <exception cref="StartupProblemException">There are peers and no key, or one that is not allowed; or a file is not as it must be.</exception>
+    /// <exception cref="StartupProblemException">There is no key, or one that is not allowed; or a file is not as it must be.</exception>
     public static void Check(PeerOptions options)
     {
-        if (options.Addresses.Count > 0)
+        Read(options);
+        if (Authorities(options) is { } authorities)
         {
-            Read(options);
-            if (Authorities(options) is { } authorities)
-            {
-                OwnAuthorities.Check("Gateway:Peers:CaFile", authorities);
-            }
+            OwnAuthorities.Check("Gateway:Peers:CaFile", authorities);
         }
     }
 

@@ -168,7 +168,7 @@ internal sealed class PeerLink : IDisposable
 
     /// <summary>Has a request counted against the limits of its key.</summary>
     /// <returns>That it is counted, or the limit that is reached; <see langword="null"/> where the peer is gone, or the client is.</returns>
-    public async ValueTask<CountedRequest?> CountAsync(Caller caller, CancellationToken cancellationToken)
+    public async ValueTask<LimitDecision?> CountAsync(Caller caller, CancellationToken cancellationToken)
     {
         var key = caller.Key!;
         var id = NextId();
@@ -180,7 +180,7 @@ internal sealed class PeerLink : IDisposable
 
         _scope.Limits.Learn(key, answer.Use);
         return answer.Reached == ReachedLimit.None
-            ? new(ReachedLimit.None, default, Held: _peers.Keep(caller, _scope.Limits.Adopt(key), this, id, channel))
+            ? new(ReachedLimit.None, Count: _peers.Keep(caller, _scope.Limits.Adopt(key), this, id, channel))
             : new(answer.Reached, TimeSpan.FromSeconds(answer.RetryAfter));
     }
 

@@ -56,7 +56,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
 
         foreach (var counted in peers.Counts.TakeAllOf(this))
         {
-            counted.OnOver(0);
+            counted.Complete(0);
         }
     }
 
@@ -99,7 +99,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
             case PeerWord.Over:
                 if (peers.Counts.TryTake(message.Id, out var counted))
                 {
-                    counted.OnOver(message.Tokens);
+                    counted.Complete(message.Tokens);
                 }
 
                 break;
@@ -140,7 +140,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
                 ticket.Avoid(instance, now);
             }
 
-            Answer(ask, ticket, await peers.AcquireAsync(ticket, gone.Token));
+            Answer(ask, ticket, await peers.AcquireSlotAsync(ticket, gone.Token));
         }
         catch (OperationCanceledException) when (gone.IsCancellationRequested)
         {
@@ -163,7 +163,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
     {
         if (admission.Lease is { } lease)
         {
-            lease.Held!.IsPeers = true;
+            peers.Keep(lease).IsPeers = true;
             if (_isOver || !peers.Leases.TryAdd(ask.Id, lease, this))
             {
                 // The connection has broken meanwhile, and the question was asked again over the next.
@@ -214,8 +214,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
             }
 
             lease = scope.Scheduler.Adopt(instance, hold.Model!, hold.IsCold && !hold.HasAnswered);
-            peers.Keep(lease);
-            lease.Held!.IsPeers = true;
+            peers.Keep(lease).IsPeers = true;
             if (!peers.Leases.TryAdd(hold.Id, lease, this))
             {
                 lease.Release(LeaseEnd.Undecided);
@@ -232,11 +231,11 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
     private async Task CountAsync(PeerMessage count)
     {
         var key = count.ToKey();
-        var counted = new CountedRequest(ReachedLimit.None, default);
+        var counted = default(LimitDecision);
         if (!peers.Counts.TryClaim(count.Id, this, out _))
         {
-            counted = await peers.CountAsync(new Caller(key.Name, key), CancellationToken.None);
-            if (counted.Held is { } held)
+            counted = await peers.CountRequestAsync(new Caller(key.Name, key), CancellationToken.None);
+            if (counted.Count is HeldCount held)
             {
                 Keep(held, count.Id);
             }
@@ -264,7 +263,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
         held.IsPeers = true;
         if (!peers.Counts.TryAdd(id, held, this))
         {
-            held.OnOver(0);
+            held.Complete(0);
         }
         else if (_isOver)
         {
@@ -272,10 +271,3 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
         }
     }
 }
-
-/// <summary>A request that was counted against its key's limits, here or at a peer; or the limit that is reached.</summary>
-/// <param name="Reached">The limit that is reached.</param>
-/// <param name="RetryAfter">When asking again makes sense.</param>
-/// <param name="Lease">What it holds here, where there are no peers.</param>
-/// <param name="Held">What it holds where there are.</param>
-internal readonly record struct CountedRequest(ReachedLimit Reached, TimeSpan RetryAfter, LimitLease Lease = default, HeldCount? Held = null);

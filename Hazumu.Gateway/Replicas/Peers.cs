@@ -21,7 +21,7 @@ namespace Hazumu.Gateway.Replicas;
 /// A gateway asks only one that is older than itself, so that no question goes in a circle, however the gateways see each other. Where one
 /// that admits is gone, the next one waits for <see cref="Settling"/> before it gives slots: by then the others have told what they hold.
 /// </remarks>
-internal sealed partial class Peers : BackgroundService
+internal sealed partial class Peers : BackgroundService, IAdmission
 {
     /// <summary>Where peers call each other.</summary>
     public const string Path = "/hazumu/peers/3";
@@ -69,17 +69,10 @@ internal sealed partial class Peers : BackgroundService
         _names = names;
         _time = time;
         _logger = logger;
-        IsOn = settings.Current.Peers.Addresses.Count > 0;
         _started = time.GetTimestamp();
-        if (IsOn)
-        {
-            scheduler.Mode = AdmissionMode.Paused;
-            lifetime.ApplicationStarted.Register(() => _listens.TrySetResult());
-        }
+        scheduler.Mode = AdmissionMode.Paused;
+        lifetime.ApplicationStarted.Register(() => _listens.TrySetResult());
     }
-
-    /// <summary>Whether there may be others.</summary>
-    public bool IsOn { get; }
 
     /// <summary>Who this gateway is: another identity at each start.</summary>
     public string Id { get; } = Guid.NewGuid().ToString("N");
@@ -87,8 +80,8 @@ internal sealed partial class Peers : BackgroundService
     /// <summary>How long this gateway has run, by a clock that nobody sets.</summary>
     public TimeSpan Age => _time.GetElapsedTime(_started);
 
-    /// <summary>Whether this gateway admits for all.</summary>
-    public bool Admits => !IsOn || (_hasChosen && _admits is null);
+    /// <inheritdoc/>
+    public bool IsAdmitting => _hasChosen && _admits is null;
 
     /// <summary>Slots that peers hold.</summary>
     public PeerHoldings<Lease> Leases { get; } = new();
@@ -98,6 +91,9 @@ internal sealed partial class Peers : BackgroundService
 
     /// <summary>Whether this gateway stops.</summary>
     public bool IsLeaving => _isLeaving;
+
+    /// <inheritdoc/>
+    int IAdmission.Peers => Count;
 
     /// <summary>Other gateways that are connected.</summary>
     public int Count
@@ -111,37 +107,18 @@ internal sealed partial class Peers : BackgroundService
         }
     }
 
-    /// <summary>Takes a slot, wherever slots are given now; <see cref="Scheduler.AcquireAsync"/> says how.</summary>
-    public ValueTask<Admission.Admission> AcquireAsync(Ticket ticket, CancellationToken cancellationToken) =>
-        IsOn ? AcquireAmongAllAsync(ticket, cancellationToken) : _scope.Scheduler.AcquireAsync(ticket, cancellationToken);
+    /// <inheritdoc/>
+    public Admission.Admission? FindRefusal(string model, string key) => _scope.Scheduler.RefusalOf(model, key);
 
-    /// <summary>Counts a request against its key's limits, wherever they are counted now. <see cref="Over"/> must follow.</summary>
-    public ValueTask<CountedRequest> CountAsync(Caller caller, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    public ValueTask<LimitDecision> CountRequestAsync(Caller caller, CancellationToken cancellationToken) =>
+        KeyLimits.HasAny(caller) ? CountAmongAllAsync(caller, cancellationToken) : default;
+
+    /// <inheritdoc/>
+    public void Stop()
     {
-        if (IsOn && KeyLimits.HasAny(caller))
-        {
-            return CountAmongAllAsync(caller, cancellationToken);
-        }
-
-        var lease = _scope.Limits.TryAcquire(caller, out var retryAfter);
-        return new(new CountedRequest(lease.Reached, retryAfter, lease));
-    }
-
-    /// <summary>A counted request is over.</summary>
-    public void Over(in CountedRequest counted, Caller caller, long tokens)
-    {
-        if (counted.Held is { } held)
-        {
-            held.OnOver(tokens);
-            return;
-        }
-
-        if (counted.Reached == ReachedLimit.None)
-        {
-            _scope.Limits.Debit(caller, tokens);
-        }
-
-        counted.Lease.Dispose();
+        Leave();
+        _scope.Scheduler.Close();
     }
 
     /// <summary>Keeps a slot known to whoever admits.</summary>
@@ -149,13 +126,17 @@ internal sealed partial class Peers : BackgroundService
     /// <param name="link">Who gave it, where that was not this gateway.</param>
     /// <param name="id">Its number there.</param>
     /// <param name="channel">The connection over which it was given.</param>
-    public void Keep(Lease lease, PeerLink? link = null, long id = 0, PeerChannel? channel = null)
+    public HeldLease Keep(Lease lease, PeerLink? link = null, long id = 0, PeerChannel? channel = null)
     {
-        if (lease.Held is null)
+        if (lease.Observer is HeldLease known)
         {
-            lease.Held = new HeldLease(this, lease);
-            Keep(lease.Held, link, id, channel);
+            return known;
         }
+
+        var held = new HeldLease(this, lease);
+        lease.Observer = held;
+        Keep(held, link, id, channel);
+        return held;
     }
 
     /// <summary>Keeps a request that is counted known to whoever admits.</summary>
@@ -296,11 +277,6 @@ internal sealed partial class Peers : BackgroundService
     /// <summary>This gateway stops: others admit from now on, and are told of what runs here until it is over.</summary>
     public void Leave()
     {
-        if (!IsOn)
-        {
-            return;
-        }
-
         _isLeaving = true;
         foreach (var session in _sessions.Keys)
         {
@@ -325,11 +301,6 @@ internal sealed partial class Peers : BackgroundService
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (!IsOn)
-        {
-            return;
-        }
-
         try
         {
             await _listens.Task.WaitAsync(stoppingToken);
@@ -368,7 +339,8 @@ internal sealed partial class Peers : BackgroundService
         }
     }
 
-    private async ValueTask<Admission.Admission> AcquireAmongAllAsync(Ticket ticket, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    public async ValueTask<Admission.Admission> AcquireSlotAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -390,7 +362,7 @@ internal sealed partial class Peers : BackgroundService
         }
     }
 
-    private async ValueTask<CountedRequest> CountAmongAllAsync(Caller caller, CancellationToken cancellationToken)
+    private async ValueTask<LimitDecision> CountAmongAllAsync(Caller caller, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -405,7 +377,7 @@ internal sealed partial class Peers : BackgroundService
                 }
 
                 var lease = _scope.Limits.TryAcquire(caller, out var retryAfter);
-                return new(lease.Reached, retryAfter, Held: lease.IsAcquired ? Keep(caller, lease) : null);
+                return new(lease.Reached, retryAfter, lease.IsAcquired ? Keep(caller, lease) : null);
             }
 
             if (await link.CountAsync(caller, cancellationToken) is { } counted)

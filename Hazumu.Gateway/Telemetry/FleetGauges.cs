@@ -2,12 +2,11 @@ using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Replicas;
 
 namespace Hazumu.Gateway.Telemetry;
 
 /// <summary>The fleet, as metrics read it: copies taken under its lock. Of several gateways, the one that admits tells of it; sums over all are then true.</summary>
-internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, Peers peers, GatewaySettings settings) : IFleetGauges
+internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission admission, GatewaySettings settings) : IFleetGauges
 {
     /// <inheritdoc/>
     public IEnumerable<InstanceGauge> Instances => Copy<InstanceGauge>(instance => [new(instance.Name, instance.IsUp == true, (int)instance.Circuit.State)]);
@@ -33,16 +32,16 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, Peers peers,
         {
             lock (fleet.Gate)
             {
-                return peers.Admits ? [.. fleet.StaleModels().Select(stale => new StaleModelGauge(stale.Instance.Name, stale.Model))] : [];
+                return admission.IsAdmitting ? [.. fleet.StaleModels().Select(stale => new StaleModelGauge(stale.Instance.Name, stale.Model))] : [];
             }
         }
     }
 
     /// <inheritdoc/>
-    public bool Admits => peers.Admits;
+    public bool Admits => admission.IsAdmitting;
 
     /// <inheritdoc/>
-    public int Peers => peers.Count;
+    public int Peers => admission.Peers;
 
     /// <inheritdoc/>
     public string? FindModel(string name)
@@ -67,7 +66,7 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, Peers peers,
 
     private List<T> Copy<T>(Func<Instance, IEnumerable<T>> read)
     {
-        if (!peers.Admits)
+        if (!admission.IsAdmitting)
         {
             return [];
         }

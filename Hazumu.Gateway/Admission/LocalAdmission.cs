@@ -1,0 +1,43 @@
+using Hazumu.Gateway.Keys;
+
+namespace Hazumu.Gateway.Admission;
+
+/// <summary>Admission of a single gateway.</summary>
+internal sealed class LocalAdmission(Scheduler scheduler, KeyLimits limits) : IAdmission
+{
+    /// <inheritdoc/>
+    public bool IsAdmitting => true;
+
+    /// <inheritdoc/>
+    public int Peers => 0;
+
+    /// <inheritdoc/>
+    public ValueTask<Admission> AcquireSlotAsync(Ticket ticket, CancellationToken cancellationToken) => scheduler.AcquireAsync(ticket, cancellationToken);
+
+    /// <inheritdoc/>
+    public Admission? FindRefusal(string model, string key) => scheduler.RefusalOf(model, key);
+
+    /// <inheritdoc/>
+    public ValueTask<LimitDecision> CountRequestAsync(Caller caller, CancellationToken cancellationToken)
+    {
+        if (!KeyLimits.HasAny(caller))
+        {
+            return default;
+        }
+
+        var lease = limits.TryAcquire(caller, out var retryAfter);
+        return new(new LimitDecision(lease.Reached, retryAfter, lease.IsAcquired ? new RequestCount(limits, caller, lease) : null));
+    }
+
+    /// <inheritdoc/>
+    public void Stop() => scheduler.Close();
+
+    private sealed class RequestCount(KeyLimits limits, Caller caller, LimitLease lease) : IRequestCount
+    {
+        public void Complete(long tokens)
+        {
+            limits.Debit(caller, tokens);
+            lease.Dispose();
+        }
+    }
+}
