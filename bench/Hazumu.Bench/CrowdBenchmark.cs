@@ -69,7 +69,7 @@ internal sealed class CrowdBenchmark : IDisposable
 
     private static object Options => new { models = new[] { new { name = "mock" } }, parallel = Slots, loadTime = LoadSeconds, prefillTime = 0.01, tokens = 4, tokenTime = TitleSeconds / 4 };
 
-    private IEnumerable<KeyValuePair<string, string>> Environment() => new Dictionary<string, string>
+    private Dictionary<string, string> Environment() => new()
     {
         ["Gateway__Instances__a"] = $"http://127.0.0.1:{_engine.Port}",
         ["Gateway__Slots"] = $"{Slots}",
