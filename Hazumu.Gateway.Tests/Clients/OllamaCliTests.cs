@@ -1,5 +1,5 @@
 using System.Globalization;
-using Hazumu.Checks;
+using Hazumu.Testing;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Tests.Engines;
@@ -68,7 +68,7 @@ public sealed class OllamaCliTests : IDisposable
         };
         if (OllamaCliFactAttribute.IsOnPath)
         {
-            return Cli.RunAsync("ollama", arguments, environment: environment);
+            return ProcessRunner.RunAsync("ollama", arguments, environment: environment);
         }
 
         environment["HOME"] = "/root";

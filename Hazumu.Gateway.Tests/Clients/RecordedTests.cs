@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Hazumu.Checks;
+using Hazumu.Testing;
 using Hazumu.Gateway.Tests.Streams;
 
 namespace Hazumu.Gateway.Tests.Clients;

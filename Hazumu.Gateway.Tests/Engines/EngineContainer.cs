@@ -1,4 +1,4 @@
-using Hazumu.Checks;
+using Hazumu.Testing;
 using Hazumu.Gateway.Tests.Streams;
 
 namespace Hazumu.Gateway.Tests.Engines;

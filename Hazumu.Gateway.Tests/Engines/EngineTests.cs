@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using Hazumu.Checks;
+using Hazumu.Testing;
 using Hazumu.Gateway.Tests.Streams;
 
 namespace Hazumu.Gateway.Tests.Engines;

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
-using Hazumu.Checks;
+using Hazumu.Testing;
 
 namespace Hazumu.Tests.Integration;
 

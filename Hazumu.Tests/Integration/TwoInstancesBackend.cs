@@ -1,4 +1,4 @@
-using Hazumu.Checks;
+using Hazumu.Testing;
 
 namespace Hazumu.Tests.Integration;
 

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Aspire.Hosting.ApplicationModel;
-using Hazumu.Checks;
+using Hazumu.Testing;
 using Xunit.Abstractions;
 
 namespace Hazumu.Tests.Integration;

@@ -2,8 +2,8 @@ using System.Net;
 using System.Text.Json;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using Hazumu.AppHost.Networking;
-using Hazumu.AppHost.Preflight;
+using Hazumu.Hosting.Networking;
+using Hazumu.Hosting.Preflight;
 using Microsoft.Extensions.Configuration;
 using static Hazumu.Tests.Model.GraphModel;
 
@@ -222,7 +222,7 @@ public sealed class GatewayTests
     [Fact]
     public void A_generated_key_has_the_form_of_the_gateways_own()
     {
-        var keys = Enumerable.Range(0, 100).Select(_ => new AppHost.Gateway.GatewayKeyDefault().GetDefaultValue()).ToList();
+        var keys = Enumerable.Range(0, 100).Select(_ => new Hosting.Gateway.GatewayKeyDefault().GetDefaultValue()).ToList();
 
         Assert.All(keys, key => Assert.Matches("^hzm_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}$", key));
         Assert.Equal(keys.Count, keys.Distinct().Count());

@@ -1,7 +1,7 @@
 using Aspire.Hosting;
-using Hazumu.AppHost;
-using Hazumu.AppHost.Ollama;
-using Hazumu.AppHost.Preflight;
+using Hazumu.Hosting;
+using Hazumu.Hosting.Ollama;
+using Hazumu.Hosting.Preflight;
 
 namespace Hazumu.Tests.Model;
 

@@ -3,9 +3,9 @@ using System.Text.RegularExpressions;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
-using Hazumu.AppHost.Networking;
-using Hazumu.AppHost.Preflight;
-using Hazumu.AppHost.Prometheus;
+using Hazumu.Hosting.Networking;
+using Hazumu.Hosting.Preflight;
+using Hazumu.Hosting.Prometheus;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hazumu.Tests.Model;

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using Hazumu.AppHost.Preflight;
-using Hazumu.AppHost.Prometheus;
-using Hazumu.Checks;
+using Hazumu.Hosting.Preflight;
+using Hazumu.Hosting.Prometheus;
+using Hazumu.Testing;
 using static Hazumu.Tests.Model.GraphModel;
 
 namespace Hazumu.Tests.Model;

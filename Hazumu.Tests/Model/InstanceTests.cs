@@ -1,6 +1,6 @@
 using Aspire.Hosting.ApplicationModel;
-using Hazumu.AppHost;
-using Hazumu.AppHost.Ollama;
+using Hazumu.Hosting;
+using Hazumu.Hosting.Ollama;
 using Microsoft.Extensions.Configuration;
 using static Hazumu.Tests.Model.GraphModel;
 

@@ -1,6 +1,6 @@
-using Hazumu.AppHost;
-using Hazumu.AppHost.Configuration;
-using Hazumu.AppHost.Preflight;
+using Hazumu.Hosting;
+using Hazumu.Hosting.Configuration;
+using Hazumu.Hosting.Preflight;
 using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Tests.Model;

@@ -1,5 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
-using Hazumu.AppHost.Orchestration;
+using Hazumu.Hosting.Orchestration;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hazumu.Tests.Model;

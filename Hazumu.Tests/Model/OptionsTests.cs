@@ -1,6 +1,6 @@
-using Hazumu.AppHost;
-using Hazumu.AppHost.Configuration;
-using Hazumu.Checks;
+using Hazumu.Hosting;
+using Hazumu.Hosting.Configuration;
+using Hazumu.Testing;
 using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Tests.Model;

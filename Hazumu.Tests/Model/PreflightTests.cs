@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using Hazumu.AppHost;
-using Hazumu.AppHost.Preflight;
+using Hazumu.Hosting;
+using Hazumu.Hosting.Preflight;
 using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Tests.Model;

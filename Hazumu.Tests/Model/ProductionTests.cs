@@ -1,7 +1,7 @@
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using Hazumu.AppHost;
-using Hazumu.AppHost.Configuration;
+using Hazumu.Hosting;
+using Hazumu.Hosting.Configuration;
 using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Tests.Model;

@@ -1,4 +1,4 @@
-using Hazumu.AppHost.Health;
+using Hazumu.Hosting.Health;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Hazumu.Tests.Model;

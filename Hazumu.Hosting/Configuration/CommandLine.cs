@@ -1,0 +1,62 @@
+using Microsoft.Extensions.Configuration;
+
+namespace Hazumu.Hosting.Configuration;
+
+/// <summary>Finds options on the command line that no one would read: configuration takes any key without a word.</summary>
+internal static class CommandLine
+{
+    private const string CheckSettings = "check-settings";
+
+    // What Aspire itself takes beside keys with a section (microsoft/aspire, DistributedApplicationBuilder.ConfigurePipelineOptions).
+    private static readonly HashSet<string> s_aspire = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "operation", "step", "publisher", "output-path", "log-level", "environment", "include-exception-details",
+        "clear-cache", "no-build", "list-steps", "non-interactive", "dcp-cli-path", "dcp-container-runtime", "dcp-dependency-check-timeout",
+        "dcp-dashboard-path", "applicationName", "contentRoot",
+    };
+
+    // Sections that the host, Aspire and .NET read.
+    private static readonly HashSet<string> s_sections = new(StringComparer.OrdinalIgnoreCase)
+    {
+        HazumuOptions.SectionName, "Parameters", "Logging", "AppHost", "DcpPublisher", "Dashboard", "Pipeline", "Publishing", "ConnectionStrings", "Kestrel", "hostBuilder",
+    };
+
+    /// <summary>Checks the arguments' keys; values are checked where they are read.</summary>
+    /// <exception cref="StartupProblemException">There is an argument that is no option, or an option that nobody reads.</exception>
+    public static void Check(IReadOnlyList<string> args)
+    {
+        var problems = new List<string>();
+        for (var i = 0; i < args.Count; i++)
+        {
+            if (Key(args[i]) is not { } key)
+            {
+                problems.Add($"'{args[i]}' is not an option; settings are given as --Hazumu:Key=value, the README lists them.");
+                continue;
+            }
+
+            if (key != CheckSettings && !s_aspire.Contains(key) && !s_sections.Contains(key.Split(':')[0]))
+            {
+                problems.Add($"Unknown option '{args[i]}'; settings are given as --Hazumu:Key=value, the README lists them.");
+            }
+
+            if (!args[i].Contains('=', StringComparison.Ordinal))
+            {
+                // As the configuration provider reads it: the next argument is the value, whatever it looks like.
+                i++;
+            }
+        }
+
+        StartupProblemException.ThrowIfAny(problems);
+    }
+
+    /// <summary>Whether the process ends once the settings are read: <c>--check-settings=true</c>.</summary>
+    public static bool ChecksSettingsOnly(IConfiguration configuration) => configuration[CheckSettings] == "true";
+
+    private static string? Key(string argument)
+    {
+        var name = argument.Split('=')[0];
+        return name.StartsWith("--", StringComparison.Ordinal) ? name[2..]
+            : name.StartsWith('/') || argument.Contains('=', StringComparison.Ordinal) ? name.TrimStart('/')
+            : null;
+    }
+}

@@ -1,0 +1,177 @@
+using Aspire.Hosting.Lifecycle;
+using Hazumu.Hosting;
+using Hazumu.Hosting.Configuration;
+using Hazumu.Hosting.Health;
+using Hazumu.Hosting.Networking;
+using Hazumu.Hosting.Orchestration;
+using Hazumu.Hosting.Preflight;
+using Hazumu.Hosting.Publishing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Aspire.Hosting;
+
+/// <summary>Provides the extension methods that tie Hazumu's settings to the application model.</summary>
+public static class HazumuBuilderExtensions
+{
+    /// <summary>
+    /// Reads the settings, and registers what belongs to the whole graph: the checks before the start, the bridge network, and the
+    /// Compose application and the Helm chart that the graph is published as.
+    /// </summary>
+    /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
+    /// <param name="args">The command line, to be checked for options that nobody would read.</param>
+    /// <returns>The settings.</returns>
+    /// <exception cref="StartupProblemException">A setting or an option is unknown or not allowed.</exception>
+    public static HazumuOptions AddHazumu(this IDistributedApplicationBuilder builder, params IReadOnlyList<string> args)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(args);
+
+        StartupProblemException.EndProcessPlainly();
+        CommandLine.Check(args);
+        var options = HazumuOptions.Read(builder.Configuration);
+        ProductionSettings.Settle(options, builder.Configuration, builder.ExecutionContext);
+
+        // In a published application the use of the further file is the switch.
+        options.Loki.Enabled |= builder.ExecutionContext.IsPublishMode;
+        options.Alloy.Enabled &= options.Loki.Enabled;
+
+        if (builder.ExecutionContext.IsRunMode)
+        {
+            IsolatedRun.Settle(options, builder.Configuration, builder.AppHostDirectory);
+            builder.Services.AddSingleton(options);
+            builder.Services.TryAddSingleton<ContainerEngine>();
+            builder.Services.AddSingleton<BridgeNetwork>();
+            builder.Services.AddHostedService(services => services.GetRequiredService<BridgeNetwork>());
+            builder.Services.AddHostedService<ReadyReport>();
+            builder.Services.AddHostedService<ContainerAccessCheck>();
+            PromptHealthCheck.AddTo(builder.Services);
+            LoopbackCertificateService.AddTo(builder.Services);
+            builder.Services.TryAddEventingSubscriber<StartChecks>();
+        }
+        else
+        {
+            builder.AddComposePublishing();
+            builder.AddChartPublishing();
+        }
+
+        return options;
+    }
+
+    /// <summary>
+    /// Applies what every component of the graph has in common: its absence where it is not enabled, the bind address, how it is
+    /// published; for a container, also the image override, the labels and the network.
+    /// </summary>
+    /// <typeparam name="T">The resource, a container or a project.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">The component's settings.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<T> WithSettings<T>(this IResourceBuilder<T> builder, ComponentOptions settings) where T : IResourceWithEndpoints, IComputeResource
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        var application = builder.ApplicationBuilder;
+        if (!settings.Enabled)
+        {
+            application.Resources.Remove(builder.Resource);
+            RemoveUnusedParameters(application, builder.Resource);
+            return builder;
+        }
+
+        builder.WithAnnotation(new SettingsAnnotation(settings));
+
+        foreach (var endpoint in builder.Resource.Annotations.OfType<EndpointAnnotation>())
+        {
+            // Whoever listens binds the port itself: DCP's proxy would be one more hop in every token stream.
+            endpoint.IsProxied = false;
+            var address = (settings as EdgeOptions)?.BindAddress ?? settings.Host.BindAddress;
+            endpoint.TargetHost = address == "127.0.0.1" ? endpoint.TargetHost : address;
+        }
+
+        if (builder is IResourceBuilder<ContainerResource> container)
+        {
+            container.WithImageFrom(settings);
+            if (application.ExecutionContext.IsRunMode)
+            {
+                container.WithLabelsAndNetwork(settings);
+            }
+        }
+
+        return builder;
+    }
+
+    /// <summary>Sets an environment variable to a setting's value; a published application takes the setting's own variable there.</summary>
+    /// <typeparam name="T">The resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="name">The variable.</param>
+    /// <param name="settings">The component's settings.</param>
+    /// <param name="setting">The setting below the component's section.</param>
+    /// <param name="value">Its value.</param>
+    internal static IResourceBuilder<T> WithEnvironment<T>(this IResourceBuilder<T> builder, string name, ComponentOptions settings, string setting, object value) where T : IResourceWithEnvironment =>
+        builder.WithEnvironment(name, builder.ApplicationBuilder.ExecutionContext.IsPublishMode ? new ComposeVariables(settings).Setting(setting, value) : ComposeVariables.Format(value));
+
+    /// <summary>Tells a program of Prometheus' family under which address people see it, for the links in what it sends.</summary>
+    /// <typeparam name="T">The resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="port">Its port on this machine; nothing is told without one.</param>
+    internal static IResourceBuilder<T> WithExternalUrl<T>(this IResourceBuilder<T> builder, int? port) where T : ContainerResource =>
+        port is null ? builder : builder.WithArgs($"--web.external-url=http://localhost:{port}/");
+
+    /// <summary>Shows relationships to several resources.</summary>
+    /// <typeparam name="T">The resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="others">The resources that are referred to.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<T> WithReferenceRelationship<T>(this IResourceBuilder<T> builder, IEnumerable<IResourceBuilder<IResource>> others) where T : IResource
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(others);
+
+        foreach (var other in others)
+        {
+            builder.WithReferenceRelationship(other.Resource);
+        }
+
+        return builder;
+    }
+
+    // The dashboard would show them, and ask for those without a value.
+    private static void RemoveUnusedParameters(IDistributedApplicationBuilder application, IResource removed)
+    {
+        static IEnumerable<ParameterResource> ParametersOf(IResource resource) => resource.Annotations.OfType<ResourceRelationshipAnnotation>().Select(relationship => relationship.Resource).OfType<ParameterResource>();
+
+        foreach (var parameter in ParametersOf(removed).Except(application.Resources.SelectMany(ParametersOf)).ToList())
+        {
+            application.Resources.Remove(parameter);
+        }
+    }
+
+    private static void WithLabelsAndNetwork(this IResourceBuilder<ContainerResource> builder, ComponentOptions settings)
+    {
+        foreach (var (label, value) in ContainerLabels.Of(builder.Resource, settings))
+        {
+            builder.WithContainerRuntimeArgs("--label", $"{label}={value}");
+        }
+
+        builder.OnResourceReady((resource, ready, cancellationToken) =>
+            ready.Services.GetRequiredService<BridgeNetwork>().ConnectAsync(resource, cancellationToken));
+    }
+
+    private static void WithImageFrom(this IResourceBuilder<ContainerResource> builder, ComponentOptions settings)
+    {
+        var image = builder.Resource.Annotations.OfType<ContainerImageAnnotation>().Last();
+        var wanted = ImageReference.Parse(settings.Image);
+
+        image.Registry = wanted?.Registry ?? settings.Host.ImageRegistry ?? image.Registry;
+        image.Image = wanted?.Repository ?? image.Image;
+        if (wanted?.Sha256 is { } digest)
+        {
+            image.SHA256 = digest;
+        }
+        else if (wanted?.Tag is { } tag)
+        {
+            image.Tag = tag;
+        }
+    }
+}

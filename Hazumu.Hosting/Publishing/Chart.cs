@@ -1,0 +1,208 @@
+using Hazumu.Hosting.Prometheus;
+using YamlDotNet.RepresentationModel;
+using static Hazumu.Hosting.Publishing.ComposeFiles;
+
+namespace Hazumu.Hosting.Publishing;
+
+/// <summary>
+/// Writes into the Helm chart what the AppHost knows and the chart needs: the images (a section of <c>values.yaml</c>), and below
+/// <c>files</c> the configuration folders and each component's ports, arguments, variables and tasks. The templates are written by hand.
+/// </summary>
+/// <remarks>
+/// Aspire's own publisher for Kubernetes is no start: it throws for bind mounts (microsoft/aspire#9097), drops files of containers, writes probes that the API
+/// server refuses (#18271), and knows no claims of a StatefulSet, network policies, discovery or disruption budgets.
+/// </remarks>
+/// <param name="resolved">The graph's components.</param>
+/// <param name="folder">The chart's folder.</param>
+internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string folder)
+{
+    private const string Begin = "# <images: made from the AppHost by ./hazumu publish>";
+    private const string End = "# </images>";
+
+    private const string Header = """
+        # Generated from Hazumu.AppHost/AppHost.cs; do not edit. Change the AppHost and run: ./hazumu publish
+
+        """;
+
+    /// <summary>Components that have no objects in the chart, and what a cluster has instead.</summary>
+    private static readonly SortedDictionary<string, string> s_elsewhere = new(StringComparer.Ordinal)
+    {
+        ["edge"] = "the Ingress or the HTTPRoute, with certificates of cert-manager",
+        ["cadvisor"] = "the kubelet's own cAdvisor",
+        ["openwebui"] = "not in the chart: any chat page can be pointed at the gateway",
+    };
+
+    private readonly List<PublishedComponent> _components =
+    [
+        .. resolved
+            // Further instances of Ollama are replicas there.
+            .DistinctBy(component => component.Settings.Service)
+            .OrderBy(component => component.Settings.Service, StringComparer.Ordinal),
+    ];
+
+    private IEnumerable<PublishedComponent> Charted => _components.Where(component => !s_elsewhere.ContainsKey(component.Settings.Service));
+
+    /// <summary>Writes everything.</summary>
+    /// <exception cref="DistributedApplicationException">The folder holds no chart.</exception>
+    public async Task WriteAsync(CancellationToken cancellationToken)
+    {
+        var values = Path.Combine(folder, "values.yaml");
+        if (!File.Exists(values))
+        {
+            throw new DistributedApplicationException($"'{folder}' holds no values.yaml; the output path of the step 'publish-chart' must be the chart's folder, deploy/kubernetes.");
+        }
+
+        await WriteFilesAsync(cancellationToken);
+        await ComposeFiles.WriteAsync(Path.Combine(folder, "files", "components.yaml"), Header, Components(), cancellationToken);
+        await File.WriteAllTextAsync(values, WithImages(await File.ReadAllTextAsync(values, cancellationToken)), cancellationToken);
+    }
+
+    private async Task WriteFilesAsync(CancellationToken cancellationToken)
+    {
+        var files = Path.Combine(folder, "files");
+        if (Directory.Exists(files))
+        {
+            // A file that the AppHost no longer has must not live on here.
+            Directory.Delete(files, recursive: true);
+        }
+
+        Directory.CreateDirectory(files);
+        // Not the targets, which are discovered there.
+        foreach (var published in Charted.SelectMany(component => component.Annotations<PublishedFolderAnnotation>()).Where(published => !published.IsGenerated))
+        {
+            foreach (var (name, contents) in (await published.ReadAsync(cancellationToken)).Where(file => !published.ForComposeAlone.Contains(file.Key)))
+            {
+                var file = Path.Combine(files, published.Name, name);
+                Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+                await File.WriteAllTextAsync(file, contents, cancellationToken);
+            }
+        }
+    }
+
+    private YamlMappingNode Components()
+    {
+        var components = new YamlMappingNode();
+        foreach (var component in Charted)
+        {
+            components.Add(component.Settings.Service, Component(component));
+        }
+
+        var elsewhere = new YamlMappingNode();
+        foreach (var service in _components.Except(Charted).Select(component => component.Settings.Service))
+        {
+            elsewhere.Add(service, Quoted(s_elsewhere[service]));
+        }
+
+        return new YamlMappingNode
+        {
+            { "network", Quoted(_components[0].Settings.Host.Network) },
+            { "components", components },
+            { "elsewhere", elsewhere },
+        };
+    }
+
+    private YamlMappingNode Component(PublishedComponent component)
+    {
+        var node = new YamlMappingNode();
+        if (component.Resource is GpuExporterResource)
+        {
+            var ports = node.MappingAt("ports");
+            foreach (var (name, image) in GpuExporters)
+            {
+                ports.Add(name, Number(image.Port));
+            }
+        }
+        else
+        {
+            foreach (var endpoint in component.Endpoints)
+            {
+                node.Add(endpoint.Name == GatewayBuilderExtensions.ManagementEndpointName ? endpoint.Name : "port", Number(endpoint.TargetPort!.Value));
+            }
+        }
+
+        node.Add("reaches", new YamlSequenceNode(Reached(component).Select(service => new YamlScalarNode(service))));
+        if (component.Resource is not ContainerResource)
+        {
+            // A project's variables say where the AppHost's other resources are.
+            return node;
+        }
+
+        node.Add("args", new YamlSequenceNode(component.Arguments.Where(HoldsEverywhere).Select(argument => Quoted(argument.Text))));
+        var environment = node.MappingAt("environment");
+        foreach (var (name, value) in component.Environment.Where(variable => HoldsEverywhere(variable.Value)).OrderBy(variable => variable.Key, StringComparer.Ordinal))
+        {
+            environment.Add(name, Quoted(value.Text));
+        }
+
+        foreach (var task in component.Annotations<PublishedTaskAnnotation>())
+        {
+            node.MappingAt("tasks").Add(task.Name, new YamlSequenceNode(task.Command.Select(Quoted)));
+        }
+
+        return node;
+    }
+
+    // The graph's references, but not to what somebody else probes for Prometheus: whom a component connects to, and no other may it reach there.
+    private IEnumerable<string> Reached(PublishedComponent component)
+    {
+        var targets = component.Annotations<ScrapeTargetAnnotation>().ToLookup(IResource (target) => target.Endpoint.Resource);
+        return component.Annotations<ResourceRelationshipAnnotation>()
+            .Select(relationship => relationship.Resource)
+            .Where(other => !targets.Contains(other) || targets[other].Any(target => target.Prober is null))
+            .SelectMany(other => Charted.Where(charted => charted.Resource == other))
+            .Select(charted => charted.Settings.Service)
+            .Distinct()
+            .Order(StringComparer.Ordinal);
+    }
+
+    // Not a setting, a parameter or another resource's address, and not where this machine's people look.
+    private static bool HoldsEverywhere(PublishedValue value) =>
+        !value.IsReference && !value.Text.Contains('{') && !value.Text.Contains("://localhost", StringComparison.Ordinal) && !value.Text.Contains("retention", StringComparison.Ordinal);
+
+    private static IEnumerable<(string Name, GpuExporterImage Image)> GpuExporters => [("amd", GpuExporterImage.Amd), ("dcgm", GpuExporterImage.NvidiaDcgm), ("smi", GpuExporterImage.NvidiaSmi)];
+
+    private string WithImages(string values)
+    {
+        var (begin, end) = (values.IndexOf(Begin, StringComparison.Ordinal), values.IndexOf(End, StringComparison.Ordinal));
+        if (begin < 0 || end < begin)
+        {
+            throw new DistributedApplicationException($"values.yaml of the chart has lost the lines '{Begin}' and '{End}', between which the images are.");
+        }
+
+        var images = new YamlMappingNode();
+        foreach (var (resource, settings, _, _) in Charted)
+        {
+            if (resource is GpuExporterResource)
+            {
+                foreach (var (name, exporter) in GpuExporters)
+                {
+                    images.MappingAt(settings.Service).Add(name, Image(exporter.ToAnnotation()));
+                }
+            }
+            else
+            {
+                var image = Image(resource.Annotations.OfType<ContainerImageAnnotation>().LastOrDefault());
+                images.Add(settings.Service, image);
+                if (resource is OllamaResource ollama)
+                {
+                    image.Add("rocmDigest", Quoted(Digest(RocmImage.Of(ollama))));
+                }
+            }
+        }
+
+        return $"{values[..begin]}{Begin}\n{Text(new YamlMappingNode("images", images))}{values[end..]}";
+    }
+
+    // A project's image is in no registry until somebody pushes it.
+    private static YamlMappingNode Image(ContainerImageAnnotation? image) => new()
+    {
+        { "registry", Quoted(image?.Registry ?? "") },
+        { "repository", Quoted(image?.Image ?? "") },
+        { "tag", Quoted(image?.Tag ?? "") },
+        { "digest", Quoted(image is null ? "" : Digest(image)) },
+    };
+
+    private static string Digest(ContainerImageAnnotation image) => image.SHA256 is { } digest ? $"sha256:{digest}" : ImageDigests.Of($"{image.Registry}/{image.Image}:{image.Tag}") ?? "";
+
+    private static YamlScalarNode Number(int value) => new(ComposeVariables.Format(value));
+}

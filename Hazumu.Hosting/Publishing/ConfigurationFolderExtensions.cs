@@ -1,0 +1,72 @@
+using Hazumu.Hosting.Publishing;
+
+namespace Aspire.Hosting;
+
+/// <summary>Provides extension methods for configuration that containers read from a folder.</summary>
+public static class ConfigurationFolderExtensions
+{
+    /// <summary>
+    /// Mounts a folder read-only; a published application gets a copy of it. Edits are seen by the running container, which a copy
+    /// made at start would not allow.
+    /// </summary>
+    /// <typeparam name="T">The container resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="target">The absolute path in the container.</param>
+    /// <param name="unpublished">A folder in it that the container has no use for, and a published application does not get.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    /// <exception cref="DistributedApplicationException">There is no such folder: the engine would quietly make an empty one.</exception>
+    public static IResourceBuilder<T> WithConfigurationFolder<T>(this IResourceBuilder<T> builder, string source, string target, string? unpublished = null) where T : ContainerResource
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(source);
+        ArgumentException.ThrowIfNullOrEmpty(target);
+
+        var folder = Path.GetFullPath(source, builder.ApplicationBuilder.AppHostDirectory);
+        if (!Directory.Exists(folder))
+        {
+            throw new DistributedApplicationException($"'{builder.Resource.Name}' reads its configuration from '{folder}', which does not exist; check the path in AppHost.cs.");
+        }
+
+        return builder.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? builder.WithBindMount(folder, target, isReadOnly: true)
+            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished))));
+    }
+
+    /// <summary>Gives a published application a copy of a folder, for which a container that the AppHost runs has no use.</summary>
+    /// <typeparam name="T">The container resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="target">The absolute path in the container.</param>
+    /// <param name="composeAlone">The files in it that the Compose application alone has, and not the chart.</param>
+    internal static IResourceBuilder<T> WithPublishedFolder<T>(this IResourceBuilder<T> builder, string source, string target, params IReadOnlyList<string> composeAlone) where T : ContainerResource
+    {
+        var folder = Path.GetFullPath(source, builder.ApplicationBuilder.AppHostDirectory);
+        return builder.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? builder
+            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, except: null))) { ForComposeAlone = composeAlone });
+    }
+
+    /// <summary>Puts generated files into the container, and into a published application's folder.</summary>
+    /// <typeparam name="T">The container resource.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="name">The folder's name in a published application.</param>
+    /// <param name="target">The absolute path in the container.</param>
+    /// <param name="generate">Makes the files, by name; called when all resources are known.</param>
+    /// <param name="isInChart">Whether the chart gets them too, instead of finding out by itself what they say.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    internal static IResourceBuilder<T> WithGeneratedFolder<T>(this IResourceBuilder<T> builder, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate, bool isInChart = false) where T : ContainerResource =>
+        builder.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? builder.WithContainerFiles(target, async (_, cancellationToken) =>
+                (await generate(cancellationToken)).Select(file => new ContainerFile { Name = file.Key, Contents = file.Value }))
+            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: !isInChart));
+
+    private static string NameInRepository(IDistributedApplicationBuilder builder, string folder) =>
+        Path.GetRelativePath(Path.GetDirectoryName(builder.AppHostDirectory)!, folder).Replace('\\', '/');
+
+    private static Dictionary<string, string> ReadFolder(string folder, string? except) =>
+        Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(folder, file))
+            .Where(file => except is null || !file.StartsWith(except + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            .ToDictionary(file => file, file => File.ReadAllText(Path.Combine(folder, file)));
+}

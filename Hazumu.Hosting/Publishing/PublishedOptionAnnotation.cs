@@ -1,0 +1,23 @@
+namespace Hazumu.Hosting.Publishing;
+
+/// <summary>
+/// A resource that a published application has only with a further Compose file, <c>docker-compose.{option}.yaml</c>: Compose cannot
+/// look at the host, nor leave a service out by a variable. A resource may belong to several options, in another form each.
+/// </summary>
+/// <param name="Option">What the further file adds.</param>
+/// <param name="Image">The image there, where it is not the resource's own.</param>
+/// <param name="Port">The port in the container there, where it is not the resource's own.</param>
+internal sealed record PublishedOptionAnnotation(string Option, ContainerImageAnnotation? Image = null, int? Port = null) : IResourceAnnotation
+{
+    /// <summary>NVIDIA's GPUs.</summary>
+    public const string Nvidia = "nvidia";
+
+    /// <summary>AMD's GPUs.</summary>
+    public const string Amd = "amd";
+
+    /// <summary>Containers' logs.</summary>
+    public const string Logs = "logs";
+
+    /// <summary>The options that a resource belongs to; none where it is always there.</summary>
+    public static IEnumerable<PublishedOptionAnnotation> Of(IResource resource) => resource.Annotations.OfType<PublishedOptionAnnotation>();
+}

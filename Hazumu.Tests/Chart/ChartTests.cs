@@ -1,0 +1,489 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using k8s;
+using k8s.Models;
+
+namespace Hazumu.Tests.Chart;
+
+/// <summary>What Helm makes of the chart.</summary>
+public sealed partial class ChartTests
+{
+    // The named exceptions from the Pod Security Standard "restricted".
+    private static readonly string[] s_exceptions = ["nodeexporter", "gpuexporter"];
+
+    private const string Oidc = "grafana.oidc.enabled=true,grafana.oidc.existingSecret=s,grafana.oidc.clientId=c,grafana.oidc.authUrl=https://a,grafana.oidc.tokenUrl=https://t,grafana.oidc.apiUrl=https://u";
+
+    public static TheoryData<string> Values => ChartFolder.Values;
+
+    [HelmFact]
+    public async Task Helm_finds_nothing_wrong()
+    {
+        var lint = await Helm.RunAsync("lint", "--strict", ChartFolder.Folder, "--values", ChartFolder.ValuesFile("nvidia"));
+
+        Assert.True(lint.Succeeded, lint.Output);
+    }
+
+    [HelmTheory]
+    [InlineData("grafana.existingSecret=", "grafana.existingSecret is not set: name a Secret")]
+    [InlineData("images.gateway.repository=", "images.gateway.repository is not set: no registry has that image")]
+    [InlineData("images.ollama.tag=", "images.ollama has neither tag nor digest")]
+    [InlineData("images.ollama.tag=,ollama.gpu.vendor=amd", "images.ollama has neither tag nor rocmDigest")]
+    [InlineData("ingress.enabled=true", "ingress.gateway.host is not set")]
+    [InlineData("httpRoute.enabled=true", "httpRoute is enabled and httpRoute.parentRefs is empty: name the Gateway")]
+    [InlineData("httpRoute.enabled=true,httpRoute.parentRefs[0].name=gw", "httpRoute is enabled and has no hostnames: set")]
+    [InlineData("networkPolicy.apiServerPorts[0]=65536", "/networkPolicy/apiServerPorts/0")]
+    [InlineData("ollama.gpu.resource=mig-1g.10gb", "/ollama/gpu/resource")]
+    [InlineData("gateway.replicas=2", "gateway.peers.existingSecret is not set: several gateways")]
+    [InlineData("gateway.autoscaling.enabled=true", "gateway.peers.existingSecret is not set: several gateways")]
+    [InlineData("grafana.oidc.enabled=true", "grafana.oidc.existingSecret is not set: sign-in by OIDC needs")]
+    [InlineData($"{Oidc},grafana.oidc.tokenUrl=", "grafana.oidc.tokenUrl is not set: sign-in by OIDC needs")]
+    [InlineData(Oidc, "grafana.oidc is enabled, but Grafana does not know under which address")]
+    [InlineData($"{Oidc},grafana.externalUrl=https://g.example", "grafana.oidc is enabled, but Grafana may not reach the provider")]
+    [InlineData("ollama.replica=2", "additional properties 'replica' not allowed")]
+    public async Task What_is_missing_or_wrong_is_said_in_a_sentence(string value, string sentence)
+    {
+        var result = await Helm.RunAsync("template", "hazumu", ChartFolder.Folder, "--values", ChartFolder.ValuesFile("least"), "--set", value);
+
+        Assert.False(result.Succeeded);
+        Assert.Contains(sentence, result.Output, StringComparison.Ordinal);
+    }
+
+    [HelmTheory]
+    [MemberData(nameof(Values))]
+    public async Task Every_object_is_of_the_Kubernetes_API(string values)
+    {
+        var rendering = await Rendering.OfAsync(values);
+
+        Assert.NotEmpty(rendering.Objects);
+        Assert.All(rendering.Objects, found =>
+        {
+            Assert.Matches("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", found.Metadata.Name);
+            Assert.Equal("hazumu", found.Metadata.Labels["app.kubernetes.io/name"]);
+        });
+        // No two objects are one.
+        Assert.Equal(rendering.Objects.Count, rendering.Objects.DistinctBy(found => (found.Kind, found.Metadata.NamespaceProperty, found.Metadata.Name)).Count());
+    }
+
+    [HelmTheory]
+    [InlineData("off")]
+    [InlineData("123")]
+    public async Task A_namespace_may_be_called_what_YAML_takes_for_no_text(string name)
+    {
+        // One with logs and accounts, one with autoscaling.
+        foreach (var values in new[] { "logs", "amd" })
+        {
+            // Helm reads an object without its type: there such a name is text only in quotation marks.
+            Assert.All((await Rendering.OfAsync(values, name)).Documents, document => Assert.DoesNotMatch($"(?m)(namespace|metadata\\.name): {name}$", document));
+        }
+    }
+
+    [HelmFact]
+    public async Task Every_component_of_the_graph_has_its_workload_and_a_Service_where_it_is_asked()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+        var known = ChartFolder.Known;
+
+        Assert.Equal(known.Components.Keys.Order(StringComparer.Ordinal), rendering.Workloads.Values.Where(workload => !workload.IsTask).Select(workload => workload.Service).Order(StringComparer.Ordinal));
+        Assert.Equal(known.Components.Values.SelectMany(component => component.Tasks.Keys), rendering.Workloads.Values.Where(workload => workload.IsTask).Select(workload => workload.Service));
+        Assert.All(rendering.Workloads.Values, workload =>
+        {
+            var labels = workload.Template.Metadata.Labels;
+            Assert.Equal((workload.Service, known.Network), (labels["hazumu.instance"], labels["hazumu.network"]));
+            // A Job's ends in its checksum.
+            Assert.Matches($"^hazumu-{workload.Service}{(workload.IsTask ? "-[0-9a-f]{8}" : "")}$", workload.Metadata.Name);
+        });
+
+        // The exporters of nodes are asked by discovery only.
+        var services = rendering.Of<V1Service>().ToDictionary(service => service.Metadata.Name);
+        foreach (var (name, component) in known.Components.Where(entry => !s_exceptions.Contains(entry.Key)))
+        {
+            var service = services[$"hazumu-{name}"];
+            Assert.Equal(component.Port, Assert.Single(service.Spec.Ports).Port);
+            Assert.All(service.Spec.Selector, label => Assert.Equal(label.Value, rendering.Workloads[name].Template.Metadata.Labels[label.Key]));
+        }
+    }
+
+    [HelmTheory]
+    [MemberData(nameof(Values))]
+    public async Task Pods_are_restricted_but_the_named_exceptions(string values)
+    {
+        var rendering = await Rendering.OfAsync(values);
+
+        foreach (var workload in rendering.Workloads.Values)
+        {
+            var problems = Unrestricted(workload).ToList();
+            Assert.True(problems.Count == 0 || s_exceptions.Contains(workload.Service), $"{workload.Service}: {string.Join(", ", problems)}");
+            Assert.Equal(s_exceptions.Contains(workload.Service) && values == "nvidia" ? "hazumu-host" : Rendering.Namespace, workload.Metadata.NamespaceProperty);
+
+            // Beyond the standard.
+            Assert.All(workload.Containers, container => Assert.True(container.SecurityContext?.ReadOnlyRootFilesystem, $"{container.Name} may write to its root."));
+            Assert.Equal(workload.Service is "prometheus" or "alloy", workload.Pod.AutomountServiceAccountToken);
+        }
+    }
+
+    [HelmTheory]
+    [InlineData("least", "nodeexporter: hostPath")]
+    [InlineData("nvidia", "nodeexporter: hostPath")]
+    [InlineData("dcgm", "gpuexporter: root|nodeexporter: hostPath")]
+    [InlineData("amd", "gpuexporter: hostPath, root, privileged, capabilities|nodeexporter: hostPath")]
+    public async Task The_exceptions_are_no_wider_than_told(string values, string exceptions) =>
+        Assert.Equal(
+            exceptions.Split('|'),
+            (await Rendering.OfAsync(values)).Workloads.Values
+                .Select(workload => (workload.Service, Problems: Unrestricted(workload).ToList()))
+                .Where(workload => workload.Problems.Count > 0)
+                .Select(workload => $"{workload.Service}: {string.Join(", ", workload.Problems)}")
+                .Order(StringComparer.Ordinal));
+
+    [HelmTheory]
+    [MemberData(nameof(Values))]
+    public async Task Every_container_has_a_limit_of_memory_and_says_how_it_is(string values)
+    {
+        var rendering = await Rendering.OfAsync(values);
+
+        Assert.All(rendering.Workloads.Values.Where(workload => workload.IsTask).SelectMany(workload => workload.Containers), container => Assert.True(container.Resources.Limits.ContainsKey("memory"), $"{container.Name} has no limit of memory."));
+        foreach (var workload in rendering.Workloads.Values.Where(workload => !workload.IsTask))
+        {
+            Assert.All(workload.Pod.Containers, container =>
+            {
+                Assert.NotNull(container.ReadinessProbe);
+                Assert.NotNull(container.LivenessProbe);
+                Assert.Contains("memory", container.Resources.Requests.Keys);
+                // What a model takes only its owner knows.
+                Assert.True(workload.Service == "ollama" || container.Resources.Limits.ContainsKey("memory"), $"{container.Name} has no limit of memory.");
+                Assert.Equal(workload.Service == "gateway" ? ["http", "management"] : ["http"], container.Ports.Select(port => port.Name));
+            });
+        }
+    }
+
+    [HelmTheory]
+    [MemberData(nameof(Values))]
+    public async Task No_secret_is_in_clear(string values)
+    {
+        var rendering = await Rendering.OfAsync(values);
+
+        Assert.Empty(rendering.Of<V1Secret>());
+        Assert.All(rendering.Workloads.Values.SelectMany(workload => workload.Containers).SelectMany(container => container.Env ?? []), variable =>
+            Assert.False(SecretName().IsMatch(variable.Name) && !InFile().IsMatch(variable.Value) && !bool.TryParse(variable.Value, out _), $"{variable.Name} is in clear."));
+    }
+
+    [HelmTheory]
+    [InlineData("least")]
+    [InlineData("nvidia")]
+    [InlineData("amd")]
+    public async Task The_network_lets_through_what_the_graph_connects_and_nothing_else(string values)
+    {
+        var rendering = await Rendering.OfAsync(values);
+        var policies = rendering.Of<V1NetworkPolicy>().ToList();
+        var services = rendering.Workloads.Keys.ToList();
+
+        // A denial for all of the release's pods, in each of its namespaces.
+        var denials = policies.Where(policy => policy.Metadata.Name == "hazumu").ToList();
+        Assert.Equal(rendering.Workloads.Values.Select(workload => workload.Metadata.NamespaceProperty).Distinct().Order(), denials.Select(policy => policy.Metadata.NamespaceProperty).Order());
+        Assert.All(denials, policy =>
+        {
+            Assert.Null(policy.Spec.Ingress);
+            Assert.Null(policy.Spec.Egress);
+            Assert.Equal(["Ingress", "Egress"], policy.Spec.PolicyTypes);
+            Assert.Equal(["app.kubernetes.io/instance", "app.kubernetes.io/name"], policy.Spec.PodSelector.MatchLabels.Keys.Order(StringComparer.Ordinal));
+        });
+
+        var expected = ChartFolder.Known.Components
+            .SelectMany(component => component.Value.Reaches.Select(reached => (From: component.Key, To: reached)))
+            .Where(edge => services.Contains(edge.From) && services.Contains(edge.To))
+            // Those that share what they admit.
+            .Append((From: "gateway", To: "gateway"))
+            .Concat(ChartFolder.Known.Components.SelectMany(component => component.Value.Tasks.Keys.Where(services.Contains).Select(task => (From: task, To: component.Key))))
+            .Order()
+            .ToList();
+        var own = policies.Except(denials).ToDictionary(policy => policy.Spec.PodSelector.MatchLabels["app.kubernetes.io/component"]);
+        Assert.Equal(services.Order(StringComparer.Ordinal), own.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(expected, own.SelectMany(policy => (policy.Value.Spec.Egress ?? []).SelectMany(rule => rule.To ?? []).Select(Component).OfType<string>().Select(to => (policy.Key, to))).Order());
+        Assert.Equal(expected, own.SelectMany(policy => (policy.Value.Spec.Ingress ?? []).SelectMany(rule => rule.FromProperty ?? []).Select(Component).OfType<string>().Select(from => (from, policy.Key))).Order());
+        Assert.All(own.Values, policy => Assert.Equal(["Ingress", "Egress"], policy.Spec.PolicyTypes));
+
+        static string? Component(V1NetworkPolicyPeer peer) => peer.PodSelector?.MatchLabels["app.kubernetes.io/component"];
+    }
+
+    [HelmTheory]
+    [InlineData("least", 1)]
+    [InlineData("nvidia", 3)]
+    public async Task The_gateway_knows_each_replica_of_Ollama_by_name(string values, int replicas)
+    {
+        var rendering = await Rendering.OfAsync(values);
+        var set = rendering.The<V1StatefulSet>("hazumu-ollama");
+        var gateway = Settings(rendering);
+
+        Assert.Equal(replicas, set.Spec.Replicas);
+        Assert.Equal("None", rendering.The<V1Service>(set.Spec.ServiceName).Spec.ClusterIP);
+        Assert.Equal(
+            Enumerable.Range(0, replicas).Select(index => ($"ollama-{index}", $"http://hazumu-ollama-{index}.hazumu-ollama:11434")),
+            gateway.GetProperty("Instances").EnumerateObject().Select(instance => (instance.Name, instance.Value.GetString()!)));
+        Assert.Equal(Variable(rendering, "ollama", "OLLAMA_NUM_PARALLEL"), gateway.GetProperty("Slots").GetRawText());
+    }
+
+    [HelmFact]
+    public async Task Where_replicas_come_and_go_their_common_name_tells_the_gateway()
+    {
+        var rendering = await Rendering.OfAsync("amd");
+
+        Assert.Null(rendering.The<V1StatefulSet>("hazumu-ollama").Spec.Replicas);
+        Assert.Equal((300L, 330L), (rendering.Workloads["ollama"].Pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds, rendering.Workloads["ollama"].Pod.TerminationGracePeriodSeconds));
+        Assert.Equal("http://hazumu-ollama:11434", Settings(rendering).GetProperty("Instances").GetProperty("ollama").GetString());
+        var metric = Assert.Single(rendering.The<V2HorizontalPodAutoscaler>("hazumu-ollama").Spec.Metrics);
+        Assert.Equal(("External", "hazumu_gateway_queued"), (metric.Type, metric.External.Metric.Name));
+    }
+
+    [HelmFact]
+    public async Task The_gateway_asks_for_keys_that_a_Secret_has()
+    {
+        var rendering = await Rendering.OfAsync("least");
+        var keys = Assert.Single(rendering.Workloads["gateway"].Pod.Volumes, volume => volume.Name == "keys");
+
+        Assert.Equal("hazumu-gateway-keys", keys.Secret.SecretName);
+        Assert.Equal("true", Variable(rendering, "gateway", "Gateway__Keys__Required"));
+        Assert.Equal("/run/hazumu/keys/keys.json", Variable(rendering, "gateway", "Gateway__Keys__File"));
+    }
+
+    [HelmFact]
+    public async Task The_gateway_is_probed_and_scraped_at_a_port_that_clients_cannot_reach()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+        var gateway = rendering.Workloads["gateway"].Pod.Containers[0];
+        var policy = rendering.The<V1NetworkPolicy>("hazumu-gateway");
+
+        Assert.Equal("8081", Variable(rendering, "gateway", "Gateway__Management__Port"));
+        Assert.All([gateway.StartupProbe, gateway.ReadinessProbe, gateway.LivenessProbe], probe => Assert.Equal("management", probe.HttpGet.Port.Value));
+        Assert.Equal("http", Assert.Single(rendering.The<V1Service>("hazumu-gateway").Spec.Ports).Name);
+        Assert.Equal(
+            [("8080", "clients"), ("8081", "gateway"), ("8081", "prometheus")],
+            policy.Spec.Ingress.SelectMany(rule => rule.Ports.Select(port => (port.Port.Value, From(rule)))).Order());
+
+        static string From(V1NetworkPolicyIngressRule rule) => rule.FromProperty[0].PodSelector?.MatchLabels["app.kubernetes.io/component"] ?? "clients";
+    }
+
+    [HelmFact]
+    public async Task A_controller_may_have_all_connections_of_the_gateway() =>
+        Assert.Equal(1_000_000, Settings(await Rendering.OfAsync("least")).GetProperty("Connections").GetProperty("PerAddress").GetInt32());
+
+    [HelmFact]
+    public async Task The_gateway_may_be_called_by_its_Service_and_its_hosts()
+    {
+        var hosts = Settings(await Rendering.OfAsync("nvidia")).GetProperty("AllowedHosts").EnumerateArray().Select(host => host.GetString()).ToList();
+
+        Assert.Equal(["hazumu-gateway", $"hazumu-gateway.{Rendering.Namespace}", $"hazumu-gateway.{Rendering.Namespace}.svc"], hosts.Take(3));
+        Assert.Equal((await Rendering.OfAsync("nvidia")).Of<V1Ingress>().Where(ingress => ingress.Metadata.Name == "hazumu-gateway").SelectMany(ingress => ingress.Spec.Rules).Select(rule => rule.Host), hosts.Skip(3));
+    }
+
+    [HelmFact]
+    public async Task Several_gateways_find_each_other_and_share_a_secret()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+        var address = new Uri(Variable(rendering, "gateway", "Gateway__Peers__Addresses"));
+        var service = rendering.The<V1Service>(address.Host);
+
+        Assert.Equal(("None", true, service.Spec.Ports[0].Port), (service.Spec.ClusterIP, service.Spec.PublishNotReadyAddresses, address.Port));
+        Assert.Equal("/run/hazumu/peers/key", Variable(rendering, "gateway", "Gateway__Peers__KeyFile"));
+        Assert.Equal("hazumu-gateway-peers", Assert.Single(rendering.Workloads["gateway"].Pod.Volumes, volume => volume.Name == "peers").Secret.SecretName);
+        Assert.DoesNotContain((await Rendering.OfAsync("least")).Workloads["gateway"].Pod.Containers[0].Env, variable => variable.Name.Contains("Peers", StringComparison.Ordinal));
+    }
+
+    [HelmTheory]
+    [InlineData("nvidia", "nvidia.com/gpu", 2, false)]
+    [InlineData("amd", "amd.com/gpu", 1, true)]
+    public async Task Ollama_gets_its_GPUs_from_the_device_plugin(string values, string resource, int count, bool isRocm)
+    {
+        var ollama = Assert.Single((await Rendering.OfAsync(values)).Workloads["ollama"].Pod.Containers);
+
+        Assert.Equal(count, ollama.Resources.Limits[resource].ToInt32());
+        Assert.Equal(isRocm, ollama.Image.EndsWith("-rocm", StringComparison.Ordinal));
+        Assert.Equal("1", ollama.Env.Single(variable => variable.Name == "OLLAMA_NO_CLOUD").Value);
+    }
+
+    [HelmTheory]
+    [InlineData("none", "digest,rocmDigest", "@sha256:1")]
+    [InlineData("nvidia", "digest,rocmDigest", "@sha256:1")]
+    [InlineData("amd", "digest,rocmDigest", "@sha256:2")]
+    [InlineData("nvidia", "rocmDigest", ":7")]
+    [InlineData("amd", "digest", ":7-rocm")]
+    public async Task Each_vendors_image_of_Ollama_has_its_own_digest(string vendor, string digests, string expected)
+    {
+        var values = digests.Split(',').Select(name => $"images.ollama.{name}=sha256:{new string(name == "digest" ? '1' : '2', 64)}");
+        var rendered = await Helm.RunAsync(
+            "template", "hazumu", ChartFolder.Folder, "--values", ChartFolder.ValuesFile("least"), "--show-only", "templates/ollama.yaml",
+            "--set", $"ollama.gpu.vendor={vendor},{string.Join(',', values)}", "--set-string", "images.ollama.tag=7");
+        Assert.True(rendered.Succeeded, rendered.Output);
+
+        var image = rendered.Output.Split('\n').Single(line => line.TrimStart(' ', '-').StartsWith("image: ", StringComparison.Ordinal));
+        Assert.Contains($"/ollama/ollama{expected}", image, StringComparison.Ordinal);
+        Assert.Equal(expected.Contains('@', StringComparison.Ordinal), image.Contains(new string(expected[^1], 64), StringComparison.Ordinal));
+    }
+
+    [HelmFact]
+    public async Task Models_are_pulled_before_a_replica_serves()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+        var preload = Assert.Single(rendering.Workloads["ollama"].Pod.InitContainers);
+
+        Assert.Equal(["qwen3:0.6b", "hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M"], preload.Args);
+        Assert.Equal("127.0.0.1:11434", preload.Env.Single(variable => variable.Name == "OLLAMA_HOST").Value);
+        // It computes nothing.
+        Assert.Null(preload.Resources.Limits);
+        Assert.Null((await Rendering.OfAsync("least")).Workloads["ollama"].Pod.InitContainers);
+    }
+
+    [HelmFact]
+    public async Task Variables_are_written_as_they_were_meant()
+    {
+        var variables = (await Rendering.OfAsync("nvidia")).Workloads["ollama"].Pod.Containers[0].Env.ToDictionary(variable => variable.Name, variable => variable.Value);
+
+        Assert.Equal(
+            ("-1", "true", "1048576", "http://proxy.example:3128"),
+            (variables["OLLAMA_KEEP_ALIVE"], variables["OLLAMA_FLASH_ATTENTION"], variables["OLLAMA_CONTEXT_LENGTH"], variables["HTTPS_PROXY"]));
+    }
+
+    [HelmFact]
+    public async Task Programs_get_the_arguments_that_the_AppHost_gives_them()
+    {
+        var workloads = (await Rendering.OfAsync("nvidia")).Workloads;
+
+        Assert.All(ChartFolder.Known.Components.Where(component => component.Value.Args.Count > 0), component =>
+            Assert.Equal(component.Value.Args, workloads[component.Key].Pod.Containers[0].Args.Take(component.Value.Args.Count)));
+    }
+
+    [HelmFact]
+    public async Task A_registry_of_ones_own_replaces_all()
+    {
+        var images = (await Rendering.OfAsync("nvidia")).Workloads.Values.SelectMany(workload => workload.Containers).Select(container => container.Image);
+
+        Assert.All(images, image => Assert.Matches("^registry\\.example/mirror/[^:@]+(:[^:@]+|@sha256:[0-9a-f]{64})$", image));
+    }
+
+    [HelmFact]
+    public async Task The_ways_in_lead_to_the_API_and_to_Grafana_alone()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+
+        Assert.Equal(
+            ["grafana.example Prefix / hazumu-grafana", "llm.example Exact / hazumu-gateway", "llm.example Prefix /api hazumu-gateway", "llm.example Prefix /v1 hazumu-gateway"],
+            rendering.Of<V1Ingress>()
+                .SelectMany(ingress => ingress.Spec.Rules)
+                .SelectMany(rule => rule.Http.Paths.Select(path => $"{rule.Host} {path.PathType} {path.Path} {path.Backend.Service.Name}"))
+                .Order(StringComparer.Ordinal));
+        Assert.All(rendering.Of<V1Ingress>(), ingress => Assert.Equal("letsencrypt", ingress.Metadata.Annotations["cert-manager.io/cluster-issuer"]));
+        Assert.Equal(2, rendering.Documents.Count(document => document.Contains("\nkind: HTTPRoute\n", StringComparison.Ordinal)));
+        Assert.Equal("https://grafana.example/", Variable(rendering, "grafana", "GF_SERVER_ROOT_URL"));
+        Assert.Equal("true", Variable(rendering, "grafana", "GF_SECURITY_COOKIE_SECURE"));
+    }
+
+    [HelmFact]
+    public async Task A_token_reads_and_nothing_more()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+        var known = rendering.Of<V1Role>().Select(role => (role.Metadata, role.Rules)).Concat(rendering.Of<V1ClusterRole>().Select(role => (role.Metadata, role.Rules))).ToList();
+
+        Assert.Equal(["nodes", "nodes/metrics", "pods"], Resources("prometheus"));
+        Assert.Equal(["pods", "pods/log"], Resources("alloy"));
+        Assert.Equal(["alloy", "prometheus"], known.Select(role => Component(role.Metadata)).Distinct().Order(StringComparer.Ordinal));
+        Assert.Empty(known.SelectMany(role => role.Rules).SelectMany(rule => rule.Verbs).Except(["get", "list", "watch"]));
+        // Logs of the release's own namespaces alone.
+        Assert.Equal("prometheus", Component(Assert.Single(rendering.Of<V1ClusterRole>()).Metadata));
+        Assert.Equal(
+            [("alloy", "hazumu-host"), ("alloy", Rendering.Namespace), ("prometheus", "hazumu-host"), ("prometheus", Rendering.Namespace)],
+            rendering.Of<V1RoleBinding>().Select(binding => (Component(binding.Metadata), binding.Metadata.NamespaceProperty)).Order());
+        Assert.All(rendering.Of<V1RoleBinding>(), binding =>
+        {
+            var subject = Assert.Single(binding.Subjects);
+            Assert.Equal(($"hazumu-{Component(binding.Metadata)}", Rendering.Namespace, binding.RoleRef.Name), (subject.Name, subject.NamespaceProperty, subject.Name));
+            Assert.Equal(subject.Name, rendering.Workloads[Component(binding.Metadata)].Pod.ServiceAccountName);
+        });
+        Assert.Empty((await Rendering.OfAsync("bare")).Of<V1ClusterRole>());
+
+        IEnumerable<string> Resources(string component) => known.Where(role => Component(role.Metadata) == component).SelectMany(role => role.Rules).SelectMany(rule => rule.Resources).Distinct().Order(StringComparer.Ordinal);
+        static string Component(V1ObjectMeta metadata) => metadata.Labels["app.kubernetes.io/component"];
+    }
+
+    [HelmFact]
+    public async Task Only_what_has_a_token_reaches_the_API_server()
+    {
+        var rules = (await Rendering.OfAsync("nvidia")).Of<V1NetworkPolicy>()
+            .SelectMany(policy => (policy.Spec.Egress ?? []).Select(rule => (policy.Metadata.Name, Rule: rule)))
+            .Where(egress => (egress.Rule.To ?? []).Any(peer => peer.IpBlock?.Cidr == "192.0.2.1/32"));
+
+        Assert.Equal(
+            ["hazumu-alloy 443,6443,8443,16443", "hazumu-prometheus 443,6443,8443,16443,10250"],
+            rules.Select(egress => $"{egress.Name} {string.Join(',', egress.Rule.Ports.Select(port => port.Port.Value))}").Order(StringComparer.Ordinal));
+    }
+
+    [HelmFact]
+    public async Task No_object_is_too_large_for_kubectl_apply()
+    {
+        // The limit of all annotations, in one of which kubectl keeps the object.
+        const int Limit = 256 * 1024;
+
+        Assert.All((await Rendering.OfAsync("nvidia")).Objects, found => Assert.InRange(KubernetesJson.Serialize(found).Length, 1, Limit - 8192));
+    }
+
+    [HelmFact]
+    public async Task What_keeps_data_has_a_claim_of_its_own_and_what_must_stay_a_disruption_budget()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+
+        Assert.Equal(["alertmanager", "alloy", "grafana", "loki", "ollama", "prometheus"], rendering.Of<V1StatefulSet>().Select(set => set.Spec.Template.Metadata.Labels["hazumu.service"]).Order(StringComparer.Ordinal));
+        Assert.All(rendering.Of<V1StatefulSet>(), set => Assert.Single(set.Spec.VolumeClaimTemplates));
+        Assert.Equal("fast", rendering.The<V1StatefulSet>("hazumu-ollama").Spec.VolumeClaimTemplates[0].Spec.StorageClassName);
+        Assert.Equal(["hazumu-gateway", "hazumu-ollama"], rendering.Of<V1PodDisruptionBudget>().Select(budget => budget.Metadata.Name).Order(StringComparer.Ordinal));
+        Assert.Equal("DoNotSchedule", Assert.Single(rendering.Workloads["ollama"].Pod.TopologySpreadConstraints).WhenUnsatisfiable);
+    }
+
+    // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+    private static IEnumerable<string> Unrestricted(Workload workload)
+    {
+        var pod = workload.Pod;
+        if (pod.HostNetwork == true || pod.HostPID == true || pod.HostIPC == true)
+        {
+            yield return "host namespaces";
+        }
+
+        if ((pod.Volumes ?? []).Any(volume => volume.HostPath is not null))
+        {
+            yield return "hostPath";
+        }
+
+        if (pod.SecurityContext?.RunAsNonRoot != true || pod.SecurityContext.RunAsUser is null or 0)
+        {
+            yield return "root";
+        }
+
+        if (pod.SecurityContext?.SeccompProfile?.Type != "RuntimeDefault")
+        {
+            yield return "seccomp";
+        }
+
+        if (workload.Containers.Any(container => container.SecurityContext?.Privileged == true))
+        {
+            yield return "privileged";
+        }
+        else if (workload.Containers.Any(container => container.SecurityContext?.AllowPrivilegeEscalation != false))
+        {
+            yield return "privilege escalation";
+        }
+
+        if (workload.Containers.Any(container => container.SecurityContext?.Capabilities is not { Drop: ["ALL"], Add: null }))
+        {
+            yield return "capabilities";
+        }
+    }
+
+    private static JsonElement Settings(Rendering rendering) =>
+        JsonSerializer.Deserialize<JsonElement>(rendering.The<V1ConfigMap>("hazumu-gateway").Data["gateway.json"]).GetProperty("Gateway");
+
+    private static string Variable(Rendering rendering, string service, string name) => rendering.Workloads[service].Pod.Containers[0].Env.Single(variable => variable.Name == name).Value;
+
+    [GeneratedRegex("password|secret|token(?!_url)|[^_]_key(_|$)", RegexOptions.IgnoreCase)]
+    private static partial Regex SecretName();
+
+    // A path, or what has Grafana read one.
+    [GeneratedRegex(@"^(/run/[^{}]+|\$__file\{/run/[^{}]+\})$")]
+    private static partial Regex InFile();
+}

@@ -1,0 +1,118 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Hazumu.Testing;
+
+namespace Hazumu.Tests.Configuration;
+
+public sealed partial class PrometheusConfigurationTests
+{
+    private const string File = "/etc/prometheus/prometheus.yml";
+
+    // A published application has those only with a further Compose file.
+    private const string OfOptions = "/etc/prometheus-targets-*.json";
+
+    [RequiresFact("Prometheus")]
+    public async Task Promtool_accepts_the_configuration_and_its_targets()
+    {
+        var check = await PromTool.RunAsync("check", "config", File);
+
+        Assert.True(check.Succeeded, check.Output);
+        Assert.DoesNotContain("WARNING", check.Output, StringComparison.Ordinal);
+    }
+
+    [RequiresFact("Prometheus")]
+    public async Task Promtool_accepts_what_is_published()
+    {
+        var check = await PromTool.RunPublishedAsync("check", "config", File);
+
+        Assert.True(check.Succeeded, check.Output);
+        Assert.DoesNotContain("WARNING", check.Output, StringComparison.Ordinal);
+    }
+
+    [RequiresFact("Prometheus")]
+    public async Task Ollama_instances_are_probed_by_the_Blackbox_exporter()
+    {
+        var targets = await DiscoverAsync("ollama-health");
+
+        Assert.Equal(["ollama", "ollama-2"], targets.Select(target => target["instance"]));
+        Assert.Equal(["http://ollama:11434/", "http://ollama-2:11434/"], targets.Select(target => target["__param_target"]));
+        Assert.All(targets, target =>
+        {
+            Assert.Equal("blackbox:9115", target["__address__"]);
+            Assert.Equal("/probe", target["__metrics_path__"]);
+        });
+    }
+
+    [RequiresFact("Prometheus")]
+    public async Task A_service_names_its_own_job_and_path()
+    {
+        var target = Assert.Single(await DiscoverAsync("services"), target => target["instance"] == "gateway");
+
+        Assert.Equal(("gateway", "gateway:8080", "/internal/metrics"), (target["job"], target["__address__"], target["__metrics_path__"]));
+    }
+
+    [RequiresFact("Prometheus")]
+    public async Task What_a_further_Compose_file_adds_is_found()
+    {
+        var addresses = (await DiscoverAsync("services")).Select(target => target["__address__"]).ToList();
+
+        Assert.All(["gpuexporter:5000", "gpuexporter:9835", "loki:3100", "alloy:12345"], address => Assert.Contains(address, addresses));
+    }
+
+    [Fact]
+    public void Every_job_but_Prometheus_own_has_a_target_file_of_its_name()
+    {
+        var jobs = PrometheusConfiguration.Read().ScrapeConfigs;
+
+        Assert.Equal(["prometheus", "cadvisor", "ollama", "blackbox", "ollama-health", "services"], jobs.Select(job => job.JobName));
+        Assert.All(jobs.Skip(1), job => Assert.Equal([$"/etc/prometheus-targets/{job.JobName}.json"], job.FileSdConfigs.SelectMany(discovery => discovery.Files).Where(file => file != OfOptions)));
+    }
+
+    [Fact]
+    public void Everything_is_measured_every_15_seconds()
+    {
+        var global = PrometheusConfiguration.Read().Global;
+
+        Assert.Equal(("15s", "15s"), (global.ScrapeInterval, global.EvaluationInterval));
+    }
+
+    [Fact]
+    public void The_probe_uses_a_module_that_exists()
+    {
+        var module = Assert.Single(PrometheusConfiguration.Read().Job("ollama-health").Params["module"]);
+
+        Assert.Contains(module, BlackboxConfiguration.Read().Modules.Keys);
+    }
+
+    [Theory]
+    [InlineData("cadvisor")]
+    [InlineData("ollama")]
+    public void What_the_dashboards_read_of_cAdvisor_is_kept(string job)
+    {
+        var keep = Assert.Single(PrometheusConfiguration.Read().Job(job).MetricRelabelConfigs, rule => rule.SourceLabels.SequenceEqual(["service", "__name__"]));
+        var metrics = DashboardSet.Expressions().SelectMany(expression => CAdvisorMetric().Matches(expression.Expression)).Select(match => match.Value).Distinct().ToList();
+
+        Assert.Equal("keep", keep.Action);
+        Assert.NotEmpty(metrics);
+        Assert.All(metrics, metric =>
+        {
+            var service = metric.StartsWith("machine_", StringComparison.Ordinal) ? "" : "ollama";
+            Assert.Matches($"^(?:{keep.Regex})$", $"{service}{keep.Separator}{metric}");
+        });
+        Assert.DoesNotMatch($"^(?:{keep.Regex})$", $"{keep.Separator}container_cpu_usage_seconds_total");
+        Assert.DoesNotMatch($"^(?:{keep.Regex})$", $"ollama{keep.Separator}container_tasks_state");
+    }
+
+    private static async Task<List<Dictionary<string, string>>> DiscoverAsync(string job)
+    {
+        var discovery = await PromTool.RunAsync("check", "service-discovery", "--timeout=3s", File, job);
+
+        Assert.True(discovery.Succeeded, discovery.Output);
+        return [.. JsonSerializer.Deserialize<JsonElement>(discovery.Output).EnumerateArray()
+            .Select(target => target.GetProperty("labels").Deserialize<Dictionary<string, string>>()!)
+            .OrderBy(labels => labels["instance"], StringComparer.Ordinal)];
+    }
+
+    [GeneratedRegex(@"\b(container|machine)_\w+")]
+    private static partial Regex CAdvisorMetric();
+}
