@@ -11,6 +11,14 @@ public static class RepositoryRoot
     /// <param name="parts">Path parts relative to the root.</param>
     public static string Combine(params string[] parts) => System.IO.Path.Combine([Path, .. parts]);
 
+    /// <summary>A project's program, as this build wrote it; run from there, its dependencies are those of the project itself.</summary>
+    /// <param name="project">The project's name, such as <c>Hazumu.AppHost</c>.</param>
+    public static string ProgramOf(string project)
+    {
+        var output = new DirectoryInfo(AppContext.BaseDirectory); // bin/CONFIGURATION/FRAMEWORK
+        return Combine(project, "bin", output.Parent!.Name, output.Name, $"{project}.dll");
+    }
+
     private static string Find()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

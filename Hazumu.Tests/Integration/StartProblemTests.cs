@@ -86,7 +86,7 @@ public sealed class StartProblemTests
 
     private Task<CliResult> RunAsync(params string[] options) => ProcessRunner.RunAsync(
         "dotnet",
-        [Path.Combine(AppContext.BaseDirectory, "Hazumu.AppHost.dll"), $"--Hazumu:Network={_network}", .. options],
+        [RepositoryRoot.ProgramOf("Hazumu.AppHost"), $"--Hazumu:Network={_network}", .. options],
         environment: new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = "Development", ["ASPIRE_ALLOW_UNSECURED_TRANSPORT"] = "true", ["ASPNETCORE_URLS"] = "http://127.0.0.1:0" },
         workingDirectory: RepositoryRoot.Combine("Hazumu.AppHost"));
 }

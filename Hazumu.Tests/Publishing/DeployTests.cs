@@ -10,7 +10,7 @@ public sealed class DeployTests
         // Aspire exits with 0 where a step fails.
         var output = await ProcessRunner.RunOrThrowAsync(
             "dotnet",
-            [Path.Combine(AppContext.BaseDirectory, "Hazumu.AppHost.dll"), "--operation", "publish", "--step", "deploy"],
+            [RepositoryRoot.ProgramOf("Hazumu.AppHost"), "--operation", "publish", "--step", "deploy"],
             TimeSpan.FromMinutes(2),
             workingDirectory: RepositoryRoot.Combine("Hazumu.AppHost"));
 

@@ -22,7 +22,7 @@ internal static class Publisher
             environment["TMPDIR"] = environment["TMP"] = temporary.FullName;
             return await ProcessRunner.RunOrThrowAsync(
                 "dotnet",
-                [Path.Combine(AppContext.BaseDirectory, "Hazumu.AppHost.dll"), "--operation", "publish", "--step", step, "--output-path", folder],
+                [RepositoryRoot.ProgramOf("Hazumu.AppHost"), "--operation", "publish", "--step", step, "--output-path", folder],
                 TimeSpan.FromMinutes(2),
                 environment,
                 RepositoryRoot.Combine("Hazumu.AppHost"));
