@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Hazumu.Gateway;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 
 GatewayHost.TuneSockets();

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Hazumu.Gateway.Admission;
-using Hazumu.Gateway.Instances;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Gateway.Upstreams;
 using Admitted = Hazumu.Gateway.Admission.Admission;
 
 namespace Hazumu.Gateway.Tests.Admission;

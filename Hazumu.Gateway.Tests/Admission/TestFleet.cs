@@ -1,7 +1,7 @@
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
-using Hazumu.Gateway.Instances;
-using Hazumu.Gateway.Tests.Settings;
+using Hazumu.Gateway.Tests.Configuration;
+using Hazumu.Gateway.Upstreams;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;

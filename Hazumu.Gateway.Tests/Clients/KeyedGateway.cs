@@ -1,5 +1,5 @@
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Mocks;

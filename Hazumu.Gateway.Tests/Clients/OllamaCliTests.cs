@@ -1,10 +1,9 @@
 using System.Globalization;
-using Hazumu.Testing;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Tests.Engines;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Clients;
 

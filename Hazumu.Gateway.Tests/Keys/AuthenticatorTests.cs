@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Pipeline.Operations;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Primitives;

@@ -1,3 +1,4 @@
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Microsoft.Extensions.Configuration;
 

@@ -1,6 +1,6 @@
 using System.Text;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
 
 namespace Hazumu.Gateway.Tests.Keys;
 

@@ -1,5 +1,5 @@
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Time.Testing;
 

@@ -1,5 +1,4 @@
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
 using Microsoft.Extensions.Logging;
 
 namespace Hazumu.Gateway.Tests.Keys;

@@ -1,9 +1,9 @@
 using System.Net;
 using Hazumu.Gateway.Admission;
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Gateway.Upstreams;
 using Hazumu.Mocks;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,10 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 using Hazumu.Gateway.Admission;
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Gateway.Upstreams;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Hazumu.Gateway.Tests.Replicas;

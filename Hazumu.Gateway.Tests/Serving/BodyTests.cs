@@ -1,8 +1,7 @@
 using System.Net;
 using System.Text;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;

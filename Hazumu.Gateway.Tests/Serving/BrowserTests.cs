@@ -1,5 +1,4 @@
 using System.Globalization;
-using Hazumu.Gateway.Browsers;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;

@@ -1,5 +1,5 @@
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Gateway.Upstreams;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Serving;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Gateway.Upstreams;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Serving;

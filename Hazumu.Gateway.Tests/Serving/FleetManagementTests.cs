@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Gateway.Upstreams;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Serving;

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Gateway.Upstreams;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Serving;

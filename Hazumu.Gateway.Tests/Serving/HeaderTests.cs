@@ -1,6 +1,6 @@
 using System.Text;
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Tests.Serving;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Gateway.Upstreams;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Hazumu.Gateway.Tests.Serving;

@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using Hazumu.Gateway.Connections;
+using Hazumu.Gateway.Pipeline.Clients;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
 

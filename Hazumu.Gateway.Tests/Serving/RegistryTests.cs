@@ -1,4 +1,4 @@
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Serving;

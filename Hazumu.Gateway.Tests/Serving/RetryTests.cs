@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text;
+using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Tests.Streams;
-using Hazumu.Gateway.Requests;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Serving;

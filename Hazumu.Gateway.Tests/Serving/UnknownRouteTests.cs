@@ -1,6 +1,5 @@
 using System.Net;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;

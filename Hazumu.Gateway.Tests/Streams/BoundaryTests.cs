@@ -1,8 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
-using Hazumu.Gateway.Operations;
-using Hazumu.Gateway.Tests.Taps;
+using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Tests.Streams;
 

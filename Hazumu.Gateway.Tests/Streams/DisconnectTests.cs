@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Streams;

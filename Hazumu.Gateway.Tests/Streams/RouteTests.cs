@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Streams;

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Telemetry;
 using Microsoft.AspNetCore.Http;
 

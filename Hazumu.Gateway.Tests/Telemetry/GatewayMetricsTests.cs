@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Streams;
 using Hazumu.Gateway.Telemetry;
 
 namespace Hazumu.Gateway.Tests.Telemetry;

@@ -1,5 +1,5 @@
 using System.Net;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Telemetry;
 
 namespace Hazumu.Gateway.Tests.Telemetry;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -88,7 +89,7 @@ public sealed class RequestRecorderTests : IDisposable
     [Fact]
     public void Every_outcome_of_every_route_can_be_recorded()
     {
-        foreach (var (method, path, _) in Operations.OperationTable.Routes)
+        foreach (var (method, path, _) in OperationTable.Routes)
         {
             foreach (var outcome in Enum.GetValues<Outcome>())
             {

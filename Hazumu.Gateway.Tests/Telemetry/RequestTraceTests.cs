@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Telemetry;
 
 namespace Hazumu.Gateway.Tests.Telemetry;

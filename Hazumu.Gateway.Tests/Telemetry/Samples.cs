@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Tests.Telemetry;
 

@@ -19,7 +19,7 @@ internal interface IAdmission
     /// <param name="cancellationToken">Leaves the queue immediately.</param>
     /// <returns>
     /// A slot, to be given back with <see cref="Lease.Release"/>, or why there is none. A cancelled wait returns
-    /// <see cref="Requests.Outcome.ClientDisconnect"/> instead of throwing: ten thousand clients may leave at the same time.
+    /// <see cref="Pipeline.Outcome.ClientDisconnect"/> instead of throwing: ten thousand clients may leave at the same time.
     /// </returns>
     ValueTask<Admission> AcquireSlotAsync(Ticket ticket, CancellationToken cancellationToken);
 

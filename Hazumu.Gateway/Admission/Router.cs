@@ -1,4 +1,4 @@
-using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Admission;
 

@@ -1,6 +1,6 @@
 using Hazumu.Gateway.Configuration;
-using Hazumu.Gateway.Instances;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Upstreams;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hazumu.Gateway.Admission;

@@ -1,5 +1,5 @@
-using Hazumu.Gateway.Instances;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Admission;
 

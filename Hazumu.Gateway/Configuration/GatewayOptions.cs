@@ -1,8 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using Hazumu.Gateway.Browsers;
-using Hazumu.Gateway.Forwarding;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Telemetry;
+using Hazumu.Gateway.Pipeline.Management;
 
 namespace Hazumu.Gateway.Configuration;
 

@@ -1,6 +1,4 @@
 using System.Data.Common;
-using Hazumu.Gateway.Instances;
-using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Replicas;
 
 namespace Hazumu.Gateway.Configuration;

@@ -1,5 +1,3 @@
-using Hazumu.Gateway.Operations;
-
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>What is stored of a key: never the key itself.</summary>

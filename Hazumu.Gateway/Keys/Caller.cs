@@ -1,4 +1,4 @@
-using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Pipeline.Operations;
 
 namespace Hazumu.Gateway.Keys;
 

@@ -1,3 +1,5 @@
+using Hazumu.Gateway.Configuration;
+
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>Changes a key file: one command at a time, and whole or not at all.</summary>

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using Hazumu.Gateway.Operations;
+using Hazumu.Gateway.Configuration;
 
 namespace Hazumu.Gateway.Keys;
 

@@ -1,3 +1,4 @@
+using Hazumu.Gateway.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Hazumu.Gateway.Keys;

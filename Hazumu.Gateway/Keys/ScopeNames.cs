@@ -1,5 +1,3 @@
-using Hazumu.Gateway.Operations;
-
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>Scopes as people write them: <c>infer</c>, <c>read</c>, <c>admin</c>.</summary>

@@ -5,9 +5,9 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Replicas;
 

@@ -1,8 +1,7 @@
 using System.Text.Json.Serialization;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Operations;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
 
 namespace Hazumu.Gateway.Replicas;
 

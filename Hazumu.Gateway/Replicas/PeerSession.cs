@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
 
 namespace Hazumu.Gateway.Replicas;
 

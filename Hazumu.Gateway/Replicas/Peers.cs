@@ -3,9 +3,9 @@ using System.Net;
 using System.Net.Sockets;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Replicas;
 

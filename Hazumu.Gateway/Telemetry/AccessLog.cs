@@ -2,9 +2,10 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
-using Hazumu.Gateway.Forwarding;
-using Hazumu.Gateway.Operations;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Streams;
+using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Telemetry;
 

@@ -1,7 +1,7 @@
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
-using Hazumu.Gateway.Instances;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Telemetry;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Runtime.InteropServices;
-using Hazumu.Gateway.Connections;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Clients;
 
 namespace Hazumu.Gateway.Telemetry;
 

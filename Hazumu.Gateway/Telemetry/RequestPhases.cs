@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Hazumu.Gateway.Operations;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Operations;
 
 namespace Hazumu.Gateway.Telemetry;
 

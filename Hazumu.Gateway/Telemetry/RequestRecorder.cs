@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Hazumu.Gateway.Telemetry;

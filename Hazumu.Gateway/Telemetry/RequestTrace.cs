@@ -1,6 +1,7 @@
 using System.Diagnostics;
-using Hazumu.Gateway.Operations;
-using Hazumu.Gateway.Requests;
+using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Telemetry;
 

@@ -1,3 +1,5 @@
+using Hazumu.Gateway.Configuration;
+
 namespace Hazumu.Gateway.Telemetry;
 
 /// <summary>The settings of now.</summary>

@@ -2,7 +2,7 @@ using Hazumu.Bench.Processes;
 using Hazumu.Bench.Reports;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
-using Hazumu.Gateway.Instances;
+using Hazumu.Gateway.Upstreams;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hazumu.Bench;

@@ -1,0 +1,184 @@
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Tests.Keys;
+using Hazumu.Settings;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+
+namespace Hazumu.Gateway.Tests.Configuration;
+
+public sealed class GatewaySettingsTests : IDisposable
+{
+    private readonly SettingsFile _file = new("Slots=2");
+    private readonly KeptLog<GatewaySettings> _log = new();
+
+    [Theory]
+    [InlineData("Endpoint=http://gpu-1:11434", "http://gpu-1:11434")]
+    [InlineData("endpoint=https://gpu-1", "https://gpu-1")]
+    [InlineData("Endpoint=http://[::1]:11434/", "http://[::1]:11434/")]
+    [InlineData("Host=db;Password=x", null)]
+    [InlineData("http://gpu-1:11434", null)]
+    [InlineData("", null)]
+    public void Connection_strings_of_Aspires_form_are_instances(string connectionString, string? url)
+    {
+        var options = GatewaySettings.Read(Configuration(("ConnectionStrings:ollama", connectionString)));
+
+        Assert.Equal(url, options.Instances.GetValueOrDefault("ollama"));
+    }
+
+    [Fact]
+    public void A_models_connection_string_is_no_second_instance()
+    {
+        // Aspire makes one for each model that is referenced beside its server.
+        var options = GatewaySettings.Read(Configuration(
+            ("ConnectionStrings:ollama", "Endpoint=http://gpu-1:11434"), ("ConnectionStrings:ollama-llama3", "Endpoint=http://gpu-1:11434;Model=llama3")));
+
+        Assert.Equal(["ollama"], options.Instances.Keys);
+    }
+
+    [Fact]
+    public void What_the_section_says_wins_over_a_connection_string()
+    {
+        var options = GatewaySettings.Read(Configuration(("ConnectionStrings:a", "Endpoint=http://reference"), ("Gateway:Instances:A", "http://configured")));
+
+        Assert.Equal("http://configured", Assert.Single(options.Instances).Value);
+    }
+
+    [Theory]
+    [InlineData("Gateway:Instances:a", "gpu-1:11434")]
+    [InlineData("Gateway:Instances:a", "ftp://gpu-1")]
+    [InlineData("Gateway:Instances:a", "http://gpu-1/api")]
+    [InlineData("Gateway:Instances:a", "http://gpu-1?x=y")]
+    [InlineData("Gateway:Instances:a", "http://me@gpu-1")]
+    [InlineData("Gateway:Instances:a", "http://")]
+    [InlineData("ConnectionStrings:a", "Endpoint=gpu-1")]
+    [InlineData("Gateway:Slots", "0")]
+    [InlineData("Gateway:Queue:Limit", "-1")]
+    [InlineData("Gateway:Queue:Timeout", "0s")]
+    [InlineData("Gateway:Timeouts:Stall", "30")]
+    [InlineData("Gateway:Timeouts:Drain", "21d")]
+    [InlineData("Gateway:Retries:Limit", "11")]
+    [InlineData("Gateway:Body:Limit", "1")]
+    [InlineData("Gateway:Body:MemoryLimit", "1000")]
+    [InlineData("Gateway:Body:DiskLimit", "1 GB")]
+    [InlineData("Gateway:Proxies", "10.0.0.0/8")]
+    [InlineData("Gateway:Proxies", "http://caddy")]
+    [InlineData("Gateway:Proxies", "*")]
+    [InlineData("Gateway:AllowCloudModels", "maybe")]
+    [InlineData("Gateway:Keys:Required", "on")]
+    [InlineData("Gateway:Quue:Limit", "5")]
+    public void What_is_not_allowed_is_told_with_its_key(string key, string value)
+    {
+        var problem = Assert.Throws<StartupProblemException>(() => GatewaySettings.Read(Configuration((key, value))));
+
+        Assert.Contains(key.StartsWith("Connection", StringComparison.Ordinal) ? "'a'" : key.Split(":Limit")[0], Assert.Single(problem.Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_change_takes_effect_and_is_told_once()
+    {
+        using var settings = Start();
+        var seen = new List<int>();
+        settings.Changed += options => seen.Add(options.Slots);
+
+        settings.ReloadIfChanged();
+        _file.Set("Slots=4");
+        settings.ReloadIfChanged();
+        settings.ReloadIfChanged();
+
+        Assert.Equal([4], seen);
+        Assert.Equal(4, settings.Current.Slots);
+        Assert.Equal([(LogLevel.Information, "The settings have changed and are in force.")], _log.Lines);
+    }
+
+    [Theory]
+    [InlineData("""{"Gateway": {"Slots": 4""", "JSON")]
+    [InlineData("""{"Gateway": {"Slots": "four"}}""", "'Gateway:Slots' is 'four'; allowed: a number from 1 to 100000.")]
+    [InlineData("""{"Gateway": {"Slots": 4, "Slotz": 4}}""", "Unknown setting 'Gateway:Slotz'")]
+    [InlineData("""{"Gateway": {"Slots": 4, "Instances": {"a": "nowhere"}}}""", "'Gateway:Instances:a' is 'nowhere'")]
+    [InlineData("""{"Gateway": {"Slots": 4, "slots": 5}}""", "Gateway:slots")]
+    [InlineData("[]", "JSON")]
+    [InlineData("", "JSON")]
+    public void A_broken_change_keeps_what_was_and_is_told_in_one_line(string text, string problem)
+    {
+        using var settings = Start();
+        settings.Changed += _ => Assert.Fail("Nothing has changed.");
+
+        _file.Write(text);
+        settings.ReloadIfChanged();
+        settings.ReloadIfChanged();
+
+        Assert.Equal(2, settings.Current.Slots);
+        var line = Assert.Single(_log.Lines);
+        Assert.Equal(LogLevel.Error, line.Level);
+        Assert.StartsWith("The settings have changed and cannot be used; the old ones stay in force.", line.Message, StringComparison.Ordinal);
+        Assert.Contains(problem, line.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("   at ", line.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', line.Message);
+    }
+
+    [Fact]
+    public void A_file_that_is_gone_changes_nothing_and_one_that_is_back_does()
+    {
+        using var settings = Start();
+        File.Delete(_file.FullPath);
+        settings.ReloadIfChanged();
+        Assert.Equal(2, settings.Current.Slots);
+        Assert.Single(_log.Errors);
+
+        _file.Set("Slots=3");
+        settings.ReloadIfChanged();
+        Assert.Equal(3, settings.Current.Slots);
+    }
+
+    [Fact]
+    public void What_those_who_take_them_first_refuse_nobody_gets()
+    {
+        using var settings = Start();
+        settings.Checking += _ => throw new KeyFileException("The keys are wrong.");
+        settings.Changed += _ => Assert.Fail("Nothing has changed.");
+
+        _file.Set("Slots=4");
+        settings.ReloadIfChanged();
+
+        Assert.Equal(2, settings.Current.Slots);
+        Assert.EndsWith("The keys are wrong.", Assert.Single(_log.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Whatever_else_is_wrong_with_a_change_does_not_end_the_gateway()
+    {
+        using var settings = Start();
+        using var folder = new TemporaryFolder();
+        var store = new KeyStore(settings.Current.Keys, TimeProvider.System, new KeptLog<KeyStore>());
+        settings.Checking += options => store.Apply(options.Keys);
+
+        // No path has such a character, and the framework says so in a way of its own.
+        _file.Write("""{"Gateway": {"Slots": 4, "Keys": {"File": "keys\u0000.json"}}}""");
+        settings.ReloadIfChanged();
+
+        Assert.Equal(2, settings.Current.Slots);
+        Assert.Single(_log.Errors);
+    }
+
+    [Fact]
+    public void A_file_that_is_replaced_by_a_link_is_seen()
+    {
+        using var settings = Start();
+        var other = _file.File("other.json");
+        File.WriteAllText(other, """{"Gateway": {"Slots": 5}}""");
+        File.Delete(_file.FullPath);
+        File.CreateSymbolicLink(_file.FullPath, other);
+
+        settings.ReloadIfChanged();
+
+        Assert.Equal(5, settings.Current.Slots);
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private GatewaySettings Start() => new(() => new ConfigurationBuilder().AddJsonFile(_file.FullPath).Build(), [_file.FullPath], _log);
+
+    private static IConfiguration Configuration(params (string Key, string Value)[] values) =>
+        new ConfigurationBuilder().AddInMemoryCollection(values.Select(value => KeyValuePair.Create(value.Key, (string?)value.Value))).Build();
+}

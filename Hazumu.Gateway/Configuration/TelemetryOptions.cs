@@ -1,0 +1,38 @@
+using System.ComponentModel.DataAnnotations;
+using Hazumu.Gateway.Telemetry;
+
+namespace Hazumu.Gateway.Configuration;
+
+/// <summary>Settings of metrics and access log; a change takes effect without a restart.</summary>
+internal sealed class TelemetryOptions
+{
+    /// <summary>Most distinct values that a label for models takes; all beyond become <see cref="BoundedLabels.Other"/>.</summary>
+    [Setting("Most models that become label values; further ones are `other`", Allowed = "a number from 1 to 10000")]
+    [Range(1, 10_000)]
+    public int MaxModels { get; set; } = 100;
+
+    /// <summary>The same for names of keys.</summary>
+    [Setting("Most keys that become label values; further ones are `other`", Allowed = "a number from 1 to 10000")]
+    [Range(1, 10_000)]
+    public int MaxKeys { get; set; } = 100;
+
+    /// <summary>The same for instances.</summary>
+    [Setting("Most instances that become label values; further ones are `other`", Allowed = "a number from 1 to 10000")]
+    [Range(1, 10_000)]
+    public int MaxInstances { get; set; } = 100;
+
+    /// <summary>Settings of the access log.</summary>
+    public AccessLogOptions AccessLog { get; set; } = new();
+}
+
+/// <summary>Settings of the access log.</summary>
+internal sealed class AccessLogOptions
+{
+    /// <summary>Whether there is one.</summary>
+    [Setting("Whether each request is a line of JSON on standard output")]
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>Whether it also has what probes ask for: <c>/</c>.</summary>
+    [Setting("Whether that also holds for what probes ask for: /")]
+    public bool Probes { get; set; } = true;
+}

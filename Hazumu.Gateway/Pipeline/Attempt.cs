@@ -1,0 +1,457 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Runtime.ExceptionServices;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Streams;
+using Hazumu.Gateway.Upstreams;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Hazumu.Gateway.Pipeline;
+
+/// <summary>
+/// One try at one instance, by YARP's forwarder, which makes the request and copies headers; the answer's body is copied here, past the tap.
+/// </summary>
+/// <remarks>
+/// YARP's own copying waits for data by a read of zero bytes before each read, to hold no buffer meanwhile; that is two more system calls
+/// for each token. Here a small buffer is held, and pieces that are already there are sent on together.
+/// </remarks>
+#pragma warning disable CA1001 // The source is never disposed: a late look of the watch may still cancel it, and it holds nothing but memory.
+internal sealed class Attempt : HttpTransformer
+#pragma warning restore CA1001
+{
+    // A token and what is around it; each open stream holds one.
+    private const int SmallBuffer = 512;
+    private const int LargeBuffer = 64 * 1024;
+
+    private static readonly TimeSpan s_deliveryTime = TimeSpan.FromMilliseconds(200);
+
+    // Timeouts are AttemptWatch's: YARP has one for all phases (dotnet/yarp#2950).
+    private static readonly ForwarderRequestConfig s_config = new() { ActivityTimeout = Timeout.InfiniteTimeSpan, Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+
+    private readonly GatewayRequest _request;
+    private readonly RequestBody? _body;
+    private readonly Lease? _lease;
+    private readonly Func<bool>? _tryRetryBusy;
+    private readonly Func<bool>? _canMove;
+    private readonly string[] _removedHeaders;
+    private readonly CancellationTokenSource _cancel = new();
+    private readonly LetGo _letGo = new();
+
+    // How it went; and apart from that, since a cancellation may come at any time, as what it was cancelled, plus one.
+    private AttemptEnd? _end;
+    private int _cancelledAs;
+    private bool _isWriting;
+
+    /// <summary>Prepares an attempt.</summary>
+    /// <param name="request">What is known of the request.</param>
+    /// <param name="instance">Where it goes.</param>
+    /// <param name="lease">The slot, where it needs one.</param>
+    /// <param name="body">The body, if it was read; else it passes as it comes.</param>
+    /// <param name="removedHeaders">Request headers that are not for the engine.</param>
+    /// <param name="tryRetryBusy">Takes another attempt from the budget where the engine answers 503.</param>
+    /// <param name="canMove">Whether another instance could be tried where this one is lost.</param>
+    public Attempt(
+        GatewayRequest request, Instance instance, Lease? lease, RequestBody? body, string[] removedHeaders, Func<bool>? tryRetryBusy = null, Func<bool>? canMove = null)
+    {
+        _request = request;
+        _lease = lease;
+        _body = body;
+        _removedHeaders = removedHeaders;
+        _tryRetryBusy = tryRetryBusy;
+        _canMove = canMove;
+        Instance = instance;
+        Node = new LinkedListNode<Attempt>(this);
+    }
+
+    /// <summary>Where it goes.</summary>
+    public Instance Instance { get; }
+
+    /// <summary>Its place among the watched.</summary>
+    public LinkedListNode<Attempt> Node { get; }
+
+    /// <summary>When something last moved; <see cref="Stopwatch"/> ticks.</summary>
+    public long LastProgress { get; private set; } = Stopwatch.GetTimestamp();
+
+    /// <summary>Whether the answer's first byte is here.</summary>
+    public bool HasBegun { get; private set; }
+
+    /// <summary>When the engine has let go of a request that was broken off.</summary>
+    public Task LetGo => _letGo.Task;
+
+    /// <summary>Makes the attempt.</summary>
+    public async ValueTask<AttemptEnd> RunAsync(HttpContext context, IHttpForwarder forwarder, AttemptWatch watch)
+    {
+        var aborted = context.RequestAborted;
+        await using var registration = aborted.UnsafeRegister(static attempt => ((Attempt)attempt!).Cancel(AttemptEnd.ClientGone), this);
+
+        if (_body is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false)
+        {
+            context.Request.Body = new UploadStream(context.Request.Body, OnProgress);
+        }
+
+        // So that it is this attempt that breaks the connection off, and learns when the engine has let go.
+        context.RequestAborted = _cancel.Token;
+        watch.Add(this);
+        ForwarderError error;
+        try
+        {
+            _request.Sent = Stopwatch.GetTimestamp();
+            _request.Attempts++;
+            error = await forwarder.SendAsync(context, Instance.Targets.Prefix, Instance.Client, s_config, this);
+        }
+        finally
+        {
+            watch.Remove(this);
+            context.RequestAborted = aborted;
+        }
+
+        if (_end is null && !context.Response.HasStarted)
+        {
+            Restore(context);
+        }
+
+        if (_end is null && error == ForwarderError.ResponseHeaders && context.GetForwarderErrorFeature()?.Exception is { } failure)
+        {
+            // A bug, to be logged with its stack.
+            ExceptionDispatchInfo.Throw(failure);
+        }
+
+        return _end ?? CancelledAs ?? (error == ForwarderError.None
+            ? throw new InvalidOperationException("The forwarder has sent nothing and reports no error.")
+            : Judgement.EndOf(error, context.GetForwarderErrorFeature()?.Exception));
+    }
+
+    /// <summary>How long nothing may move now.</summary>
+    public TimeSpan LimitOf(TimeoutOptions timeouts) =>
+        _isWriting ? timeouts.Stall
+        : _request.Operation.IsLong ? timeouts.Management
+        : HasBegun ? timeouts.Stall : timeouts.FirstByte;
+
+    /// <summary>Breaks it off because nothing moves.</summary>
+    public void CutOff() => Cancel(
+        HasBegun ? _isWriting ? AttemptEnd.ClientGone : AttemptEnd.Stalled
+        : _request.WantsStream ? AttemptEnd.TimedOut : AttemptEnd.TimedOutUnstreamed);
+
+    /// <summary>Breaks it off because its instance cannot be reached, where the answer has not begun and another instance can be tried.</summary>
+    public void OnInstanceLost()
+    {
+        if (!HasBegun && _canMove?.Invoke() == true)
+        {
+            Cancel(AttemptEnd.InstanceLost);
+        }
+    }
+
+    /// <summary>Something of the request has moved.</summary>
+    public void OnProgress() => LastProgress = Stopwatch.GetTimestamp();
+
+    /// <inheritdoc/>
+    public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+
+        proxyRequest.RequestUri = Instance.Targets.Find(httpContext.Request.Path, httpContext.Request.QueryString);
+
+        // The engine's own name, not the gateway's: Ollama refuses names that it does not know where it listens on loopback.
+        proxyRequest.Headers.Host = null;
+        foreach (var header in _removedHeaders)
+        {
+            proxyRequest.Headers.Remove(header);
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Always false: whatever there was to send has been sent here, or must not be.</remarks>
+    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        if (proxyResponse is null)
+        {
+            return false;
+        }
+
+        LastProgress = _request.HeadersReceived = Stopwatch.GetTimestamp();
+        if (proxyResponse.StatusCode == HttpStatusCode.ServiceUnavailable && _tryRetryBusy?.Invoke() == true)
+        {
+            Restore(httpContext);
+            _end = AttemptEnd.Busy;
+            return false;
+        }
+
+        if ((int)proxyResponse.StatusCode < 200 || HasInvalidLength(proxyResponse))
+        {
+            // 101: no request that is passed on requests another protocol of an engine.
+            Restore(httpContext);
+            _end = AttemptEnd.Unreadable;
+            return false;
+        }
+
+        httpContext.Response.Headers[GatewayHeaders.Instance] = Instance.HeaderName;
+        if (_lease is not null)
+        {
+            httpContext.Response.Headers[GatewayHeaders.QueuePosition] = Positions.Text(_request.QueuePosition);
+        }
+
+        AnswerHeaders.RemoveInvalid(proxyResponse);
+        await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        if (proxyResponse.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.ResetContent)
+        {
+            // Neither has a body (RFC 9110, section 15.3); Kestrel would wait for one that the length announces.
+            httpContext.Response.ContentLength = null;
+            httpContext.Response.Headers.TransferEncoding = default;
+            _request.FirstByte = _request.LastByte = LastProgress;
+            _end = AttemptEnd.Answered;
+            return false;
+        }
+
+        _end = await CopyBodyAsync(httpContext, proxyResponse, cancellationToken);
+        if (_end != AttemptEnd.Answered)
+        {
+            _letGo.Watch(proxyResponse);
+        }
+
+        return false;
+    }
+
+    // HttpClient passes a length that is no number, and several of them, as no length; Kestrel throws where such a header is copied.
+    private static bool HasInvalidLength(HttpResponseMessage response) =>
+        response.Content.Headers.NonValidated.TryGetValues(HeaderNames.ContentLength, out var lengths)
+        && (lengths.Count != 1 || !ulong.TryParse(lengths.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out _));
+
+    private async ValueTask<AttemptEnd> CopyBodyAsync(HttpContext context, HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var content = response.Content.Headers;
+        var isPlain = content.ContentEncoding.Count == 0;
+        var tap = StreamTap.For(isPlain ? content.ContentType?.MediaType : null, _request.Operation.Dialect, _request.AddedUsage);
+        using var filter = _request.AddedUsage && isPlain && content.ContentType?.MediaType == "text/event-stream" ? new UsageFilter() : null;
+        var writer = context.Response.BodyWriter;
+        var counted = filter is null ? null! : new CountingWriter(writer);
+        var buffer = ArrayPool<byte>.Shared.Rent(SmallBuffer);
+        try
+        {
+            // Disposed of with the response.
+            var source = await response.Content.ReadAsStreamAsync(cancellationToken);
+            var unflushed = 0;
+            var isAtLineEnd = true;
+            while (true)
+            {
+                var reading = source.ReadAsync(buffer, cancellationToken);
+                if (!reading.IsCompleted && unflushed > 0)
+                {
+                    // Nothing more is here: what has come goes out.
+                    if (!await FlushAsync(writer, cancellationToken))
+                    {
+                        Cancel(AttemptEnd.ClientGone);
+                        await Swallow(reading);
+                        return AttemptEnd.ClientGone;
+                    }
+
+                    unflushed = 0;
+                }
+
+                var count = await reading;
+                LastProgress = _request.LastByte = Stopwatch.GetTimestamp();
+                if (count == 0)
+                {
+                    break;
+                }
+
+                if (!HasBegun)
+                {
+                    HasBegun = true;
+                    _request.FirstByte = LastProgress;
+                    _body?.ReleaseIfSent();
+                    if ((int)response.StatusCode < 400)
+                    {
+                        _lease?.OnFirstByte();
+                    }
+                }
+
+                _request.Chunks++;
+                isAtLineEnd = buffer[count - 1] == (byte)'\n';
+                tap.Observe(buffer.AsSpan(0, count), ref _request.Facts);
+                if (filter is null)
+                {
+                    writer.Write(buffer.AsSpan(0, count));
+                    _request.ResponseBytes += count;
+                }
+                else
+                {
+                    filter.Write(buffer.AsSpan(0, count), counted);
+                    _request.ResponseBytes = counted.Written;
+                }
+
+                unflushed += count;
+                if (unflushed >= LargeBuffer)
+                {
+                    if (!await FlushAsync(writer, cancellationToken))
+                    {
+                        return AttemptEnd.ClientGone;
+                    }
+
+                    unflushed = 0;
+                }
+
+                if (count == buffer.Length && count < LargeBuffer)
+                {
+                    // More than tokens: a whole answer, a file, or a vector.
+                    var larger = Math.Min(buffer.Length * 8, LargeBuffer);
+                    ArrayPool<byte>.Shared.Return(buffer);
+                    buffer = ArrayPool<byte>.Shared.Rent(larger);
+                }
+            }
+
+            if (filter is not null)
+            {
+                filter.Flush(counted);
+                _request.ResponseBytes = counted.Written;
+            }
+
+            tap.Complete(ref _request.Facts);
+            if (IsTruncated(content.ContentType?.MediaType, (int)response.StatusCode, isPlain))
+            {
+                return await BreakOffTruncatedAsync(context, writer, isAtLineEnd, cancellationToken);
+            }
+
+            await TransformResponseTrailersAsync(context, response, cancellationToken);
+            return AttemptEnd.Answered;
+        }
+        catch (Exception error) when (error is IOException or HttpRequestException or OperationCanceledException or ObjectDisposedException)
+        {
+            if (CancelledAs is { } cancelled)
+            {
+                return Finish(context, cancelled);
+            }
+
+            if (HasBegun || context.Response.HasStarted)
+            {
+                filter?.Flush(counted);
+                await SendRestAsync(writer, cancellationToken);
+                return Finish(context, AttemptEnd.BrokenOff);
+            }
+
+            Restore(context);
+            return Judgement.EndOf(error);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async ValueTask<bool> FlushAsync(System.IO.Pipelines.PipeWriter writer, CancellationToken cancellationToken)
+    {
+        _isWriting = true;
+        var result = await writer.FlushAsync(cancellationToken);
+        _isWriting = false;
+        return result is { IsCompleted: false, IsCanceled: false };
+    }
+
+    // What came before the engine broke off is the client's. Kestrel completes a flush before it has written to the socket, and an abort
+    // discards what is not written by then (SocketConnection.Shutdown), the head of the answer too.
+    private async ValueTask SendRestAsync(System.IO.Pipelines.PipeWriter writer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await FlushAsync(writer, cancellationToken);
+            await Task.Delay(s_deliveryTime, cancellationToken);
+        }
+        catch (Exception error) when (error is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            // Nobody is there to have it.
+        }
+    }
+
+    // What the client has got reads like a whole answer, and is none.
+    private bool IsTruncated(string? mediaType, int status, bool isPlain) =>
+        isPlain && status < 400 && _request.Operation.HasEndMark && mediaType is "application/x-ndjson" or "text/event-stream"
+        && _request.Facts is { IsComplete: false, HasError: false, FinishReason: null };
+
+    private async ValueTask<AttemptEnd> BreakOffTruncatedAsync(
+        HttpContext context, System.IO.Pipelines.PipeWriter writer, bool isAtLineEnd, CancellationToken cancellationToken)
+    {
+        // The error says why; clients that pass over it, as OllamaSharp and OpenAI's for .NET do, see the stream break off.
+        if (isAtLineEnd && context.Response.ContentLength is null)
+        {
+            _request.ResponseBytes += DialectError.WriteInStream(writer, context, _request.Operation.Dialect, "The model server ended its answer before it was complete.");
+        }
+
+        await SendRestAsync(writer, cancellationToken);
+        return Finish(context, AttemptEnd.Truncated);
+    }
+
+    // The client must not take what it has for the whole answer: its connection, or its HTTP/2 stream, is broken off too.
+    private AttemptEnd Finish(HttpContext context, AttemptEnd end)
+    {
+        var isBefore = end is AttemptEnd.TimedOut or AttemptEnd.TimedOutUnstreamed or AttemptEnd.InstanceLost;
+        if (isBefore && !HasBegun && !context.Response.HasStarted)
+        {
+            Restore(context);
+            return end;
+        }
+
+        if (context.Features.Get<IHttpResetFeature>() is { } http2)
+        {
+            http2.Reset(errorCode: 2); // INTERNAL_ERROR, RFC 9113, section 7
+        }
+        else
+        {
+            context.Abort();
+        }
+
+        return isBefore ? AttemptEnd.BrokenOff : end;
+    }
+
+    private static async ValueTask Swallow(ValueTask<int> reading)
+    {
+        try
+        {
+            await reading;
+        }
+        catch (Exception error) when (error is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            // It was broken off for the reason that is being told already.
+        }
+    }
+
+    // As if this attempt had not been: what YARP has copied so far is taken back.
+    private static void Restore(HttpContext context)
+    {
+        context.Response.Clear();
+        context.Features.Get<IHttpResponseFeature>()!.ReasonPhrase = null;
+    }
+
+    private AttemptEnd? CancelledAs => Volatile.Read(ref _cancelledAs) is > 0 and var end ? (AttemptEnd)(end - 1) : null;
+
+    private void Cancel(AttemptEnd end)
+    {
+        if (Interlocked.CompareExchange(ref _cancelledAs, (int)end + 1, 0) == 0)
+        {
+            _letGo.Watch(_cancel);
+        }
+    }
+}
+
+/// <summary>Counts what goes through it.</summary>
+internal sealed class CountingWriter(IBufferWriter<byte> output) : IBufferWriter<byte>
+{
+    /// <summary>Bytes so far.</summary>
+    public long Written { get; private set; }
+
+    /// <inheritdoc/>
+    public void Advance(int count)
+    {
+        Written += count;
+        output.Advance(count);
+    }
+
+    /// <inheritdoc/>
+    public Memory<byte> GetMemory(int sizeHint = 0) => output.GetMemory(sizeHint);
+
+    /// <inheritdoc/>
+    public Span<byte> GetSpan(int sizeHint = 0) => output.GetSpan(sizeHint);
+}

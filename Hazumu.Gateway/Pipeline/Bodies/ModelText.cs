@@ -1,0 +1,21 @@
+namespace Hazumu.Gateway.Pipeline.Bodies;
+
+/// <summary>What a client gives as the name of a model, before it is looked at as one.</summary>
+internal static class ModelText
+{
+    /// <summary>Characters that it may have.</summary>
+    public const int MaxLength = 512;
+
+    /// <summary>What <see cref="ProblemOf"/> says of a longer one.</summary>
+    public const string TooLong = "is longer than 512 characters";
+
+    /// <summary>Why a text can be nobody's name, as the end of a sentence; null where it may be one.</summary>
+    public static string? ProblemOf(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.Length > MaxLength ? TooLong :
+            name.AsSpan().ContainsAnyInRange('\0', '\x1F') || name.AsSpan().ContainsAnyInRange('\x7F', '\x9F') ? "has control characters" :
+            string.IsNullOrWhiteSpace(name) ? "is empty" :
+            null;
+    }
+}

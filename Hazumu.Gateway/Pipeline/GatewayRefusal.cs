@@ -1,0 +1,55 @@
+using Hazumu.Gateway.Pipeline.Bodies;
+
+namespace Hazumu.Gateway.Pipeline;
+
+/// <summary>An answer of the gateway's own instead of an engine's.</summary>
+/// <param name="Outcome">How the request ends.</param>
+/// <param name="Status">400 to 599.</param>
+/// <param name="Message">One sentence: what is wrong and what to do.</param>
+/// <param name="RetryAfter">When to ask again.</param>
+internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Message, TimeSpan? RetryAfter = null)
+{
+    private const int LongestPath = 200;
+
+    public static GatewayRefusal BadRequest(string message) => new(Outcome.BadRequest, StatusCodes.Status400BadRequest, message);
+
+    public static GatewayRefusal Forbidden(string message) => new(Outcome.Forbidden, StatusCodes.Status403Forbidden, message);
+
+    /// <summary>The answer to a body that was not read to its end.</summary>
+    /// <param name="end">How far it was read.</param>
+    /// <param name="limit">Bytes that it may have.</param>
+    /// <param name="isDecoded">Whether they are counted after decompression.</param>
+    public static GatewayRefusal From(BodyRead end, long limit, bool isDecoded = false) => end switch
+    {
+        BodyRead.TooLarge => new(Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, isDecoded
+            ? $"The request's body is larger than {limit} bytes when it is decompressed; send less, or send it without Content-Encoding."
+            : $"The request's body is larger than {limit} bytes; send less, or ask the gateway's operator to raise 'Gateway:Body:Limit'."),
+        BodyRead.NeverFits => new(Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, "The request's body is larger than all of the room that the gateway has for bodies; send less, or ask the gateway's operator to raise 'Gateway:Body:DiskLimit' or, without a disk, 'Gateway:Body:MemoryLimit'."),
+        _ => new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, "The server is busy: the bodies of other requests leave no room for this one; try again later.", TimeSpan.FromSeconds(5)),
+    };
+
+    /// <summary>What a request is told that gets no slot.</summary>
+    public static GatewayRefusal From(Admission.Admission admission, string model) => admission.Refusal switch
+    {
+        Outcome.QueueFull => new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, $"The server is busy: the queue is full; try again in {Seconds(admission.RetryAfter)}.", admission.RetryAfter),
+        Outcome.QueueTimeout => new(Outcome.QueueTimeout, StatusCodes.Status503ServiceUnavailable, $"The server is busy: no slot for '{model}' came free in time; try again in {Seconds(admission.RetryAfter)}.", admission.RetryAfter),
+        Outcome.ShuttingDown => new(Outcome.ShuttingDown, StatusCodes.Status503ServiceUnavailable, $"The gateway is stopping; try again in {Seconds(admission.RetryAfter)}.", admission.RetryAfter),
+        _ => Unreachable(admission.RetryAfter),
+    };
+
+    public static GatewayRefusal Unreachable(TimeSpan retryAfter = default)
+    {
+        var wait = retryAfter == default ? TimeSpan.FromSeconds(5) : retryAfter;
+        return new(
+            Outcome.EngineUnreachable, StatusCodes.Status503ServiceUnavailable, $"No instance of the model server can be reached; try again in {Seconds(wait)}.", wait);
+    }
+
+    /// <summary>What <c>Retry-After</c> says, for a sentence: some clients show nothing else.</summary>
+    public static string Seconds(TimeSpan wait) => $"{Math.Max(1, Math.Ceiling(wait.TotalSeconds)):0} s";
+
+    /// <summary>The route is unknown. A client's mistake, no attack: it does not count as a refusal.</summary>
+    public static GatewayRefusal NotFound(string method, string path, string? right) => new(
+        Outcome.BadRequest,
+        StatusCodes.Status404NotFound,
+        $"There is no route '{method} {(path.Length <= LongestPath ? path : path[..LongestPath] + "…")}'{(right is null ? "" : $"; use '{right}'")}.");
+}

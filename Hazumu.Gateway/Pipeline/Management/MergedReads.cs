@@ -1,0 +1,106 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Streams;
+using Hazumu.Gateway.Upstreams;
+
+namespace Hazumu.Gateway.Pipeline.Management;
+
+/// <summary>
+/// What does not depend on a model is read from every instance and told as one: the models on disk and in memory, each once, and the oldest
+/// version. With one instance it is that instance's answer, byte for byte. A key that may use some models only is shown only those.
+/// </summary>
+internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
+{
+    // Go reads a time without unescaping it: with "\u002B09:00" for "+09:00", `ollama list` fails.
+    private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Handles a request.</summary>
+    /// <returns>Why it is refused; <see langword="null"/> where it was answered.</returns>
+    public async ValueTask<GatewayRefusal?> HandleAsync(HttpContext context, GatewayRequest request)
+    {
+        var instances = fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
+        if (fleet.Instances.Length == 1 && request.Caller.Key is not { Models.IsAll: false })
+        {
+            return await single.HandleAsync(context, request);
+        }
+
+        var path = context.Request.Path.Value!;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        limit.CancelAfter(s_timeout);
+        var answers = await Task.WhenAll(instances.Select(instance => ReadAsync(instance, path, request.Id, limit.Token)));
+        context.RequestAborted.ThrowIfCancellationRequested();
+
+        var told = answers.OfType<JsonObject>().ToList();
+        if (told.Count == 0)
+        {
+            return GatewayRefusal.Unreachable();
+        }
+
+        var answer = path switch
+        {
+            "/api/version" => Oldest(told),
+            "/v1/models" => Union(told, "data", "id", request.Caller),
+            _ => Union(told, "models", "name", request.Caller),
+        };
+        await WriteAsync(context, answer);
+        return null;
+    }
+
+    // One that is down has nothing to tell; its probe says so where that belongs.
+    private static async Task<JsonObject?> ReadAsync(Instance instance, string path, string requestId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var answer = await EngineApi.GetAsync(instance, path, cancellationToken, requestId);
+            return answer is null ? null : JsonObject.Create(answer.RootElement.Clone());
+        }
+        catch (Exception error) when (error is HttpRequestException or JsonException or IOException or OperationCanceledException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static JsonObject Union(List<JsonObject> answers, string list, string name, Caller caller)
+    {
+        var seen = new Dictionary<string, JsonNode>(StringComparer.Ordinal);
+        var merged = new JsonArray();
+        // As Ollama lists them: what was changed last first, and in memory what stays longest. Of a model that several have, the newest.
+        foreach (var model in answers.SelectMany(answer => answer[list] as JsonArray ?? []).OfType<JsonObject>().OrderByDescending(TimeOf))
+        {
+            var known = model[name]?.GetValueKind() == JsonValueKind.String ? model[name]!.GetValue<string>() : "";
+            if (caller.MayUse(known) && seen.TryAdd(ModelName.Normalise(known) ?? known, model))
+            {
+                merged.Add(model.DeepClone());
+            }
+        }
+
+        var first = (JsonObject)answers[0].DeepClone();
+        first[list] = merged;
+        return first;
+    }
+
+    private static DateTimeOffset TimeOf(JsonObject model) =>
+        model["created"] is JsonValue created && created.TryGetValue<long>(out var seconds) ? DateTimeOffset.FromUnixTimeSeconds(seconds)
+        : DateTimeOffset.TryParse((model["modified_at"] ?? model["expires_at"])?.ToString(), CultureInfo.InvariantCulture, out var time) ? time
+        : default;
+
+    // What the oldest can do, all can.
+    private static JsonObject Oldest(List<JsonObject> answers) =>
+        (JsonObject)answers.MinBy(answer => Version.TryParse(answer["version"]?.ToString().Split('-')[0], out var version) ? version : new Version(int.MaxValue, 0))!.DeepClone();
+
+    private static async Task WriteAsync(HttpContext context, JsonObject answer)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(answer, s_json);
+        context.Response.ContentType = "application/json; charset=utf-8";
+        context.Response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.Body.WriteAsync(body, context.RequestAborted);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+using System.Diagnostics;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Pipeline.Management;
+using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Streams;
+using Hazumu.Gateway.Upstreams;
+using Microsoft.Net.Http.Headers;
+
+namespace Hazumu.Gateway.Pipeline;
+
+/// <summary>Reads a request's body and which model it is about, and decides whether its caller may name that model.</summary>
+internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fleet fleet, IAdmission admission)
+{
+    // With these a request is judged before the rest of a large body is read.
+    private const int Beginning = 64 * 1024;
+
+    /// <summary>Reads the body, and finds the model in it.</summary>
+    /// <returns>The body, to be disposed; or why the request is refused.</returns>
+    /// <exception cref="BadHttpRequestException">The body is malformed or too slow.</exception>
+    public async ValueTask<(RequestBody? Body, RequestHeadResult Head, GatewayRefusal? Refusal)> ReadAsync(HttpContext context, GatewayRequest request)
+    {
+        var http = context.Request;
+        var isZstd = request.Operation is { Dialect: not Dialect.Native, Model: ModelPlace.Body } && ZstdBody.IsUsedBy(http);
+        if (!isZstd && http.Headers.ContentEncoding.Count > 0 && !string.Equals(http.Headers.ContentEncoding.ToString(), "identity", StringComparison.OrdinalIgnoreCase))
+        {
+            return (null, default, new(Outcome.BadRequest, StatusCodes.Status415UnsupportedMediaType, "The request's body is compressed; send it without Content-Encoding."));
+        }
+
+        var body = new RequestBody(budget);
+        try
+        {
+            var limit = settings.Current.Body.Limit;
+            var (head, refusal) = isZstd
+                ? await DecodeAsync(context, request, body, Math.Min(limit, ZstdBody.Limit))
+                : await ReadAsync(context, request, body, http.Body, http.ContentLength, limit);
+            if (refusal is not null)
+            {
+                body.Dispose();
+                return (null, head, refusal);
+            }
+
+            // A body that is here whole goes out with its length, however it came in.
+            http.Headers.Remove(HeaderNames.TransferEncoding);
+            if (body.Length > 0 || http.ContentLength is not null)
+            {
+                http.ContentLength = body.Length;
+            }
+
+            http.Body = Stream.Null;
+            return (body, head, null);
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether the caller may name this model.</summary>
+    public GatewayRefusal? Check(GatewayRequest request, string model)
+    {
+        // A path may have tens of kilobytes, which would go into logs and answers.
+        if (ModelText.ProblemOf(model) is { } problem)
+        {
+            return GatewayRefusal.BadRequest($"The model's name {problem}.");
+        }
+
+        request.Model = model;
+        return CheckCloud(model)
+            ?? (request.Caller.MayUse(model) ? null : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{model}'."));
+    }
+
+    private GatewayRefusal? CheckCloud(string model) => !settings.Current.AllowCloudModels && (CloudModels.IsCloud(model) || fleet.IsRemote(ModelName.Normalise(model) ?? model))
+        ? GatewayRefusal.Forbidden($"'{model}' runs in Ollama's cloud, and this gateway keeps prompts on its own machines.")
+        : null;
+
+    private async ValueTask<(RequestHeadResult Head, GatewayRefusal? Refusal)> DecodeAsync(HttpContext context, GatewayRequest request, RequestBody body, int limit)
+    {
+        if (!budget.TryTakeMemory(ZstdBody.Memory))
+        {
+            return (default, GatewayRefusal.From(ZstdBody.Memory > budget.MemoryLimit ? BodyRead.NeverFits : BodyRead.NoRoom, limit));
+        }
+
+        try
+        {
+            await using var decoded = new ZstdBody(context.Request.Body);
+            context.Request.Headers.Remove(HeaderNames.ContentEncoding);
+            return await ReadAsync(context, request, body, decoded, length: null, limit);
+        }
+        finally
+        {
+            budget.ReturnMemory(ZstdBody.Memory);
+        }
+    }
+
+    private async ValueTask<(RequestHeadResult Head, GatewayRefusal? Refusal)> ReadAsync(
+        HttpContext context, GatewayRequest request, RequestBody body, Stream source, long? length, int limit)
+    {
+        var http = context.Request;
+        if (length > limit)
+        {
+            return (default, GatewayRefusal.From(BodyRead.TooLarge, limit));
+        }
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        deadline.CancelAfter(settings.Current.Timeouts.Body);
+        var began = Stopwatch.GetTimestamp();
+        try
+        {
+            var read = await body.ReadAsync(source, length, Beginning, limit, deadline.Token);
+            if (read == BodyRead.Done && !body.IsWhole)
+            {
+                var beginning = PlaceIn(request.Operation, http, body);
+                if (beginning is not (ModelPlace.Form or ModelPlace.None) && CheckEarly(request, body.Parse(request.Operation, beginning)) is { } early)
+                {
+                    return (default, early);
+                }
+
+                read = await body.ReadAsync(source, length, long.MaxValue, limit, deadline.Token);
+            }
+
+            if (read != BodyRead.Done)
+            {
+                return (default, GatewayRefusal.From(read, limit, isDecoded: source is ZstdBody));
+            }
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            throw new BadHttpRequestException("The request's body did not arrive in time.", StatusCodes.Status408RequestTimeout);
+        }
+        finally
+        {
+            request.BodyWait = Stopwatch.GetTimestamp() - began;
+            request.RequestBytes = body.BytesRead;
+        }
+
+        var place = PlaceIn(request.Operation, http, body);
+        var head = place == ModelPlace.None ? default
+            : place == ModelPlace.Form ? await RequestForm.FindModelAsync(body.Open, http.ContentType, http.QueryString.Value, context.RequestAborted)
+            : body.Parse(request.Operation, place);
+        if (Check(request, head) is { } refusal)
+        {
+            return (head, refusal);
+        }
+
+        request.WantsStream = head.Stream ?? (request.Operation is { Dialect: Dialect.Native, GenAiName: not "embeddings" });
+        request.Affinity = head.Affinity;
+        return (head, head.Model is null && request.Operation.Model != ModelPlace.Any ? GatewayRefusal.BadRequest("model is required") : null);
+    }
+
+    // A body of an unknown route names a model where it is of a kind in which known routes name theirs.
+    private static ModelPlace PlaceIn(Operation operation, HttpRequest http, RequestBody body) =>
+        operation.Model != ModelPlace.Any ? operation.Model
+        : http.ContentType?.StartsWith("multipart/form-data", StringComparison.OrdinalIgnoreCase) == true ? ModelPlace.Form
+        : body.IsObject ? ModelPlace.Body : ModelPlace.None;
+
+    // A request that would be refused anyway need not send the rest of its body.
+    private GatewayRefusal? CheckEarly(GatewayRequest request, in RequestHeadResult head) =>
+        Check(request, head)
+        ?? (head.Model is { } model
+            && request.Operation is { Handling: Handling.Infer, GenAiName: not "embeddings" }
+            && admission.FindRefusal(ModelName.Normalise(model) ?? model, request.Caller.Name) is { } full
+            ? GatewayRefusal.From(full, model)
+            : null);
+
+    private GatewayRefusal? Check(GatewayRequest request, in RequestHeadResult head) =>
+        head.Problem is { } problem ? GatewayRefusal.BadRequest(problem)
+        : CheckOthers(request, head) ?? (head.Model is { } model ? Check(request, model) : null);
+
+    // What a model is made of, and what a copy is called, are models as well.
+    private GatewayRefusal? CheckOthers(GatewayRequest request, in RequestHeadResult head)
+    {
+        foreach (var (property, model) in head.Named ?? [])
+        {
+            // What is not read here cannot be checked, and an instance may still take it.
+            if (model is null or { Length: > ModelText.MaxLength })
+            {
+                return GatewayRefusal.BadRequest($"\"{property}\" must be a string of at most {ModelText.MaxLength} characters.");
+            }
+        }
+
+        if (head.RemoteHost is { } host && !settings.Current.AllowCloudModels)
+        {
+            return GatewayRefusal.Forbidden($"The model would send its prompts to '{host}', and this gateway keeps prompts on its own machines.");
+        }
+
+        if (Registries.Check(request.Operation, head, settings.Current.Registries) is { } elsewhere)
+        {
+            return elsewhere;
+        }
+
+        foreach (var (property, model) in head.Named ?? [])
+        {
+            if (request.Caller.Key is { Models.IsAll: false } && !request.Caller.MayUse(model))
+            {
+                return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model in '{property}'.");
+            }
+
+            if (model is not null && property is not ("model" or "name") && CheckCloud(model) is { } refusal)
+            {
+                return refusal;
+            }
+        }
+
+        return null;
+    }
+}

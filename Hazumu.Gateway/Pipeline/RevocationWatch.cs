@@ -1,0 +1,53 @@
+using Hazumu.Gateway.Keys;
+
+namespace Hazumu.Gateway.Pipeline;
+
+/// <summary>Ends a request when its key is revoked or expires: one that waits at once, one that runs unless it may finish.</summary>
+internal sealed class RevocationWatch : IDisposable
+{
+    private readonly KeyRevocation _revocation;
+    private readonly GatewayRequest _request;
+    private readonly HttpContext _context;
+    private readonly CancellationToken _client;
+    private readonly CancellationTokenSource _end;
+    private readonly CancellationTokenRegistration _registration;
+    private volatile bool _hasEnded;
+
+    private RevocationWatch(KeyRevocation revocation, GatewayRequest request, HttpContext context)
+    {
+        _revocation = revocation;
+        _request = request;
+        _context = context;
+        _client = context.RequestAborted;
+        _end = CancellationTokenSource.CreateLinkedTokenSource(_client);
+
+        // What waits, reads or forwards for this request ends by this token, as if the client had gone away.
+        context.RequestAborted = _end.Token;
+        _registration = revocation.Token.UnsafeRegister(static watch => ((RevocationWatch)watch!).End(), this);
+    }
+
+    /// <summary>Whether it has ended the request.</summary>
+    public bool HasEnded => _hasEnded;
+
+    /// <summary>Watches a request until disposed; <see langword="null"/> if it has no key.</summary>
+    public static RevocationWatch? Begin(HttpContext context, GatewayRequest request) =>
+        request.Caller.Revocation is { } revocation ? new(revocation, request, context) : null;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _registration.Dispose();
+        _context.RequestAborted = _client;
+        _end.Dispose();
+    }
+
+    private void End()
+    {
+        var isRunning = _request.Sent != 0;
+        if (!_client.IsCancellationRequested && !(isRunning && _revocation.LetsRunningFinish))
+        {
+            _hasEnded = true;
+            _end.Cancel();
+        }
+    }
+}

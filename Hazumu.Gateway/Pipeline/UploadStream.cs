@@ -1,0 +1,15 @@
+using Hazumu.Gateway.Pipeline.Bodies;
+
+namespace Hazumu.Gateway.Pipeline;
+
+/// <summary>A body that is passed on as it comes, and tells that it does: an engine is not silent while it is still being spoken to.</summary>
+internal sealed class UploadStream(Stream body, Action onProgress) : BodyStream
+{
+    /// <inheritdoc/>
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        var count = await body.ReadAsync(buffer, cancellationToken);
+        onProgress();
+        return count;
+    }
+}

@@ -1,0 +1,14 @@
+namespace Hazumu.Gateway.Streams;
+
+/// <summary>The API that a client speaks; errors of the gateway's own are told in it.</summary>
+internal enum Dialect
+{
+    /// <summary>Ollama's own: <c>/api/*</c>, streamed as NDJSON. https://docs.ollama.com/api</summary>
+    Native,
+
+    /// <summary>OpenAI's: <c>/v1/*</c>, streamed as server-sent events.</summary>
+    OpenAI,
+
+    /// <summary>Anthropic's: <c>/v1/messages</c>, streamed as server-sent events.</summary>
+    Anthropic,
+}

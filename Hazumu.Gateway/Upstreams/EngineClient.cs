@@ -1,0 +1,71 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Hazumu.Gateway.Configuration;
+
+namespace Hazumu.Gateway.Upstreams;
+
+/// <summary>Makes the connections of an instance.</summary>
+internal static class EngineClient
+{
+    /// <summary>A pool of connections to one address.</summary>
+    /// <param name="address">Where the name resolved to; <see langword="null"/> to resolve it at each connection.</param>
+    /// <param name="timeouts">For a connection, and for an engine to let go.</param>
+    /// <param name="access">Its key and authorities; <see langword="null"/> where it has none of its own.</param>
+    public static HttpMessageInvoker Create(IPAddress? address, TimeoutOptions timeouts, EngineAccess? access = null)
+    {
+        var handler = CreateHandler(address, timeouts);
+        if (access is not null)
+        {
+            handler.SslOptions = access.Tls();
+        }
+
+        return new HttpMessageInvoker(access?.Authorization is not null ? new KeyHandler(access, handler) : handler);
+    }
+
+    private static SocketsHttpHandler CreateHandler(IPAddress? address, TimeoutOptions timeouts) => new()
+    {
+        UseProxy = false,
+        UseCookies = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        ConnectTimeout = timeouts.Connect,
+        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
+
+        // Who gives up an answer wants the engine to stop, not to be listened to until it has said all.
+        ResponseDrainTimeout = TimeSpan.Zero,
+
+        // As they came: a byte is a character, here as in Kestrel's requests and answers.
+        RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+
+        // The server's own activity is passed on; one more for each attempt would tell nothing that the phases do not.
+        ActivityHeadersPropagator = null,
+        ConnectCallback = async (context, cancellationToken) =>
+        {
+            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            try
+            {
+                // A host that has vanished answers no request, and nothing else limits how long a model may be verified in silence.
+                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+                socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 30);
+                socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 10);
+                socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
+                if (address is null)
+                {
+                    await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+                }
+                else
+                {
+                    await socket.ConnectAsync(new IPEndPoint(address, context.DnsEndPoint.Port), cancellationToken);
+                }
+
+                return new EngineStream(socket, timeouts.LetGo);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
+    };
+}

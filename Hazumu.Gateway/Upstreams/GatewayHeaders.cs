@@ -1,0 +1,38 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Unicode;
+
+namespace Hazumu.Gateway.Upstreams;
+
+/// <summary>Headers of the gateway's own.</summary>
+internal static class GatewayHeaders
+{
+    /// <summary>In an answer: the instance that gave it. In a request that manages or unloads models: the instance it is for.</summary>
+    public const string Instance = "Hazumu-Instance";
+
+    /// <summary>In an answer: the request's place in the queue when it joined; 0 where it did not wait.</summary>
+    public const string QueuePosition = "Hazumu-Queue-Position";
+
+    /// <summary>Text as a header's value: its UTF-8, each byte a character, as headers are read and written here.</summary>
+    public static string Encode(string text) => Ascii.IsValid(text) ? text : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>The text of a header's value: of UTF-8, or of Latin-1 where it is none.</summary>
+    public static string Decode(string value)
+    {
+        if (Ascii.IsValid(value) || value.AsSpan().ContainsAnyExceptInRange('\0', '\xFF'))
+        {
+            return value;
+        }
+
+        var bytes = Encoding.Latin1.GetBytes(value);
+        return Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : value;
+    }
+}
+
+/// <summary>Small numbers as text, without making it anew for each request.</summary>
+internal static class Positions
+{
+    private static readonly string[] s_small = [.. Enumerable.Range(0, 256).Select(number => number.ToString(CultureInfo.InvariantCulture))];
+
+    public static string Text(int number) => (uint)number < (uint)s_small.Length ? s_small[number] : number.ToString(CultureInfo.InvariantCulture);
+}
