@@ -87,7 +87,7 @@ public sealed partial record DashboardExpression(string Dashboard, string Panel,
 public static partial class DashboardSet
 {
     /// <summary>The dashboards by the names of their files, without ending.</summary>
-    public static IReadOnlyDictionary<string, JsonElement> ByName { get; } = DashboardFiles.All
+    public static IReadOnlyDictionary<string, JsonElement> ByName { get; } = DashboardFiles.All()
         .ToDictionary(file => Path.GetFileNameWithoutExtension(file.Key), file => JsonSerializer.Deserialize<JsonElement>(file.Value), StringComparer.Ordinal);
 
     /// <summary>Every dashboard's root element, by its uid.</summary>

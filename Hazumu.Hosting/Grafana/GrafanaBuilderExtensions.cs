@@ -18,6 +18,10 @@ public static class GrafanaBuilderExtensions
     private const string AccessDirectory = "/etc/grafana/access";
     private const string DashboardsDirectory = "/etc/grafana/dashboards";
     private const string LokiUrl = "LOKI_URL";
+
+    // What Grafana replaces in a link by the id of the trace.
+    private const string TraceId = "${__value.raw}";
+
     private const string Password = "GF_SECURITY_ADMIN_PASSWORD";
     private const string RootUrl = "GF_SERVER_ROOT_URL";
     private const string SecureCookies = "GF_SECURITY_COOKIE_SECURE";
@@ -94,7 +98,10 @@ public static class GrafanaBuilderExtensions
             });
     }
 
-    /// <summary>Mounts the folder <c>provisioning</c>, read-only, and writes the dashboards: those of <see cref="DashboardFiles"/>, and the JSON files in the folder <c>dashboards</c>.</summary>
+    /// <summary>
+    /// Writes what Grafana provisions: the files of the folder <c>provisioning</c>, the dashboards of <see cref="DashboardFiles"/>, and the JSON files
+    /// in the folder <c>dashboards</c>. What reads a component that is not in the graph is left out.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="source">The folder that holds both, relative to the AppHost's.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
@@ -102,11 +109,31 @@ public static class GrafanaBuilderExtensions
     {
         ArgumentException.ThrowIfNullOrEmpty(source);
 
+        var folder = Path.GetFullPath(source, builder.ApplicationBuilder.AppHostDirectory);
+        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        {
+            builder.WithProvisioning(folder, $"grafana/{PublishedOptionAnnotation.Logs}", PublishedOptionAnnotation.Logs);
+        }
+
         return builder
-            .WithConfigurationFolder(Path.Combine(source, "provisioning"), "/etc/grafana/provisioning")
-            .WithGeneratedFolder("grafana/dashboards", DashboardsDirectory, _ => Task.FromResult(DashboardFiles.With(Path.GetFullPath(Path.Combine(source, "dashboards"), builder.ApplicationBuilder.AppHostDirectory))), isInChart: true)
+            .WithProvisioning(folder, "grafana", option: null)
             // The chart looks at its secrets in a container of its own, before Grafana's.
             .WithPublishedFolder(Path.Combine(source, "access"), AccessDirectory, "start.sh");
+    }
+
+    private static IResourceBuilder<GrafanaResource> WithProvisioning(this IResourceBuilder<GrafanaResource> builder, string source, string name, string? option)
+    {
+        // Called when all resources are known: the settings may have left some out.
+        ILookup<bool, IResource> Sources() => builder.Resource.Annotations.OfType<DataSourceAnnotation>().Select(annotation => annotation.Source).ToLookup(resource =>
+            builder.ApplicationBuilder.Resources.Contains(resource) && PublishedOptionAnnotation.Of(resource).All(form => form.Option == option));
+
+        return builder
+            .WithGeneratedFolder($"{name}/provisioning", "/etc/grafana/provisioning", _ => Task.FromResult<IReadOnlyDictionary<string, string>>(
+                ConfigurationFolderExtensions.ReadFolder(Path.Combine(source, "provisioning"))
+                    .ExceptBy(Sources()[false].Select(resource => $"datasources/{resource.Name}.yml"), file => file.Key)
+                    .ToDictionary()), isInChart: true, option)
+            .WithGeneratedFolder($"{name}/dashboards", DashboardsDirectory, _ => Task.FromResult(
+                DashboardFiles.With(Path.Combine(source, "dashboards"), hasLogs: Sources()[true].OfType<LokiResource>().Any())), isInChart: true, option);
     }
 
     /// <summary>Shuts what development leaves open, and tells Grafana under which address people see it; does nothing to a graph of development's.</summary>
@@ -262,19 +289,21 @@ public static class GrafanaBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(loki);
 
-        const string Dashboard = "ASPIRE_DASHBOARD_URL";
-        const string DefaultDashboard = "http://localhost:15080";
-        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        const string Link = "TRACE_LINK";
+        if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
         {
+            var dashboard = builder.ApplicationBuilder.Configuration["ASPNETCORE_URLS"]?.Split(';')[0];
             return builder
-                .WithReferenceRelationship(loki.Resource)
-                .WithAnnotation(new PublishedOptionalVariableAnnotation(PublishedOptionAnnotation.Logs, LokiUrl, $"http://{loki.Resource.Name}:{loki.Resource.PrimaryEndpoint.TargetPort}"))
-                .WithAnnotation(new PublishedOptionalVariableAnnotation(PublishedOptionAnnotation.Logs, Dashboard, $"${{{Dashboard}:-{DefaultDashboard}}}"));
+                .WithDataSource(LokiUrl, loki, resource => resource.PrimaryEndpoint)
+                .WithEnvironment(Link, dashboard is null ? "" : $"{dashboard}/traces/detail/{TraceId}");
         }
 
+        // No part of a published application keeps traces: without an address lines have no link to theirs.
         return builder
-            .WithDataSource(LokiUrl, loki, resource => resource.PrimaryEndpoint)
-            .WithEnvironment(Dashboard, builder.ApplicationBuilder.Configuration["ASPNETCORE_URLS"]?.Split(';')[0] ?? DefaultDashboard);
+            .WithReferenceRelationship(loki.Resource)
+            .WithAnnotation(new DataSourceAnnotation(loki.Resource))
+            .WithAnnotation(new PublishedOptionalVariableAnnotation(PublishedOptionAnnotation.Logs, LokiUrl, $"http://{loki.Resource.Name}:{loki.Resource.PrimaryEndpoint.TargetPort}"))
+            .WithAnnotation(new PublishedOptionalVariableAnnotation(PublishedOptionAnnotation.Logs, Link, $"${{TRACE_URL:+${{TRACE_URL:-}}${TraceId}}}"));
     }
 
     private static IResourceBuilder<GrafanaResource> WithDataSource<T>(this IResourceBuilder<GrafanaResource> builder, string variable, IResourceBuilder<T> source, Func<T, EndpointReference> endpoint) where T : IResource
@@ -282,16 +311,21 @@ public static class GrafanaBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(source);
 
-        builder.WithReferenceRelationship(source.Resource);
-        return builder.WithEnvironment(context =>
-        {
-            // It may have been left out of the graph by its settings.
-            if (builder.ApplicationBuilder.Resources.Contains(source.Resource))
+        return builder
+            .WithReferenceRelationship(source.Resource)
+            .WithAnnotation(new DataSourceAnnotation(source.Resource))
+            .WithEnvironment(context =>
             {
-                context.EnvironmentVariables[variable] = endpoint(source.Resource);
-            }
-        });
+                // It may have been left out of the graph by its settings.
+                if (builder.ApplicationBuilder.Resources.Contains(source.Resource))
+                {
+                    context.EnvironmentVariables[variable] = endpoint(source.Resource);
+                }
+            });
     }
+
+    /// <summary>What Grafana reads, by <c>datasources/{NAME}.yml</c>.</summary>
+    private sealed record DataSourceAnnotation(IResource Source) : IResourceAnnotation;
 
     private static async Task<ExecuteCommandResult> ResetPasswordAsync(GrafanaResource resource, ExecuteCommandContext context)
     {

@@ -214,15 +214,12 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
 
         foreach (var resource in _resources)
         {
-            foreach (var mounted in resource.Annotations.OfType<PublishedOptionalFileAnnotation>().Where(mounted => mounted.Option == option))
+            var files = resource.Annotations.OfType<PublishedOptionalFileAnnotation>().Where(file => file.Option == option).Select(file => (file.Name, file.Target));
+            // Compose puts a mount in the place of the one with the same target.
+            var folders = resource.Annotations.OfType<PublishedFolderAnnotation>().Where(folder => folder.Option == option).Select(folder => (folder.Name, folder.Target));
+            foreach (var (name, target) in files.Concat(folders))
             {
-                services.MappingAt(resource.Name).SequenceAt("volumes").Add(new YamlMappingNode
-                {
-                    { "type", Quoted("bind") },
-                    { "target", Quoted(mounted.Target) },
-                    { "source", Quoted($"./{mounted.Name}") },
-                    { "read_only", "true" },
-                });
+                services.MappingAt(resource.Name).SequenceAt("volumes").Add(ComposeService.Mount("bind", $"./{name}", target, isReadOnly: true));
             }
 
             foreach (var variable in resource.Annotations.OfType<PublishedOptionalVariableAnnotation>().Where(variable => variable.Option == option))

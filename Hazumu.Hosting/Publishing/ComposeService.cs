@@ -48,10 +48,11 @@ internal static class ComposeService
             ? Mount("volume", mount.Source!, mount.Target, mount.IsReadOnly)
             : throw new DistributedApplicationException($"'{component.Resource.Name}' mounts '{mount.Source}', a path of this machine; publish it with {nameof(PublishedMountsAnnotation)} or {nameof(PublishedFolderAnnotation)}.")),
         .. component.Annotations<PublishedMountsAnnotation>().SelectMany(host => host.Mounts).Select(mount => Mount("bind", mount.Source, mount.Target, isReadOnly: true)),
-        .. component.Annotations<PublishedFolderAnnotation>().Select(folder => Mount("bind", $"./{folder.Name}", folder.Target, isReadOnly: true)),
+        .. component.Annotations<PublishedFolderAnnotation>().Where(folder => folder.Option is null).Select(folder => Mount("bind", $"./{folder.Name}", folder.Target, isReadOnly: true)),
     ];
 
-    private static YamlMappingNode Mount(string type, string source, string target, bool isReadOnly) => new()
+    /// <summary>A mount.</summary>
+    internal static YamlMappingNode Mount(string type, string source, string target, bool isReadOnly) => new()
     {
         { "type", Quoted(type) },
         { "target", Quoted(target) },

@@ -44,7 +44,7 @@ public static class ConfigurationFolderExtensions
         var folder = Path.GetFullPath(source, builder.ApplicationBuilder.AppHostDirectory);
         return builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder
-            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, except: null))) { ForComposeAlone = composeAlone });
+            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder))) { ForComposeAlone = composeAlone });
     }
 
     /// <summary>Puts generated files into the container, and into a published application's folder.</summary>
@@ -54,19 +54,30 @@ public static class ConfigurationFolderExtensions
     /// <param name="target">The absolute path in the container.</param>
     /// <param name="generate">Makes the files, by name; called when all resources are known.</param>
     /// <param name="isInChart">Whether the chart gets them too, instead of finding out by itself what they say.</param>
+    /// <param name="option">The option with which a published application has this folder in place of the one with the same target.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    internal static IResourceBuilder<T> WithGeneratedFolder<T>(this IResourceBuilder<T> builder, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate, bool isInChart = false) where T : ContainerResource =>
+    internal static IResourceBuilder<T> WithGeneratedFolder<T>(this IResourceBuilder<T> builder, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate, bool isInChart = false, string? option = null) where T : ContainerResource =>
         builder.ApplicationBuilder.ExecutionContext.IsRunMode
-            ? builder.WithContainerFiles(target, async (_, cancellationToken) =>
-                (await generate(cancellationToken)).Select(file => new ContainerFile { Name = file.Key, Contents = file.Value }))
-            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: !isInChart));
+            ? builder.WithContainerFiles(target, async (_, cancellationToken) => ToEntries(await generate(cancellationToken)))
+            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: !isInChart) { Option = option });
 
-    private static string NameInRepository(IDistributedApplicationBuilder builder, string folder) =>
-        Path.GetRelativePath(Path.GetDirectoryName(builder.AppHostDirectory)!, folder).Replace('\\', '/');
-
-    private static Dictionary<string, string> ReadFolder(string folder, string? except) =>
+    /// <summary>Reads the files of a folder and of those in it.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="except">A folder in it that is left out.</param>
+    /// <returns>The files' contents by relative path.</returns>
+    internal static Dictionary<string, string> ReadFolder(string folder, string? except = null) =>
         Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
             .Select(file => Path.GetRelativePath(folder, file))
             .Where(file => except is null || !file.StartsWith(except + Path.DirectorySeparatorChar, StringComparison.Ordinal))
-            .ToDictionary(file => file, file => File.ReadAllText(Path.Combine(folder, file)));
+            .ToDictionary(file => file.Replace('\\', '/'), file => File.ReadAllText(Path.Combine(folder, file)));
+
+    private static IEnumerable<ContainerFileSystemItem> ToEntries(IEnumerable<KeyValuePair<string, string>> files) => files
+        .Select(file => (Path: file.Key.Split('/', 2), Contents: file.Value))
+        .GroupBy(file => (Name: file.Path[0], IsFolder: file.Path.Length > 1))
+        .Select(ContainerFileSystemItem (entry) => entry.Key.IsFolder
+            ? new ContainerDirectory { Name = entry.Key.Name, Entries = ToEntries(entry.Select(file => KeyValuePair.Create(file.Path[1], file.Contents))) }
+            : new ContainerFile { Name = entry.Key.Name, Contents = entry.Single().Contents });
+
+    private static string NameInRepository(IDistributedApplicationBuilder builder, string folder) =>
+        Path.GetRelativePath(Path.GetDirectoryName(builder.AppHostDirectory)!, folder).Replace('\\', '/');
 }

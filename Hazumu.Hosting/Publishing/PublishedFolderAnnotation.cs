@@ -9,4 +9,7 @@ internal sealed record PublishedFolderAnnotation(string Name, string Target, Fun
 {
     /// <summary>The files in it that the Compose application alone has, and not the chart.</summary>
     public IReadOnlyList<string> ForComposeAlone { get; init; } = [];
+
+    /// <summary>The option, as in <see cref="PublishedOptionAnnotation"/>, with which this folder takes the place of the one with the same target.</summary>
+    public string? Option { get; init; }
 }

@@ -21,8 +21,28 @@ public sealed partial class ChartLogsTests
         Assert.Equal("30d", Variable(with, "loki", "LOKI_RETENTION"));
         Assert.Equal("fast", with.The<V1StatefulSet>("hazumu-loki").Spec.VolumeClaimTemplates[0].Spec.StorageClassName);
         Assert.DoesNotContain(without.Objects, found => found.Metadata.Labels["app.kubernetes.io/component"] is "loki" or "alloy");
-        Assert.DoesNotContain(without.Workloads["grafana"].Pod.Containers[0].Env, variable => variable.Name == "LOKI_URL");
+        Assert.DoesNotContain(without.Workloads["grafana"].Pod.Containers[0].Env, variable => variable.Name is "LOKI_URL" or "TRACE_LINK");
     }
+
+    [HelmTheory]
+    [InlineData("nvidia", "alertmanager loki prometheus")]
+    [InlineData("least", "alertmanager prometheus")]
+    public async Task Grafana_provisions_what_is_in_the_release(string values, string sources)
+    {
+        var rendering = await Rendering.OfAsync(values);
+        var volumes = rendering.Workloads["grafana"].Pod.Volumes;
+        var dashboards = volumes.Single(volume => volume.Name == "dashboards").Projected.Sources.Select(source => rendering.The<V1ConfigMap>(source.ConfigMap.Name)).SelectMany(map => map.Data).ToDictionary();
+
+        Assert.Equal(
+            sources.Split(' ').Select(source => $"datasources/{source}.yml").Prepend("dashboards/hazumu.yml"),
+            volumes.Single(volume => volume.Name == "provisioning").ConfigMap.Items.Select(item => item.Path));
+        Assert.Equal(values == "nvidia", dashboards.ContainsKey("logs.json"));
+        Assert.Equal(values == "nvidia", dashboards.Values.Any(dashboard => dashboard.Contains("hazumu-logs", StringComparison.Ordinal)));
+    }
+
+    [HelmFact]
+    public async Task Traces_are_linked_where_they_are_kept() =>
+        Assert.Equal("https://jaeger.example/trace/${__value.raw}", Variable(await Rendering.OfAsync("nvidia"), "grafana", "TRACE_LINK"));
 
     [HelmFact]
     public async Task How_far_each_log_was_read_outlives_the_pod()

@@ -18,14 +18,23 @@ public sealed class GrafanaProvisioningTests
         Assert.Equal([("alertmanager", "alertmanager"), ("loki", "loki"), ("prometheus", DashboardTests.DataSourceUid)], DataSources.Select(source => (source.Type, source.Uid)));
 
     [Fact]
+    public void A_data_source_goes_with_its_file() => Assert.All(
+        Directory.EnumerateFiles(RepositoryRoot.Combine("grafana", "provisioning", "datasources")),
+        file => Assert.True(ConfigurationFile.ReadCamelCase<DataSourceFile>(file).Prune, $"{file} is not pruned."));
+
+    [Fact]
     public void A_line_of_the_access_log_leads_to_its_trace()
     {
-        var field = Assert.Single(ConfigurationFile.ReadCamelCase<LokiFile>("grafana", "provisioning", "datasources", "loki.yml").Datasources).JsonData["derivedFields"].Single();
+        var field = Assert.Single(ConfigurationFile.ReadCamelCase<LokiFile>("grafana", "provisioning", "datasources", "loki.yml").Datasources).JsonData.DerivedFields.Single();
 
         Assert.Equal("06e6e1ceefdf30dd4f301708101d30cd", Regex.Match("""{"time":"2026-08-24T09:30:05.120Z","type":"access","trace":"06e6e1ceefdf30dd4f301708101d30cd","method":"GET"}""", field["matcherRegex"]).Groups[1].Value);
-        // Grafana takes $$ for a dollar where it puts in variables of the environment.
-        Assert.Equal("$ASPIRE_DASHBOARD_URL/traces/detail/$${__value.raw}", field["url"]);
+        // Grafana shows no link where the variable is empty.
+        Assert.Equal("$TRACE_LINK", field["url"]);
     }
+
+    [Fact]
+    public void Loki_is_not_asked_for_alerts() =>
+        Assert.False(Assert.Single(ConfigurationFile.ReadCamelCase<LokiFile>("grafana", "provisioning", "datasources", "loki.yml").Datasources).JsonData.ManageAlerts);
 
     [Fact]
     public void The_data_source_has_the_uid_that_dashboards_name()
@@ -58,6 +67,8 @@ public sealed class GrafanaProvisioningTests
 
     internal sealed class DataSourceFile
     {
+        public bool Prune { get; init; }
+
         public List<DataSource> Datasources { get; init; } = [];
     }
 
@@ -83,7 +94,14 @@ public sealed class GrafanaProvisioningTests
 
     internal sealed class LokiDataSource
     {
-        public Dictionary<string, List<Dictionary<string, string>>> JsonData { get; init; } = [];
+        public LokiOptions JsonData { get; init; } = new();
+    }
+
+    internal sealed class LokiOptions
+    {
+        public bool ManageAlerts { get; init; } = true;
+
+        public List<Dictionary<string, string>> DerivedFields { get; init; } = [];
     }
 
     internal sealed class ProviderFile

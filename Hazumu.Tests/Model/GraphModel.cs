@@ -97,13 +97,19 @@ internal sealed class GraphModel : IAsyncDisposable
     public async Task<IReadOnlyList<string>> ReadExpectedJobsAsync() =>
         [.. Regex.Matches((await ReadTargetFilesAsync())[ScrapeTargetAnnotation.ExpectedFile], "record: hazumu:expected_job:info, labels: { job: ([a-z-]+) }").Select(rule => rule.Groups[1].Value)];
 
-    private async Task<Dictionary<string, string>> ReadTargetFilesAsync()
+    /// <summary>The files that the AppHost writes into a folder of a container, by relative path.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> ReadFilesAsync(string name, string target)
     {
-        var prometheus = Container("prometheus");
-        var folder = Assert.Single(prometheus.Annotations.OfType<ContainerFileSystemCallbackAnnotation>());
-        var files = await folder.Callback(new ContainerFileSystemCallbackContext { Model = prometheus, Services = null! }, default);
-        return files.Cast<ContainerFile>().ToDictionary(file => file.Name, file => file.Contents!);
+        var container = Container(name);
+        var folder = Assert.Single(container.Annotations.OfType<ContainerFileSystemCallbackAnnotation>(), annotation => annotation.DestinationPath == target);
+        return Files("", await folder.Callback(new ContainerFileSystemCallbackContext { Model = container, Services = null! }, default)).ToDictionary();
+
+        static IEnumerable<KeyValuePair<string, string>> Files(string path, IEnumerable<ContainerFileSystemItem> items) => items.SelectMany(item => item is ContainerDirectory inner
+            ? Files($"{path}{inner.Name}/", inner.Entries)
+            : [KeyValuePair.Create(path + item.Name, ((ContainerFile)item).Contents!)]);
     }
+
+    private Task<IReadOnlyDictionary<string, string>> ReadTargetFilesAsync() => ReadFilesAsync("prometheus", "/etc/prometheus-targets");
 
     public static IReadOnlyList<(string Address, string Instance)> ReadTargets(string file) =>
         [.. JsonDocument.Parse(file).RootElement.EnumerateArray().Select(group => (group.GetProperty("targets")[0].GetString()!, group.GetProperty("labels").GetProperty("instance").GetString()!))];

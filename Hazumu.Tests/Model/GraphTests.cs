@@ -52,7 +52,6 @@ public sealed class GraphTests
     [InlineData("alertmanager", "/etc/alertmanager", "alertmanager")]
     [InlineData("loki", "/etc/loki", "loki")]
     [InlineData("alloy", "/etc/alloy", "alloy")]
-    [InlineData("grafana", "/etc/grafana/provisioning", "grafana", "provisioning")]
     public async Task Configuration_is_mounted_read_only(string name, string target, params string[] folder)
     {
         await using var model = await CreateAsync(Logs);
@@ -396,8 +395,26 @@ public sealed class GraphTests
         Assert.Equal("lab", ofAlloy["HAZUMU_NETWORK"]);
         Assert.Equal("loki", Assert.IsType<EndpointReference>(ofAlloy["LOKI_URL"]).Resource.Name);
         Assert.Equal("loki", Assert.IsType<EndpointReference>(ofGrafana["LOKI_URL"]).Resource.Name);
-        Assert.StartsWith("http://", (string)ofGrafana["ASPIRE_DASHBOARD_URL"], StringComparison.Ordinal);
+        Assert.Matches(@"^http://[^/]+/traces/detail/\$\{__value\.raw\}$", (string)ofGrafana["TRACE_LINK"]);
         Assert.Equal([("loki:3100", "loki"), ("alloy:12345", "alloy")], (await model.ReadTargetsAsync())["services.json"].Where(target => target.Instance is "loki" or "alloy"));
+    }
+
+    [Theory]
+    [InlineData("alertmanager prometheus")]
+    [InlineData("alertmanager loki prometheus", Logs)]
+    [InlineData("prometheus", "--Hazumu:Alertmanager:Enabled=false")]
+    [InlineData("alertmanager", "--Hazumu:Prometheus:Enabled=false")]
+    public async Task Grafana_provisions_what_is_in_the_graph(string sources, params string[] options)
+    {
+        await using var model = await CreateAsync(options);
+        var files = await model.ReadFilesAsync("grafana", "/etc/grafana/provisioning");
+        var dashboards = await model.ReadFilesAsync("grafana", "/etc/grafana/dashboards");
+
+        Assert.Equal(sources.Split(' ').Select(source => $"datasources/{source}.yml").Prepend("dashboards/hazumu.yml"), files.Keys.Order());
+        Assert.All(files, file => Assert.Equal(File.ReadAllText(RepositoryRoot.Combine("grafana", "provisioning", file.Key)), file.Value));
+        var hasLogs = options.Contains(Logs);
+        Assert.Equal(hasLogs, dashboards.ContainsKey("logs.json"));
+        Assert.Equal(hasLogs, dashboards.Values.Any(dashboard => dashboard.Contains("hazumu-logs", StringComparison.Ordinal) || dashboard.Contains("loki", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -28,7 +28,19 @@ public sealed record Dashboard(string Uid, string Title, string Description, IRe
     public string Alerts { get; init; } = ".+";
 
     /// <summary>The JSON that Grafana reads.</summary>
-    public JsonObject ToJson() => new()
+    /// <param name="hasLogs">Whether there is a Loki; without one, neither panels about logs nor links to them are shown.</param>
+    public JsonObject ToJson(bool hasLogs = true)
+    {
+        var json = Definition([.. Panels.Where(panel => hasLogs || !panel.IsAboutLogs)]);
+        if (!hasLogs)
+        {
+            RemoveLinks(json, $"/d/{Link.LogsUid}?");
+        }
+
+        return json;
+    }
+
+    private JsonObject Definition(IReadOnlyList<Panel> panels) => new()
     {
         ["uid"] = Uid,
         ["title"] = Title,
@@ -60,17 +72,30 @@ public sealed record Dashboard(string Uid, string Title, string Description, IRe
         ["timepicker"] = new JsonObject(),
         ["annotations"] = new JsonObject { ["list"] = new JsonArray([.. Annotation.For(Alerts).Select(annotation => annotation.ToJson())]) },
         ["templating"] = new JsonObject { ["list"] = new JsonArray([.. Variables.Select(variable => variable.ToJson())]) },
-        ["panels"] = new JsonArray([.. Place().Select((placed, index) => placed.Panel.ToJson(index + 1, placed.X, placed.Y))]),
+        ["panels"] = new JsonArray([.. Place(panels).Select((placed, index) => placed.Panel.ToJson(index + 1, placed.X, placed.Y))]),
     };
 
-    private IEnumerable<(Panel Panel, int X, int Y)> Place()
+    private static IEnumerable<(Panel Panel, int X, int Y)> Place(IReadOnlyList<Panel> panels)
     {
         var heights = new int[Columns];
-        foreach (var panel in Panels)
+        foreach (var panel in panels)
         {
             var (y, x) = Enumerable.Range(0, Columns - panel.Width + 1).Select(left => (heights.AsSpan(left, panel.Width).ToArray().Max(), left)).Min();
             Array.Fill(heights, y + panel.Height, x, panel.Width);
             yield return (panel, x, y);
+        }
+    }
+
+    private static void RemoveLinks(JsonNode? node, string start)
+    {
+        if (node is JsonArray list)
+        {
+            list.RemoveAll(item => item is JsonObject link && link["url"]?.GetValue<string>().StartsWith(start, StringComparison.Ordinal) == true);
+        }
+
+        foreach (var child in node is JsonObject members ? members.Select(member => member.Value) : node as JsonArray ?? [])
+        {
+            RemoveLinks(child, start);
         }
     }
 }

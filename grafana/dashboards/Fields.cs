@@ -105,8 +105,7 @@ public readonly record struct Mapping(string Pattern, string Color, string? Text
 /// <summary>Where a click leads.</summary>
 /// <param name="Title">What is there.</param>
 /// <param name="Url">The address; Grafana's variables may be in it.</param>
-/// <param name="OpensTab">Whether it opens in a tab of its own.</param>
-public sealed record Link(string Title, string Url, bool OpensTab = false)
+public sealed record Link(string Title, string Url)
 {
     /// <summary>The dashboard with the lines that were written around the time of a point.</summary>
     /// <param name="variables">Variables to take along, as part of a query string.</param>
@@ -122,7 +121,7 @@ public sealed record Link(string Title, string Url, bool OpensTab = false)
     internal const string LogsUid = "hazumu-logs";
 
     internal static JsonArray ToJson(IEnumerable<Link> links) =>
-        new([.. links.Select(link => new JsonObject { ["targetBlank"] = link.OpensTab, ["title"] = link.Title, ["url"] = link.Url })]);
+        new([.. links.Select(link => new JsonObject { ["targetBlank"] = false, ["title"] = link.Title, ["url"] = link.Url })]);
 }
 
 /// <summary>What is different for some series or columns.</summary>

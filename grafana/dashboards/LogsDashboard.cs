@@ -47,7 +47,7 @@ internal static class LogsDashboard
                     Override.ByName("overhead_ms", Set.Unit("ms"), Set.Decimals(0)),
                     Override.ByName("outcome", Set.ColoredText, Set.Mappings(Mapping.Value("success", Colors.Green), Mapping.Matches("^(?!success$).+", Colors.Red))),
                     Override.ByName("request_id", Set.Links(Link.To("All lines of this request", "hazumu-logs", "var-search=${__value.raw}"))),
-                    Override.ByName("trace", Set.Links(new Link("Trace in the Aspire dashboard", "${traces}/traces/detail/${__value.raw}", OpensTab: true))),
+                    Override.ByName("trace", Set.Links(Link.To("All lines of this trace, each with a link to it where traces are kept", "hazumu-logs", "var-search=${__value.raw}"))),
                 ],
                 SortBy = "time",
                 SortsDescending = true,
@@ -89,6 +89,6 @@ internal static class LogsDashboard
         ])
     {
         Alerts = "Loki.+|Log.+|AccessLog.+",
-        Variables = [Variable.OfLogLabel("service", "Service", "Programs whose logs are there."), Variable.Instance, Variable.Model, Variable.Text("search", "Search", "Only lines with exactly this text, such as a request id. A backslash is written twice."), Variable.Text("traces", "Aspire dashboard", "Where traces are looked up; the Aspire dashboard of the same graph.", "http://localhost:15080")],
+        Variables = [Variable.OfLogLabel("service", "Service", "Programs whose logs are there."), Variable.Instance, Variable.Model, Variable.Text("search", "Search", "Only lines with exactly this text, such as a request id. A backslash is written twice.")],
     };
 }

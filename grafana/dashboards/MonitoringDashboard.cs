@@ -105,7 +105,7 @@ internal static class MonitoringDashboard
                 Min = 0,
                 Fill = 0,
             },
-            new Row("Alertmanager and logs"),
+            new Row("What is sent on"),
             new TimeSeries(8, 8, "Alerts in Alertmanager", "Alerts that Alertmanager has: active, and suppressed by a silence or by another alert. The Watchdog is one of them.")
             {
                 Queries = [Query.Of("""sum by (state) (alertmanager_alerts{job="alertmanager"})""", "{{state}}")],
@@ -121,6 +121,7 @@ internal static class MonitoringDashboard
             },
             new TimeSeries(8, 8, "Log lines on their way", "Lines per second that Alloy sent, that Loki got, those that Loki refused among them, and those that Alloy gave up. Refused and given up are lost (LogLinesLost).")
             {
+                IsAboutLogs = true,
                 Queries =
                 [
                     Query.Of("""sum(rate(loki_write_sent_entries_total{job="alloy"}[$__rate_interval]))""", "sent"),

@@ -8,6 +8,9 @@ namespace Hazumu.Grafana;
 /// <param name="Title">What it shows.</param>
 public abstract record Panel(int Width, int Height, string Title)
 {
+    /// <summary>Whether it says something about logs only, and is left out without them.</summary>
+    public bool IsAboutLogs { get; init; }
+
     /// <summary>The JSON that Grafana reads.</summary>
     /// <param name="id">The number of the panel in its dashboard.</param>
     /// <param name="x">The column of its left edge.</param>

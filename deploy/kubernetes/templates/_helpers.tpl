@@ -206,7 +206,7 @@ spec:
       targetPort: http
 {{- end }}
 
-{{/* A configuration folder: a ConfigMap's data, and the paths that a volume gives it. No key of a ConfigMap has a slash. */}}
+{{/* A configuration folder: a ConfigMap's data, and the paths that a volume gives it, but for the file "except". No key of a ConfigMap has a slash. */}}
 {{- define "hazumu.folder.data" -}}
 {{- range $path, $_ := .root.Files.Glob (printf "%s/**" .folder) }}
 {{ $path | trimPrefix (printf "%s/" $.folder) | replace "/" "__" }}: |
@@ -216,8 +216,10 @@ spec:
 
 {{- define "hazumu.folder.items" -}}
 {{- range $path, $_ := .root.Files.Glob (printf "%s/**" .folder) }}
+{{- if ne ($path | trimPrefix (printf "%s/" $.folder)) (default "" $.except) }}
 - key: {{ $path | trimPrefix (printf "%s/" $.folder) | replace "/" "__" }}
   path: {{ $path | trimPrefix (printf "%s/" $.folder) }}
+{{- end }}
 {{- end }}
 {{- end }}
 
