@@ -5,7 +5,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Hazumu.Doctor;
+using Hazumu.Cli.Doctor;
 using Xunit;
 
 namespace Hazumu.Testing;
@@ -171,7 +171,7 @@ public abstract partial class BackendChecks(Backend backend)
     [RequiresFact("Prometheus")]
     public async Task The_doctor_finds_nothing_wrong()
     {
-        var graph = new WatchedGraph
+        var graph = new DoctorOptions
         {
             Prometheus = backend.Url(Component.Prometheus),
             Alertmanager = Address(Component.Alertmanager),
@@ -181,7 +181,7 @@ public abstract partial class BackendChecks(Backend backend)
         };
         await UntilAsync("the doctor to find nothing wrong", Component.Prometheus, async () =>
         {
-            var results = await Examination.RunAsync(graph, CancellationToken.None);
+            var results = await CheckRunner.RunAsync(graph, CancellationToken.None);
             Assert.True(results.All(result => !result.IsProblem), Report.Write(results));
             Assert.Equal(graph.Alertmanager is null, results.Single(result => result.Name == "alert path").Outcome == CheckOutcome.NotApplicable);
         });

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using Hazumu.Testing;
-using Hazumu.Doctor;
+using Hazumu.Cli.Doctor;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -54,7 +54,7 @@ public sealed class AlertPathTests
     }
 
     private static async Task<CheckResult> LookAsync(AlertmanagerContainer alertmanager) =>
-        (await Examination.RunAsync(new WatchedGraph { Alertmanager = alertmanager.Address }, CancellationToken.None)).Single(result => result.Name == "alert path");
+        (await CheckRunner.RunAsync(new DoctorOptions { Alertmanager = alertmanager.Address }, CancellationToken.None)).Single(result => result.Name == "alert path");
 
     /// <summary>A webhook that a container reaches.</summary>
     private sealed class Receiver(WebApplication app, ConcurrentQueue<JsonElement> notifications) : IAsyncDisposable

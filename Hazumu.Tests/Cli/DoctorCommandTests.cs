@@ -1,4 +1,6 @@
-using Hazumu.Doctor;
+using System.Text.Json;
+using Hazumu.Cli;
+using Hazumu.Cli.Doctor;
 
 namespace Hazumu.Tests.Cli;
 
@@ -34,11 +36,19 @@ public sealed class DoctorCommandTests
     public async Task A_graph_without_addresses_is_nothing_to_look_at() =>
         Assert.Equal((1, "There is nothing to look at: the graph has no component with an address.\n", ""), await RunAsync([]));
 
+    [Theory]
+    [InlineData("""{"DockerRootDir": "/data/docker"}""", "/data/docker/volumes")]
+    [InlineData("""{"store": {"volumePath": "/var/lib/containers/storage/volumes"}}""", "/var/lib/containers/storage/volumes")]
+    [InlineData("""{"DockerRootDir": ""}""", "/var/lib/docker/volumes")]
+    [InlineData("""{"ServerErrors": ["no daemon"]}""", "/var/lib/docker/volumes")]
+    public void Volumes_folder_is_the_one_that_the_engine_reports(string info, string expected) =>
+        Assert.Equal(expected, DoctorOptions.FindVolumesFolder(JsonDocument.Parse(info).RootElement));
+
     private static async Task<(int Code, string Output, string Error)> RunAsync(string[] args, params (string Name, string Value)[] variables)
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
-        var code = await DoctorCommand.RunAsync(args, output, error, name => variables.FirstOrDefault(variable => variable.Name == name).Value);
+        var code = await HazumuCommand.RunAsync(["doctor", .. args], output, error, name => variables.FirstOrDefault(variable => variable.Name == name).Value);
         return (code, output.ToString(), error.ToString());
     }
 }

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Hazumu.Doctor;
-using Hazumu.Doctor.Checks;
+using Hazumu.Cli.Doctor;
+using Hazumu.Cli.Doctor.Checks;
 using Hazumu.Tests.ServiceDefaults;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -77,7 +77,7 @@ internal sealed class FakeGraph : IAsyncDisposable
     public IReadOnlyList<JsonNode> Posted => _posted;
 
     /// <summary>The graph's addresses.</summary>
-    public WatchedGraph Addresses => new()
+    public DoctorOptions Addresses => new()
     {
         Prometheus = new(_servers["prometheus"].Url),
         Alertmanager = new(_servers["alertmanager"].Url),
@@ -115,8 +115,8 @@ internal sealed class FakeGraph : IAsyncDisposable
     public ValueTask StopAsync(string component) => _servers[component].DisposeAsync();
 
     /// <summary>Looks, and gives the result of one check.</summary>
-    public async Task<CheckResult> CheckAsync(string name, Func<WatchedGraph, WatchedGraph>? change = null) =>
-        (await Examination.RunAsync(change is null ? Addresses : change(Addresses), CancellationToken.None)).Single(result => result.Name == name);
+    public async Task<CheckResult> CheckAsync(string name, Func<DoctorOptions, DoctorOptions>? change = null) =>
+        (await CheckRunner.RunAsync(change is null ? Addresses : change(Addresses), CancellationToken.None)).Single(result => result.Name == name);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,16 +1,16 @@
-namespace Hazumu.Doctor;
+namespace Hazumu.Cli.Doctor;
 
-/// <summary>Writes results for people: a line for each check, then a line for each problem or note, then what it comes to.</summary>
+/// <summary>Writes results as text: a line for each check, then a line for each problem or note, then a summary.</summary>
 public static class Report
 {
     /// <summary>Writes results.</summary>
-    /// <param name="results">The results of an examination.</param>
+    /// <param name="results">The results of the checks.</param>
     /// <returns>Lines of text.</returns>
     public static string Write(IReadOnlyList<CheckResult> results)
     {
         ArgumentNullException.ThrowIfNull(results);
 
-        // Where nothing answers, that is all there is to say.
+        // If nothing answers, one sentence says it all.
         if (results is [{ IsProblem: true, Findings: [var only] }])
         {
             return only;
@@ -19,17 +19,17 @@ public static class Report
         var width = results.Max(result => result.Name.Length);
         var table = results.Select(result => $"{result.Name.PadRight(width)}  {Word(result.Outcome),-7}  {result.Summary}");
         var findings = results.SelectMany(result => result.Findings.Select(finding => $"{result.Name}: {finding}")).ToList();
-        return string.Join(Environment.NewLine, [.. table, "", .. findings, .. findings.Count > 0 ? [""] : Array.Empty<string>(), Verdict(results)]);
+        return string.Join(Environment.NewLine, [.. table, "", .. findings, .. findings.Count > 0 ? [""] : Array.Empty<string>(), Summarize(results)]);
     }
 
-    /// <summary>What the results come to, in a sentence.</summary>
-    /// <param name="results">The results of an examination.</param>
-    public static string Verdict(IReadOnlyList<CheckResult> results)
+    /// <summary>Summarizes results in a sentence.</summary>
+    /// <param name="results">The results of the checks.</param>
+    public static string Summarize(IReadOnlyList<CheckResult> results)
     {
         ArgumentNullException.ThrowIfNull(results);
 
-        var bad = results.Where(result => result.IsProblem).Select(result => result.Name).ToList();
-        return bad.Count == 0 ? "Nothing is wrong." : $"Something is wrong with: {string.Join(", ", bad)}.";
+        var problems = results.Where(result => result.IsProblem).Select(result => result.Name).ToList();
+        return problems.Count == 0 ? "Nothing is wrong." : $"Something is wrong with: {string.Join(", ", problems)}.";
     }
 
     private static string Word(CheckOutcome outcome) => outcome switch

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace Hazumu.Doctor.Clients;
+namespace Hazumu.Cli.Doctor.Clients;
 
 /// <summary>The part of Alertmanager's API (version 2) and of its metrics that the checks use.</summary>
 /// <param name="client">Alertmanager.</param>
@@ -32,12 +32,12 @@ internal sealed partial class AlertmanagerApi(ComponentClient client)
     public async Task<DateTimeOffset> PostAlertAsync(IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> annotations, DateTimeOffset? endsAt, CancellationToken cancellationToken) =>
         (await client.PostAsync(Alerts, new object[] { endsAt is null ? new { labels, annotations } : new { labels, annotations, endsAt } }, cancellationToken)).Now;
 
-    /// <summary>How often Alertmanager has tried to tell each receiver, by each of the ways that are set up for it.</summary>
+    /// <summary>How often Alertmanager has tried to tell each receiver, by each of its channels.</summary>
     /// <exception cref="CheckException">Its metrics do not say so.</exception>
-    public async Task<IReadOnlyDictionary<Way, Attempts>> GetAttemptsAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<Channel, Attempts>> GetAttemptsAsync(CancellationToken cancellationToken)
     {
         var answer = await client.GetAsync("metrics", cancellationToken);
-        var attempts = new Dictionary<Way, Attempts>();
+        var attempts = new Dictionary<Channel, Attempts>();
         foreach (Match line in Line().Matches(answer.Body))
         {
             var labels = Label().Matches(line.Groups["labels"].Value).ToDictionary(label => label.Groups["name"].Value, label => label.Groups["value"].Value);
@@ -46,10 +46,10 @@ internal sealed partial class AlertmanagerApi(ComponentClient client)
                 throw new CheckException("Alertmanager's metrics do not tell receivers apart; start it with --enable-feature=receiver-name-in-metrics, as deploy/compose does.");
             }
 
-            var way = new Way(receiver, labels.GetValueOrDefault("integration", ""));
+            var channel = new Channel(receiver, labels.GetValueOrDefault("integration", ""));
             var number = double.Parse(line.Groups["value"].Value, NumberStyles.Float, CultureInfo.InvariantCulture);
-            var known = attempts.GetValueOrDefault(way, new(0, 0));
-            attempts[way] = line.Groups["name"].Value == Requests ? known with { All = number } : known with { Failed = number };
+            var known = attempts.GetValueOrDefault(channel, new(0, 0));
+            attempts[channel] = line.Groups["name"].Value == Requests ? known with { All = number } : known with { Failed = number };
         }
 
         return attempts;
@@ -73,9 +73,9 @@ internal sealed partial class AlertmanagerApi(ComponentClient client)
     /// <summary>A receiver by its name.</summary>
     internal sealed record Receiver(string Name);
 
-    /// <summary>A way to tell a receiver.</summary>
-    internal sealed record Way(string Receiver, string Integration);
+    /// <summary>A receiver with one of its integrations, such as <c>slack</c> or <c>webhook</c>.</summary>
+    internal sealed record Channel(string Receiver, string Integration);
 
-    /// <summary>How often a way was tried, and how often in vain.</summary>
+    /// <summary>How many notifications were sent on a channel, and how many of them failed.</summary>
     internal sealed record Attempts(double All, double Failed);
 }

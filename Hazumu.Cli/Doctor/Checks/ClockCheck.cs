@@ -1,27 +1,27 @@
 using System.Globalization;
 
-namespace Hazumu.Doctor.Checks;
+namespace Hazumu.Cli.Doctor.Checks;
 
 /// <summary>Whether the components' clocks agree with this machine's, and the host's is kept right.</summary>
 internal sealed class ClockCheck() : Check("clocks")
 {
     private const double Limit = 5; // seconds
 
-    protected override async Task<CheckResult> LookAsync(Patient patient, CancellationToken cancellationToken)
+    protected override async Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
     {
         var findings = new Findings();
         var compared = 0;
-        foreach (var pulse in patient.Pulses)
+        foreach (var probe in snapshot.Probes)
         {
-            if (pulse.Answer?.Date is { } date)
+            if (probe.Answer?.Date is { } date)
             {
                 // The header has whole seconds, so the clock is half a second later on average.
                 compared++;
-                Compare($"{pulse.Client.Name}'s clock", (date.AddSeconds(0.5) - pulse.Middle).TotalSeconds, "this machine's", findings);
+                Compare($"{probe.Client.Name}'s clock", (date.AddSeconds(0.5) - probe.Middle).TotalSeconds, "this machine's", findings);
             }
         }
 
-        if (patient.Prometheus is { } prometheus)
+        if (snapshot.Prometheus is { } prometheus)
         {
             foreach (var host in await prometheus.QueryAsync("node_time_seconds - timestamp(node_time_seconds)", cancellationToken))
             {

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace Hazumu.Doctor.Clients;
+namespace Hazumu.Cli.Doctor.Clients;
 
 /// <summary>The part of Prometheus' HTTP API that the checks use (https://prometheus.io/docs/prometheus/latest/querying/api/).</summary>
 /// <param name="client">Prometheus.</param>
@@ -46,7 +46,7 @@ internal sealed class PrometheusApi(ComponentClient client)
     {
         var answer = await client.GetAsync(path, cancellationToken);
         var envelope = client.Read<Envelope<T>>(path, answer);
-        return envelope is { Status: "success", Data: { } data } ? (data, answer.Now) : throw client.Nonsense(path, answer);
+        return envelope is { Status: "success", Data: { } data } ? (data, answer.Now) : throw client.UnexpectedAnswer(path, answer);
     }
 
     private sealed record Envelope<T>(string Status, T? Data = null) where T : class;

@@ -1,4 +1,4 @@
-namespace Hazumu.Doctor;
+namespace Hazumu.Cli.Doctor;
 
 /// <summary>Collects what a check finds.</summary>
 internal sealed class Findings

@@ -1,7 +1,7 @@
 using System.Globalization;
-using Hazumu.Doctor.Clients;
+using Hazumu.Cli.Doctor.Clients;
 
-namespace Hazumu.Doctor.Checks;
+namespace Hazumu.Cli.Doctor.Checks;
 
 /// <summary>What the watching costs: CPU and memory of its containers, and how many series Prometheus holds.</summary>
 internal sealed class CostCheck() : Check("cost")
@@ -16,11 +16,11 @@ internal sealed class CostCheck() : Check("cost")
     internal const string Memory = $"sum by (service) (container_memory_working_set_bytes{{{Watchers}}})";
     internal const string Series = "max(prometheus_tsdb_head_series{job=\"prometheus\"})";
 
-    protected override async Task<CheckResult> LookAsync(Patient patient, CancellationToken cancellationToken)
+    protected override async Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
     {
-        if (patient.Prometheus is not { } prometheus)
+        if (snapshot.Prometheus is not { } prometheus)
         {
-            return NotApplicable(patient.WhyNot(Patient.PrometheusName));
+            return NotApplicable(snapshot.WhyNot(GraphSnapshot.PrometheusName));
         }
 
         var memory = await prometheus.QueryAsync(Memory, cancellationToken);

@@ -3,7 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 
-namespace Hazumu.Doctor.Clients;
+namespace Hazumu.Cli.Doctor.Clients;
 
 /// <summary>A component's HTTP interface. Whatever goes wrong becomes a <see cref="CheckException"/>, a sentence.</summary>
 /// <param name="http">A client.</param>
@@ -81,16 +81,16 @@ internal sealed class ComponentClient(HttpClient http, string name, Uri address,
     {
         try
         {
-            return JsonSerializer.Deserialize<T>(answer.Body, s_json) ?? throw Nonsense(path, answer);
+            return JsonSerializer.Deserialize<T>(answer.Body, s_json) ?? throw UnexpectedAnswer(path, answer);
         }
         catch (JsonException)
         {
-            throw Nonsense(path, answer);
+            throw UnexpectedAnswer(path, answer);
         }
     }
 
     /// <summary>The exception that tells of an answer that is none of this component's.</summary>
-    public CheckException Nonsense(string path, Answer answer) =>
+    public CheckException UnexpectedAnswer(string path, Answer answer) =>
         new($"{Name} answers '{path}' with something else than its API has ({Excerpt(answer.Body)}); see which program is on {Address}.");
 
     private CheckException NoAnswer(string reason) =>

@@ -1,7 +1,7 @@
 using System.Globalization;
-using Hazumu.Doctor.Clients;
+using Hazumu.Cli.Doctor.Clients;
 
-namespace Hazumu.Doctor.Checks;
+namespace Hazumu.Cli.Doctor.Checks;
 
 /// <summary>Whether Prometheus has its rules, evaluates them in time and without errors, and runs with the configuration that is there.</summary>
 internal sealed class RuleCheck() : Check("rules")
@@ -9,11 +9,11 @@ internal sealed class RuleCheck() : Check("rules")
     // How late an evaluation may be, beyond two intervals.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
 
-    protected override async Task<CheckResult> LookAsync(Patient patient, CancellationToken cancellationToken)
+    protected override async Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
     {
-        if (patient.Prometheus is not { } prometheus)
+        if (snapshot.Prometheus is not { } prometheus)
         {
-            return NotApplicable(patient.WhyNot(Patient.PrometheusName));
+            return NotApplicable(snapshot.WhyNot(GraphSnapshot.PrometheusName));
         }
 
         var findings = new Findings();

@@ -1,4 +1,4 @@
-namespace Hazumu.Doctor;
+namespace Hazumu.Cli.Doctor;
 
 /// <summary>How a check ended.</summary>
 public enum CheckOutcome

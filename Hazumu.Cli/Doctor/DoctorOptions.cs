@@ -1,7 +1,9 @@
-namespace Hazumu.Doctor;
+using System.Text.Json;
 
-/// <summary>Where the graph is that is looked at. A component without an address is not part of it.</summary>
-public sealed record WatchedGraph
+namespace Hazumu.Cli.Doctor;
+
+/// <summary>Where the graph is. A component without an address is not part of it.</summary>
+public sealed record DoctorOptions
 {
     /// <summary>Prometheus' address.</summary>
     public Uri? Prometheus { get; init; }
@@ -30,6 +32,13 @@ public sealed record WatchedGraph
     /// <summary>The folder of the host that the container engine keeps volumes in, which may be a disk of its own.</summary>
     public string VolumesFolder { get; init; } = DefaultVolumesFolder;
 
-    /// <summary>Where Docker keeps volumes unless told otherwise.</summary>
+    /// <summary>Docker's default folder for volumes.</summary>
     public const string DefaultVolumesFolder = "/var/lib/docker/volumes";
+
+    /// <summary>Finds the folder that an engine keeps volumes in: Docker reports the folder above it, Podman the folder itself.</summary>
+    /// <param name="info">The output of the engine's <c>info</c>, as JSON.</param>
+    public static string FindVolumesFolder(JsonElement info) =>
+        info.TryGetProperty("DockerRootDir", out var root) && root.GetString() is { Length: > 0 } folder ? $"{folder}/volumes"
+        : info.TryGetProperty("store", out var store) && store.TryGetProperty("volumePath", out var volumes) && volumes.GetString() is { Length: > 0 } path ? path
+        : DefaultVolumesFolder;
 }

@@ -1,12 +1,12 @@
-using System.Text.Json;
+using Hazumu.Cli.Doctor;
 using Hazumu.Hosting;
 using Hazumu.Hosting.Preflight;
-using Hazumu.Doctor;
+using Hazumu.Settings;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Aspire.Hosting;
 
-/// <summary>Provides the dashboard's command that looks whether the watching itself works.</summary>
+/// <summary>Provides the dashboard's command that checks whether the monitoring itself works.</summary>
 public static class DoctorBuilderExtensions
 {
     /// <summary>Adds the command "Check everything", the same as <c>./hazumu doctor</c>.</summary>
@@ -25,7 +25,7 @@ public static class DoctorBuilderExtensions
         var resources = builder.ApplicationBuilder.Resources;
         return builder.WithCommand("check-everything", "Check everything", CheckAsync, new CommandOptions
         {
-            Description = "Looks whether targets, rules, data sources, clocks and disk are well, and sends a test alert to whoever is told of alerts.",
+            Description = "Checks targets, rules, data sources, clocks and disk, and sends a test alert to the receivers of alerts.",
             IconName = "Stethoscope",
         });
 
@@ -34,8 +34,8 @@ public static class DoctorBuilderExtensions
             try
             {
                 var engine = context.Services.GetRequiredService<ContainerEngine>();
-                var results = await Examination.RunAsync(
-                    new WatchedGraph
+                var results = await CheckRunner.RunAsync(
+                    new DoctorOptions
                     {
                         Prometheus = await FindAddressAsync(builder.Resource.PrimaryEndpoint, context.CancellationToken),
                         Alertmanager = await FindAddressAsync(alertmanager.Resource.PrimaryEndpoint, context.CancellationToken),
@@ -44,14 +44,14 @@ public static class DoctorBuilderExtensions
                         GrafanaUser = await grafana.Resource.AdminUser.GetValueAsync(context.CancellationToken) ?? "",
                         GrafanaPassword = await grafana.Resource.AdminPassword.GetValueAsync(context.CancellationToken) ?? "",
                         LeftOut = [.. context.Services.GetRequiredService<HazumuOptions>().Components.Select(component => component.Service).Except(resources.Select(resource => resource.Name))],
-                        VolumesFolder = FindVolumesFolder(await engine.GetInfoAsync(context.CancellationToken)),
+                        VolumesFolder = DoctorOptions.FindVolumesFolder(await engine.GetInfoAsync(context.CancellationToken)),
                     },
                     context.CancellationToken);
 
                 var report = new CommandResultData { Value = Report.Write(results), Format = CommandResultFormat.Text, DisplayImmediately = true };
                 return results.Any(result => result.IsProblem)
-                    ? CommandResults.Failure(Report.Verdict(results), report)
-                    : CommandResults.Success(Report.Verdict(results), report);
+                    ? CommandResults.Failure(Report.Summarize(results), report)
+                    : CommandResults.Success(Report.Summarize(results), report);
             }
             catch (Exception error) when (error is StartupProblemException or InvalidOperationException)
             {
@@ -63,11 +63,4 @@ public static class DoctorBuilderExtensions
         async Task<Uri?> FindAddressAsync(EndpointReference endpoint, CancellationToken cancellationToken) =>
             resources.Contains(endpoint.Resource) && await endpoint.GetValueAsync(cancellationToken) is { } url ? new Uri(url) : null;
     }
-
-    /// <summary>Where the engine keeps volumes: Docker tells the folder above, Podman the folder itself.</summary>
-    /// <param name="info">What the engine's <c>info</c> tells, as JSON.</param>
-    internal static string FindVolumesFolder(JsonElement info) =>
-        info.TryGetProperty("DockerRootDir", out var root) && root.GetString() is { Length: > 0 } folder ? $"{folder}/volumes"
-        : info.TryGetProperty("store", out var store) && store.TryGetProperty("volumePath", out var volumes) && volumes.GetString() is { Length: > 0 } path ? path
-        : WatchedGraph.DefaultVolumesFolder;
 }

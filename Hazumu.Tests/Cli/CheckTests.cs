@@ -1,6 +1,6 @@
-using Hazumu.Doctor;
-using Hazumu.Doctor.Checks;
-using Hazumu.Doctor.Clients;
+using Hazumu.Cli.Doctor;
+using Hazumu.Cli.Doctor.Checks;
+using Hazumu.Cli.Doctor.Clients;
 using Hazumu.Tests.ServiceDefaults;
 using Microsoft.AspNetCore.Builder;
 using static Hazumu.Tests.Cli.FakeGraph;
@@ -8,7 +8,7 @@ using static Hazumu.Tests.Cli.FakeGraph;
 namespace Hazumu.Tests.Cli;
 
 /// <summary>What each check says of a graph that is well, and of one that is not.</summary>
-public sealed class ExaminationTests
+public sealed class CheckTests
 {
     private const string Targets = "prometheus/api/v1/targets";
     private const string Rules = "prometheus/api/v1/rules";
@@ -18,7 +18,7 @@ public sealed class ExaminationTests
     public async Task Nothing_is_wrong_with_a_graph_that_is_well()
     {
         await using var graph = await StartAsync();
-        var results = await Examination.RunAsync(graph.Addresses, CancellationToken.None);
+        var results = await CheckRunner.RunAsync(graph.Addresses, CancellationToken.None);
 
         Assert.All(results, result => Assert.True(result.Outcome == CheckOutcome.Ok, Report.Write(results)));
         Assert.Equal(8, results.Count);
@@ -29,7 +29,7 @@ public sealed class ExaminationTests
     public async Task What_is_left_out_is_not_missed()
     {
         await using var graph = await StartAsync();
-        var results = await Examination.RunAsync(new WatchedGraph { Gateway = graph.Addresses.Gateway }, CancellationToken.None);
+        var results = await CheckRunner.RunAsync(new DoctorOptions { Gateway = graph.Addresses.Gateway }, CancellationToken.None);
 
         Assert.DoesNotContain(results, result => result.IsProblem);
         Assert.Equal(["alert path", "cost", "data sources", "retention and disk", "rules", "targets"], results.Where(result => result.Outcome == CheckOutcome.NotApplicable).Select(result => result.Name).Order());
@@ -42,7 +42,7 @@ public sealed class ExaminationTests
         var addresses = graph.Addresses;
         await graph.DisposeAsync();
 
-        var report = Report.Write(await Examination.RunAsync(addresses, CancellationToken.None));
+        var report = Report.Write(await CheckRunner.RunAsync(addresses, CancellationToken.None));
 
         Assert.StartsWith($"Nothing answers on {addresses.Prometheus}, ", report, StringComparison.Ordinal);
         Assert.EndsWith("start the backend with ./hazumu up, or give the settings that it was started with.", report, StringComparison.Ordinal);
@@ -54,7 +54,7 @@ public sealed class ExaminationTests
     {
         await using var graph = await StartAsync();
         await graph.StopAsync("prometheus");
-        var results = await Examination.RunAsync(graph.Addresses, CancellationToken.None);
+        var results = await CheckRunner.RunAsync(graph.Addresses, CancellationToken.None);
 
         var only = Assert.Single(results, result => result.IsProblem);
         Assert.Equal("answers", only.Name);
@@ -257,8 +257,8 @@ public sealed class ExaminationTests
         graph.Ways["webhook"] = null;
 
         using var http = ComponentClient.CreateHttpClient();
-        var patient = await Patient.ExamineAsync(http, graph.Addresses, CancellationToken.None);
-        var result = await new AlertPathCheck(answerLimit: TimeSpan.FromSeconds(1)).RunAsync(patient, CancellationToken.None);
+        var snapshot = await GraphSnapshot.TakeAsync(http, graph.Addresses, CancellationToken.None);
+        var result = await new AlertPathCheck(answerLimit: TimeSpan.FromSeconds(1)).RunAsync(snapshot, CancellationToken.None);
 
         Assert.StartsWith("The receiver 'people' did not answer Alertmanager by webhook within 1 s;", Assert.Single(result.Findings), StringComparison.Ordinal);
     }

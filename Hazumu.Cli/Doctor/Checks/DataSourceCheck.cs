@@ -1,8 +1,8 @@
 using System.Net;
 using System.Text.Json;
-using Hazumu.Doctor.Clients;
+using Hazumu.Cli.Doctor.Clients;
 
-namespace Hazumu.Doctor.Checks;
+namespace Hazumu.Cli.Doctor.Checks;
 
 /// <summary>
 /// Whether Grafana gets answers from its data sources
@@ -15,20 +15,20 @@ internal sealed class DataSourceCheck() : Check("data sources")
     /// <summary>What the dashboards read (grafana/provisioning/datasources).</summary>
     private const string Main = "hazumu-prometheus";
 
-    protected override async Task<CheckResult> LookAsync(Patient patient, CancellationToken cancellationToken)
+    protected override async Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
     {
-        if (patient.Grafana is not { } grafana)
+        if (snapshot.Grafana is not { } grafana)
         {
-            return NotApplicable(patient.WhyNot(Patient.GrafanaName));
+            return NotApplicable(snapshot.WhyNot(GraphSnapshot.GrafanaName));
         }
 
         var answer = await grafana.SendAsync(HttpMethod.Get, List, content: null, cancellationToken);
         if (answer.Status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
-            throw new CheckException($"Grafana refuses '{patient.Graph.GrafanaUser}' as administrator: give the right GRAFANA_ADMIN_PASSWORD, or set the password back with 'Reset admin password' in the Aspire dashboard.");
+            throw new CheckException($"Grafana refuses '{snapshot.Options.GrafanaUser}' as administrator: give the right GRAFANA_ADMIN_PASSWORD, or set the password back with 'Reset admin password' in the Aspire dashboard.");
         }
 
-        var sources = answer.IsSuccess ? grafana.Read<IReadOnlyList<DataSource>>(List, answer) : throw grafana.Nonsense(List, answer);
+        var sources = answer.IsSuccess ? grafana.Read<IReadOnlyList<DataSource>>(List, answer) : throw grafana.UnexpectedAnswer(List, answer);
         var findings = new Findings();
         if (!sources.Any(source => source.Uid == Main))
         {

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Hazumu.Doctor.Clients;
+using Hazumu.Cli.Doctor.Clients;
 
-namespace Hazumu.Doctor.Checks;
+namespace Hazumu.Cli.Doctor.Checks;
 
 /// <summary>Whether what Prometheus is to keep fits on the disk, at the rate at which samples come now.</summary>
 internal sealed partial class DiskCheck() : Check("retention and disk")
@@ -20,11 +20,11 @@ internal sealed partial class DiskCheck() : Check("retention and disk")
     // A rate over two minutes is too low before then.
     private const double Young = 150;
 
-    protected override async Task<CheckResult> LookAsync(Patient patient, CancellationToken cancellationToken)
+    protected override async Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
     {
-        if (patient.Prometheus is not { } prometheus)
+        if (snapshot.Prometheus is not { } prometheus)
         {
-            return NotApplicable(patient.WhyNot(Patient.PrometheusName));
+            return NotApplicable(snapshot.WhyNot(GraphSnapshot.PrometheusName));
         }
 
         var findings = new Findings();
@@ -40,10 +40,10 @@ internal sealed partial class DiskCheck() : Check("retention and disk")
         var predicted = Predict(retention, rate.Value);
         var summary = $"kept for {retention}, at {rate.Value.ToString("0", CultureInfo.InvariantCulture)} samples/s {Size(predicted)} in the end, {Size(stored)} now";
 
-        var disk = FindDisk(await prometheus.QueryAsync("node_filesystem_avail_bytes or node_filesystem_device_error == 1", cancellationToken), patient.Graph.VolumesFolder);
+        var disk = FindDisk(await prometheus.QueryAsync("node_filesystem_avail_bytes or node_filesystem_device_error == 1", cancellationToken), snapshot.Options.VolumesFolder);
         if (disk is null)
         {
-            findings.Note($"How much space is left in {patient.Graph.VolumesFolder} is not known: no node exporter measures it.");
+            findings.Note($"How much space is left in {snapshot.Options.VolumesFolder} is not known: no node exporter measures it.");
             return findings.ToResult(Name, summary);
         }
 

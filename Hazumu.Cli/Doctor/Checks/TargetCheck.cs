@@ -1,4 +1,4 @@
-namespace Hazumu.Doctor.Checks;
+namespace Hazumu.Cli.Doctor.Checks;
 
 /// <summary>Whether Prometheus reaches all of its targets, no job lacks one, and what is probed answers.</summary>
 internal sealed class TargetCheck() : Check("targets")
@@ -10,11 +10,11 @@ internal sealed class TargetCheck() : Check("targets")
         ["ollama-health"] = ["blackbox", "ollama"],
     };
 
-    protected override async Task<CheckResult> LookAsync(Patient patient, CancellationToken cancellationToken)
+    protected override async Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
     {
-        if (patient.Prometheus is not { } prometheus)
+        if (snapshot.Prometheus is not { } prometheus)
         {
-            return NotApplicable(patient.WhyNot(Patient.PrometheusName));
+            return NotApplicable(snapshot.WhyNot(GraphSnapshot.PrometheusName));
         }
 
         var findings = new Findings();
@@ -44,6 +44,6 @@ internal sealed class TargetCheck() : Check("targets")
 
         return findings.ToResult(Name, $"{Findings.Count(targets.Count, "target")} of {Findings.Count(jobs.Count, "job")}");
 
-        bool IsMeant(string job) => !s_needs.GetValueOrDefault(job, [job]).Any(patient.Graph.LeftOut.Contains);
+        bool IsMeant(string job) => !s_needs.GetValueOrDefault(job, [job]).Any(snapshot.Options.LeftOut.Contains);
     }
 }

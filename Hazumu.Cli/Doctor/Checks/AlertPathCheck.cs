@@ -1,6 +1,6 @@
-using Hazumu.Doctor.Clients;
+using Hazumu.Cli.Doctor.Clients;
 
-namespace Hazumu.Doctor.Checks;
+namespace Hazumu.Cli.Doctor.Checks;
 
 /// <summary>
 /// Whether an alert gets from Prometheus to Alertmanager, and from there to people: the alert that always fires is looked for, and a test
@@ -20,16 +20,16 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
 
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(200);
 
-    protected override async Task<CheckResult> LookAsync(Patient patient, CancellationToken cancellationToken)
+    protected override async Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
     {
-        if (patient.Alertmanager is not { } alertmanager)
+        if (snapshot.Alertmanager is not { } alertmanager)
         {
-            return NotApplicable(patient.WhyNot(Patient.AlertmanagerName));
+            return NotApplicable(snapshot.WhyNot(GraphSnapshot.AlertmanagerName));
         }
 
         var findings = new Findings();
-        var firstHalf = patient.Prometheus is null ? "" : "Prometheus to Alertmanager";
-        if (patient.Prometheus is { } prometheus)
+        var firstHalf = snapshot.Prometheus is null ? "" : "Prometheus to Alertmanager";
+        if (snapshot.Prometheus is { } prometheus)
         {
             firstHalf += await LookForWatchdogAsync(prometheus, alertmanager, findings, cancellationToken);
         }
@@ -82,8 +82,8 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
 
             over = alert.UpdatedAt.AddMilliseconds(1);
             var receivers = alert.Receivers.Select(receiver => receiver.Name).ToHashSet();
-            var ways = before.Keys.Where(way => receivers.Contains(way.Receiver)).ToList();
-            if (ways.Count == 0)
+            var channels = before.Keys.Where(channel => receivers.Contains(channel.Receiver)).ToList();
+            if (channels.Count == 0)
             {
                 findings.Note("Alertmanager has no receiver: alerts are only on its page; Hazumu:Alertmanager:SlackUrlFile, WebhookUrlFile or EmailTo sets one up.");
                 return "nobody is told";
@@ -95,8 +95,8 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
                 return "silenced";
             }
 
-            await WaitForDeliveryAsync(alertmanager, before, ways, findings, cancellationToken);
-            return $"Alertmanager to people by {string.Join(" and ", ways.Select(way => way.Integration).Order())}";
+            await WaitForDeliveryAsync(alertmanager, before, channels, findings, cancellationToken);
+            return $"Alertmanager to people by {string.Join(" and ", channels.Select(channel => channel.Integration).Order())}";
         }
         finally
         {
@@ -105,27 +105,27 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
         }
     }
 
-    private async Task WaitForDeliveryAsync(AlertmanagerApi alertmanager, IReadOnlyDictionary<AlertmanagerApi.Way, AlertmanagerApi.Attempts> before, List<AlertmanagerApi.Way> ways, Findings findings, CancellationToken cancellationToken)
+    private async Task WaitForDeliveryAsync(AlertmanagerApi alertmanager, IReadOnlyDictionary<AlertmanagerApi.Channel, AlertmanagerApi.Attempts> before, List<AlertmanagerApi.Channel> channels, Findings findings, CancellationToken cancellationToken)
     {
         var began = TimeProvider.System.GetTimestamp();
         var limit = answerLimit;
         while (true)
         {
             var now = await alertmanager.GetAttemptsAsync(cancellationToken);
-            var open = ways.Where(way => Delivered(now, way) == 0).ToList();
+            var open = channels.Where(channel => Delivered(now, channel) == 0).ToList();
             var elapsed = TimeProvider.System.GetElapsedTime(began);
-            if (open.Count > 0 && limit == answerLimit && open.TrueForAll(way => Failed(now, way) > 0))
+            if (open.Count > 0 && limit == answerLimit && open.TrueForAll(channel => Failed(now, channel) > 0))
             {
                 limit = elapsed + s_retry;
             }
 
             if (open.Count == 0 || elapsed >= limit)
             {
-                foreach (var way in open)
+                foreach (var channel in open)
                 {
-                    findings.Problem(Failed(now, way) > 0
-                        ? $"Alertmanager cannot deliver to the receiver '{way.Receiver}' by {way.Integration}; its log has the reason, and docs/runbooks/AlertmanagerNotificationsFailing.md tells what to do."
-                        : $"The receiver '{way.Receiver}' did not answer Alertmanager by {way.Integration} within {answerLimit.TotalSeconds:0} s; see that what its address names runs and can be reached from the container.");
+                    findings.Problem(Failed(now, channel) > 0
+                        ? $"Alertmanager cannot deliver to the receiver '{channel.Receiver}' by {channel.Integration}; its log has the reason, and docs/runbooks/AlertmanagerNotificationsFailing.md tells what to do."
+                        : $"The receiver '{channel.Receiver}' did not answer Alertmanager by {channel.Integration} within {answerLimit.TotalSeconds:0} s; see that what its address names runs and can be reached from the container.");
                 }
 
                 return;
@@ -134,10 +134,10 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
             await Task.Delay(s_interval, cancellationToken);
         }
 
-        double Failed(IReadOnlyDictionary<AlertmanagerApi.Way, AlertmanagerApi.Attempts> now, AlertmanagerApi.Way way) =>
-            now.GetValueOrDefault(way, before[way]).Failed - before[way].Failed;
+        double Failed(IReadOnlyDictionary<AlertmanagerApi.Channel, AlertmanagerApi.Attempts> now, AlertmanagerApi.Channel channel) =>
+            now.GetValueOrDefault(channel, before[channel]).Failed - before[channel].Failed;
 
-        double Delivered(IReadOnlyDictionary<AlertmanagerApi.Way, AlertmanagerApi.Attempts> now, AlertmanagerApi.Way way) =>
-            now.GetValueOrDefault(way, before[way]).All - before[way].All - Failed(now, way);
+        double Delivered(IReadOnlyDictionary<AlertmanagerApi.Channel, AlertmanagerApi.Attempts> now, AlertmanagerApi.Channel channel) =>
+            now.GetValueOrDefault(channel, before[channel]).All - before[channel].All - Failed(now, channel);
     }
 }

@@ -1,0 +1,31 @@
+using Hazumu.Cli.Doctor.Clients;
+
+namespace Hazumu.Cli.Doctor.Checks;
+
+/// <summary>Whether every component of the graph answers on this machine, and says that it is well.</summary>
+internal sealed class AnswerCheck() : Check("answers")
+{
+    protected override Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        var findings = new Findings();
+        var addresses = string.Join(", ", snapshot.Probes.Select(probe => probe.Client.Address));
+        if (snapshot.Probes.Count == 0)
+        {
+            findings.Problem("There is nothing to look at: the graph has no component with an address.");
+        }
+        else if (snapshot.Probes.All(probe => probe.Answer is null))
+        {
+            findings.Problem($"Nothing answers on {addresses}; start the backend with ./hazumu up, or give the settings that it was started with.");
+        }
+        else
+        {
+            foreach (var probe in snapshot.Probes.Where(probe => probe.Answer is not { IsSuccess: true }))
+            {
+                findings.Problem(probe.Problem
+                    ?? $"{probe.Client.Name} is not well: it answers {probe.Client.Address}{probe.Path} with {(int)probe.Answer!.Status} ({ComponentClient.Excerpt(probe.Answer.Body)}); its log tells more.");
+            }
+        }
+
+        return Task.FromResult(findings.ToResult(Name, $"{Findings.Count(snapshot.Probes.Count, "component")} asked"));
+    }
+}

@@ -1,0 +1,52 @@
+using System.CommandLine;
+using Hazumu.Cli.Doctor;
+
+namespace Hazumu.Cli;
+
+/// <summary>The root command. A further command is a class with a method <c>Create</c>, added in <see cref="Create"/>.</summary>
+/// <remarks>Exits with 0; with 1 if the command failed; with 2 if the command line is wrong.</remarks>
+internal static class HazumuCommand
+{
+    private const int Failed = 1;
+    private const int WrongUsage = 2;
+
+    /// <summary>Runs a command.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="output">Receives the command's result.</param>
+    /// <param name="error">Receives problems and progress.</param>
+    /// <param name="variable">Looks up an environment variable.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, Func<string, string?> variable)
+    {
+        var parsed = Create(variable).Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var problem in parsed.Errors)
+            {
+                await error.WriteLineAsync(problem.Message);
+            }
+
+            return WrongUsage;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        }
+        catch (CliException problem)
+        {
+            await error.WriteLineAsync(problem.Message);
+            return Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            await error.WriteLineAsync("Canceled.");
+            return Failed;
+        }
+    }
+
+    private static RootCommand Create(Func<string, string?> variable) => new("Commands for Hazumu, the Aspire host for Ollama with a gateway and monitoring.")
+    {
+        DoctorCommand.Create(variable),
+    };
+}

@@ -1,0 +1,1 @@
+return await Hazumu.Cli.HazumuCommand.RunAsync(args, Console.Out, Console.Error, Environment.GetEnvironmentVariable);
