@@ -132,11 +132,11 @@ public sealed partial record Component
     {
         // image: ${Hazumu__Prometheus__Image:-${Hazumu__ImageRegistry:-docker.io}/prom/prometheus:v3.14.0}
         // image: ${Hazumu__Gateway__Image:-localhost/hazumu/gateway:dev}
-        var file = string.Concat(Directory.EnumerateFiles(RepositoryRoot.Combine("deploy", "compose"), "docker-compose*.yaml").Select(File.ReadAllText));
+        var file = string.Concat(Directory.EnumerateFiles(Published.Compose, "docker-compose*.yaml").Select(File.ReadAllText));
         var line = Regex.Match(file, $$"""image: "?\$\{Hazumu__{{Section}}__Image:-(\$\{Hazumu__ImageRegistry:-(?<registry>[^}]+)\})?(?<rest>[^}]+)\}""");
         if (!line.Success)
         {
-            throw new InvalidOperationException($"No Compose file in deploy/compose has an image for Hazumu__{Section}__Image.");
+            throw new InvalidOperationException($"No published Compose file has an image for Hazumu__{Section}__Image.");
         }
 
         var registry = line.Groups["registry"].Success && Environment.GetEnvironmentVariable("Hazumu__ImageRegistry") is { Length: > 0 } configured

@@ -13,6 +13,12 @@ RUNS=${1:-5}
 LIMIT=180 # seconds for one start
 choose_engine
 
+WORK=$(mktemp -d)
+dotnet build Hazumu.AppHost --verbosity quiet --nologo
+# Before the settings below are exported, which would be published too.
+dotnet run --no-build --project Hazumu.AppHost --no-launch-profile -- --operation publish --step publish --output-path "$WORK/compose" > "$WORK/publish.log" 2>&1 < /dev/null
+[ -f "$WORK/compose/docker-compose.yaml" ] || { cat "$WORK/publish.log" >&2; exit 1; }
+
 NAME=hazumu-bench # of the network and the Compose project; the volumes' names begin with it
 export Hazumu__Network=$NAME
 export Hazumu__Ollama__Port=${Hazumu__Ollama__Port:-21434} Hazumu__Ollama__Volume=${NAME}_ollama
@@ -27,7 +33,6 @@ case ${HAZUMU_COMPOSE:-$ENGINE compose} in
   'docker compose' | 'podman compose') COMPOSE=("$ENGINE" compose) ;;
   *) COMPOSE=("$HAZUMU_COMPOSE") ;;
 esac
-WORK=$(mktemp -d)
 APPHOST=
 
 clean_up() {
@@ -102,10 +107,7 @@ stop_compose() {
 }
 
 [ -z "$(containers)" ] || { echo "Containers of another run of this benchmark are there." >&2; exit 1; }
-cp -r deploy/compose "$WORK/compose"
-rm -f "$WORK/compose/.env"
 sed -i -E "s/hazumu-network/$NAME/g; s/hazumu-edge/$NAME-edge/g; s/hazumu-exporters/$NAME-exporters/g; s/hazumu-logs/$NAME-logs/g; s/(ollama|prometheus|grafana)_data/${NAME}_\1/g" "$WORK"/compose/docker-compose.yaml "$WORK"/compose/prometheus-targets/*.json
-dotnet build Hazumu.AppHost --verbosity quiet --nologo
 
 echo "machine    $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r)"
 echo "engine     $ENGINE $("$ENGINE" version --format '{{.Server.Version}}'), Compose $("${COMPOSE[@]}" version --short), .NET SDK $(dotnet --version)"

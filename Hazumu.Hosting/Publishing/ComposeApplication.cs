@@ -94,7 +94,13 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
     // What a server needs, which has neither a checkout nor .NET.
     private void CopyScripts()
     {
-        foreach (var script in Directory.EnumerateFiles(Path.Combine(repository, "eng", "server")))
+        var source = Path.Combine(repository, "deploy", "compose");
+        if (Path.GetFullPath(folder) == source)
+        {
+            return;
+        }
+
+        foreach (var script in Directory.EnumerateFiles(source, "*.sh"))
         {
             File.Copy(script, Path.Combine(folder, Path.GetFileName(script)), overwrite: true);
         }

@@ -80,7 +80,7 @@ public sealed class ChartFilesTests
     public void Every_default_that_the_AppHost_has_too_is_the_same()
     {
         // In Compose as ${Hazumu__Prometheus__Retention:-15d}.
-        var compose = File.ReadAllText(RepositoryRoot.Combine("deploy", "compose", "docker-compose.yaml")) + File.ReadAllText(RepositoryRoot.Combine("deploy", "compose", "docker-compose.logs.yaml"));
+        var compose = File.ReadAllText(Path.Combine(Published.Compose, "docker-compose.yaml")) + File.ReadAllText(Path.Combine(Published.Compose, "docker-compose.logs.yaml"));
         var values = Read("values.yaml");
 
         Assert.Contains($"${{Hazumu__Prometheus__Retention:-{values["prometheus"]["retention"]}}}", compose, StringComparison.Ordinal);

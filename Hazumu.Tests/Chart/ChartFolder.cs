@@ -5,11 +5,11 @@ using YamlDotNet.RepresentationModel;
 
 namespace Hazumu.Tests.Chart;
 
-/// <summary>The chart as it is committed.</summary>
+/// <summary>The chart as it is published.</summary>
 internal static class ChartFolder
 {
     /// <summary>Its folder.</summary>
-    public static readonly string Folder = RepositoryRoot.Combine("deploy", "kubernetes");
+    public static string Folder => Published.Chart;
 
     /// <summary>The values that the tests render it with, by name.</summary>
     public static TheoryData<string> Values => [.. Directory.EnumerateFiles(RepositoryRoot.Combine("Hazumu.Tests", "Chart", "Values")).Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal)];
@@ -18,7 +18,7 @@ internal static class ChartFolder
     public static string ValuesFile(string name) => RepositoryRoot.Combine("Hazumu.Tests", "Chart", "Values", $"{name}.yaml");
 
     /// <summary>What the AppHost knows, as it was published into the chart.</summary>
-    public static KnownComponents Known => ConfigurationFile.ReadCamelCase<KnownComponents>("deploy", "kubernetes", "files", "components.yaml");
+    public static KnownComponents Known => ConfigurationFile.ReadCamelCase<KnownComponents>(Folder, "files", "components.yaml");
 
     /// <summary>The images of <c>values.yaml</c>: name with registry, tag, digest; but not the gateway's, which is in no registry.</summary>
     public static IEnumerable<(string Name, string Tag, string Digest)> Images => ImagesOf(PublishedCompose.Read(Path.Combine(Folder, "values.yaml"))["images"]);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Hazumu.Testing;
 using k8s;
 using k8s.Models;
 
@@ -46,6 +47,19 @@ public sealed partial class ChartTests
 
         Assert.False(result.Succeeded);
         Assert.Contains(sentence, result.Output, StringComparison.Ordinal);
+    }
+
+    [HelmFact]
+    public async Task Chart_without_its_generated_files_says_how_to_generate_them()
+    {
+        var folder = Directory.CreateTempSubdirectory("hazumu-chart-");
+        Published.CopyChartSources(folder.FullName);
+
+        var result = await Helm.RunAsync("template", "hazumu", folder.FullName, "--values", ChartFolder.ValuesFile("least"));
+        folder.Delete(recursive: true);
+
+        Assert.False(result.Succeeded);
+        Assert.Contains("The chart has no folder 'files', which is generated: run ./hazumu publish", result.Output, StringComparison.Ordinal);
     }
 
     [HelmTheory]

@@ -75,8 +75,8 @@ public class ComposeBackend : Backend
 
     private void CopyApplication()
     {
-        var source = RepositoryRoot.Combine("deploy", "compose");
-        foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != ".env" && Path.GetFileName(Path.GetDirectoryName(file)) is not "secrets"))
+        var source = Published.Compose;
+        foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
         {
             var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal).Replace("hazumu-edge", $"{Name}-edge", StringComparison.Ordinal).Replace("hazumu-exporters", $"{Name}-exporters", StringComparison.Ordinal)
                 // A dashboard has the same name.

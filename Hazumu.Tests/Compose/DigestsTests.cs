@@ -15,13 +15,14 @@ public sealed partial class DigestsTests : IDisposable
     public async Task Every_image_that_is_published_is_asked_for()
     {
         // Not in the checkout, whose .hazumu a running './hazumu test' uses.
-        var compose = PublishedCompose.ProductionFiles.Select(file => Path.GetRelativePath(RepositoryRoot.Path, file));
-        foreach (var file in compose.Concat(["hazumu", "eng/lib.sh", "deploy/kubernetes/values.yaml"]))
+        foreach (var file in new[] { "hazumu", "eng/lib.sh", "deploy/kubernetes/values.yaml" })
         {
             var target = Path.Combine(_folder.FullName, file);
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.Copy(RepositoryRoot.Combine(file), target);
         }
+
+        Published.CopyFolder(Published.Compose, Path.Combine(_folder.FullName, "deploy", "compose"));
 
         var engine = Directory.CreateDirectory(Path.Combine(_folder.FullName, "bin"));
         var docker = Path.Combine(engine.FullName, "docker");

@@ -87,7 +87,7 @@ public sealed class GrafanaAccessTests : IDisposable
         var compose = await CheckAsync();
         // As the init container has them.
         File.Copy(RepositoryRoot.Combine("deploy", "kubernetes", "scripts", "check-secrets.sh"), Path.Combine(_secrets.FullName, "check-secrets.sh"));
-        File.Copy(RepositoryRoot.Combine("deploy", "kubernetes", "files", "grafana", "access", "weak.sh"), Path.Combine(_secrets.FullName, "weak.sh"));
+        File.Copy(RepositoryRoot.Combine("grafana", "access", "weak.sh"), Path.Combine(_secrets.FullName, "weak.sh"));
         Write("admin-user", "admin");
         Write("admin-password", password);
         Write("secret-key", "0123456789abcdef0123");

@@ -3,11 +3,11 @@ using YamlDotNet.RepresentationModel;
 
 namespace Hazumu.Tests.Compose;
 
-/// <summary>The Compose files of the published application, as they are committed.</summary>
+/// <summary>The Compose files of the published application.</summary>
 internal static class PublishedCompose
 {
     /// <summary>Where they are.</summary>
-    public static string Folder { get; } = RepositoryRoot.Combine("deploy", "compose");
+    public static string Folder => Published.Compose;
 
     /// <summary>What production uses: the application, and the files that an option adds.</summary>
     public static IEnumerable<string> ProductionFiles => Directory.EnumerateFiles(Folder, "docker-compose*.yaml").Where(file => !file.Contains("development", StringComparison.Ordinal)).Order(StringComparer.Ordinal);

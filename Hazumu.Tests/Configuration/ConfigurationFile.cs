@@ -4,7 +4,7 @@ using YamlDotNet.Serialization.NamingConventions;
 
 namespace Hazumu.Tests.Configuration;
 
-/// <summary>Reads YAML of the checkout; what the type does not name is passed over.</summary>
+/// <summary>Reads YAML of the checkout, or of an absolute path; what the type does not name is passed over.</summary>
 internal static class ConfigurationFile
 {
     public static T ReadUnderscored<T>(params string[] path) => Read<T>(UnderscoredNamingConvention.Instance, path);

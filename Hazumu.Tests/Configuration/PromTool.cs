@@ -15,7 +15,7 @@ internal static class PromTool
     public static Task<CliResult> RunAsync(params string[] arguments) => RunAsync(s_targets, null, arguments);
 
     /// <summary>Runs promtool where Prometheus would find its configuration and the published targets.</summary>
-    public static Task<CliResult> RunPublishedAsync(params string[] arguments) => RunAsync(RepositoryRoot.Combine("deploy", "compose", "prometheus-targets"), null, arguments);
+    public static Task<CliResult> RunPublishedAsync(params string[] arguments) => RunAsync(Path.Combine(Published.Compose, "prometheus-targets"), null, arguments);
 
     /// <summary>Runs promtool with one more argument, a file of the given content. JSON is YAML too.</summary>
     public static async Task<CliResult> RunWithFileAsync(object content, params string[] arguments)
@@ -38,7 +38,7 @@ internal static class PromTool
         "run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "promtool",
         "--volume", $"{RepositoryRoot.Combine("prometheus")}:/etc/prometheus:ro",
         "--volume", $"{targets}:/etc/prometheus-targets:ro",
-        .. s_options.SelectMany(option => new[] { "--volume", $"{RepositoryRoot.Combine("deploy", "compose", $"prometheus-targets-{option}.json")}:/etc/prometheus-targets-{option}.json:ro" }),
+        .. s_options.SelectMany(option => new[] { "--volume", $"{Path.Combine(Published.Compose, $"prometheus-targets-{option}.json")}:/etc/prometheus-targets-{option}.json:ro" }),
         .. folder is null ? Array.Empty<string>() : ["--volume", $"{folder}:{WorkFolder}:ro"],
         Component.Prometheus.Image,
         .. arguments,

@@ -15,7 +15,7 @@ public sealed class PublishedServiceTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        foreach (var file in Directory.EnumerateFiles(PublishedCompose.Folder, "*", SearchOption.AllDirectories).Where(file => !file.Contains("secrets/", StringComparison.Ordinal) && !file.Contains("left-out/", StringComparison.Ordinal)))
+        foreach (var file in Directory.EnumerateFiles(PublishedCompose.Folder, "*", SearchOption.AllDirectories))
         {
             var copy = Path.Combine(_folder.FullName, Path.GetRelativePath(PublishedCompose.Folder, file));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);

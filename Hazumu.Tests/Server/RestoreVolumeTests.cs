@@ -66,7 +66,7 @@ public sealed class RestoreVolumeTests : IDisposable
             tar -cf data.tar volume && gzip data.tar && rm -r volume
             sha256sum -- *.tar.gz > SHA256SUMS
             """, "sh", _folder.FullName]);
-        return await ProcessRunner.RunAsync("sh", [RepositoryRoot.Combine("eng", "server", "restore.sh"), Path.Combine(_folder.FullName, "backup")], environment: new Dictionary<string, string?>
+        return await ProcessRunner.RunAsync("sh", [RepositoryRoot.Combine("deploy", "compose", "restore.sh"), Path.Combine(_folder.FullName, "backup")], environment: new Dictionary<string, string?>
         {
             ["PATH"] = $"{_folder.FullName}:{Environment.GetEnvironmentVariable("PATH")}",
             ["CONFIGURED"] = configured,

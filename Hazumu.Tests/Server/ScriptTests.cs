@@ -3,7 +3,7 @@ using Hazumu.Tests.Compose;
 
 namespace Hazumu.Tests.Server;
 
-/// <summary>The scripts of <c>eng/server</c> with an application of one container, beside another installation on the same engine.</summary>
+/// <summary>The scripts of <c>deploy/compose</c> with an application of one container, beside another installation on the same engine.</summary>
 [RequiresCompose]
 public sealed class ScriptTests : IAsyncLifetime
 {
@@ -22,7 +22,7 @@ public sealed class ScriptTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        CopyScripts(Application);
+        Published.CopyFolder(Published.Compose, Application);
         await WriteApplicationAsync(Name);
         await ContainerEngine.RunOrThrowAsync("volume", "create", "--label", "com.docker.compose.project=production", Key);
         await RunInAsync(Key, "echo production > /volume/file");
@@ -152,19 +152,8 @@ public sealed class ScriptTests : IAsyncLifetime
 
     [Fact]
     public void The_scripts_use_no_option_that_only_GNU_tools_have() => Assert.All(
-        Directory.EnumerateFiles(RepositoryRoot.Combine("eng", "server"), "*.sh"),
+        Directory.EnumerateFiles(RepositoryRoot.Combine("deploy", "compose"), "*.sh"),
         script => Assert.DoesNotMatch(@"sed (-r|-i|--)|grep (-P|--)|sha256sum -?-[a-z]{2}|readlink -f|stat -c|date -d|cp (-a|--)|gunzip|mktemp --|xargs -r", File.ReadAllText(script)));
-
-    /// <summary>Copies what a server gets, without files of an earlier use.</summary>
-    private static void CopyScripts(string target)
-    {
-        foreach (var file in Directory.EnumerateFiles(PublishedCompose.Folder, "*", SearchOption.AllDirectories).Where(file => !file.Contains("secrets/", StringComparison.Ordinal) && !file.Contains("left-out/", StringComparison.Ordinal)))
-        {
-            var copy = Path.Combine(target, Path.GetRelativePath(PublishedCompose.Folder, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
-    }
 
     private Task WriteApplicationAsync(string volume) => File.WriteAllTextAsync(Path.Combine(Application, "docker-compose.scripts.yaml"), $$"""
         name: {{_project}}

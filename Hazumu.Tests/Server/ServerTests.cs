@@ -16,7 +16,7 @@ public sealed class RequiresServerAttribute : RequiresAttribute
 }
 
 /// <summary>
-/// A server with Docker and nothing else, onto which the README's steps for production bring the committed application. Beside them it
+/// A server with Docker and nothing else, onto which the README's steps for production bring the published application. Beside them it
 /// gets the images, as no registry may be reachable, and an <c>.env</c> that tells which ones.
 /// </summary>
 public sealed partial class ServerBackend : IAsyncLifetime, IAsyncDisposable
@@ -146,17 +146,9 @@ public sealed partial class ServerBackend : IAsyncLifetime, IAsyncDisposable
             Assert.NotEqual("0", await ExecuteAsync("alertmanager", "sh", "-c", "stat -c %s /alertmanager/silences")));
     }
 
-    // The folder as it is committed, with no file of an earlier use.
     private async Task CopyAsync()
     {
-        var committed = await ProcessRunner.RunOrThrowAsync("git", ["ls-files", "-z", "deploy/compose"]);
-        foreach (var file in committed.Split('\0', StringSplitOptions.RemoveEmptyEntries))
-        {
-            var target = Path.Combine(_server.Home, Path.GetRelativePath("deploy/compose", file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(RepositoryRoot.Combine(file), target);
-        }
-
+        Published.CopyFolder(Published.Compose, _server.Home);
         await ProcessRunner.RunOrThrowAsync("sh", ["-c", "docker save \"$1\" | gzip -1 > \"$2\"", "sh", Component.Gateway.Image, Path.Combine(_server.Home, Archive)], TimeSpan.FromMinutes(3));
         var components = ProductionFiles.Components.Append(Component.Edge).Where(component => component.Missing is null && component != Component.Gateway).ToList();
         await _server.TakeImagesAsync(components.Select(component => component.Image));

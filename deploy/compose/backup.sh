@@ -19,7 +19,7 @@ case $# in
   *) misuse "Usage: sh backup.sh FOLDER [--without-models]" ;;
 esac
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=eng/server/volumes.sh
+# shellcheck source=deploy/compose/volumes.sh
 . "$here/volumes.sh"
 mkdir -p "$1"
 target=$(cd "$1" && pwd)

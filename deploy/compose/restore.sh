@@ -18,7 +18,7 @@ case $# in
   *) misuse "Usage: sh restore.sh FOLDER [--yes]" ;;
 esac
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=eng/server/volumes.sh
+# shellcheck source=deploy/compose/volumes.sh
 . "$here/volumes.sh"
 [ -f "$1/SHA256SUMS" ] || fail "$1 is no backup: there is no file SHA256SUMS."
 source=$(cd "$1" && pwd)

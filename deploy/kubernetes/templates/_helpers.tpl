@@ -9,6 +9,9 @@ Every template calls it first. Lists and free maps stay empty, so that null stil
 values.yaml, which .Files does not have.
 */}}
 {{- define "hazumu.values" -}}
+{{- if not (.Files.Get "files/components.yaml") -}}
+{{- fail "The chart has no folder 'files', which is generated: run ./hazumu publish in the checkout." -}}
+{{- end -}}
 {{- $defaults := .Files.Get "defaults.yaml" | fromYaml -}}
 {{- if not (hasKey $defaults "ollama") -}}
 {{- fail "defaults.yaml of the chart is not a copy of values.yaml: this checkout has no symbolic links. Copy values.yaml over defaults.yaml." -}}
