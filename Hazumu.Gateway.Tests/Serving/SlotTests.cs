@@ -35,6 +35,22 @@ public sealed class SlotTests
     }
 
     [Theory]
+    [InlineData("mock", 1)]
+    [InlineData("nope", 0)]
+    public async Task A_model_that_does_not_exist_has_no_slots_in_the_metrics(string model, double used)
+    {
+        await using var engine = HeldEngine.Start();
+        await using var gateway = await TestGateway.StartAsync(engine.Address);
+        var held = gateway.Http.ChatAsync(body: Ask.Body(model: model));
+        await engine.HoldsAsync(1);
+
+        await Eventually.HoldsAsync(() => Assert.Equal(used, gateway.Measured.Now("hazumu.gateway.slots.used")));
+        Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots", ("model", "nope:latest")));
+        engine.Release();
+        await held;
+    }
+
+    [Theory]
     [InlineData("llama", true, true)]
     [InlineData("llama", true, false)]
     [InlineData("qwen3next", false, true)]

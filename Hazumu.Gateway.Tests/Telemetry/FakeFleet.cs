@@ -17,8 +17,6 @@ internal sealed class FakeFleet : IFleetGauges
 
     public HashSet<string> Models { get; } = ["tiny:latest"];
 
-    public Dictionary<string, Uri> Addresses { get; } = new() { ["ollama"] = new Uri("http://ollama.internal:11434/") };
-
     public bool Admits { get; set; } = true;
 
     public int Peers { get; set; }
@@ -28,6 +26,4 @@ internal sealed class FakeFleet : IFleetGauges
         var full = name.Contains(':', StringComparison.Ordinal) ? name : $"{name}:latest";
         return Models.TryGetValue(full, out var model) ? model : null;
     }
-
-    public Uri? FindAddress(string instance) => Addresses.GetValueOrDefault(instance);
 }

@@ -36,7 +36,6 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
     public async Task InitializeAsync()
     {
         _fleet.Models.Add($"{_name}:latest");
-        _fleet.Addresses[_name] = new Uri($"http://{_name}:11434");
         _fleet.Instances = [new(_name, IsUp: true, Circuit: 1)];
         _fleet.Slots = [new(_name, $"{_name}:latest", Used: 1, Total: 4)];
         _fleet.Queues = [new($"{_name}:latest", Waiting: 5)];

@@ -117,8 +117,6 @@ public sealed class RequestRecorderTests : IDisposable
         public int Peers => throw new InvalidOperationException();
 
         public string? FindModel(string name) => throw new InvalidOperationException();
-
-        public Uri? FindAddress(string instance) => throw new InvalidOperationException();
     }
 
     private sealed class ErrorCounter : ILogger<RequestRecorder>

@@ -23,8 +23,6 @@ internal static class Attributes
     public const string TokenType = "gen_ai.token.type";
     public const string TokenModality = "gen_ai.token.modality";
     public const string ErrorType = "error.type";
-    public const string ServerAddress = "server.address";
-    public const string ServerPort = "server.port";
 
     public const string Instance = "hazumu.instance";
     public const string Model = "model";

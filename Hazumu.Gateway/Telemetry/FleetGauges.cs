@@ -13,7 +13,8 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission a
 
     /// <inheritdoc/>
     public IEnumerable<SlotGauge> Slots => Copy(instance => instance.Slots.Values
-        .Where(slots => slots.IsResident || slots.InUse > 0)
+        // A model that does not exist holds a slot too, until the engine has said so.
+        .Where(slots => slots.IsResident || (slots.InUse > 0 && instance.Has(slots.Model) != false))
         .Select(slots => new SlotGauge(instance.Name, slots.Model, slots.InUse, instance.LimitOf(slots.Model, settings.Current.Slots))));
 
     /// <inheritdoc/>
@@ -48,20 +49,6 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission a
     {
         var model = ModelName.Normalise(name) ?? name;
         return fleet.Knows(model) ? model : null;
-    }
-
-    /// <inheritdoc/>
-    public Uri? FindAddress(string instance)
-    {
-        foreach (var known in fleet.Instances)
-        {
-            if (known.Name == instance)
-            {
-                return known.Url;
-            }
-        }
-
-        return null;
     }
 
     private List<T> Copy<T>(Func<Instance, IEnumerable<T>> read)

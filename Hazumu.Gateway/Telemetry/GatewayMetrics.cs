@@ -39,7 +39,6 @@ internal sealed class GatewayMetrics
     private readonly Counter<long> _logDropped;
 
     private readonly IFleetGauges _fleet;
-    private readonly InstanceAddresses _addresses;
     private readonly TimeProvider _time;
     private readonly ModelLabels _models;
     private readonly BoundedLabels _keys;
@@ -51,7 +50,6 @@ internal sealed class GatewayMetrics
     {
         _fleet = fleet;
         _time = time;
-        _addresses = new InstanceAddresses(fleet);
         _models = new ModelLabels(() => settings.Current.MaxModels);
         _keys = new BoundedLabels(() => settings.Current.MaxKeys);
         _instances = new BoundedLabels(() => settings.Current.MaxInstances);
@@ -299,10 +297,10 @@ internal sealed class GatewayMetrics
             tags.Add(Attributes.ResponseModel, answered == request.Model ? labels.Model : _models.Label(_fleet.FindModel(answered) ?? answered, isKnown: true));
         }
 
-        if (request.Instance is { } instance && _addresses.Find(instance) is { } address)
+        // Not server.address and server.port, which the conventions recommend: an instance has one name in all metrics.
+        if (labels.Instance is not null)
         {
-            tags.Add(Attributes.ServerAddress, address.Host);
-            tags.Add(Attributes.ServerPort, address.Port);
+            tags.Add(Attributes.Instance, labels.Instance);
         }
 
         return tags;

@@ -27,9 +27,6 @@ internal interface IFleetGauges
     /// <summary>The full name under which an instance has a model, <c>llama3.2:latest</c>; null where none has it.</summary>
     /// <param name="name">The model, as a client names it: <c>llama3.2</c>.</param>
     string? FindModel(string name);
-
-    /// <summary>Where an instance listens; null where it is not known any more.</summary>
-    Uri? FindAddress(string instance);
 }
 
 /// <summary>State of an instance.</summary>

@@ -106,13 +106,13 @@ internal static class InferenceDashboard
                 Fill = 0,
                 Links = [Link.To("Host and GPU", "hazumu-host-gpu"), Link.LogsOfThatMinute("var-instance=${__field.labels.hazumu_instance}&${model:queryparam}")],
             },
-            new Row("By model and server"),
-            new TimeSeries(8, 8, "Time to first token by model (p95)", "95th percentile of each model at each server, warm and cold (dotted). The conventions' metrics know an instance by its address.")
+            new Row("By model and instance"),
+            new TimeSeries(8, 8, "Time to first token by model (p95)", "95th percentile of each model at each instance, warm and cold (dotted).")
             {
                 Queries =
                 [
-                    Query.Of("""model_server_cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.95",model=~"$model"}""", "{{model}} at {{server_address}}:{{server_port}}"),
-                    Query.Of("""model_server_cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.95",model=~"$model"}""", "{{model}} at {{server_address}}:{{server_port}} cold"),
+                    Query.Of("""hazumu_instance_model_cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.95",model=~"$model"}""", "{{model}} at {{hazumu_instance}}"),
+                    Query.Of("""hazumu_instance_model_cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.95",model=~"$model"}""", "{{model}} at {{hazumu_instance}} cold"),
                 ],
                 Unit = "s",
                 Logarithmic = true,
@@ -120,9 +120,9 @@ internal static class InferenceDashboard
                 Links = [Link.LogsOfThatMinute("${instance:queryparam}&var-model=${__field.labels.model}")],
                 Overrides = [Override.Cold],
             },
-            new TimeSeries(8, 8, "Time per token by model (p95)", "95th percentile of each model at each server, warm. A larger model is slower; the same model slower on one server than on another is that server's trouble.")
+            new TimeSeries(8, 8, "Time per token by model (p95)", "95th percentile of each model at each instance, warm. A larger model is slower; the same model slower on one instance than on another is that instance's trouble.")
             {
-                Queries = [Query.Of("""model_server_cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.95",model=~"$model"}""", "{{model}} at {{server_address}}:{{server_port}}")],
+                Queries = [Query.Of("""hazumu_instance_model_cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.95",model=~"$model"}""", "{{model}} at {{hazumu_instance}}")],
                 Unit = "s",
                 Min = 0,
                 Fill = 0,
