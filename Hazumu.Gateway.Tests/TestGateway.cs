@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Telemetry;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Tests.Telemetry;
@@ -75,7 +76,7 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
             {
                 builder.Logging.ClearProviders().AddProvider(log);
                 builder.Services.AddSingleton<IMeterFactory>(meters);
-                builder.Services.ConfigureOpenTelemetryMeterProvider(provider => provider.AddMeter(meters.NameOf(GatewayMetrics.MeterName)));
+                builder.Services.ConfigureOpenTelemetryMeterProvider(provider => provider.AddMeter(meters.NameOf(TelemetryOptions.MeterName)));
                 services?.Invoke(builder.Services);
             });
         var gateway = new TestGateway(app, log, meters);

@@ -6,6 +6,7 @@ using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Pipeline.Clients;
+using Hazumu.Gateway.Pipeline.Forwarding;
 using Hazumu.Gateway.Pipeline.Management;
 using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Telemetry;
@@ -238,6 +239,7 @@ internal static class GatewayHost
             return;
         }
 
+        PeerKey.Check(peers);
         services.AddSingleton<Peers>();
         services.AddSingleton<IAdmission>(provider => provider.GetRequiredService<Peers>());
         services.AddHostedService(provider => provider.GetRequiredService<Peers>());
@@ -247,7 +249,14 @@ internal static class GatewayHost
     {
         var keys = services.GetRequiredService<KeyStore>();
         var settings = services.GetRequiredService<GatewaySettings>();
-        settings.Checking += options => keys.Apply(options.Keys);
+        settings.Checking += options =>
+        {
+            keys.Apply(options.Keys);
+            if (options.Peers.Addresses.Count > 0)
+            {
+                PeerKey.Check(options.Peers);
+            }
+        };
 
         // Rejects queued requests immediately; Kestrel drains those that run.
         lifetime.ApplicationStopping.Register(services.GetRequiredService<IAdmission>().Stop);

@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using Hazumu.Gateway.Admission;
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Upstreams;
-using Admitted = Hazumu.Gateway.Admission.Admission;
 
 namespace Hazumu.Gateway.Tests.Admission;
 
@@ -67,7 +65,7 @@ public sealed class SchedulerTests
         var refused = await Soon(Ask(fleet, "n"));
 
         Assert.Null(refused.Lease);
-        Assert.Equal(Outcome.QueueFull, refused.Refusal);
+        Assert.Equal(AdmissionStatus.QueueFull, refused.Status);
         Assert.InRange(refused.RetryAfter, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60));
         Assert.Equal(2, fleet.Scheduler.Waiting);
     }
@@ -78,23 +76,23 @@ public sealed class SchedulerTests
         using var fleet = Warm("Slots=1", "Queue:Limit=10");
         await Lease(fleet, "m");
         await Lease(fleet, "n");
-        var greedy = new List<Task<Admitted>>();
+        var greedy = new List<Task<SlotDecision>>();
         for (var number = 0; number < 10; number++)
         {
             fleet.Time.Advance(TimeSpan.FromMilliseconds(1));
             greedy.Add(Ask(fleet, number % 3 == 0 ? "n" : "m", "greedy"));
         }
 
-        Assert.Equal(Outcome.QueueFull, (await Soon(Ask(fleet, "m", "greedy"))).Refusal);
+        Assert.Equal(AdmissionStatus.QueueFull, (await Soon(Ask(fleet, "m", "greedy"))).Status);
 
         // The newest of the key with the most make room, until both have their share.
         var modest = Enumerable.Range(0, 5).Select(_ => Ask(fleet, "m", "modest")).ToList();
         Assert.All(greedy[..5], task => Assert.False(task.IsCompleted));
-        Assert.All(await Task.WhenAll(greedy[5..]).WaitAsync(s_soon), admission => Assert.Equal(Outcome.QueueFull, admission.Refusal));
+        Assert.All(await Task.WhenAll(greedy[5..]).WaitAsync(s_soon), admission => Assert.Equal(AdmissionStatus.QueueFull, admission.Status));
         Assert.All(modest, task => Assert.False(task.IsCompleted));
         Assert.Equal(10, fleet.Scheduler.Waiting);
 
-        Assert.Equal(Outcome.QueueFull, (await Soon(Ask(fleet, "m", "modest"))).Refusal);
+        Assert.Equal(AdmissionStatus.QueueFull, (await Soon(Ask(fleet, "m", "modest"))).Status);
         Assert.False(Ask(fleet, "m", "third").IsCompleted);
         Assert.Equal(10, fleet.Scheduler.Waiting);
     }
@@ -105,7 +103,7 @@ public sealed class SchedulerTests
         using var fleet = Warm("Slots=1", "Queue:Limit=2");
         await Lease(fleet, "m");
         var shorts = Enumerable.Range(0, 32).Select(_ => AskShort(fleet, "files")).ToList();
-        Assert.Equal(Outcome.QueueFull, (await Soon(AskShort(fleet, "files"))).Refusal);
+        Assert.Equal(AdmissionStatus.QueueFull, (await Soon(AskShort(fleet, "files"))).Status);
 
         Assert.False(Ask(fleet, "m", "chat").IsCompleted);
 
@@ -130,7 +128,7 @@ public sealed class SchedulerTests
         }
 
         // A minute for all, which is too long for a chat.
-        Assert.Equal(Outcome.QueueTimeout, (await Soon(chat)).Refusal);
+        Assert.Equal(AdmissionStatus.QueueTimeout, (await Soon(chat)).Status);
         Assert.Equal(2, fleet.Scheduler.Waiting);
         fleet.Pass(TimeSpan.FromSeconds(29.9));
         Assert.Equal(2, fleet.Scheduler.Waiting);
@@ -190,7 +188,7 @@ public sealed class SchedulerTests
         Assert.Equal(2, fleet.Scheduler.Waiting);
 
         fleet.Pass(TimeSpan.FromMilliseconds(1));
-        Assert.Equal(Outcome.QueueTimeout, (await Soon(first)).Refusal);
+        Assert.Equal(AdmissionStatus.QueueTimeout, (await Soon(first)).Status);
         Assert.False(second.IsCompleted);
     }
 
@@ -205,7 +203,7 @@ public sealed class SchedulerTests
 
         fleet.Pass(TimeSpan.FromSeconds(30));
 
-        Assert.All(await Task.WhenAll([young, .. waiting]).WaitAsync(s_soon), admission => Assert.Equal(Outcome.QueueTimeout, admission.Refusal));
+        Assert.All(await Task.WhenAll([young, .. waiting]).WaitAsync(s_soon), admission => Assert.Equal(AdmissionStatus.QueueTimeout, admission.Status));
     }
 
     [Fact]
@@ -226,8 +224,8 @@ public sealed class SchedulerTests
         Assert.Equal(2, fleet.Scheduler.Waiting);
 
         fleet.Pass(TimeSpan.FromSeconds(1));
-        Assert.Equal(Outcome.QueueTimeout, (await Soon(again)).Refusal);
-        Assert.Equal(Outcome.QueueTimeout, (await Soon(behind)).Refusal);
+        Assert.Equal(AdmissionStatus.QueueTimeout, (await Soon(again)).Status);
+        Assert.Equal(AdmissionStatus.QueueTimeout, (await Soon(behind)).Status);
         other.Release(LeaseEnd.Answered);
     }
 
@@ -243,7 +241,7 @@ public sealed class SchedulerTests
         Assert.Equal(1, fleet.Scheduler.Waiting);
 
         fleet.Pass(TimeSpan.FromMilliseconds(200));
-        Assert.Equal(Outcome.EngineUnreachable, (await Soon(waiting)).Refusal);
+        Assert.Equal(AdmissionStatus.EngineUnreachable, (await Soon(waiting)).Status);
     }
 
     [Fact]
@@ -270,7 +268,7 @@ public sealed class SchedulerTests
         Assert.Equal(1, fleet.Scheduler.Waiting);
 
         fleet.Pass(TimeSpan.FromSeconds(2));
-        Assert.Equal(Outcome.EngineUnreachable, (await Soon(waiting)).Refusal);
+        Assert.Equal(AdmissionStatus.EngineUnreachable, (await Soon(waiting)).Status);
     }
 
     [Fact]
@@ -284,10 +282,10 @@ public sealed class SchedulerTests
         Assert.False(early.IsCompleted);
 
         fleet.Pass(TimeSpan.FromSeconds(1));
-        Assert.Equal(Outcome.EngineUnreachable, (await Soon(early)).Refusal);
+        Assert.Equal(AdmissionStatus.EngineUnreachable, (await Soon(early)).Status);
         var late = Ask(fleet, "m");
         Assert.True(late.IsCompleted);
-        Assert.Equal((Outcome.EngineUnreachable, TimeSpan.FromSeconds(1)), ((await late).Refusal, (await late).RetryAfter));
+        Assert.Equal((AdmissionStatus.EngineUnreachable, TimeSpan.FromSeconds(1)), ((await late).Status, (await late).RetryAfter));
 
         // However long the circuit would be open: the instance itself has come back.
         fleet.Fleet.OnProbe(instance, isUp: true);
@@ -306,7 +304,7 @@ public sealed class SchedulerTests
 
         Assert.False(Ask(fleet, "m").IsCompleted);
         fleet.Time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal(Outcome.EngineUnreachable, (await Soon(Ask(fleet, "m"))).Refusal);
+        Assert.Equal(AdmissionStatus.EngineUnreachable, (await Soon(Ask(fleet, "m"))).Status);
     }
 
     [Fact]
@@ -359,7 +357,7 @@ public sealed class SchedulerTests
         fleet.Scheduler.Tick();
         fleet.Pass(TimeSpan.FromSeconds(11));
 
-        Assert.Equal(Outcome.EngineUnreachable, (await Soon(waiting)).Refusal);
+        Assert.Equal(AdmissionStatus.EngineUnreachable, (await Soon(waiting)).Status);
     }
 
     [Fact]
@@ -367,7 +365,7 @@ public sealed class SchedulerTests
     {
         using var fleet = new TestFleet();
 
-        Assert.Equal(Outcome.EngineUnreachable, (await Soon(Ask(fleet, "m"))).Refusal);
+        Assert.Equal(AdmissionStatus.EngineUnreachable, (await Soon(Ask(fleet, "m"))).Status);
     }
 
     [Fact]
@@ -382,7 +380,7 @@ public sealed class SchedulerTests
         await cancel.CancelAsync();
 
         Assert.Equal(1, fleet.Scheduler.Waiting);
-        Assert.Equal(Outcome.ClientDisconnect, (await Soon(gone)).Refusal);
+        Assert.Equal(AdmissionStatus.Cancelled, (await Soon(gone)).Status);
         lease.Release(LeaseEnd.Answered);
         Assert.NotNull((await Soon(next)).Lease);
     }
@@ -408,7 +406,7 @@ public sealed class SchedulerTests
 
         var admission = await fleet.Scheduler.AcquireAsync(Ticket("m"), new CancellationToken(canceled: true));
 
-        Assert.Equal(Outcome.ClientDisconnect, admission.Refusal);
+        Assert.Equal(AdmissionStatus.Cancelled, admission.Status);
         Assert.Equal(0, fleet.Fleet.Rates.PerSecond("m", fleet.Fleet.Now));
     }
 
@@ -424,8 +422,8 @@ public sealed class SchedulerTests
 
         Assert.Equal(0, fleet.Scheduler.Waiting);
         Assert.Empty(fleet.Scheduler.WaitingByModel());
-        Assert.All(await Task.WhenAll(waiting).WaitAsync(s_soon), admission => Assert.Equal(Outcome.ShuttingDown, admission.Refusal));
-        Assert.Equal(Outcome.ShuttingDown, (await Soon(Ask(fleet, "m"))).Refusal);
+        Assert.All(await Task.WhenAll(waiting).WaitAsync(s_soon), admission => Assert.Equal(AdmissionStatus.ShuttingDown, admission.Status));
+        Assert.Equal(AdmissionStatus.ShuttingDown, (await Soon(Ask(fleet, "m"))).Status);
     }
 
     [Fact]
@@ -634,7 +632,7 @@ public sealed class SchedulerTests
 
         Assert.True(time.Elapsed < TimeSpan.FromSeconds(30), $"It took {time.Elapsed}.");
         await Eventually.HoldsAsync(() => Assert.All(waiting, task => Assert.True(task.IsCompleted)), s_soon);
-        Assert.All(waiting, task => Assert.Equal(Outcome.ClientDisconnect, task.Result.Refusal));
+        Assert.All(waiting, task => Assert.Equal(AdmissionStatus.Cancelled, task.Result.Status));
         cancels.ForEach(cancel => cancel.Dispose());
 
         Assert.Empty(fleet.Scheduler.WaitingByModel());
@@ -663,10 +661,10 @@ public sealed class SchedulerTests
 
     private static Ticket Ticket(string model, string key = "key") => new(model, 0, key);
 
-    private static Task<Admitted> AskShort(TestFleet fleet, string key) =>
+    private static Task<SlotDecision> AskShort(TestFleet fleet, string key) =>
         fleet.Scheduler.AcquireAsync(new Ticket("m", 0, key) { IsShort = true }, default).AsTask();
 
-    private static Task<Admitted> Ask(TestFleet fleet, string model, string key = "key") =>
+    private static Task<SlotDecision> Ask(TestFleet fleet, string model, string key = "key") =>
         fleet.Scheduler.AcquireAsync(Ticket(model, key), default).AsTask();
 
     private static async Task<Lease> Lease(TestFleet fleet, string model)
@@ -676,5 +674,5 @@ public sealed class SchedulerTests
         return (await admission).Lease ?? throw new InvalidOperationException("There is no slot.");
     }
 
-    private static Task<Admitted> Soon(Task<Admitted> admission) => admission.WaitAsync(s_soon);
+    private static Task<SlotDecision> Soon(Task<SlotDecision> admission) => admission.WaitAsync(s_soon);
 }

@@ -3,7 +3,7 @@ using System.Net;
 using System.Text.Json;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Telemetry;
 using Microsoft.AspNetCore.Http;
 

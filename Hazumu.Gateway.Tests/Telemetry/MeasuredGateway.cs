@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using Hazumu.Gateway.Configuration;
-using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Telemetry;
 using Microsoft.Extensions.Time.Testing;
 

@@ -4,7 +4,7 @@ using System.Net;
 using System.Text.RegularExpressions;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -52,7 +52,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddSingleton<IMeterFactory>(_meters);
-        builder.Services.ConfigureOpenTelemetryMeterProvider(provider => provider.AddMeter(_meters.NameOf(GatewayMetrics.MeterName)));
+        builder.Services.ConfigureOpenTelemetryMeterProvider(provider => provider.AddMeter(_meters.NameOf(TelemetryOptions.MeterName)));
         builder.Services.AddSingleton<IFleetGauges>(_fleet);
         builder.Services.AddGatewayTelemetry();
         builder.Services.AddSingleton(new TelemetrySettings(() => _options));
@@ -62,7 +62,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
         _app.MapDefaultEndpoints();
         _app.MapFallback(context =>
         {
-            var recorder = context.RequestServices.GetRequiredService<RequestRecorder>();
+            var recorder = context.RequestServices.GetRequiredService<IRequestRecorder>();
             var request = context.Request.Path.Value switch
             {
                 "/openai" => Mine(Samples.OpenAI()),

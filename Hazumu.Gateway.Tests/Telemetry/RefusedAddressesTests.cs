@@ -1,5 +1,5 @@
 using System.Net;
-using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Telemetry;
 
 namespace Hazumu.Gateway.Tests.Telemetry;

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Telemetry;
 
 namespace Hazumu.Gateway.Tests.Telemetry;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Tests.Telemetry;

@@ -19,15 +19,15 @@ internal interface IAdmission
     /// <param name="cancellationToken">Leaves the queue immediately.</param>
     /// <returns>
     /// A slot, to be given back with <see cref="Lease.Release"/>, or why there is none. A cancelled wait returns
-    /// <see cref="Pipeline.Outcome.ClientDisconnect"/> instead of throwing: ten thousand clients may leave at the same time.
+    /// <see cref="AdmissionStatus.Cancelled"/> instead of throwing: ten thousand clients may leave at the same time.
     /// </returns>
-    ValueTask<Admission> AcquireSlotAsync(Ticket ticket, CancellationToken cancellationToken);
+    ValueTask<SlotDecision> AcquireSlotAsync(Ticket ticket, CancellationToken cancellationToken);
 
     /// <summary>Returns the refusal of a request that a full queue would reject, before its body is read.</summary>
     /// <param name="model">The model's normalised name.</param>
     /// <param name="key">The key's name.</param>
     /// <returns><see langword="null"/> if the request may find a slot or a place in the queue.</returns>
-    Admission? FindRefusal(string model, string key);
+    SlotDecision? FindRefusal(string model, string key);
 
     /// <summary>Counts a request against the limits of its key.</summary>
     /// <returns>The limit that is reached, or a count that must be completed when the request has ended.</returns>

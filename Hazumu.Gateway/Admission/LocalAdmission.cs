@@ -12,10 +12,10 @@ internal sealed class LocalAdmission(Scheduler scheduler, KeyLimits limits) : IA
     public int Peers => 0;
 
     /// <inheritdoc/>
-    public ValueTask<Admission> AcquireSlotAsync(Ticket ticket, CancellationToken cancellationToken) => scheduler.AcquireAsync(ticket, cancellationToken);
+    public ValueTask<SlotDecision> AcquireSlotAsync(Ticket ticket, CancellationToken cancellationToken) => scheduler.AcquireAsync(ticket, cancellationToken);
 
     /// <inheritdoc/>
-    public Admission? FindRefusal(string model, string key) => scheduler.RefusalOf(model, key);
+    public SlotDecision? FindRefusal(string model, string key) => scheduler.RefusalOf(model, key);
 
     /// <inheritdoc/>
     public ValueTask<LimitDecision> CountRequestAsync(Caller caller, CancellationToken cancellationToken)

@@ -1,5 +1,4 @@
 using Hazumu.Gateway.Configuration;
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Upstreams;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -72,7 +71,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
                     {
                         foreach (var ticket in Everyone(queue))
                         {
-                            Answer(model, queue, ticket, Admission.Moved);
+                            Answer(model, queue, ticket, new SlotDecision(AdmissionStatus.Moved));
                         }
                     }
                 }
@@ -97,12 +96,12 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
     /// <summary>Takes a slot, at once where one is free, else by waiting.</summary>
     /// <param name="ticket">The request; after a failed attempt, the same again.</param>
     /// <param name="cancellationToken">Leaves the queue at once.</param>
-    /// <returns>A slot, or why there is none; <see cref="Outcome.ClientDisconnect"/> where the client went away, with no exception: ten thousand may leave at once.</returns>
-    public ValueTask<Admission> AcquireAsync(Ticket ticket, CancellationToken cancellationToken)
+    /// <returns>A slot, or why there is none; <see cref="AdmissionStatus.Cancelled"/> where the client went away, with no exception: ten thousand may leave at once.</returns>
+    public ValueTask<SlotDecision> AcquireAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
         {
-            return new(new Admission(null, Outcome.ClientDisconnect));
+            return new(new SlotDecision(AdmissionStatus.Cancelled));
         }
 
         var options = _settings.Current;
@@ -122,17 +121,17 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
 
             if (_isClosed)
             {
-                return new(new Admission(null, Outcome.ShuttingDown, TimeSpan.FromSeconds(5)));
+                return new(new SlotDecision(AdmissionStatus.ShuttingDown, TimeSpan.FromSeconds(5)));
             }
 
             if (_mode == AdmissionMode.Elsewhere)
             {
-                return new(Admission.Moved);
+                return new(new SlotDecision(AdmissionStatus.Moved));
             }
 
             if (HasOutageLasted(ticket.Model, options.Queue, now))
             {
-                return new(new Admission(null, Outcome.EngineUnreachable, s_outageRetry));
+                return new(new SlotDecision(AdmissionStatus.EngineUnreachable, s_outageRetry));
             }
 
             _queues.TryGetValue(ticket.Model, out var queue);
@@ -140,12 +139,12 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
             // Who waits was here before; a retry was here before them.
             if ((queue is null || ticket.IsAgain) && Place(ticket, options, waiting: 0) is { } lease)
             {
-                return new(new Admission(lease));
+                return new(new SlotDecision(lease));
             }
 
             if (!ticket.IsAgain && !TryMakeRoom(ticket, options))
             {
-                return new(new Admission(null, Outcome.QueueFull, RetryAfter(ticket.Model, queue?.Count ?? 0, options)));
+                return new(new SlotDecision(AdmissionStatus.QueueFull, RetryAfter(ticket.Model, queue?.Count ?? 0, options)));
             }
 
             if (!_queues.TryGetValue(ticket.Model, out queue))
@@ -159,7 +158,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
             _weight += ticket.Weight;
             _weights[ticket.Key] = _weights.GetValueOrDefault(ticket.Key) + ticket.Weight;
             ticket.HasWaited = true;
-            ticket.Waiter = new TaskCompletionSource<Admission>(TaskCreationOptions.RunContinuationsAsynchronously);
+            ticket.Waiter = new TaskCompletionSource<SlotDecision>(TaskCreationOptions.RunContinuationsAsynchronously);
 
             // The first of a model that others hold may be worth another copy of it.
             Dispatch(ticket.Model, queue, options);
@@ -172,7 +171,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
     /// <param name="model">The model's normalised name.</param>
     /// <param name="key">Who asks.</param>
     /// <returns>The refusal; <see langword="null"/> where the request may find a slot or a place.</returns>
-    public Admission? RefusalOf(string model, string key)
+    public SlotDecision? RefusalOf(string model, string key)
     {
         lock (_fleet.Gate)
         {
@@ -180,7 +179,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
             var options = _settings.Current;
             var limit = (long)options.Queue.Limit * Weight;
             return _mode == AdmissionMode.Open && _weight + Weight > limit && _queues.TryGetValue(model, out var queue) && !HasShare(key, Weight, limit)
-                ? new Admission(null, Outcome.QueueFull, RetryAfter(model, queue.Count, options))
+                ? new SlotDecision(AdmissionStatus.QueueFull, RetryAfter(model, queue.Count, options))
                 : null;
         }
     }
@@ -204,7 +203,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
             {
                 foreach (var ticket in Everyone(queue))
                 {
-                    Refuse(model, queue, ticket, Outcome.ShuttingDown, TimeSpan.FromSeconds(5));
+                    Refuse(model, queue, ticket, AdmissionStatus.ShuttingDown, TimeSpan.FromSeconds(5));
                 }
             }
         }
@@ -322,7 +321,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
                 {
                     foreach (var ticket in Everyone(queue))
                     {
-                        Refuse(model, queue, ticket, Outcome.EngineUnreachable, s_outageRetry);
+                        Refuse(model, queue, ticket, AdmissionStatus.EngineUnreachable, s_outageRetry);
                     }
 
                     continue;
@@ -330,7 +329,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
 
                 foreach (var late in queue.Late((ticket, lastTurn) => IsLate(ticket, lastTurn, options.Queue, now)))
                 {
-                    Refuse(model, queue, late, Outcome.QueueTimeout, RetryAfter(model, queue.Count, options));
+                    Refuse(model, queue, late, AdmissionStatus.QueueTimeout, RetryAfter(model, queue.Count, options));
                 }
 
                 Dispatch(model, queue, options);
@@ -375,13 +374,13 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
             }
 
             var queue = _queues[newest.Model];
-            Refuse(newest.Model, queue, newest, Outcome.QueueFull, RetryAfter(newest.Model, queue.Count, options));
+            Refuse(newest.Model, queue, newest, AdmissionStatus.QueueFull, RetryAfter(newest.Model, queue.Count, options));
         }
 
         return true;
     }
 
-    private async Task<Admission> WaitAsync(Ticket ticket, CancellationToken cancellationToken)
+    private async Task<SlotDecision> WaitAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var registration = cancellationToken.UnsafeRegister(
             static state =>
@@ -411,7 +410,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
                 return;
             }
 
-            Refuse(ticket.Model, _queues[ticket.Model], ticket, Outcome.ClientDisconnect, default);
+            Refuse(ticket.Model, _queues[ticket.Model], ticket, AdmissionStatus.Cancelled, default);
         }
     }
 
@@ -463,14 +462,14 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
                 }
             }
 
-            if (placed is null)
+            if (placed is null || lease is null)
             {
                 return;
             }
 
             queue.Take(placed, _fleet.Now);
             Left(model, queue, placed);
-            placed.Waiter!.TrySetResult(new Admission(lease));
+            placed.Waiter!.TrySetResult(new SlotDecision(lease));
         }
     }
 
@@ -505,14 +504,14 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         return new Lease(this, instance, slots, isCold, isStreamed, trial, now);
     }
 
-    private void Refuse(string model, ModelQueue queue, Ticket ticket, Outcome outcome, TimeSpan retryAfter) =>
-        Answer(model, queue, ticket, new Admission(null, outcome, retryAfter));
+    private void Refuse(string model, ModelQueue queue, Ticket ticket, AdmissionStatus status, TimeSpan retryAfter) =>
+        Answer(model, queue, ticket, new SlotDecision(status, retryAfter));
 
-    private void Answer(string model, ModelQueue queue, Ticket ticket, Admission admission)
+    private void Answer(string model, ModelQueue queue, Ticket ticket, SlotDecision decision)
     {
         queue.Remove(ticket);
         Left(model, queue, ticket);
-        ticket.Waiter!.TrySetResult(admission);
+        ticket.Waiter!.TrySetResult(decision);
     }
 
     private void Left(string model, ModelQueue queue, Ticket ticket)

@@ -1,4 +1,3 @@
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Admission;
@@ -48,7 +47,7 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     public LinkedListNode<Ticket>? Node { get; set; }
 
     /// <summary>Completed when it need not wait longer.</summary>
-    public TaskCompletionSource<Admission>? Waiter { get; set; }
+    public TaskCompletionSource<SlotDecision>? Waiter { get; set; }
 
     /// <summary>Whether any attempt has failed.</summary>
     public bool HasAvoided => _avoided is not null;
@@ -77,15 +76,4 @@ internal sealed class Ticket(string model, ulong affinity, string key)
 
     /// <summary>An attempt there has failed.</summary>
     public void Avoid(string instance, long now) => (_avoided ??= []).Add((instance, now + AvoidMilliseconds));
-}
-
-/// <summary>A slot, or why there is none.</summary>
-/// <param name="Lease">The slot.</param>
-/// <param name="Refusal">Why there is none.</param>
-/// <param name="RetryAfter">When asking again makes sense.</param>
-/// <param name="IsMoved">Whether another gateway admits now, and must be asked.</param>
-internal readonly record struct Admission(Lease? Lease, Outcome Refusal = default, TimeSpan RetryAfter = default, bool IsMoved = false)
-{
-    /// <summary>Another gateway admits now.</summary>
-    public static Admission Moved => new(null, IsMoved: true);
 }

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline.Management;
+using Hazumu.Gateway.Pipeline.Bodies;
 
 namespace Hazumu.Gateway.Configuration;
 

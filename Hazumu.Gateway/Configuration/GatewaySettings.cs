@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Hazumu.Gateway.Replicas;
 
 namespace Hazumu.Gateway.Configuration;
 
@@ -70,11 +69,6 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
             {
                 options.Instances.Add(name, endpoint);
             }
-        }
-
-        if (options.Peers.Addresses.Count > 0)
-        {
-            PeerKey.Check(options.Peers);
         }
 
         CheckAccess(options);

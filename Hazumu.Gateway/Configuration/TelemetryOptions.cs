@@ -1,12 +1,14 @@
 using System.ComponentModel.DataAnnotations;
-using Hazumu.Gateway.Telemetry;
 
 namespace Hazumu.Gateway.Configuration;
 
 /// <summary>Settings of metrics and access log; a change takes effect without a restart.</summary>
 internal sealed class TelemetryOptions
 {
-    /// <summary>Most distinct values that a label for models takes; all beyond become <see cref="BoundedLabels.Other"/>.</summary>
+    /// <summary>The name of the meter that every instrument of the gateway belongs to.</summary>
+    public const string MeterName = "Hazumu.Gateway";
+
+    /// <summary>Most distinct values that a label for models takes; all beyond become <c>other</c>.</summary>
     [Setting("Most models that become label values; further ones are `other`", Allowed = "a number from 1 to 10000")]
     [Range(1, 10_000)]
     public int MaxModels { get; set; } = 100;

@@ -29,6 +29,20 @@ internal sealed class ProxiesAttribute : ValidationAttribute
     public override bool IsValid(object? value) => value is IReadOnlyList<string> list && list.All(text => Uri.CheckHostName(text) != UriHostNameType.Unknown);
 }
 
+/// <summary>Every value is a registry's host, with its port where it has one, or <c>http://</c> before it.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class RegistriesAttribute : ValidationAttribute
+{
+    /// <summary>Before the host of a registry without TLS.</summary>
+    public const string Insecure = "http://";
+
+    public override bool IsValid(object? value) => value is IReadOnlyList<string> list && list.All(IsHost);
+
+    private static bool IsHost(string text) =>
+        Uri.TryCreate(text.StartsWith(Insecure, StringComparison.Ordinal) ? text : $"https://{text}", UriKind.Absolute, out var url)
+            && url is { AbsolutePath: "/", Query: "", Fragment: "", UserInfo: "" } && !text.EndsWith('/');
+}
+
 /// <summary>The value is a duration longer than none.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class PositiveDurationAttribute : ValidationAttribute

@@ -1,5 +1,3 @@
-using Hazumu.Gateway.Pipeline.Operations;
-
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>Who makes a request: a key, or nobody where keys are off.</summary>
@@ -19,8 +17,8 @@ internal sealed record Caller(string Name, ApiKey? Key = null)
     /// <summary>Reports when the key is revoked or has expired; <see langword="null"/> without a key.</summary>
     public KeyRevocation? Revocation => _revocation;
 
-    /// <summary>Whether it may do this: the key has exactly the scope that the operation needs. Admin alone neither infers nor reads.</summary>
-    public bool May(Operation operation) => operation.Scope == Scope.None || Has(operation.Scope);
+    /// <summary>Whether it may do this: the key has exactly this scope. Admin alone neither infers nor reads.</summary>
+    public bool May(Scope scope) => scope == Scope.None || Has(scope);
 
     /// <summary>Whether it has a scope; where no key is needed, everybody has all.</summary>
     public bool Has(Scope scope) => Key is null ? !_isRefused : (Key.Scopes & scope) == scope;

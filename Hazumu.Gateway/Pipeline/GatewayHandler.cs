@@ -3,10 +3,11 @@ using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Clients;
+using Hazumu.Gateway.Pipeline.Forwarding;
 using Hazumu.Gateway.Pipeline.Management;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
-using Hazumu.Gateway.Telemetry;
 
 namespace Hazumu.Gateway.Pipeline;
 
@@ -19,7 +20,7 @@ internal sealed partial class GatewayHandler(
     InferenceHandler inference,
     ManagementHandler management,
     MergedReads merged,
-    RequestRecorder recorder,
+    IRequestRecorder recorder,
     ILogger<GatewayHandler> logger)
 {
     private static readonly byte[] s_banner = "Ollama is running"u8.ToArray();
@@ -153,12 +154,12 @@ internal sealed partial class GatewayHandler(
 
         if (operation.Handling == Handling.Unknown
             && OperationTable.FindIntended(context.Request.Method, context.Request.Path.Value!) is var intended
-            && (intended is not null || !request.Caller.May(operation)))
+            && (intended is not null || !request.Caller.May(operation.Scope)))
         {
             return GatewayRefusal.NotFound(context.Request.Method, context.Request.Path.Value!, intended);
         }
 
-        if (!request.Caller.May(operation))
+        if (!request.Caller.May(operation.Scope))
         {
             return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope '{string.Join(", ", ScopeNames.Of(operation.Scope))}' that this needs.");
         }

@@ -3,8 +3,10 @@ using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Pipeline.Forwarding;
 using Hazumu.Gateway.Pipeline.Management;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 using Hazumu.Gateway.Upstreams;
 using Yarp.ReverseProxy.Forwarder;
@@ -94,7 +96,7 @@ internal sealed class InferenceHandler(
             request.QueueWait += ticket.HasWaited ? Stopwatch.GetTimestamp() - asked : 0;
             request.QueuePosition = ticket.Position;
             ticket.HasWaited = false;
-            if (admission.Refusal == Outcome.ClientDisconnect)
+            if (admission.Status == AdmissionStatus.Cancelled)
             {
                 request.Outcome = Outcome.ClientDisconnect;
                 return null;
@@ -141,7 +143,7 @@ internal sealed class InferenceHandler(
             };
             if (!isRetried)
             {
-                return Conclude(request, judgement, context.Response.StatusCode);
+                return judgement.Conclude(request, context.Response.StatusCode);
             }
 
             if (judgement.Fault == Fault.Instance)
@@ -172,28 +174,6 @@ internal sealed class InferenceHandler(
             attempt.LetGo.ContinueWith(_ => lease.Release(leaseEnd), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         }
     }
-
-    /// <summary>Records how a request ended whose last attempt this was.</summary>
-    /// <returns>What the client is answered; <see langword="null"/> where it has an answer, or part of one.</returns>
-    internal static GatewayRefusal? Conclude(GatewayRequest request, Judgement judgement, int status)
-    {
-        request.Outcome = judgement.Outcome ?? OutcomeOf(request, status);
-        if (judgement is { Fault: Fault.Client, Outcome: not Outcome.ClientDisconnect })
-        {
-            request.Instance = null;
-        }
-
-        return judgement.Refusal;
-    }
-
-    private static Outcome OutcomeOf(GatewayRequest request, int status) => status switch
-    {
-        >= 500 => Outcome.EngineError,
-        >= 400 => Outcome.EngineRefused,
-        _ when request.Facts.HasError => Outcome.StreamError,
-        _ when !request.Facts.IsComplete => Outcome.StreamTruncated,
-        _ => Outcome.Success,
-    };
 
     private bool MayRetry(GatewayRequest request, RequestBody body) => body.CanSend && request.Attempts <= settings.Current.Retries.Limit;
 

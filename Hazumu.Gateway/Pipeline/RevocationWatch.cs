@@ -1,4 +1,5 @@
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Pipeline.Requests;
 
 namespace Hazumu.Gateway.Pipeline;
 

@@ -6,7 +6,6 @@ using System.Net.WebSockets;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Replicas;
@@ -121,7 +120,7 @@ internal sealed class PeerLink : IDisposable
 
     /// <summary>Asks for a slot.</summary>
     /// <returns>A slot or why there is none, as <see cref="Scheduler.AcquireAsync"/>; moved where the peer is gone.</returns>
-    public async ValueTask<Admission.Admission> AcquireAsync(Ticket ticket, CancellationToken cancellationToken)
+    public async ValueTask<SlotDecision> AcquireAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var now = _scope.Fleet.Now;
         ticket.IsAgain = ticket.Asked >= 0;
@@ -141,12 +140,12 @@ internal sealed class PeerLink : IDisposable
             cancellationToken);
         if (answer is null)
         {
-            return cancellationToken.IsCancellationRequested ? new(null, Outcome.ClientDisconnect) : Admission.Admission.Moved;
+            return cancellationToken.IsCancellationRequested ? new(AdmissionStatus.Cancelled) : new(AdmissionStatus.Moved);
         }
 
         if (answer.Word == PeerWord.Refuse)
         {
-            return new(null, answer.Outcome, TimeSpan.FromSeconds(answer.RetryAfter));
+            return new(answer.Status, TimeSpan.FromSeconds(answer.RetryAfter));
         }
 
         ticket.Position = Math.Max(ticket.Position, answer.Position);
@@ -158,7 +157,7 @@ internal sealed class PeerLink : IDisposable
             Send(new(PeerWord.Free, id) { End = LeaseEnd.Undecided });
             ticket.Avoid(answer.Instance ?? "", ticket.Placed);
             _scope.Monitor.Refresh();
-            return Admission.Admission.Moved;
+            return new(AdmissionStatus.Moved);
         }
 
         var lease = _scope.Scheduler.Adopt(instance, ticket.Model, answer.IsCold);

@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline;
 
 namespace Hazumu.Gateway.Replicas;
 
@@ -103,7 +102,8 @@ internal sealed record PeerMessage(PeerWord Word, long Id = 0)
     public bool Unloads { get; init; }
 
     /// <summary>Why there is no slot.</summary>
-    public Outcome Outcome { get; init; }
+    [JsonPropertyName("outcome")]
+    public AdmissionStatus Status { get; init; }
 
     /// <summary>Seconds after which asking again makes sense.</summary>
     public double RetryAfter { get; init; }

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline;
 
 namespace Hazumu.Gateway.Replicas;
 
@@ -151,7 +150,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
 #pragma warning restore CA1031
         {
             peers.OnBug(error);
-            channel.Send(new(PeerWord.Refuse, ask.Id) { Outcome = Outcome.GatewayError });
+            channel.Send(new(PeerWord.Refuse, ask.Id) { Status = AdmissionStatus.EngineUnreachable });
         }
         finally
         {
@@ -159,7 +158,7 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
         }
     }
 
-    private void Answer(PeerMessage ask, Ticket ticket, Admission.Admission admission)
+    private void Answer(PeerMessage ask, Ticket ticket, SlotDecision admission)
     {
         if (admission.Lease is { } lease)
         {
@@ -178,9 +177,9 @@ internal sealed class PeerSession(Peers peers, PeerScope scope, PeerChannel chan
                 _ = ReleaseAllAsync();
             }
         }
-        else if (admission.Refusal != Outcome.ClientDisconnect)
+        else if (admission.Status != AdmissionStatus.Cancelled)
         {
-            channel.Send(new(PeerWord.Refuse, ask.Id) { Outcome = admission.Refusal, RetryAfter = admission.RetryAfter.TotalSeconds });
+            channel.Send(new(PeerWord.Refuse, ask.Id) { Status = admission.Status, RetryAfter = admission.RetryAfter.TotalSeconds });
         }
     }
 

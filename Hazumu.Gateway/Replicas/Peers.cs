@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Replicas;
@@ -108,7 +107,7 @@ internal sealed partial class Peers : BackgroundService, IAdmission
     }
 
     /// <inheritdoc/>
-    public Admission.Admission? FindRefusal(string model, string key) => _scope.Scheduler.RefusalOf(model, key);
+    public SlotDecision? FindRefusal(string model, string key) => _scope.Scheduler.RefusalOf(model, key);
 
     /// <inheritdoc/>
     public ValueTask<LimitDecision> CountRequestAsync(Caller caller, CancellationToken cancellationToken) =>
@@ -291,7 +290,7 @@ internal sealed partial class Peers : BackgroundService, IAdmission
 
         foreach (var link in links)
         {
-            link.AnswerAll(question => question.Word == PeerWord.Ask ? new(PeerWord.Refuse, question.Id) { Outcome = Outcome.ShuttingDown, RetryAfter = 5 } : null);
+            link.AnswerAll(question => question.Word == PeerWord.Ask ? new(PeerWord.Refuse, question.Id) { Status = AdmissionStatus.ShuttingDown, RetryAfter = 5 } : null);
         }
 
         Choose();
@@ -340,13 +339,13 @@ internal sealed partial class Peers : BackgroundService, IAdmission
     }
 
     /// <inheritdoc/>
-    public async ValueTask<Admission.Admission> AcquireSlotAsync(Ticket ticket, CancellationToken cancellationToken)
+    public async ValueTask<SlotDecision> AcquireSlotAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         while (true)
         {
             var link = _isLeaving ? null : _admits;
             var admission = link is null ? await _scope.Scheduler.AcquireAsync(ticket, cancellationToken) : await link.AcquireAsync(ticket, cancellationToken);
-            if (!admission.IsMoved)
+            if (admission.Status != AdmissionStatus.Moved)
             {
                 if (admission.Lease is { } lease)
                 {

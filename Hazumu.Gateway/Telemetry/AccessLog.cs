@@ -2,8 +2,8 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 using Hazumu.Gateway.Upstreams;
 

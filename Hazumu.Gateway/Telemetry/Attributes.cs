@@ -1,5 +1,5 @@
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Telemetry;

@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Telemetry;
@@ -15,9 +16,6 @@ namespace Hazumu.Gateway.Telemetry;
 /// </remarks>
 internal sealed class GatewayMetrics
 {
-    /// <summary>The meter's name.</summary>
-    public const string MeterName = "Hazumu.Gateway";
-
     private static readonly int s_dialects = Enum.GetValues<Dialect>().Length;
 
     private readonly Histogram<double> _requestDuration;
@@ -55,7 +53,7 @@ internal sealed class GatewayMetrics
         _instances = new BoundedLabels(() => settings.Current.MaxInstances);
         _refused = new RefusedAddresses(time);
 
-        var meter = meters.Create(MeterName);
+        var meter = meters.Create(TelemetryOptions.MeterName);
 
         _requestDuration = Seconds(meter, "gen_ai.server.request.duration", "Time from a request's body until its answer's last byte.", Buckets.RequestDuration);
         _timeToFirstToken = Seconds(meter, "gen_ai.server.time_to_first_token", "Time from a request's body until the first byte of its stream, of successful requests.", Buckets.TimeToFirstToken);

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Runtime.InteropServices;
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Pipeline.Clients;
+using Hazumu.Gateway.Pipeline.Requests;
 
 namespace Hazumu.Gateway.Telemetry;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 
 namespace Hazumu.Gateway.Telemetry;
 

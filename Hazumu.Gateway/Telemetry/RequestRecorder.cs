@@ -1,21 +1,19 @@
 using System.Diagnostics;
-using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Requests;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>The one place where what is known of a request becomes metrics, trace and access log.</summary>
-/// <remarks>Both calls never throw: no request fails because it could not be measured.</remarks>
-internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace, AccessLog log, ILogger<RequestRecorder> logger)
+/// <inheritdoc cref="IRequestRecorder"/>
+/// <remarks>No request fails because it could not be measured.</remarks>
+internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace, AccessLog log, ILogger<RequestRecorder> logger) : IRequestRecorder
 {
     private int _hasFailed;
 
-    /// <summary>Tells that a request is under way. <see cref="Record"/> must follow, once.</summary>
+    /// <inheritdoc/>
     public void Begin(GatewayRequest request) => metrics.Begin(request);
 
-    /// <summary>Records a request that is over. To be called inside the server's pipeline, so that its span still runs.</summary>
-    /// <param name="request">The request; its end is now if nobody has said when it was.</param>
-    /// <param name="context">Where it came from.</param>
+    /// <inheritdoc/>
     public void Record(GatewayRequest request, HttpContext context)
     {
         if (request.Ended == 0)

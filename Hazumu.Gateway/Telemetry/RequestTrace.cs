@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Telemetry;

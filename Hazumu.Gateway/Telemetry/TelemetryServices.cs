@@ -1,4 +1,5 @@
 using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Pipeline.Requests;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
@@ -8,13 +9,13 @@ namespace Hazumu.Gateway.Telemetry;
 /// <summary>Registers what records requests.</summary>
 internal static class TelemetryServices
 {
-    /// <summary>Adds <see cref="RequestRecorder"/> and what it needs, but for <see cref="IFleetGauges"/>, which the fleet is.</summary>
+    /// <summary>Adds <see cref="IRequestRecorder"/> and what it needs, but for <see cref="IFleetGauges"/>, which the fleet is.</summary>
     public static IServiceCollection AddGatewayTelemetry(this IServiceCollection services)
     {
         ArgumentNullException.ThrowIfNull(services);
 
         // The service defaults collect what bears the application's name; whoever hosts the gateway may have another.
-        services.ConfigureOpenTelemetryMeterProvider(metrics => metrics.AddMeter(GatewayMetrics.MeterName));
+        services.ConfigureOpenTelemetryMeterProvider(metrics => metrics.AddMeter(TelemetryOptions.MeterName));
         services.ConfigureOpenTelemetryTracerProvider(tracing => tracing.AddSource(RequestTrace.SourceName));
 
         services.TryAddSingleton(TimeProvider.System);
@@ -24,7 +25,7 @@ internal static class TelemetryServices
         services.AddSingleton<StandardOutput>();
         services.AddSingleton<AccessLog>();
         services.AddHostedService(provider => provider.GetRequiredService<AccessLog>());
-        services.AddSingleton<RequestRecorder>();
+        services.AddSingleton<IRequestRecorder, RequestRecorder>();
         return services;
     }
 }

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline;
 
 namespace Hazumu.Gateway.Upstreams;
 
@@ -117,7 +116,7 @@ internal static class EngineApi
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(instance.Url, path));
         if (requestId is not null)
         {
-            request.Headers.Add(RequestId.HeaderName, requestId);
+            request.Headers.Add(GatewayHeaders.RequestId, requestId);
         }
 
         using var response = await instance.Client.SendAsync(request, cancellationToken);

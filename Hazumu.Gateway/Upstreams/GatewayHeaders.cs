@@ -4,7 +4,7 @@ using System.Text.Unicode;
 
 namespace Hazumu.Gateway.Upstreams;
 
-/// <summary>Headers of the gateway's own.</summary>
+/// <summary>Headers that the gateway adds to requests and answers.</summary>
 internal static class GatewayHeaders
 {
     /// <summary>In an answer: the instance that gave it. In a request that manages or unloads models: the instance it is for.</summary>
@@ -12,6 +12,9 @@ internal static class GatewayHeaders
 
     /// <summary>In an answer: the request's place in the queue when it joined; 0 where it did not wait.</summary>
     public const string QueuePosition = "Hazumu-Queue-Position";
+
+    /// <summary>The request's id, in requests and in answers. OpenAI's clients read it as <c>x-request-id</c>.</summary>
+    public const string RequestId = "X-Request-Id";
 
     /// <summary>Text as a header's value: its UTF-8, each byte a character, as headers are read and written here.</summary>
     public static string Encode(string text) => Ascii.IsValid(text) ? text : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text));

@@ -43,7 +43,7 @@ internal static class AdmissionBenchmark
             held.Enqueue((await scheduler.AcquireAsync(new Ticket(Model, (ulong)slot + 1, "key"), CancellationToken.None)).Lease!);
         }
 
-        var waiting = new Queue<(Ticket Ticket, Task<Admission> Admission)>();
+        var waiting = new Queue<(Ticket Ticket, Task<SlotDecision> Admission)>();
         var full = await TimeAsync(async number =>
         {
             while (waiting.Count < Waiting)

@@ -1,4 +1,5 @@
 using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Upstreams;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 
@@ -17,7 +18,7 @@ internal sealed class BrowserRules(GatewaySettings settings, ICorsService cors)
         .AllowAnyHeader()
         .AllowAnyMethod()
         .WithExposedHeaders(
-            GatewayHeaders.Instance, GatewayHeaders.QueuePosition, RequestId.HeaderName, RequestId.AnthropicHeaderName, "Retry-After", "x-should-retry")
+            GatewayHeaders.Instance, GatewayHeaders.QueuePosition, GatewayHeaders.RequestId, RequestId.AnthropicHeaderName, "Retry-After", "x-should-retry")
         .SetPreflightMaxAge(TimeSpan.FromHours(12))
         .Build();
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Net;
 using Hazumu.Gateway.Configuration;
-using Hazumu.Gateway.Telemetry;
 using Microsoft.AspNetCore.Connections;
 
 namespace Hazumu.Gateway.Pipeline.Clients;
@@ -37,7 +36,7 @@ internal sealed class ClientConnections
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
             isBehindProxy: "true".Equals(configuration["FORWARDEDHEADERS_ENABLED"], StringComparison.OrdinalIgnoreCase))
     {
-        meters.Create(GatewayMetrics.MeterName).CreateObservableCounter(
+        meters.Create(TelemetryOptions.MeterName).CreateObservableCounter(
             "hazumu.gateway.connections.rejected",
             () => (Measurement<long>[])
             [

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Pipeline.Clients;

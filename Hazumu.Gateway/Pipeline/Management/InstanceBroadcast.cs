@@ -3,7 +3,9 @@ using System.IO.Pipelines;
 using System.Text.Json;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Pipeline.Forwarding;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Pipeline.Management;
@@ -172,7 +174,7 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor, GatewaySettings se
         using var content = upload is null ? null : new StreamContent(new UploadStream(upload, OnProgress)) { Headers = { ContentLength = length } };
         var client = context.Request;
         using var request = new HttpRequestMessage(HttpMethod.Parse(client.Method), instance.Targets.Find(client.Path, client.QueryString)) { Content = content };
-        request.Headers.Add(RequestId.HeaderName, context.TraceIdentifier);
+        request.Headers.Add(GatewayHeaders.RequestId, context.TraceIdentifier);
         if (content is not null)
         {
             content.Headers.TryAddWithoutValidation("Content-Type", client.ContentType ?? "application/json");

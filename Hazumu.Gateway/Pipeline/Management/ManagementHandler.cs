@@ -1,7 +1,9 @@
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Pipeline.Forwarding;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Upstreams;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -84,7 +86,7 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
             monitor.Refresh(instance);
         }
 
-        return InferenceHandler.Conclude(request, Judgement.Of(end), context.Response.StatusCode);
+        return Judgement.Of(end).Conclude(request, context.Response.StatusCode);
     }
 
     // What changes a model goes to every instance that holds it, as they are now: one that kept the old model would answer in turn with the others.

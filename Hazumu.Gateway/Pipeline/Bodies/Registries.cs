@@ -1,8 +1,8 @@
-using System.ComponentModel.DataAnnotations;
-using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 
-namespace Hazumu.Gateway.Pipeline.Management;
+namespace Hazumu.Gateway.Pipeline.Bodies;
 
 /// <summary>
 /// The registries that an instance may be sent to. The name of a model can have a host before it, and Ollama then connects to that: whoever
@@ -12,7 +12,6 @@ internal static class Registries
 {
     private const string Default = "registry.ollama.ai";
     private const string SchemeEnd = "://";
-    private const string Insecure = "http://";
 
     /// <summary>Why a request that moves models is refused, or <see langword="null"/>.</summary>
     /// <param name="operation">The operation.</param>
@@ -43,11 +42,6 @@ internal static class Registries
         return null;
     }
 
-    /// <summary>Whether a value of the setting is a host, with a port where there is one, or <c>http://</c> before it.</summary>
-    public static bool IsValid(string text) =>
-        Uri.TryCreate(text.StartsWith(Insecure, StringComparison.Ordinal) ? text : $"https{SchemeEnd}{text}", UriKind.Absolute, out var url)
-            && url is { AbsolutePath: "/", Query: "", Fragment: "", UserInfo: "" } && !text.EndsWith('/');
-
     // As Ollama takes a name apart, from its end (types/model/name.go).
     private static ReadOnlySpan<char> HostOf(string? model)
     {
@@ -67,8 +61,8 @@ internal static class Registries
     {
         foreach (var text in allowed)
         {
-            var withoutTls = text.StartsWith(Insecure, StringComparison.Ordinal);
-            if ((withoutTls || !isInsecure) && host.Equals(withoutTls ? text.AsSpan(Insecure.Length) : text, StringComparison.OrdinalIgnoreCase))
+            var withoutTls = text.StartsWith(RegistriesAttribute.Insecure, StringComparison.Ordinal);
+            if ((withoutTls || !isInsecure) && host.Equals(withoutTls ? text.AsSpan(RegistriesAttribute.Insecure.Length) : text, StringComparison.OrdinalIgnoreCase))
             {
                 return true;
             }
@@ -76,11 +70,4 @@ internal static class Registries
 
         return false;
     }
-}
-
-/// <summary>Every value is a registry's host, with its port where it has one, or <c>http://</c> before it.</summary>
-[AttributeUsage(AttributeTargets.Property)]
-internal sealed class RegistriesAttribute : ValidationAttribute
-{
-    public override bool IsValid(object? value) => value is IReadOnlyList<string> list && list.All(Registries.IsValid);
 }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Upstreams;
 
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Forwarding;
 
 /// <summary>
 /// Looks at all running attempts once a second and cuts those that stand still: one timer for all, none on the hot path. Where an

@@ -1,10 +1,11 @@
 using System.Net.Sockets;
 using Hazumu.Gateway.Admission;
-using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Forwarding;
+using Hazumu.Gateway.Pipeline.Requests;
 using Microsoft.AspNetCore.Http;
 using Yarp.ReverseProxy.Forwarder;
 
-namespace Hazumu.Gateway.Tests.Pipeline;
+namespace Hazumu.Gateway.Tests.Pipeline.Forwarding;
 
 /// <summary>Whose fault the end of an attempt is, and what follows from it.</summary>
 public class JudgementTests

@@ -1,4 +1,4 @@
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Forwarding;
 
 /// <summary>Bounds further attempts to a part of all requests, so that a failing fleet is not flooded with them.</summary>
 internal sealed class RetryBudget

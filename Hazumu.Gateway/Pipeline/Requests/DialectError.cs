@@ -2,10 +2,11 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Hazumu.Gateway.Pipeline.Forwarding;
 using Hazumu.Gateway.Streams;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Requests;
 
 /// <summary>Answers of the gateway's own, in the shape that each dialect's clients know.</summary>
 /// <remarks>

@@ -3,7 +3,7 @@ using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Streams;
 
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Requests;
 
 /// <summary>
 /// What is known of one request: made at the door, filled on the way, read at the end by metrics, trace and access log.

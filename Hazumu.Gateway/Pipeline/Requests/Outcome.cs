@@ -1,4 +1,4 @@
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Requests;
 
 /// <summary>How a request ended.</summary>
 internal enum Outcome

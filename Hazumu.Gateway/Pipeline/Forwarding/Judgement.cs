@@ -1,8 +1,9 @@
 using System.Net;
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Pipeline.Requests;
 using Yarp.ReverseProxy.Forwarder;
 
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Forwarding;
 
 /// <summary>How an attempt ended. <see cref="Judgement"/> says what follows from it.</summary>
 internal enum AttemptEnd
@@ -103,20 +104,20 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
     private static readonly Judgement[] s_table =
     [
         new(AttemptEnd.Answered, Fault.None, LeaseEnd.Answered, Retry.Never),
-        new(AttemptEnd.Busy, Fault.None, LeaseEnd.Busy, Retry.Granted, Pipeline.Outcome.EngineError),
-        new(AttemptEnd.Truncated, Fault.Instance, LeaseEnd.Answered, Retry.Never, Pipeline.Outcome.StreamTruncated),
-        new(AttemptEnd.Unreachable, Fault.Instance, LeaseEnd.Failed, Retry.Budgeted, Pipeline.Outcome.EngineUnreachable, 502, Broken),
-        new(AttemptEnd.AnswerLost, Fault.Instance, LeaseEnd.Undecided, Retry.Never, Pipeline.Outcome.EngineUnreachable, 502, Broken),
-        new(AttemptEnd.InstanceLost, Fault.Instance, LeaseEnd.Undecided, Retry.Always, Pipeline.Outcome.EngineUnreachable, 502, Broken),
-        new(AttemptEnd.Unreadable, Fault.Instance, LeaseEnd.Undecided, Retry.Never, Pipeline.Outcome.EngineError, 502, "The model server's answer is not valid HTTP."),
-        new(AttemptEnd.TimedOut, Fault.Instance, LeaseEnd.Failed, Retry.Never, Pipeline.Outcome.EngineTimeout, 504, Silent),
-        new(AttemptEnd.TimedOutUnstreamed, Fault.Instance, LeaseEnd.Undecided, Retry.Never, Pipeline.Outcome.EngineTimeout, 504, Silent),
-        new(AttemptEnd.BrokenOff, Fault.Instance, LeaseEnd.Undecided, Retry.Never, Pipeline.Outcome.StreamTruncated),
-        new(AttemptEnd.Stalled, Fault.Instance, LeaseEnd.Failed, Retry.Never, Pipeline.Outcome.StreamStalled),
-        new(AttemptEnd.ClientGone, Fault.Client, LeaseEnd.Undecided, Retry.Never, Pipeline.Outcome.ClientDisconnect),
-        new(AttemptEnd.BadBody, Fault.Client, LeaseEnd.Undecided, Retry.Never, Pipeline.Outcome.BadRequest, 400, "The request's body could not be read to its end."),
-        new(AttemptEnd.Unsendable, Fault.Client, LeaseEnd.Undecided, Retry.Never, Pipeline.Outcome.BadRequest, 400, "The request's path or headers cannot be passed on to a model server."),
-        new(AttemptEnd.GatewayFailed, Fault.Gateway, LeaseEnd.Undecided, Retry.Never, Pipeline.Outcome.GatewayError, 500, "The gateway failed; its log tells more."),
+        new(AttemptEnd.Busy, Fault.None, LeaseEnd.Busy, Retry.Granted, Requests.Outcome.EngineError),
+        new(AttemptEnd.Truncated, Fault.Instance, LeaseEnd.Answered, Retry.Never, Requests.Outcome.StreamTruncated),
+        new(AttemptEnd.Unreachable, Fault.Instance, LeaseEnd.Failed, Retry.Budgeted, Requests.Outcome.EngineUnreachable, 502, Broken),
+        new(AttemptEnd.AnswerLost, Fault.Instance, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.EngineUnreachable, 502, Broken),
+        new(AttemptEnd.InstanceLost, Fault.Instance, LeaseEnd.Undecided, Retry.Always, Requests.Outcome.EngineUnreachable, 502, Broken),
+        new(AttemptEnd.Unreadable, Fault.Instance, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.EngineError, 502, "The model server's answer is not valid HTTP."),
+        new(AttemptEnd.TimedOut, Fault.Instance, LeaseEnd.Failed, Retry.Never, Requests.Outcome.EngineTimeout, 504, Silent),
+        new(AttemptEnd.TimedOutUnstreamed, Fault.Instance, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.EngineTimeout, 504, Silent),
+        new(AttemptEnd.BrokenOff, Fault.Instance, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.StreamTruncated),
+        new(AttemptEnd.Stalled, Fault.Instance, LeaseEnd.Failed, Retry.Never, Requests.Outcome.StreamStalled),
+        new(AttemptEnd.ClientGone, Fault.Client, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.ClientDisconnect),
+        new(AttemptEnd.BadBody, Fault.Client, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.BadRequest, 400, "The request's body could not be read to its end."),
+        new(AttemptEnd.Unsendable, Fault.Client, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.BadRequest, 400, "The request's path or headers cannot be passed on to a model server."),
+        new(AttemptEnd.GatewayFailed, Fault.Gateway, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.GatewayError, 500, "The gateway failed; its log tells more."),
     ];
 
     /// <summary>What the client is answered where no attempt follows; <see langword="null"/> where it has an answer, or part of one.</summary>
@@ -124,6 +125,28 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
 
     /// <summary>What follows from an end.</summary>
     public static Judgement Of(AttemptEnd end) => s_table[(int)end];
+
+    /// <summary>Records how a request ended whose last attempt this was.</summary>
+    /// <returns>What the client is answered; <see langword="null"/> where it has an answer, or part of one.</returns>
+    public GatewayRefusal? Conclude(GatewayRequest request, int status)
+    {
+        request.Outcome = Outcome ?? OutcomeOf(request, status);
+        if (Fault == Fault.Client && Outcome != Requests.Outcome.ClientDisconnect)
+        {
+            request.Instance = null;
+        }
+
+        return Refusal;
+    }
+
+    private static Outcome OutcomeOf(GatewayRequest request, int status) => status switch
+    {
+        >= 500 => Requests.Outcome.EngineError,
+        >= 400 => Requests.Outcome.EngineRefused,
+        _ when request.Facts.HasError => Requests.Outcome.StreamError,
+        _ when !request.Facts.IsComplete => Requests.Outcome.StreamTruncated,
+        _ => Requests.Outcome.Success,
+    };
 
     /// <summary>How an attempt ended that the forwarder gave up before the answer's body.</summary>
     public static AttemptEnd EndOf(ForwarderError error, Exception? exception) => error switch

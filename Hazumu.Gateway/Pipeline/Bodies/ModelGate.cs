@@ -2,14 +2,13 @@ using System.Diagnostics;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Pipeline.Bodies;
-using Hazumu.Gateway.Pipeline.Management;
 using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 using Hazumu.Gateway.Upstreams;
 using Microsoft.Net.Http.Headers;
 
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Bodies;
 
 /// <summary>Reads a request's body and which model it is about, and decides whether its caller may name that model.</summary>
 internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fleet fleet, IAdmission admission)
@@ -81,7 +80,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
     {
         if (!budget.TryTakeMemory(ZstdBody.Memory))
         {
-            return (default, GatewayRefusal.From(ZstdBody.Memory > budget.MemoryLimit ? BodyRead.NeverFits : BodyRead.NoRoom, limit));
+            return (default, RefusalOf(ZstdBody.Memory > budget.MemoryLimit ? BodyRead.NeverFits : BodyRead.NoRoom, limit));
         }
 
         try
@@ -102,7 +101,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
         var http = context.Request;
         if (length > limit)
         {
-            return (default, GatewayRefusal.From(BodyRead.TooLarge, limit));
+            return (default, RefusalOf(BodyRead.TooLarge, limit));
         }
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
@@ -124,7 +123,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
 
             if (read != BodyRead.Done)
             {
-                return (default, GatewayRefusal.From(read, limit, isDecoded: source is ZstdBody));
+                return (default, RefusalOf(read, limit, isDecoded: source is ZstdBody));
             }
         }
         catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
@@ -207,4 +206,17 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
 
         return null;
     }
+
+    /// <summary>The answer to a body that was not read to its end.</summary>
+    /// <param name="end">How far it was read.</param>
+    /// <param name="limit">Bytes that it may have.</param>
+    /// <param name="isDecoded">Whether they are counted after decompression.</param>
+    private static GatewayRefusal RefusalOf(BodyRead end, long limit, bool isDecoded = false) => end switch
+    {
+        BodyRead.TooLarge => new(Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, isDecoded
+            ? $"The request's body is larger than {limit} bytes when it is decompressed; send less, or send it without Content-Encoding."
+            : $"The request's body is larger than {limit} bytes; send less, or ask the gateway's operator to raise 'Gateway:Body:Limit'."),
+        BodyRead.NeverFits => new(Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, "The request's body is larger than all of the room that the gateway has for bodies; send less, or ask the gateway's operator to raise 'Gateway:Body:DiskLimit' or, without a disk, 'Gateway:Body:MemoryLimit'."),
+        _ => new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, "The server is busy: the bodies of other requests leave no room for this one; try again later.", TimeSpan.FromSeconds(5)),
+    };
 }

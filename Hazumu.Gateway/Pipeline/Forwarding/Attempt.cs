@@ -6,13 +6,14 @@ using System.Runtime.ExceptionServices;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 using Hazumu.Gateway.Upstreams;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Forwarder;
 
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Forwarding;
 
 /// <summary>
 /// One try at one instance, by YARP's forwarder, which makes the request and copies headers; the answer's body is copied here, past the tap.

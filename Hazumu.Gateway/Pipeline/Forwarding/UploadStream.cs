@@ -1,6 +1,6 @@
 using Hazumu.Gateway.Pipeline.Bodies;
 
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Forwarding;
 
 /// <summary>A body that is passed on as it comes, and tells that it does: an engine is not silent while it is still being spoken to.</summary>
 internal sealed class UploadStream(Stream body, Action onProgress) : BodyStream

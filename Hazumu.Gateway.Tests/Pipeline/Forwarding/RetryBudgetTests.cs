@@ -1,6 +1,6 @@
-using Hazumu.Gateway.Pipeline;
+using Hazumu.Gateway.Pipeline.Forwarding;
 
-namespace Hazumu.Gateway.Tests.Pipeline;
+namespace Hazumu.Gateway.Tests.Pipeline.Forwarding;
 
 public class RetryBudgetTests
 {

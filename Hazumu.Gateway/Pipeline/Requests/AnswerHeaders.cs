@@ -1,7 +1,8 @@
 using System.Net.Http.Headers;
 using Hazumu.Gateway.Streams;
+using Hazumu.Gateway.Upstreams;
 
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Requests;
 
 /// <summary>
 /// Headers that every answer carries, whether the engine gives it or the gateway. They are set when the answer starts: an attempt that
@@ -28,9 +29,9 @@ internal sealed class AnswerHeaders
     /// <summary>Gives a request its id, which the engine gets too, and sets the headers of its answer when that starts.</summary>
     public static AnswerHeaders Attach(HttpContext context, Dialect dialect)
     {
-        var headers = new AnswerHeaders(context.Response, dialect, Pipeline.RequestId.Of(context.Request));
+        var headers = new AnswerHeaders(context.Response, dialect, Requests.RequestId.Of(context.Request));
         context.TraceIdentifier = headers.RequestId;
-        context.Request.Headers[Pipeline.RequestId.HeaderName] = headers.RequestId;
+        context.Request.Headers[GatewayHeaders.RequestId] = headers.RequestId;
         context.Response.OnStarting(static state => ((AnswerHeaders)state).SetAsync(), headers);
         return headers;
     }
@@ -66,10 +67,10 @@ internal sealed class AnswerHeaders
     private Task SetAsync()
     {
         var headers = _response.Headers;
-        headers[Pipeline.RequestId.HeaderName] = RequestId;
+        headers[GatewayHeaders.RequestId] = RequestId;
         if (_dialect == Dialect.Anthropic)
         {
-            headers[Pipeline.RequestId.AnthropicHeaderName] = RequestId;
+            headers[Requests.RequestId.AnthropicHeaderName] = RequestId;
         }
 
         // An engine knows nothing of the page's origin.

@@ -1,15 +1,13 @@
 using System.Buffers;
 using System.Collections;
+using Hazumu.Gateway.Upstreams;
 
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Requests;
 
 /// <summary>The id by which a client, the log and the engine name the same request.</summary>
 internal static class RequestId
 {
-    /// <summary>The header, in requests and in answers. OpenAI's clients read it as <c>x-request-id</c>.</summary>
-    public const string HeaderName = "X-Request-Id";
-
-    /// <summary>The same in answers to Anthropic's clients.</summary>
+    /// <summary>The header in answers to Anthropic's clients.</summary>
     public const string AnthropicHeaderName = "request-id";
 
     /// <summary>The longest id that a client may choose.</summary>
@@ -21,7 +19,7 @@ internal static class RequestId
 
     /// <summary>The id that the client has chosen, else a new one.</summary>
     public static string Of(HttpRequest request) =>
-        request.Headers[HeaderName] is [{ Length: > 0 and <= LongestLength } chosen] && !chosen.AsSpan().ContainsAnyExcept(s_allowed)
+        request.Headers[GatewayHeaders.RequestId] is [{ Length: > 0 and <= LongestLength } chosen] && !chosen.AsSpan().ContainsAnyExcept(s_allowed)
             ? chosen
             : Guid.NewGuid().ToString("N");
 

@@ -1,0 +1,44 @@
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Pipeline.Forwarding;
+
+namespace Hazumu.Gateway.Pipeline.Requests;
+
+/// <summary>An answer of the gateway's own instead of an engine's.</summary>
+/// <param name="Outcome">How the request ends.</param>
+/// <param name="Status">400 to 599.</param>
+/// <param name="Message">One sentence: what is wrong and what to do.</param>
+/// <param name="RetryAfter">When to ask again.</param>
+internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Message, TimeSpan? RetryAfter = null)
+{
+    private const int LongestPath = 200;
+
+    public static GatewayRefusal BadRequest(string message) => new(Outcome.BadRequest, StatusCodes.Status400BadRequest, message);
+
+    public static GatewayRefusal Forbidden(string message) => new(Outcome.Forbidden, StatusCodes.Status403Forbidden, message);
+
+    /// <summary>The answer to a request that gets no slot.</summary>
+    public static GatewayRefusal From(SlotDecision admission, string model) => admission.Status switch
+    {
+        AdmissionStatus.QueueFull => new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, $"The server is busy: the queue is full; try again in {Seconds(admission.RetryAfter)}.", admission.RetryAfter),
+        AdmissionStatus.QueueTimeout => new(Outcome.QueueTimeout, StatusCodes.Status503ServiceUnavailable, $"The server is busy: no slot for '{model}' came free in time; try again in {Seconds(admission.RetryAfter)}.", admission.RetryAfter),
+        AdmissionStatus.ShuttingDown => new(Outcome.ShuttingDown, StatusCodes.Status503ServiceUnavailable, $"The gateway is stopping; try again in {Seconds(admission.RetryAfter)}.", admission.RetryAfter),
+        _ => Unreachable(admission.RetryAfter),
+    };
+
+    public static GatewayRefusal Unreachable(TimeSpan retryAfter = default)
+    {
+        var wait = retryAfter == default ? TimeSpan.FromSeconds(5) : retryAfter;
+        return new(
+            Outcome.EngineUnreachable, StatusCodes.Status503ServiceUnavailable, $"No instance of the model server can be reached; try again in {Seconds(wait)}.", wait);
+    }
+
+    /// <summary>What <c>Retry-After</c> says, for a sentence: some clients show nothing else.</summary>
+    public static string Seconds(TimeSpan wait) => $"{Math.Max(1, Math.Ceiling(wait.TotalSeconds)):0} s";
+
+    /// <summary>The route is unknown. A client's mistake, no attack: it does not count as a refusal.</summary>
+    public static GatewayRefusal NotFound(string method, string path, string? right) => new(
+        Outcome.BadRequest,
+        StatusCodes.Status404NotFound,
+        $"There is no route '{method} {(path.Length <= LongestPath ? path : path[..LongestPath] + "…")}'{(right is null ? "" : $"; use '{right}'")}.");
+}
