@@ -1,7 +1,7 @@
-using Hazumu.Hosting.Configuration;
+using Hazumu.Hosting.Settings;
 
 var builder = DistributedApplication.CreateBuilder(args);
-var hazumu = builder.AddHazumu(args);
+var hazumu = builder.AddHazumuSettings(args);
 
 var grafanaUser = builder.AddParameter("grafana-admin-user");
 var grafanaPassword = builder.AddParameter("grafana-admin-password", secret: true);
@@ -26,7 +26,7 @@ var gateway = builder.AddProject<Projects.Hazumu_Gateway>("gateway", launchProfi
 builder.AddOpenWebUI("openwebui", hazumu.OpenWebUI.Port)
     .WithDataVolume(hazumu.OpenWebUI.Volume)
     .WithSettings(hazumu.OpenWebUI)
-    .WithGateway(gateway);
+    .WithGateway(gateway, gateway.AddClientKey);
 
 var cadvisor = builder.AddCAdvisor("cadvisor", hazumu.CAdvisor.Port)
     .WithPrivileges(hazumu.CAdvisor.Privileged)
@@ -68,7 +68,7 @@ var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithConfiguration("../prometheus")
     .WithRunbooks("../docs/runbooks", hazumu.Prometheus)
     .WithDataVolume(hazumu.Prometheus.Volume)
-    .WithRetention(hazumu.Prometheus.Retention)
+    .WithRetention(hazumu.Prometheus)
     .WithScrapeTarget(gateway, endpointName: GatewayBuilderExtensions.ManagementEndpointName)
     .WithScrapeTarget(cadvisor, job: "cadvisor")
     .WithScrapeTarget(cadvisor, job: "ollama")
@@ -84,9 +84,9 @@ var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
 var grafana = builder.AddGrafana("grafana", hazumu.Grafana.Port, grafanaUser, grafanaPassword)
     .WithConfiguration("../grafana")
     .WithDataVolume(hazumu.Grafana.Volume)
-    .WithDataSource(prometheus)
-    .WithDataSource(alertmanager)
-    .WithDataSource(loki)
+    .WithPrometheus(prometheus)
+    .WithAlertmanager(alertmanager)
+    .WithLoki(loki)
     .WithProduction(hazumu.Grafana)
     .WithSettings(hazumu.Grafana);
 

@@ -1,6 +1,6 @@
 using Hazumu.Cli.Doctor;
-using Hazumu.Hosting;
-using Hazumu.Hosting.Preflight;
+using Hazumu.Hosting.Containers;
+using Hazumu.Hosting.Settings;
 using Hazumu.Settings;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,13 +1,9 @@
-using Aspire.Hosting.Lifecycle;
 using Hazumu.Hosting;
-using Hazumu.Hosting.Configuration;
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Health;
 using Hazumu.Hosting.Networking;
 using Hazumu.Hosting.Orchestration;
-using Hazumu.Hosting.Preflight;
-using Hazumu.Hosting.Publishing;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Aspire.Hosting;
 
@@ -22,7 +18,7 @@ public static class HazumuBuilderExtensions
     /// <param name="args">The command line, to be checked for options that nobody would read.</param>
     /// <returns>The settings.</returns>
     /// <exception cref="StartupProblemException">A setting or an option is unknown or not allowed.</exception>
-    public static HazumuOptions AddHazumu(this IDistributedApplicationBuilder builder, params IReadOnlyList<string> args)
+    public static HazumuOptions AddHazumuSettings(this IDistributedApplicationBuilder builder, params IReadOnlyList<string> args)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(args);
@@ -40,14 +36,12 @@ public static class HazumuBuilderExtensions
         {
             IsolatedRun.Settle(options, builder.Configuration, builder.AppHostDirectory);
             builder.Services.AddSingleton(options);
-            builder.Services.TryAddSingleton<ContainerEngine>();
+            builder.AddStartChecks();
             builder.Services.AddSingleton<BridgeNetwork>();
             builder.Services.AddHostedService(services => services.GetRequiredService<BridgeNetwork>());
             builder.Services.AddHostedService<ReadyReport>();
-            builder.Services.AddHostedService<ContainerAccessCheck>();
             PromptHealthCheck.AddTo(builder.Services);
             LoopbackCertificateService.AddTo(builder.Services);
-            builder.Services.TryAddEventingSubscriber<StartChecks>();
         }
         else
         {
@@ -85,7 +79,7 @@ public static class HazumuBuilderExtensions
         {
             // Whoever listens binds the port itself: DCP's proxy would be one more hop in every token stream.
             endpoint.IsProxied = false;
-            var address = (settings as EdgeOptions)?.BindAddress ?? settings.Host.BindAddress;
+            var address = settings.Address.Value;
             endpoint.TargetHost = address == "127.0.0.1" ? endpoint.TargetHost : address;
         }
 
@@ -100,23 +94,6 @@ public static class HazumuBuilderExtensions
 
         return builder;
     }
-
-    /// <summary>Sets an environment variable to a setting's value; a published application takes the setting's own variable there.</summary>
-    /// <typeparam name="T">The resource.</typeparam>
-    /// <param name="builder">The resource builder.</param>
-    /// <param name="name">The variable.</param>
-    /// <param name="settings">The component's settings.</param>
-    /// <param name="setting">The setting below the component's section.</param>
-    /// <param name="value">Its value.</param>
-    internal static IResourceBuilder<T> WithEnvironment<T>(this IResourceBuilder<T> builder, string name, ComponentOptions settings, string setting, object value) where T : IResourceWithEnvironment =>
-        builder.WithEnvironment(name, builder.ApplicationBuilder.ExecutionContext.IsPublishMode ? new ComposeVariables(settings).Setting(setting, value) : ComposeVariables.Format(value));
-
-    /// <summary>Tells a program of Prometheus' family under which address people see it, for the links in what it sends.</summary>
-    /// <typeparam name="T">The resource.</typeparam>
-    /// <param name="builder">The resource builder.</param>
-    /// <param name="port">Its port on this machine; nothing is told without one.</param>
-    internal static IResourceBuilder<T> WithExternalUrl<T>(this IResourceBuilder<T> builder, int? port) where T : ContainerResource =>
-        port is null ? builder : builder.WithArgs($"--web.external-url=http://localhost:{port}/");
 
     /// <summary>Shows relationships to several resources.</summary>
     /// <typeparam name="T">The resource.</typeparam>

@@ -1,6 +1,4 @@
 using Aspire.Hosting.Utils;
-using Hazumu.Hosting;
-using Hazumu.Hosting.Caddy;
 using Hazumu.Hosting.Publishing;
 
 namespace Aspire.Hosting;
@@ -102,13 +100,13 @@ public static class AlertmanagerBuilderExtensions
 
         if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
         {
-            return builder.WithEnvironment("GRAFANA_URL", grafana.Host.Production ? EdgeAddress.OfGrafana(grafana.Host.Edge) : $"http://localhost:{grafana.Port}");
+            return builder.WithEnvironment("GRAFANA_URL", grafana.Host.Production ? grafana.Host.Edge.GrafanaUrl : $"http://localhost:{grafana.Port}");
         }
 
         return builder.WithComposeEnvironment(
             "GRAFANA_URL",
-            EdgeAddress.OfPublishedGrafana(grafana.Host.Edge),
-            development: $"http://localhost:{new ComposeVariables(grafana).Setting(nameof(grafana.Port), grafana.Port)}");
+            grafana.Host.Edge.PublishedGrafanaUrl,
+            development: $"http://localhost:{grafana.Variable(nameof(grafana.Port), grafana.Port)}");
     }
 
     // The other problems, those of a published application too, are the script's to find.

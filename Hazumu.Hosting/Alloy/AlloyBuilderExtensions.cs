@@ -1,5 +1,4 @@
 using Aspire.Hosting.Utils;
-using Hazumu.Hosting;
 using Hazumu.Hosting.Alloy;
 using Hazumu.Hosting.Preflight;
 using Hazumu.Hosting.Publishing;
@@ -92,7 +91,7 @@ public static class AlloyBuilderExtensions
         return builder.ApplicationBuilder.ExecutionContext.IsPublishMode
             // In the chart pods are found by their release.
             ? builder.WithComposeEnvironment(Network, network).WithAnnotation(new PublishedMountsAnnotation([(Socket, Socket)]))
-            : builder.WithEnvironment(Network, network).WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) => MountSocket(builder, facts, logger)));
+            : builder.WithEnvironment(Network, network).WithHostFacts((facts, logger) => MountSocket(builder, facts, logger));
     }
 
     /// <summary>Collects what a project writes; in a published application it is a container like the others.</summary>
@@ -113,7 +112,7 @@ public static class AlloyBuilderExtensions
         builder.ApplicationBuilder.Services.AddSingleton<IHostedService>(services => ActivatorUtilities.CreateInstance<ProjectLogCopy>(services, log));
         return builder
             .WithReferenceRelationship(project.Resource)
-            .WithAnnotation(new HostFactsCallbackAnnotation((_, _) =>
+            .WithHostFacts((_, _) =>
             {
                 if (builder.ApplicationBuilder.Resources.Contains(project.Resource))
                 {
@@ -121,21 +120,21 @@ public static class AlloyBuilderExtensions
                     var folder = log.MakeFolder();
                     builder.WithBindMount(folder, $"{LogsDirectory}/{Path.GetFileName(folder)}", isReadOnly: true);
                 }
-            }));
+            });
     }
 
     /// <summary>Sends what is collected to a Loki.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="loki">The Loki.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<AlloyResource> WithLoki(this IResourceBuilder<AlloyResource> builder, IResourceBuilder<LokiResource> loki)
+    public static IResourceBuilder<AlloyResource> WithLoki(this IResourceBuilder<AlloyResource> builder, IResourceBuilder<IResourceWithEndpoints> loki)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(loki);
 
         return builder
             .WithReferenceRelationship(loki.Resource)
-            .WithEnvironment("LOKI_URL", loki.Resource.PrimaryEndpoint);
+            .WithEnvironment("LOKI_URL", loki.GetEndpoint("http"));
     }
 
     private static void MountSocket(IResourceBuilder<AlloyResource> builder, HostFacts facts, ILogger logger)

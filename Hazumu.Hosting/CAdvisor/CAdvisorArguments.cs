@@ -1,3 +1,5 @@
+using Hazumu.Hosting.Containers;
+
 namespace Hazumu.Hosting.CAdvisor;
 
 /// <summary>How cAdvisor is run. The costs and spacings were measured with v0.60.5 on Docker 20.10, cgroup v1.</summary>

@@ -1,4 +1,3 @@
-using Hazumu.Hosting;
 using Hazumu.Hosting.CAdvisor;
 using Hazumu.Hosting.Preflight;
 using Hazumu.Hosting.Publishing;
@@ -29,12 +28,13 @@ public static class CAdvisorBuilderExtensions
             .WithHttpHealthCheck("/healthz")
             .WithComposeHttpHealthcheck(8080, "/healthz")
             .WithArgs(CAdvisorArguments.All)
-            // The engine's socket and the control groups' files are root's.
+            .WithAnnotation(new NotInChartAnnotation("the kubelet's own cAdvisor"))
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Exporters))
+            // The engine's socket and the control groups' files are root's.
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Root, Memory: "512m", Cpus: "0.5", Pids: 200));
 
         return builder.ExecutionContext.IsRunMode
-            ? resource.WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) => MountHost(resource, facts, logger)))
+            ? resource.WithHostFacts((facts, logger) => MountHost(resource, facts, logger))
             : resource.WithAnnotation(new PublishedMountsAnnotation([.. HostMounts.All.Select(mount => (mount.Source, mount.Target))]));
     }
 
@@ -49,7 +49,7 @@ public static class CAdvisorBuilderExtensions
         return builder
             // The engine drops nothing where this is on.
             .WithDevelopmentForm(service => service.Add("privileged", $"${{{HazumuOptions.SectionName}__{nameof(HazumuOptions.CAdvisor)}__{nameof(CAdvisorOptions.Privileged)}:-true}}"))
-            .WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) =>
+            .WithHostFacts((facts, logger) =>
             {
                 var isPrivileged = privileged is AutoSwitch.True || (privileged is AutoSwitch.Auto && facts.AllowsPrivileged);
                 if (privileged is AutoSwitch.Auto && !isPrivileged)
@@ -58,7 +58,7 @@ public static class CAdvisorBuilderExtensions
                 }
 
                 builder.WithContainerRuntimeArgs(isPrivileged ? ["--privileged"] : CAdvisorArguments.LeastPrivileges);
-            }));
+            });
     }
 
     private static void MountHost(IResourceBuilder<CAdvisorResource> builder, HostFacts facts, ILogger logger)

@@ -1,6 +1,5 @@
 using Aspire.Hosting.Utils;
-using Hazumu.Hosting;
-using Hazumu.Hosting.Orchestration;
+using Hazumu.Hosting.Networking;
 using Hazumu.Hosting.Publishing;
 
 namespace Aspire.Hosting;
@@ -58,6 +57,8 @@ public static class CaddyBuilderExtensions
             .WithEnvironment("EDGE_MAX_BODY", settings, nameof(settings.MaxBody), settings.MaxBody)
             .WithSecretFile("edge_certificate", settings, nameof(settings.CertificateFile), settings.CertificateFile)
             .WithSecretFile("edge_key", settings, nameof(settings.KeyFile), settings.KeyFile)
+            .WithAnnotation(new ProductionOnlyAnnotation())
+            .WithAnnotation(new NotInChartAnnotation("the Ingress or the HTTPRoute, with certificates of cert-manager"))
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Edge))
             .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "512m", Cpus: "1", Pids: 200)
             {
@@ -89,7 +90,7 @@ public static class CaddyBuilderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="gateway">The gateway.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<CaddyResource> WithGateway(this IResourceBuilder<CaddyResource> builder, IResourceBuilder<ProjectResource> gateway)
+    public static IResourceBuilder<CaddyResource> WithGateway(this IResourceBuilder<CaddyResource> builder, IResourceBuilder<IResourceWithEndpoints> gateway)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(gateway);
@@ -108,12 +109,12 @@ public static class CaddyBuilderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="grafana">Grafana.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<CaddyResource> WithDashboards(this IResourceBuilder<CaddyResource> builder, IResourceBuilder<GrafanaResource> grafana)
+    public static IResourceBuilder<CaddyResource> WithDashboards(this IResourceBuilder<CaddyResource> builder, IResourceBuilder<IResourceWithEndpoints> grafana)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(grafana);
 
-        return builder.WithUpstream("EDGE_GRAFANA", grafana.Resource.PrimaryEndpoint);
+        return builder.WithUpstream("EDGE_GRAFANA", grafana.GetEndpoint("http"));
     }
 
     private static IResourceBuilder<CaddyResource> WithUpstream(this IResourceBuilder<CaddyResource> builder, string variable, EndpointReference endpoint) => builder

@@ -1,4 +1,3 @@
-using Hazumu.Hosting;
 using Hazumu.Hosting.Gateway;
 using Hazumu.Hosting.Publishing;
 
@@ -18,7 +17,7 @@ public static class GatewayBuilderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The gateway's settings.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithOperations(this IResourceBuilder<ProjectResource> builder, GatewayOptions settings)
+    public static IResourceBuilder<ProjectResource> WithOperations(this IResourceBuilder<ProjectResource> builder, HazumuGatewayOptions settings)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
@@ -41,10 +40,10 @@ public static class GatewayBuilderExtensions
             // The process itself binds the port: DCP's proxy would be one more hop in every token stream.
             .WithHttpEndpoint(port: settings.Port, targetPort: isRun ? settings.Port : ContainerPort, isProxied: false)
             .WithUrlForEndpoint("http", url => url.DisplayText = "API for clients")
-            // A published application has it inside its network only.
+            .WithAnnotation(new InternalEndpointAnnotation(ManagementEndpointName))
             .WithHttpEndpoint(port: isRun ? management : null, targetPort: management, name: ManagementEndpointName, isProxied: false)
             .WithUrlForEndpoint(ManagementEndpointName, url => url.DisplayText = "Health and metrics")
-            .WithEnvironment("Gateway__Management__Port", ComposeVariables.Format(management))
+            .WithEnvironment("Gateway__Management__Port", ComponentOptions.Format(management))
             .WithIconName("Router")
             .WithHttpHealthCheck("/health", endpointName: ManagementEndpointName)
             // Clients connect to the gateway itself: what they say of whom they speak for is not to be believed. In production only
@@ -99,7 +98,7 @@ public static class GatewayBuilderExtensions
             .WithComposeEnvironment("Gateway__Peers__KeyFile", key.Path)
             .WithAnnotation(key)
             // What --scale says holds for one 'up' only.
-            .WithComposeForm(service => service.MappingAt("deploy").Add("replicas", "${GATEWAY_REPLICAS:-1}"))
+            .WithProductionForm(service => service.MappingAt("deploy").Add("replicas", "${GATEWAY_REPLICAS:-1}"))
             .WithAnnotation(new PublishedReplicasAnnotation());
     }
 
@@ -107,7 +106,7 @@ public static class GatewayBuilderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The gateway's settings.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithKeys(this IResourceBuilder<ProjectResource> builder, GatewayOptions settings)
+    public static IResourceBuilder<ProjectResource> WithKeys(this IResourceBuilder<ProjectResource> builder, HazumuGatewayOptions settings)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
@@ -116,7 +115,7 @@ public static class GatewayBuilderExtensions
         if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
         {
             return builder
-                .WithComposeEnvironment(Required, "true", development: new ComposeVariables(settings).Setting(nameof(settings.RequireKeys), settings.RequireKeys))
+                .WithComposeEnvironment(Required, "true", development: settings.Variable(nameof(settings.RequireKeys), settings.RequireKeys))
                 .WithAnnotation(new ContainerMountAnnotation(settings.Volume, DataDirectory, ContainerMountType.Volume, isReadOnly: false))
                 .WithEnvironment("Gateway__Keys__File", $"{DataDirectory}/keys.json")
                 // The container's /tmp is memory and counts against its limit; this is a disk.
@@ -135,7 +134,7 @@ public static class GatewayBuilderExtensions
     /// <param name="settings">The gateway's settings.</param>
     /// <param name="edge">The settings of the edge, which passes its own name on.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithBrowsers(this IResourceBuilder<ProjectResource> builder, GatewayOptions settings, EdgeOptions edge)
+    public static IResourceBuilder<ProjectResource> WithBrowsers(this IResourceBuilder<ProjectResource> builder, HazumuGatewayOptions settings, EdgeOptions edge)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
@@ -144,7 +143,7 @@ public static class GatewayBuilderExtensions
         // Containers call it by the resource's name.
         var (hosts, origins) = (settings.AllowedHosts ?? "", settings.AllowedOrigins ?? "");
         var names = builder.ApplicationBuilder.ExecutionContext.IsPublishMode
-            ? $"{builder.Resource.Name},{new ComposeVariables(edge).Setting(nameof(edge.Name), edge.Name)},{new ComposeVariables(settings).Setting(nameof(settings.AllowedHosts), hosts)}"
+            ? $"{builder.Resource.Name},{edge.Variable(nameof(edge.Name), edge.Name)},{settings.Variable(nameof(settings.AllowedHosts), hosts)}"
             : string.Join(',', new[] { builder.Resource.Name, edge.Enabled ? edge.Name : "", hosts }.Where(name => name.Length > 0));
         return builder
             .WithEnvironment("Gateway__AllowedHosts", names)
@@ -155,13 +154,13 @@ public static class GatewayBuilderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The gateway's settings.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithLimits(this IResourceBuilder<ProjectResource> builder, GatewayOptions settings)
+    public static IResourceBuilder<ProjectResource> WithLimits(this IResourceBuilder<ProjectResource> builder, HazumuGatewayOptions settings)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
 
         return builder
-            .WithComposeEnvironment("Gateway__AddressRequestsPerMinute", new ComposeVariables(settings).Setting(nameof(settings.AddressRequestsPerMinute), settings.AddressRequestsPerMinute), development: "0")
+            .WithComposeEnvironment("Gateway__AddressRequestsPerMinute", settings.Variable(nameof(settings.AddressRequestsPerMinute), settings.AddressRequestsPerMinute), development: "0")
             .WithEnvironment("Gateway__Registries", settings, nameof(settings.Registries), settings.Registries ?? "");
     }
 

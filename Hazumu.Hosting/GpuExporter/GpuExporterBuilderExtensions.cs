@@ -1,5 +1,3 @@
-using Hazumu.Hosting;
-using Hazumu.Hosting.Ollama;
 using Hazumu.Hosting.Preflight;
 using Hazumu.Hosting.Publishing;
 
@@ -35,10 +33,17 @@ public static class GpuExporterBuilderExtensions
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "256m", Cpus: "0.5", Pids: 200) { WritesTo = ["/tmp"] });
 
         return builder.ExecutionContext.IsRunMode
-            ? resource.WithAnnotation(new HostFactsCallbackAnnotation((facts, _) => Settle(resource, settings, mode, facts)))
+            ? resource.WithHostFacts((facts, _) => Settle(resource, settings, mode, facts))
             : resource
                 .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Nvidia))
-                .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Amd, GpuExporterImage.Amd.ToAnnotation(), GpuExporterImage.Amd.Port));
+                .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Amd, GpuExporterImage.Amd.ToAnnotation(), GpuExporterImage.Amd.Port))
+                .WithPublishedGpus()
+                .WithAnnotation(new PublishedChoiceAnnotation(
+                    Choice("amd", GpuExporterImage.Amd),
+                    Choice("dcgm", GpuExporterImage.NvidiaDcgm),
+                    Choice("smi", GpuExporterImage.NvidiaSmi)));
+
+        static (string, ContainerImageAnnotation, int) Choice(string key, GpuExporterImage image) => (key, image.ToAnnotation(), image.Port);
     }
 
     private static void Settle(IResourceBuilder<GpuExporterResource> builder, GpuExporterOptions settings, GpuMode mode, HostFacts facts)

@@ -1,4 +1,3 @@
-using Hazumu.Hosting;
 
 namespace Aspire.Hosting;
 

@@ -1,8 +1,6 @@
 using System.ComponentModel;
 using Aspire.Hosting.Utils;
-using Hazumu.Hosting;
-using Hazumu.Hosting.Caddy;
-using Hazumu.Hosting.Health;
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Preflight;
 using Hazumu.Hosting.Publishing;
 using Hazumu.Grafana;
@@ -17,7 +15,6 @@ public static class GrafanaBuilderExtensions
     private const string DataDirectory = "/var/lib/grafana";
     private const string AccessDirectory = "/etc/grafana/access";
     private const string DashboardsDirectory = "/etc/grafana/dashboards";
-    private const string LokiUrl = "LOKI_URL";
 
     // What Grafana replaces in a link by the id of the trace.
     private const string TraceId = "${__value.raw}";
@@ -124,16 +121,16 @@ public static class GrafanaBuilderExtensions
     private static IResourceBuilder<GrafanaResource> WithProvisioning(this IResourceBuilder<GrafanaResource> builder, string source, string name, string? option)
     {
         // Called when all resources are known: the settings may have left some out.
-        ILookup<bool, IResource> Sources() => builder.Resource.Annotations.OfType<DataSourceAnnotation>().Select(annotation => annotation.Source).ToLookup(resource =>
-            builder.ApplicationBuilder.Resources.Contains(resource) && PublishedOptionAnnotation.Of(resource).All(form => form.Option == option));
+        ILookup<bool, DataSourceAnnotation> Sources() => builder.Resource.Annotations.OfType<DataSourceAnnotation>().ToLookup(annotation =>
+            builder.ApplicationBuilder.Resources.Contains(annotation.Source) && PublishedOptionAnnotation.Of(annotation.Source).All(form => form.Option == option));
 
         return builder
             .WithGeneratedFolder($"{name}/provisioning", "/etc/grafana/provisioning", _ => Task.FromResult<IReadOnlyDictionary<string, string>>(
                 ConfigurationFolderExtensions.ReadFolder(Path.Combine(source, "provisioning"))
-                    .ExceptBy(Sources()[false].Select(resource => $"datasources/{resource.Name}.yml"), file => file.Key)
+                    .ExceptBy(Sources()[false].Select(annotation => $"datasources/{annotation.Source.Name}.yml"), file => file.Key)
                     .ToDictionary()), isInChart: true, option)
             .WithGeneratedFolder($"{name}/dashboards", DashboardsDirectory, _ => Task.FromResult(
-                DashboardFiles.With(Path.Combine(source, "dashboards"), hasLogs: Sources()[true].OfType<LokiResource>().Any())), isInChart: true, option);
+                DashboardFiles.With(Path.Combine(source, "dashboards"), hasLogs: Sources()[true].Any(annotation => annotation.HasLogs))), isInChart: true, option);
     }
 
     /// <summary>Shuts what development leaves open, and tells Grafana under which address people see it; does nothing to a graph of development's.</summary>
@@ -149,11 +146,11 @@ public static class GrafanaBuilderExtensions
         if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
         {
             return settings.Host.Production
-                ? builder.WithRestrictions().WithPasswordFile().WithEnvironment(RootUrl, EdgeAddress.OfGrafana(edge) + "/")
+                ? builder.WithRestrictions().WithPasswordFile().WithEnvironment(RootUrl, edge.GrafanaUrl + "/")
                 : builder;
         }
 
-        var address = new ComposeVariables(settings).Setting(nameof(settings.Port), settings.Port);
+        var address = settings.Variable(nameof(settings.Port), settings.Port);
         foreach (var (name, value) in s_restrictions)
         {
             // A browser would not send such a cookie back by plain HTTP.
@@ -168,7 +165,7 @@ public static class GrafanaBuilderExtensions
         return builder
             // Grafana would ask its data sources by way of the proxy that Docker's client configuration puts into every container.
             .WithComposeEnvironment("NO_PROXY", "localhost,127.0.0.1,prometheus,alertmanager,loki${NO_PROXY:+,${NO_PROXY:-}}")
-            .WithComposeEnvironment(RootUrl, EdgeAddress.OfPublishedGrafana(edge) + "/", development: $"http://localhost:{address}/")
+            .WithComposeEnvironment(RootUrl, edge.PublishedGrafanaUrl + "/", development: $"http://localhost:{address}/")
             .WithSignIn();
     }
 
@@ -229,7 +226,7 @@ public static class GrafanaBuilderExtensions
             .WithSecret("GF_SECURITY_SECRET_KEY", new PublishedSecretAnnotation("grafana_secret_key", "./secrets/grafana_secret_key") { IsRequired = true }, development: "development")
             .WithAnnotation(new PublishedTaskAnnotation("access", ["/bin/sh", $"{AccessDirectory}/apply.sh"], [User], [secret, new("grafana_users", "./secrets/grafana_users")]))
             // The script looks at both, and becomes Grafana.
-            .WithComposeForm(service =>
+            .WithProductionForm(service =>
             {
                 service.Add("entrypoint", new YamlSequenceNode(ComposeFiles.Quoted("/bin/sh")));
                 service.Add("command", new YamlSequenceNode(ComposeFiles.Quoted($"{AccessDirectory}/start.sh")));
@@ -266,66 +263,67 @@ public static class GrafanaBuilderExtensions
         return builder.WithVolume(name ?? VolumeNameGenerator.Generate(builder, "data"), DataDirectory);
     }
 
-    /// <summary>Names the Prometheus server that the provisioned data source reads.</summary>
+    /// <summary>Points the data source of metrics and alert rules at a Prometheus server.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="prometheus">The server.</param>
+    /// <param name="prometheus">The server, whose endpoint is <c>http</c>.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<PrometheusResource> prometheus) =>
-        builder.WithDataSource("PROMETHEUS_URL", prometheus, resource => resource.PrimaryEndpoint);
+    public static IResourceBuilder<GrafanaResource> WithPrometheus(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<IResourceWithEndpoints> prometheus) =>
+        builder.WithDataSource(prometheus).WithDataSourceUrl("PROMETHEUS_URL", prometheus.Resource);
 
-    /// <summary>Names the Alertmanager that the provisioned data source reads.</summary>
+    /// <summary>Points the data source of alerts and silences at an Alertmanager.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="alertmanager">The Alertmanager.</param>
+    /// <param name="alertmanager">The Alertmanager, whose endpoint is <c>http</c>.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<AlertmanagerResource> alertmanager) =>
-        builder.WithDataSource("ALERTMANAGER_URL", alertmanager, resource => resource.PrimaryEndpoint);
+    public static IResourceBuilder<GrafanaResource> WithAlertmanager(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<IResourceWithEndpoints> alertmanager) =>
+        builder.WithDataSource(alertmanager).WithDataSourceUrl("ALERTMANAGER_URL", alertmanager.Resource);
 
-    /// <summary>Names the Loki that the provisioned data source reads, and where the traces are that its lines lead to.</summary>
+    /// <summary>Points the data source of logs at a Loki, adds the dashboard of logs, and links log lines to their traces.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="loki">The Loki.</param>
+    /// <param name="loki">The Loki, whose endpoint is <c>http</c>.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<LokiResource> loki)
+    public static IResourceBuilder<GrafanaResource> WithLoki(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<IResourceWithEndpoints> loki)
     {
-        ArgumentNullException.ThrowIfNull(builder);
-        ArgumentNullException.ThrowIfNull(loki);
-
+        const string LokiUrl = "LOKI_URL";
         const string Link = "TRACE_LINK";
+        builder.WithDataSource(loki, hasLogs: true);
         if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
         {
             var dashboard = builder.ApplicationBuilder.Configuration["ASPNETCORE_URLS"]?.Split(';')[0];
             return builder
-                .WithDataSource(LokiUrl, loki, resource => resource.PrimaryEndpoint)
+                .WithDataSourceUrl(LokiUrl, loki.Resource)
                 .WithEnvironment(Link, dashboard is null ? "" : $"{dashboard}/traces/detail/{TraceId}");
         }
 
         // No part of a published application keeps traces: without an address lines have no link to theirs.
-        return builder
-            .WithReferenceRelationship(loki.Resource)
-            .WithAnnotation(new DataSourceAnnotation(loki.Resource))
-            .WithAnnotation(new PublishedOptionalVariableAnnotation(PublishedOptionAnnotation.Logs, LokiUrl, $"http://{loki.Resource.Name}:{loki.Resource.PrimaryEndpoint.TargetPort}"))
-            .WithAnnotation(new PublishedOptionalVariableAnnotation(PublishedOptionAnnotation.Logs, Link, $"${{TRACE_URL:+${{TRACE_URL:-}}${TraceId}}}"));
+        return builder.WithComposeForm(PublishedOptionAnnotation.Logs, (service, _) =>
+        {
+            var environment = service.MappingAt("environment");
+            environment.Add(LokiUrl, ComposeFiles.Quoted($"http://{loki.Resource.Name}:{loki.GetEndpoint("http").TargetPort}"));
+            environment.Add(Link, ComposeFiles.Quoted($"${{TRACE_URL:+${{TRACE_URL:-}}${TraceId}}}"));
+        });
     }
 
-    private static IResourceBuilder<GrafanaResource> WithDataSource<T>(this IResourceBuilder<GrafanaResource> builder, string variable, IResourceBuilder<T> source, Func<T, EndpointReference> endpoint) where T : IResource
+    private static IResourceBuilder<GrafanaResource> WithDataSource(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<IResourceWithEndpoints> source, bool hasLogs = false)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(source);
 
         return builder
             .WithReferenceRelationship(source.Resource)
-            .WithAnnotation(new DataSourceAnnotation(source.Resource))
-            .WithEnvironment(context =>
-            {
-                // It may have been left out of the graph by its settings.
-                if (builder.ApplicationBuilder.Resources.Contains(source.Resource))
-                {
-                    context.EnvironmentVariables[variable] = endpoint(source.Resource);
-                }
-            });
+            .WithAnnotation(new DataSourceAnnotation(source.Resource, hasLogs));
     }
 
-    /// <summary>What Grafana reads, by <c>datasources/{NAME}.yml</c>.</summary>
-    private sealed record DataSourceAnnotation(IResource Source) : IResourceAnnotation;
+    private static IResourceBuilder<GrafanaResource> WithDataSourceUrl(this IResourceBuilder<GrafanaResource> builder, string variable, IResourceWithEndpoints source) => builder.WithEnvironment(context =>
+    {
+        // It may have been left out of the graph by its settings.
+        if (builder.ApplicationBuilder.Resources.Contains(source))
+        {
+            context.EnvironmentVariables[variable] = source.GetEndpoint("http");
+        }
+    });
+
+    /// <summary>A resource that Grafana reads by <c>datasources/{NAME}.yml</c>.</summary>
+    private sealed record DataSourceAnnotation(IResource Source, bool HasLogs) : IResourceAnnotation;
 
     private static async Task<ExecuteCommandResult> ResetPasswordAsync(GrafanaResource resource, ExecuteCommandContext context)
     {

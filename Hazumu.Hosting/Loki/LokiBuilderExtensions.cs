@@ -1,5 +1,4 @@
 using Aspire.Hosting.Utils;
-using Hazumu.Hosting;
 using Hazumu.Hosting.Publishing;
 
 namespace Aspire.Hosting;

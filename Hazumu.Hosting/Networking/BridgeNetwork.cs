@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Preflight;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

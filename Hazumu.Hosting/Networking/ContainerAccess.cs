@@ -1,4 +1,5 @@
 using System.Net;
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Preflight;
 using Microsoft.Extensions.Configuration;
 

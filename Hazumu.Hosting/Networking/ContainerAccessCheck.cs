@@ -1,3 +1,4 @@
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Preflight;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

@@ -1,5 +1,8 @@
 using Hazumu.Hosting.Networking;
 using Hazumu.Hosting.Preflight;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 
 namespace Aspire.Hosting;
 
@@ -23,6 +26,11 @@ public static class ContainerAccessExtensions
             return builder;
         }
 
+        builder.ApplicationBuilder.AddStartChecks();
+        builder.ApplicationBuilder.Services.TryAddEnumerable([
+            ServiceDescriptor.Singleton<IStartCheck, ContainerAccessStartCheck>(),
+            ServiceDescriptor.Singleton<IHostedService, ContainerAccessCheck>(),
+        ]);
         return builder
             .WithAnnotation(new ContainerAccessAnnotation())
             .WithEnvironment(context =>
@@ -52,13 +60,13 @@ public static class ContainerAccessExtensions
 
         return builder
             .WithAnnotation(new ConnectsToProjectAnnotation(endpoint))
-            .WithAnnotation(new HostFactsCallbackAnnotation((_, _) =>
+            .WithHostFacts((_, _) =>
             {
                 if (ContainerAccessAnnotation.Of(endpoint.Resource)?.HostName is { } host)
                 {
                     builder.WithContainerRuntimeArgs("--add-host", $"{endpoint.Resource.Name}:{host}");
                 }
-            }))
+            })
             .WithEnvironment(context =>
             {
                 // Aspire makes a tunnel for what it finds in a container's variables, and for nothing else.

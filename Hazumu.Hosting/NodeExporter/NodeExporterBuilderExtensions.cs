@@ -45,7 +45,7 @@ public static class NodeExporterBuilderExtensions
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "128m", Cpus: "0.5", Pids: 100));
 
         return builder.ExecutionContext.IsRunMode
-            ? resource.WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) => MountHost(resource, facts, logger)))
+            ? resource.WithHostFacts((facts, logger) => MountHost(resource, facts, logger))
             : resource.WithAnnotation(new PublishedMountsAnnotation([("/", HostDirectory)]));
     }
 

@@ -15,7 +15,7 @@ internal static class InstancePorts
     {
         // A component that is not enabled keeps its port: that another one is left out must not move the instances.
         var host = settings.Host;
-        HashSet<int> ofComponents = [.. host.Components.Select(component => component.Port), host.Gateway.ManagementPort, host.Edge.HttpPort];
+        HashSet<int> ofComponents = [.. host.Components.SelectMany(component => component.Ports).Select(known => known.Port)];
         var port = settings.Port;
         yield return port;
 

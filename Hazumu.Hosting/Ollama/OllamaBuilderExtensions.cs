@@ -1,8 +1,8 @@
-using Hazumu.Hosting;
 using Hazumu.Hosting.Ollama;
 using Hazumu.Hosting.Preflight;
 using Hazumu.Hosting.Publishing;
 using Microsoft.Extensions.Logging;
+using YamlDotNet.RepresentationModel;
 
 namespace Aspire.Hosting;
 
@@ -57,7 +57,7 @@ public static class OllamaBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
 
-        return builder.WithAnnotation(new HostFactsCallbackAnnotation((facts, logger) =>
+        return builder.WithHostFacts((facts, logger) =>
         {
             var choice = GpuChoice.Make(mode, facts);
             if (choice.Vendor is { } vendor)
@@ -73,7 +73,7 @@ public static class OllamaBuilderExtensions
             }
 
             logger.LogInformation("GPU for '{Resource}': {Gpu}, because {Reason}.", builder.Resource.Name, choice.Vendor?.ToString() ?? "none (CPU only)", choice.Reason);
-        }));
+        });
     }
 
     /// <summary>Adds a resource for each model that is to be ready; it is pulled where Ollama does not have it, and the dashboard shows the progress.</summary>
@@ -87,9 +87,9 @@ public static class OllamaBuilderExtensions
 
         if (builder.ApplicationBuilder.Resources.Contains(builder.Resource))
         {
-            foreach (var model in models.Select(ModelName.Normalize).Distinct(StringComparer.OrdinalIgnoreCase))
+            foreach (var model in models.Select(OllamaModelName.Normalize).Distinct(StringComparer.OrdinalIgnoreCase))
             {
-                var name = ModelName.ToResourceName(builder.Resource.Name, model, name => builder.ApplicationBuilder.Resources.Any(resource => resource.Name.Equals(name, StringComparison.OrdinalIgnoreCase)));
+                var name = OllamaModelName.ToResourceName(builder.Resource.Name, model, name => builder.ApplicationBuilder.Resources.Any(resource => resource.Name.Equals(name, StringComparison.OrdinalIgnoreCase)));
                 builder.AddModel(name, model).WithIconName("BrainCircuit");
             }
         }
@@ -116,6 +116,8 @@ public static class OllamaBuilderExtensions
     private static IResourceBuilder<OllamaResource> WithModelVolume(this IResourceBuilder<OllamaResource> builder, string name)
     {
         const string Home = "/var/lib/ollama";
+        // The Toolkit's WithGPUSupport(AMD) appends the same suffix in run mode.
+        var rocm = new PublishedVariantAnnotation("rocm");
         return builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder.WithDataVolume(name)
             : builder
@@ -124,6 +126,16 @@ public static class OllamaBuilderExtensions
                 // What is asked here stays here.
                 .WithComposeEnvironment("OLLAMA_NO_CLOUD", "1")
                 // The models decide what is enough memory, and they take every processor there is.
-                .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "0", Cpus: "0", Pids: 4096) { WritesTo = ["/tmp"], TakesVolume = true });
+                .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "0", Cpus: "0", Pids: 4096) { WritesTo = ["/tmp"], TakesVolume = true })
+                .WithAnnotation(rocm)
+                .WithPublishedGpus((service, services) =>
+                {
+                    var image = ComposeFiles.Quoted(ComposeVariables.Image(SettingsAnnotation.Of(builder.Resource)!, rocm.ImageOf(builder.Resource)));
+                    service.Add("image", image);
+                    // It would pull the other image for this alone.
+                    services.MappingAt(ComposeProduction.VolumeService(builder.Resource)).Add("image", image);
+                    // The volume is another user's.
+                    service.Add("cap_add", new YamlSequenceNode(ComposeFiles.Quoted("DAC_OVERRIDE")));
+                });
     }
 }

@@ -1,5 +1,5 @@
 using System.Data.Common;
-using Hazumu.Hosting.Health;
+using Hazumu.Hosting.Containers;
 using Microsoft.Extensions.Logging;
 using OllamaSharp;
 using OllamaSharp.Models;

@@ -1,5 +1,4 @@
 using Hazumu.Hosting.Networking;
-using Hazumu.Hosting.Orchestration;
 using Hazumu.Hosting.Publishing;
 
 namespace Aspire.Hosting;
@@ -41,18 +40,21 @@ public static class OpenWebUIBuilderExtensions
             // Its own defaults embed each piece of a file by a request of its own, all at once.
             .WithEnvironment("RAG_EMBEDDING_BATCH_SIZE", "32")
             .WithEnvironment("RAG_EMBEDDING_CONCURRENT_REQUESTS", "4")
-            .WithEnvironment("ENABLE_OPENAI_API", "false");
+            .WithEnvironment("ENABLE_OPENAI_API", "false")
+            .WithAnnotation(new NotInChartAnnotation("not in the chart: any chat page can be pointed at the gateway"));
     }
 
     /// <summary>Has Open WebUI reach its models by way of the gateway, with a key of its own.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="gateway">The gateway.</param>
+    /// <param name="addKey">Adds the key of a client with this name: the gateway's <c>AddClientKey</c>.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     /// <exception cref="StartupProblemException">The gateway is not part of the graph.</exception>
-    public static IResourceBuilder<OpenWebUIResource> WithGateway(this IResourceBuilder<OpenWebUIResource> builder, IResourceBuilder<ProjectResource> gateway)
+    public static IResourceBuilder<OpenWebUIResource> WithGateway(this IResourceBuilder<OpenWebUIResource> builder, IResourceBuilder<IResourceWithEndpoints> gateway, Func<string, IResourceBuilder<ParameterResource>> addKey)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(gateway);
+        ArgumentNullException.ThrowIfNull(addKey);
 
         var application = builder.ApplicationBuilder;
         if (!application.Resources.Contains(builder.Resource))
@@ -66,7 +68,7 @@ public static class OpenWebUIBuilderExtensions
         }
 
         var endpoint = gateway.GetEndpoint("http");
-        var key = gateway.AddClientKey(builder.Resource.Name);
+        var key = addKey(builder.Resource.Name);
         return builder
             .WithReferenceRelationship(gateway.Resource)
             .WithWayTo(endpoint)

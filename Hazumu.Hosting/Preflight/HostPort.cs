@@ -1,5 +1,4 @@
 using System.Net;
-using Hazumu.Hosting.Configuration;
 using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Hosting.Preflight;
@@ -43,8 +42,6 @@ internal sealed record HostPort(IPAddress Address, int Port, string Owner, strin
             IPAddress.TryParse(endpoint.TargetHost, out var address) ? address : IPAddress.Loopback,
             port.Value,
             $"'{resource.Name}'",
-            port == settings.Port ? $"{HazumuOptions.SectionName}:{settings.Section}:Port"
-            : port == (settings as EdgeOptions)?.HttpPort ? $"{HazumuOptions.SectionName}:{settings.Section}:{nameof(EdgeOptions.HttpPort)}"
-            : port == (settings as GatewayOptions)?.ManagementPort ? $"{HazumuOptions.SectionName}:{settings.Section}:{nameof(GatewayOptions.ManagementPort)}"
-            : $"the port of '{resource.Name}' in AppHost.cs");
+            settings.Ports.Where(known => known.Port == port).Select(known => $"{HazumuOptions.SectionName}:{settings.Section}:{known.Setting.Name}").FirstOrDefault()
+                ?? $"the port of '{resource.Name}' in AppHost.cs");
 }

@@ -1,3 +1,5 @@
+using Hazumu.Hosting.Containers;
+
 namespace Hazumu.Hosting.Preflight;
 
 /// <summary>
@@ -9,12 +11,12 @@ internal sealed class NeighbourCheck(ContainerEngine engine)
     private const string ComposeProject = "com.docker.compose.project";
 
     /// <summary>One sentence for each other graph.</summary>
-    /// <param name="network">The network of the graph that is to start.</param>
+    /// <param name="network">The network of the graph that is to start; <see langword="null"/> where it has none of its own.</param>
     /// <param name="volumes">Its volumes.</param>
     /// <param name="cancellationToken">Ends the check early.</param>
-    public async Task<IReadOnlyList<string>> FindProblemsAsync(string network, IReadOnlyCollection<string> volumes, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> FindProblemsAsync(string? network, IReadOnlyCollection<string> volumes, CancellationToken cancellationToken)
     {
-        var onNetwork = ListAsync([$"label={ContainerLabels.Network}={network}"], cancellationToken);
+        var onNetwork = network is null ? Task.FromResult<string[]>([]) : ListAsync([$"label={ContainerLabels.Network}={network}"], cancellationToken);
         var withVolumes = volumes.Count == 0 ? Task.FromResult<string[]>([]) : ListAsync(volumes.Select(volume => $"volume={volume}"), cancellationToken);
         return
         [

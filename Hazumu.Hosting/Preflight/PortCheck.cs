@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Hazumu.Hosting.Containers;
 
 namespace Hazumu.Hosting.Preflight;
 

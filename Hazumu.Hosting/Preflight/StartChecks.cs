@@ -1,16 +1,21 @@
 using Aspire.Hosting.Eventing;
 using Aspire.Hosting.Lifecycle;
-using Hazumu.Hosting.Networking;
+using Hazumu.Hosting.Containers;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace Hazumu.Hosting.Preflight;
 
 /// <summary>
-/// Finds out, before anything starts, whether everything can: the engine, what is demanded of the host, another graph under the same names, the ports. All problems
-/// are reported at once, a sentence each.
+/// Checks, before anything starts, whether everything can start: the engine, what the settings require of the host, another graph under
+/// the same names, and the ports. All problems are reported at once, a sentence each.
 /// </summary>
-internal sealed class StartChecks(HazumuOptions options, ContainerEngine engine, IConfiguration configuration, ILoggerFactory loggers) : IDistributedApplicationEventingSubscriber
+/// <param name="engine">The container engine.</param>
+/// <param name="checks">The steps that prepare the model.</param>
+/// <param name="configuration">The application's configuration.</param>
+/// <param name="loggers">Creates the log.</param>
+/// <param name="options">The settings; <see langword="null"/> where single integrations are used without them.</param>
+internal sealed class StartChecks(ContainerEngine engine, IEnumerable<IStartCheck> checks, IConfiguration configuration, ILoggerFactory loggers, HazumuOptions? options = null) : IDistributedApplicationEventingSubscriber
 {
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
 
@@ -25,7 +30,11 @@ internal sealed class StartChecks(HazumuOptions options, ContainerEngine engine,
         var facts = await HostFacts.FindOutAsync(engine, cancellationToken);
         var problems = new List<string>();
 
-        await DecideContainerAccessAsync(model, facts, cancellationToken);
+        foreach (var check in checks)
+        {
+            await check.PrepareAsync(model, facts, cancellationToken);
+        }
+
         // A copy: what the host turns out to be may take a resource out of the graph.
         foreach (var resource in model.Resources.ToList())
         {
@@ -42,7 +51,7 @@ internal sealed class StartChecks(HazumuOptions options, ContainerEngine engine,
             }
         }
 
-        problems.AddRange(await new NeighbourCheck(engine).FindProblemsAsync(options.Network, VolumesOf(model), cancellationToken));
+        problems.AddRange(await new NeighbourCheck(engine).FindProblemsAsync(options?.Network, VolumesOf(model), cancellationToken));
         problems.AddRange(await new PortCheck(engine).FindProblemsAsync(HostPort.All(model, configuration), cancellationToken));
         StartupProblemException.ThrowIfAny(problems);
     }
@@ -54,28 +63,4 @@ internal sealed class StartChecks(HazumuOptions options, ContainerEngine engine,
             .Where(mount => mount.Type == ContainerMountType.Volume && mount.Source is not null)
             .Select(mount => mount.Source!),
     ];
-
-    private async Task DecideContainerAccessAsync(DistributedApplicationModel model, HostFacts facts, CancellationToken cancellationToken)
-    {
-        var connections = (
-            from container in model.Resources
-            from connection in container.Annotations.OfType<ConnectsToProjectAnnotation>()
-            where model.Resources.Contains(connection.Endpoint.Resource) && ContainerAccessAnnotation.Of(connection.Endpoint.Resource) is not null
-            select (Container: container, Project: connection.Endpoint.Resource)).ToList();
-        if (connections.Count == 0)
-        {
-            return;
-        }
-
-        var access = await ContainerAccess.ChooseAsync(facts, configuration, engine, cancellationToken);
-        ContainerAccess.Apply(access, model.Resources);
-
-        foreach (var (container, project) in connections)
-        {
-            if (access.Problem is { } problem)
-            {
-                _logger.LogError("'{Container}' cannot reach '{Project}', which runs on this machine itself, because {Problem}.", container.Name, project.Name, problem);
-            }
-        }
-    }
 }

@@ -1,5 +1,5 @@
 using Aspire.Hosting.Utils;
-using Hazumu.Hosting;
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Preflight;
 using Hazumu.Hosting.Prometheus;
 using Hazumu.Hosting.Publishing;
@@ -15,6 +15,7 @@ public static class PrometheusBuilderExtensions
     private const string TargetsFolder = "prometheus-targets";
     private const string TargetsDirectory = $"/etc/{TargetsFolder}";
     private const string DataDirectory = "/prometheus";
+    private const string RetentionArgument = "--storage.tsdb.retention.time=";
 
     /// <summary>Adds a Prometheus server.</summary>
     /// <remarks>This version defaults to the <inheritdoc cref="PrometheusContainerImageTags.Tag"/> tag of the <inheritdoc cref="PrometheusContainerImageTags.Image"/> container image.</remarks>
@@ -77,7 +78,7 @@ public static class PrometheusBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
 
-        var port = builder.ApplicationBuilder.ExecutionContext.IsPublishMode ? new ComposeVariables(settings).Setting(nameof(settings.Port), settings.Port) : ComposeVariables.Format(settings.Port);
+        var port = builder.ApplicationBuilder.ExecutionContext.IsPublishMode ? settings.Variable(nameof(settings.Port), settings.Port) : ComponentOptions.Format(settings.Port);
         return builder
             .WithConfigurationFolder(source, RunbooksDirectory)
             .WithArgs($"--web.user-assets={RunbooksDirectory}")
@@ -104,14 +105,26 @@ public static class PrometheusBuilderExtensions
 
     /// <summary>Sets how long samples are kept.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="duration">In Prometheus' syntax: <c>15d</c>.</param>
+    /// <param name="duration">The duration in Prometheus' syntax: <c>15d</c>.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<PrometheusResource> WithRetention(this IResourceBuilder<PrometheusResource> builder, string duration)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(duration);
 
-        return builder.WithArgs($"--storage.tsdb.retention.time={duration}");
+        return builder.WithArgs($"{RetentionArgument}{duration}");
+    }
+
+    /// <summary>Sets how long samples are kept; a published application takes the setting's variable.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">The settings.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> WithRetention(this IResourceBuilder<PrometheusResource> builder, PrometheusOptions settings)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        return builder.WithArgument(RetentionArgument, settings, nameof(settings.Retention), settings.Retention);
     }
 
     /// <summary>Has Prometheus scrape a resource, under the resource's name as <c>instance</c>.</summary>
@@ -127,9 +140,11 @@ public static class PrometheusBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(target);
 
-        if (!builder.Resource.Annotations.OfType<ScrapeTargetAnnotation>().Any(known => known.Endpoint.Resource == target.Resource))
+        // Prometheus does not connect to a resource that another one probes.
+        var relationship = prober is null ? "Reference" : "Probe";
+        if (!builder.Resource.Annotations.OfType<ResourceRelationshipAnnotation>().Any(known => known.Resource == target.Resource && known.Type == relationship))
         {
-            builder.WithReferenceRelationship(target.Resource);
+            builder.WithRelationship(target.Resource, relationship);
         }
 
         var endpoint = target.GetEndpoint(endpointName);
@@ -147,14 +162,14 @@ public static class PrometheusBuilderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="alertmanager">The Alertmanager.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<PrometheusResource> WithAlertmanager(this IResourceBuilder<PrometheusResource> builder, IResourceBuilder<AlertmanagerResource> alertmanager)
+    public static IResourceBuilder<PrometheusResource> WithAlertmanager(this IResourceBuilder<PrometheusResource> builder, IResourceBuilder<IResourceWithEndpoints> alertmanager)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(alertmanager);
 
         return builder
             .WithScrapeTarget(alertmanager)
-            .WithAnnotation(new ScrapeTargetAnnotation(ScrapeTargetAnnotation.Alertmanagers, alertmanager.Resource.PrimaryEndpoint, MetricsPath: null));
+            .WithAnnotation(new ScrapeTargetAnnotation(ScrapeTargetAnnotation.Alertmanagers, alertmanager.GetEndpoint("http"), MetricsPath: null));
     }
 
     /// <summary>Has Prometheus scrape several resources, each under its name as <c>instance</c>.</summary>

@@ -1,4 +1,3 @@
-using Hazumu.Hosting.Prometheus;
 using YamlDotNet.RepresentationModel;
 using static Hazumu.Hosting.Publishing.ComposeFiles;
 
@@ -24,23 +23,15 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
 
         """;
 
-    /// <summary>Components that have no objects in the chart, and what a cluster has instead.</summary>
-    private static readonly SortedDictionary<string, string> s_elsewhere = new(StringComparer.Ordinal)
-    {
-        ["edge"] = "the Ingress or the HTTPRoute, with certificates of cert-manager",
-        ["cadvisor"] = "the kubelet's own cAdvisor",
-        ["openwebui"] = "not in the chart: any chat page can be pointed at the gateway",
-    };
-
     private readonly List<PublishedComponent> _components =
     [
         .. resolved
-            // Further instances of Ollama are replicas there.
+            // Further instances of a component are replicas there.
             .DistinctBy(component => component.Settings.Service)
             .OrderBy(component => component.Settings.Service, StringComparer.Ordinal),
     ];
 
-    private IEnumerable<PublishedComponent> Charted => _components.Where(component => !s_elsewhere.ContainsKey(component.Settings.Service));
+    private IEnumerable<PublishedComponent> Charted => _components.Where(component => NotInChartAnnotation.Of(component.Resource) is null);
 
     /// <summary>Writes everything.</summary>
     /// <exception cref="DistributedApplicationException">The folder holds no chart.</exception>
@@ -88,9 +79,9 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
         }
 
         var elsewhere = new YamlMappingNode();
-        foreach (var service in _components.Except(Charted).Select(component => component.Settings.Service))
+        foreach (var component in _components.Except(Charted))
         {
-            elsewhere.Add(service, Quoted(s_elsewhere[service]));
+            elsewhere.Add(component.Settings.Service, Quoted(NotInChartAnnotation.Of(component.Resource)!.Instead));
         }
 
         return new YamlMappingNode
@@ -104,19 +95,18 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
     private YamlMappingNode Component(PublishedComponent component)
     {
         var node = new YamlMappingNode();
-        if (component.Resource is GpuExporterResource)
+        if (component.Annotations<PublishedChoiceAnnotation>().LastOrDefault() is { } choice)
         {
-            var ports = node.MappingAt("ports");
-            foreach (var (name, image) in GpuExporters)
+            foreach (var (key, _, port) in choice.Choices)
             {
-                ports.Add(name, Number(image.Port));
+                node.MappingAt("ports").Add(key, Number(port));
             }
         }
         else
         {
             foreach (var endpoint in component.Endpoints)
             {
-                node.Add(endpoint.Name == GatewayBuilderExtensions.ManagementEndpointName ? endpoint.Name : "port", Number(endpoint.TargetPort!.Value));
+                node.Add(InternalEndpointAnnotation.Includes(component.Resource, endpoint) ? endpoint.Name : "port", Number(endpoint.TargetPort!.Value));
             }
         }
 
@@ -142,24 +132,16 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
         return node;
     }
 
-    // The graph's references, but not to what somebody else probes for Prometheus: whom a component connects to, and no other may it reach there.
-    private IEnumerable<string> Reached(PublishedComponent component)
-    {
-        var targets = component.Annotations<ScrapeTargetAnnotation>().ToLookup(IResource (target) => target.Endpoint.Resource);
-        return component.Annotations<ResourceRelationshipAnnotation>()
-            .Select(relationship => relationship.Resource)
-            .Where(other => !targets.Contains(other) || targets[other].Any(target => target.Prober is null))
-            .SelectMany(other => Charted.Where(charted => charted.Resource == other))
-            .Select(charted => charted.Settings.Service)
-            .Distinct()
-            .Order(StringComparer.Ordinal);
-    }
+    // The network policies allow these connections and no others.
+    private IEnumerable<string> Reached(PublishedComponent component) => component.Annotations<ResourceRelationshipAnnotation>()
+        .Where(relationship => relationship.Type == "Reference")
+        .SelectMany(relationship => Charted.Where(charted => charted.Resource == relationship.Resource))
+        .Select(charted => charted.Settings.Service)
+        .Distinct()
+        .Order(StringComparer.Ordinal);
 
-    // Not a setting, a parameter or another resource's address, and not where this machine's people look.
-    private static bool HoldsEverywhere(PublishedValue value) =>
-        !value.IsReference && !value.Text.Contains('{') && !value.Text.Contains("://localhost", StringComparison.Ordinal) && !value.Text.Contains("retention", StringComparison.Ordinal);
-
-    private static IEnumerable<(string Name, GpuExporterImage Image)> GpuExporters => [("amd", GpuExporterImage.Amd), ("dcgm", GpuExporterImage.NvidiaDcgm), ("smi", GpuExporterImage.NvidiaSmi)];
+    // Not a setting, a parameter or another resource's address.
+    private static bool HoldsEverywhere(PublishedValue value) => !value.IsReference && !value.Text.Contains('{');
 
     private string WithImages(string values)
     {
@@ -172,21 +154,21 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
         var images = new YamlMappingNode();
         foreach (var (resource, settings, _, _) in Charted)
         {
-            if (resource is GpuExporterResource)
+            if (resource.Annotations.OfType<PublishedChoiceAnnotation>().LastOrDefault() is { } choice)
             {
-                foreach (var (name, exporter) in GpuExporters)
+                foreach (var (key, image, _) in choice.Choices)
                 {
-                    images.MappingAt(settings.Service).Add(name, Image(exporter.ToAnnotation()));
+                    images.MappingAt(settings.Service).Add(key, Image(image));
                 }
+
+                continue;
             }
-            else
+
+            var node = Image(resource.Annotations.OfType<ContainerImageAnnotation>().LastOrDefault());
+            images.Add(settings.Service, node);
+            foreach (var variant in resource.Annotations.OfType<PublishedVariantAnnotation>())
             {
-                var image = Image(resource.Annotations.OfType<ContainerImageAnnotation>().LastOrDefault());
-                images.Add(settings.Service, image);
-                if (resource is OllamaResource ollama)
-                {
-                    image.Add("rocmDigest", Quoted(Digest(RocmImage.Of(ollama))));
-                }
+                node.Add($"{variant.Suffix}Digest", Quoted(Digest(variant.ImageOf(resource))));
             }
         }
 
@@ -204,5 +186,5 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
 
     private static string Digest(ContainerImageAnnotation image) => image.SHA256 is { } digest ? $"sha256:{digest}" : ImageDigests.Of($"{image.Registry}/{image.Image}:{image.Tag}") ?? "";
 
-    private static YamlScalarNode Number(int value) => new(ComposeVariables.Format(value));
+    private static YamlScalarNode Number(int value) => new(ComponentOptions.Format(value));
 }

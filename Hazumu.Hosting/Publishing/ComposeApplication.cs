@@ -35,8 +35,11 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
         await ComposeFiles.WriteAsync(Path.Combine(folder, FileName), Header, root, cancellationToken);
 
         await WriteFoldersAsync(cancellationToken);
-        await WriteGpuFilesAsync(optional, cancellationToken);
-        await WriteOptionAsync(PublishedOptionAnnotation.Logs, "Keeps the logs of all containers: Alloy collects them, Loki stores them.", OptionalServices(PublishedOptionAnnotation.Logs, optional), cancellationToken);
+        foreach (var (option, purpose) in PublishedOptionAnnotation.Purposes)
+        {
+            await WriteOptionAsync(option, purpose, OptionalServices(option, optional), cancellationToken);
+        }
+
         await development.WriteAsync(folder, cancellationToken);
         CopyScripts();
         await WriteEnvironmentExampleAsync(cancellationToken);
@@ -146,59 +149,7 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
         }
     }
 
-    private async Task WriteGpuFilesAsync(Dictionary<IResource, YamlMappingNode> optional, CancellationToken cancellationToken)
-    {
-        var instances = _resources.OfType<OllamaResource>().ToList();
-        if (instances.Count == 0)
-        {
-            return;
-        }
-
-        await WriteAsync(PublishedOptionAnnotation.Nvidia, "Gives Ollama the NVIDIA GPUs, and measures them; needs the NVIDIA Container Toolkit.", (_, service, _) =>
-        {
-            var resources = new YamlMappingNode("reservations", new YamlMappingNode("devices", new YamlSequenceNode(new YamlMappingNode
-            {
-                { "driver", Quoted("nvidia") },
-                { "count", Quoted("all") },
-                { "capabilities", new YamlSequenceNode(Quoted("gpu")) },
-            })));
-            if (service.Children.TryGetValue("deploy", out var limited))
-            {
-                resources.Add("limits", limited["resources"]["limits"]);
-            }
-
-            service.Children["deploy"] = new YamlMappingNode("resources", resources);
-        });
-        await WriteAsync(PublishedOptionAnnotation.Amd, "Gives Ollama the AMD GPUs, by way of ROCm, and measures them.", (resource, service, services) =>
-        {
-            // The devices belong to root and to groups whose numbers differ between hosts.
-            service.Children["user"] = Quoted(PublishedConfinementAnnotation.Root);
-            if (resource is OllamaResource instance)
-            {
-                var image = Quoted(new ComposeVariables(SettingsAnnotation.Of(instance)!).Image(RocmImage.Of(instance)));
-                service.Add("image", image);
-                // It would pull the other image for this alone.
-                services.MappingAt(ComposeProduction.VolumeService(instance)).Add("image", image);
-                // The volume is another user's.
-                service.Add("cap_add", new YamlSequenceNode(Quoted("DAC_OVERRIDE")));
-            }
-
-            service.Add("devices", new YamlSequenceNode(Quoted("/dev/kfd"), Quoted("/dev/dri")));
-        });
-
-        Task WriteAsync(string option, string purpose, Action<IResource, YamlMappingNode, YamlMappingNode> giveGpu)
-        {
-            var services = OptionalServices(option, optional);
-            foreach (var resource in instances.Concat<IResource>(optional.Keys.Where(resource => PublishedOptionAnnotation.Of(resource).Any(other => other.Option == option))))
-            {
-                giveGpu(resource, services.MappingAt(resource.Name), services);
-            }
-
-            return WriteOptionAsync(option, purpose, services, cancellationToken);
-        }
-    }
-
-    // What an option adds: services of its own, in their form there, and files and variables to those that are always there.
+    // An option adds services of its own, and files and forms to the services that are always there.
     private YamlMappingNode OptionalServices(string option, Dictionary<IResource, YamlMappingNode> optional)
     {
         var services = new YamlMappingNode();
@@ -213,9 +164,8 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
             services.Add(resource.Name, service);
             if (form.Image is { } image)
             {
-                service.Children["image"] = Quoted(new ComposeVariables(SettingsAnnotation.Of(resource)!).Image(image));
+                service.Children["image"] = Quoted(ComposeVariables.Image(SettingsAnnotation.Of(resource)!, image));
             }
-
         }
 
         foreach (var resource in _resources)
@@ -227,11 +177,11 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
             {
                 services.MappingAt(resource.Name).SequenceAt("volumes").Add(ComposeService.Mount("bind", $"./{name}", target, isReadOnly: true));
             }
+        }
 
-            foreach (var variable in resource.Annotations.OfType<PublishedOptionalVariableAnnotation>().Where(variable => variable.Option == option))
-            {
-                services.MappingAt(resource.Name).MappingAt("environment").Add(variable.Name, Quoted(variable.Value));
-            }
+        foreach (var resource in _resources)
+        {
+            PublishedFormAnnotation.Apply(resource, option, services);
         }
 
         return services;
@@ -265,11 +215,11 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
             .Append("# (each for what its first line says), left-out/docker-compose.yaml, which leave-out.sh writes, and files of your own.\n")
             .Append($"# COMPOSE_FILE={FileName}\n\n")
             .AppendJoin("", Settings().Where(setting => IsRead(production, setting)).Select(setting => DescribeInProduction(production, setting)))
-            .Append("# Grafana's administrator, its sign-in by OIDC and its address; what each container may take; its logs. docs/production.md tells more.\n")
+            .Append("# The dashboards' administrator, sign-in by OIDC and address; the limits and logs of each container: docs/production.md.\n")
             .AppendJoin("", Others(production).Select(variable => $"# {variable.Name}={variable.Default}\n"))
             .Append("\n# --- Read by the development form alone.\n\n")
             .AppendJoin("", Settings().Where(setting => !IsRead(production, setting) && IsRead(development, setting)).Select(Describe))
-            .Append("# The administrator's password in that form, taken on the first start of Grafana's volume. Keep .env out of version control.\n")
+            .Append("# The administrator's password in that form, taken on the first start of its volume. Keep .env out of version control.\n")
             .AppendJoin("", Others(development).Except(Others(production)).Select(variable => $"# {variable.Name}={variable.Default}\n"));
         await File.WriteAllTextAsync(Path.Combine(folder, ".env.example"), text.ToString(), cancellationToken);
     }

@@ -1,7 +1,6 @@
 #pragma warning disable ASPIREPIPELINES001, ASPIREPIPELINES004 // The pipeline is where publishing happens.
 
 using Aspire.Hosting.Pipelines;
-using Hazumu.Hosting;
 using Hazumu.Hosting.Publishing;
 using Microsoft.Extensions.DependencyInjection;
 using YamlDotNet.RepresentationModel;
@@ -25,17 +24,24 @@ internal static class ComposeBuilderExtensions
         // Docker's client configuration may put http_proxy into every container, and BusyBox' wget knows no NO_PROXY.
         builder.WithComposeHealthcheck("wget", "-Y", "off", "-q", "-O", "/dev/null", $"http://127.0.0.1:{port}{path}");
 
-    /// <summary>Says what production's form of the Compose application has of a service, and nothing else that is run or published.</summary>
+    /// <summary>Changes a service in one form or option of the Compose application, and nothing else that is run or published.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="form">The form or the option, as in <see cref="PublishedFormAnnotation"/>.</param>
+    /// <param name="change">Writes into the service; the second argument holds all services of the same Compose file.</param>
+    public static IResourceBuilder<T> WithComposeForm<T>(this IResourceBuilder<T> builder, string form, Action<YamlMappingNode, YamlMappingNode> change) where T : IComputeResource =>
+        builder.WithAnnotation(new PublishedFormAnnotation(form, change));
+
+    /// <summary>Changes a service in the production form.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="change">Writes into the service.</param>
-    public static IResourceBuilder<T> WithComposeForm<T>(this IResourceBuilder<T> builder, Action<YamlMappingNode> change) where T : IComputeResource =>
-        builder.WithAnnotation(new PublishedFormAnnotation(IsDevelopment: false, change));
+    public static IResourceBuilder<T> WithProductionForm<T>(this IResourceBuilder<T> builder, Action<YamlMappingNode> change) where T : IComputeResource =>
+        builder.WithComposeForm(PublishedFormAnnotation.Production, (service, _) => change(service));
 
-    /// <summary>Says what the development form has in place of production's.</summary>
+    /// <summary>Changes a service in the development form.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="change">Writes into the service's part of the further Compose file.</param>
     public static IResourceBuilder<T> WithDevelopmentForm<T>(this IResourceBuilder<T> builder, Action<YamlMappingNode> change) where T : IComputeResource =>
-        builder.WithAnnotation(new PublishedFormAnnotation(IsDevelopment: true, change));
+        builder.WithComposeForm(PublishedFormAnnotation.Development, (service, _) => change(service));
 
     /// <summary>Sets an environment variable of the Compose application's service.</summary>
     /// <param name="builder">The resource builder.</param>
@@ -44,7 +50,7 @@ internal static class ComposeBuilderExtensions
     /// <param name="development">Its value in the development form, where that is another.</param>
     public static IResourceBuilder<T> WithComposeEnvironment<T>(this IResourceBuilder<T> builder, string name, string value, string? development = null) where T : IComputeResource
     {
-        builder.WithComposeForm(service => service.MappingAt("environment").Children[name] = ComposeFiles.Quoted(value));
+        builder.WithProductionForm(service => service.MappingAt("environment").Children[name] = ComposeFiles.Quoted(value));
         return development is null ? builder : builder.WithDevelopmentForm(service => service.MappingAt("environment").Add(name, ComposeFiles.Quoted(development)));
     }
 

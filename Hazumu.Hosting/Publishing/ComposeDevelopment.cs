@@ -61,10 +61,10 @@ internal sealed partial class ComposeDevelopment
     private void AddService(YamlMappingNode services, IResource resource, List<string> ports)
     {
         var service = services.MappingAt(resource.Name);
-        if (resource is CaddyResource)
+        if (ProductionOnlyAnnotation.Of(resource))
         {
             TakeOut(service);
-            TakeOut(services.MappingAt($"{resource.Name}-volume"));
+            TakeOut(services.MappingAt(ComposeProduction.VolumeService(resource)));
             return;
         }
 
@@ -74,7 +74,7 @@ internal sealed partial class ComposeDevelopment
             service.Add("build", new YamlMappingNode { { "context", Quoted(Repository) }, { "dockerfile", Quoted(build.Dockerfile) } });
         }
 
-        PublishedFormAnnotation.Apply(resource, isDevelopment: true, service);
+        PublishedFormAnnotation.Apply(resource, PublishedFormAnnotation.Development, services);
         foreach (var secret in resource.Annotations.OfType<PublishedSecretAnnotation>().Where(secret => secret.IsRequired))
         {
             _files[$"{Name}.yaml"].MappingAt("secrets").Add(secret.Name, new YamlMappingNode { { "file", Quoted(PublishedSecretAnnotation.Nothing) } });

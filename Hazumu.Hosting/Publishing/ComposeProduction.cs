@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hazumu.Hosting.Containers;
 using YamlDotNet.RepresentationModel;
 using static Hazumu.Hosting.Publishing.ComposeFiles;
 
@@ -19,12 +20,12 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
         foreach (var resource in resources)
         {
             var service = (YamlMappingNode)_services[resource.Name];
-            PublishedFormAnnotation.Apply(resource, isDevelopment: false, service);
+            PublishedFormAnnotation.Apply(resource, PublishedFormAnnotation.Production, _services);
             JoinNetworks(resource, service);
             Confine(resource, service);
             MountSecrets(service, resource.Annotations.OfType<PublishedSecretAnnotation>());
             AddTasks(resource, service);
-            if (resource is not CaddyResource)
+            if (!ProductionOnlyAnnotation.Of(resource))
             {
                 service.Children.Remove(new YamlScalarNode("ports"));
             }

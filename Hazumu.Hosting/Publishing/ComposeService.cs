@@ -1,3 +1,4 @@
+using Hazumu.Hosting.Containers;
 using YamlDotNet.RepresentationModel;
 using static Hazumu.Hosting.Publishing.ComposeFiles;
 
@@ -10,16 +11,16 @@ internal static class ComposeService
     /// <param name="component">The component.</param>
     public static YamlMappingNode Of(PublishedComponent component)
     {
-        var variables = new ComposeVariables(component.Settings);
-        var service = new YamlMappingNode("image", Quoted(variables.Image(component.Resource)));
-        AddList(service, "command", component.Arguments.Select(argument => Quoted(variables.Argument(argument.Text))));
+        var service = new YamlMappingNode("image", Quoted(ComposeVariables.Image(component.Settings, component.Resource)));
+        // Compose takes a dollar for a variable's beginning.
+        AddList(service, "command", component.Arguments.Select(argument => Quoted(argument.IsReference ? argument.Text : argument.Text.Replace("$", "$$", StringComparison.Ordinal))));
         if (component.Resource is ContainerResource { Entrypoint: { } entrypoint })
         {
             AddList(service, "entrypoint", [Quoted(entrypoint)]);
         }
 
         AddMap(service, "environment", component.Environment.Select(variable => (variable.Key, (YamlNode)Quoted(variable.Value.Text))));
-        AddList(service, "ports", component.Endpoints.Where(endpoint => endpoint.Name != GatewayBuilderExtensions.ManagementEndpointName).Select(endpoint => Quoted(variables.Port(endpoint))));
+        AddList(service, "ports", component.Endpoints.Where(endpoint => !InternalEndpointAnnotation.Includes(component.Resource, endpoint)).Select(endpoint => Quoted(ComposeVariables.Port(component.Settings, endpoint))));
         AddList(service, "volumes", Mounts(component));
         // Compose's condition for what Aspire's WaitFor waits for.
         AddMap(service, "depends_on", component.Annotations<WaitAnnotation>().Select(wait => (wait.Resource.Name, (YamlNode)new YamlMappingNode("condition", Quoted("service_healthy")))));
@@ -57,7 +58,7 @@ internal static class ComposeService
         { "type", Quoted(type) },
         { "target", Quoted(target) },
         { "source", Quoted(source) },
-        { "read_only", ComposeVariables.Format(isReadOnly) },
+        { "read_only", ComponentOptions.Format(isReadOnly) },
     };
 
     private static void AddList(YamlMappingNode service, string key, IEnumerable<YamlNode> values)

@@ -65,6 +65,7 @@ internal sealed record PublishedValue(string Text, bool IsReference)
     private static string Resolve(object value) => value switch
     {
         string text => text,
+        ComposeExpression expression => expression.Text,
         EndpointReference endpoint => Resolve(endpoint.Property(EndpointProperty.Url)),
         EndpointReferenceExpression expression => Resolve(expression.Endpoint, expression.Property),
         ReferenceExpression expression => string.Format(CultureInfo.InvariantCulture, expression.Format, [.. expression.ValueProviders.Select(Resolve)]),
@@ -77,7 +78,7 @@ internal sealed record PublishedValue(string Text, bool IsReference)
     private static string Resolve(EndpointReference reference, EndpointProperty property)
     {
         var endpoint = reference.EndpointAnnotation;
-        var port = ComposeVariables.Format(endpoint.TargetPort ?? endpoint.Port ?? throw new DistributedApplicationException($"The endpoint '{endpoint.Name}' of '{reference.Resource.Name}' has no port; set its target port."));
+        var port = ComponentOptions.Format(endpoint.TargetPort ?? endpoint.Port ?? throw new DistributedApplicationException($"The endpoint '{endpoint.Name}' of '{reference.Resource.Name}' has no port; set its target port."));
         return property switch
         {
             EndpointProperty.Url => $"{endpoint.UriScheme}://{reference.Resource.Name}:{port}",

@@ -2,20 +2,26 @@ using YamlDotNet.RepresentationModel;
 
 namespace Hazumu.Hosting.Publishing;
 
-/// <summary>What one form of the published Compose application has of a service that others, and the chart, do not.</summary>
-/// <param name="IsDevelopment">Whether that is the development form, and not production's.</param>
-/// <param name="Change">Writes into the service's part of the form's Compose file.</param>
-internal sealed record PublishedFormAnnotation(bool IsDevelopment, Action<YamlMappingNode> Change) : IResourceAnnotation
+/// <summary>A part of a service that only one form or option of the published Compose application has, and not the chart.</summary>
+/// <param name="Form"><see cref="Production"/>, <see cref="Development"/>, or an option of <see cref="PublishedOptionAnnotation"/>.</param>
+/// <param name="Change">Writes into the service; the second argument holds all services of the same Compose file.</param>
+internal sealed record PublishedFormAnnotation(string Form, Action<YamlMappingNode, YamlMappingNode> Change) : IResourceAnnotation
 {
-    /// <summary>Names the further files of the development form.</summary>
+    /// <summary>The form without further files.</summary>
+    public const string Production = "production";
+
+    /// <summary>The form for development; also a part of its files' names.</summary>
     public const string Development = "development";
 
-    /// <summary>Writes what a form has of a resource.</summary>
-    public static void Apply(IResource resource, bool isDevelopment, YamlMappingNode service)
+    /// <summary>Writes a resource's part of a form.</summary>
+    /// <param name="resource">The resource.</param>
+    /// <param name="form">The form.</param>
+    /// <param name="services">The services of the form's Compose file.</param>
+    public static void Apply(IResource resource, string form, YamlMappingNode services)
     {
-        foreach (var form in resource.Annotations.OfType<PublishedFormAnnotation>().Where(form => form.IsDevelopment == isDevelopment))
+        foreach (var annotation in resource.Annotations.OfType<PublishedFormAnnotation>().Where(annotation => annotation.Form == form))
         {
-            form.Change(service);
+            annotation.Change(services.MappingAt(resource.Name), services);
         }
     }
 }

@@ -1,6 +1,6 @@
 using Aspire.Hosting;
-using Hazumu.Hosting;
-using Hazumu.Hosting.Ollama;
+using Hazumu.Hosting.Settings;
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Preflight;
 
 namespace Hazumu.Tests.Model;

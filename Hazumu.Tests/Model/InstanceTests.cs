@@ -1,5 +1,5 @@
 using Aspire.Hosting.ApplicationModel;
-using Hazumu.Hosting;
+using Hazumu.Hosting.Settings;
 using Hazumu.Hosting.Ollama;
 using Microsoft.Extensions.Configuration;
 using static Hazumu.Tests.Model.GraphModel;

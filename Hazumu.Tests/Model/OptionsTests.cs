@@ -1,5 +1,4 @@
-using Hazumu.Hosting;
-using Hazumu.Hosting.Configuration;
+using Hazumu.Hosting.Settings;
 using Hazumu.Testing;
 using Microsoft.Extensions.Configuration;
 

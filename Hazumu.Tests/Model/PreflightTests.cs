@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using Hazumu.Hosting;
+using Hazumu.Hosting.Settings;
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Preflight;
 using Microsoft.Extensions.Configuration;
 

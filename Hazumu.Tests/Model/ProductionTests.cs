@@ -1,7 +1,6 @@
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using Hazumu.Hosting;
-using Hazumu.Hosting.Configuration;
+using Hazumu.Hosting.Settings;
 using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Tests.Model;

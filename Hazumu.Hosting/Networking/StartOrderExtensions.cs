@@ -1,6 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Hazumu.Hosting.Orchestration;
+namespace Hazumu.Hosting.Networking;
 
 /// <summary>Holds a container's start back.</summary>
 internal static class StartOrderExtensions
@@ -12,7 +12,7 @@ internal static class StartOrderExtensions
     /// </summary>
     /// <param name="builder">The container.</param>
     /// <param name="project">What it waits for.</param>
-    public static IResourceBuilder<T> StartAfter<T>(this IResourceBuilder<T> builder, IResourceBuilder<ProjectResource> project) where T : ContainerResource =>
+    public static IResourceBuilder<T> StartAfter<T>(this IResourceBuilder<T> builder, IResourceBuilder<IResource> project) where T : ContainerResource =>
         builder.ApplicationBuilder.ExecutionContext.IsPublishMode
             ? builder.WaitFor(project)
             : builder.OnBeforeResourceStarted((_, starting, cancellationToken) =>

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
-namespace Hazumu.Hosting.Health;
+namespace Hazumu.Hosting.Containers;
 
 /// <summary>When the dashboard offers a command.</summary>
 internal static class CommandState

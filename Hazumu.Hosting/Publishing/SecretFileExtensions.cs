@@ -1,4 +1,3 @@
-using Hazumu.Hosting;
 using Hazumu.Hosting.Publishing;
 
 namespace Aspire.Hosting;
@@ -19,7 +18,7 @@ internal static class SecretFileExtensions
         builder.WithEnvironment($"{name.ToUpperInvariant()}_FILE", settings, setting, path ?? "");
         if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
         {
-            return builder.WithAnnotation(new PublishedSecretAnnotation(name, new ComposeVariables(settings).Setting(setting, PublishedSecretAnnotation.Nothing)));
+            return builder.WithAnnotation(new PublishedSecretAnnotation(name, settings.Variable(setting, PublishedSecretAnnotation.Nothing)));
         }
 
         return path is null ? builder : builder.WithBindMount(Path.GetFullPath(path, builder.ApplicationBuilder.AppHostDirectory), $"{PublishedSecretAnnotation.Directory}/{name}", isReadOnly: true);

@@ -1,4 +1,4 @@
-namespace Hazumu.Hosting;
+namespace Hazumu.Hosting.Settings;
 
 /// <summary>Ties a resource to the settings it was made from.</summary>
 /// <param name="Settings">The component's settings.</param>

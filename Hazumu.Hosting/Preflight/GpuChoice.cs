@@ -1,6 +1,6 @@
 using Hazumu.Hosting.Preflight;
 
-namespace Hazumu.Hosting.Ollama;
+namespace Hazumu.Hosting.Preflight;
 
 /// <summary>Which GPU an Ollama container gets, and why.</summary>
 /// <param name="Vendor">The vendor; <see langword="null"/> for the CPU only.</param>

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
 
-namespace Hazumu.Hosting.Configuration;
+namespace Hazumu.Hosting.Settings;
 
 /// <summary>The value is an IPv4 address: Aspire puts an IPv6 address into URLs without brackets (AllocatedEndpoint.UriString), where no health check finds it.</summary>
 [AttributeUsage(AttributeTargets.Property)]

@@ -1,4 +1,4 @@
-namespace Hazumu.Hosting;
+namespace Hazumu.Hosting.Containers;
 
 /// <summary>
 /// The labels of every container. Queries use them, never container names: those differ between Aspire, Compose and Kubernetes.

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace Hazumu.Hosting.Configuration;
+namespace Hazumu.Hosting.Settings;
 
 /// <summary>A container image reference, taken apart as Docker does.</summary>
 /// <param name="Registry">Host, with its port; <see langword="null"/> where the reference names none.</param>

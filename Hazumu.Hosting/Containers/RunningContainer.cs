@@ -1,4 +1,4 @@
-namespace Hazumu.Hosting;
+namespace Hazumu.Hosting.Containers;
 
 /// <summary>Finds the container that currently runs a resource.</summary>
 internal static class RunningContainer

@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Configuration;
 
-namespace Hazumu.Hosting.Configuration;
+namespace Hazumu.Hosting.Settings;
 
 /// <summary>
 /// Gives the graph of <c>aspire run --isolated</c> free ports, and a network and volumes of its checkout's own, so that it runs beside
@@ -32,12 +32,9 @@ internal static class IsolatedRun
         using var ports = new FreePorts();
         foreach (var component in options.Components)
         {
-            foreach (var port in component.GetType().GetProperties().Where(property => property.PropertyType == typeof(int) && property.Name.EndsWith("Port", StringComparison.Ordinal)))
+            foreach (var (setting, _) in component.Ports.Where(port => Chosen($"{component.Section}:{port.Setting.Name}") is null))
             {
-                if (Chosen($"{component.Section}:{port.Name}") is null)
-                {
-                    port.SetValue(component, ports.Next());
-                }
+                setting.SetValue(component, ports.Next());
             }
 
             if (component is StoringComponentOptions storing && Chosen($"{component.Section}:Volume") is null)

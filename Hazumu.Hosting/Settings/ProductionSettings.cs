@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Configuration;
 
-namespace Hazumu.Hosting.Configuration;
+namespace Hazumu.Hosting.Settings;
 
 /// <summary>What production demands of a graph that runs here. The published application has its own checks, in its containers.</summary>
 internal static class ProductionSettings

@@ -4,7 +4,7 @@ using CliWrap;
 using CliWrap.Buffered;
 using Microsoft.Extensions.Configuration;
 
-namespace Hazumu.Hosting.Preflight;
+namespace Hazumu.Hosting.Containers;
 
 /// <summary>The container engine's command line: Docker, or Podman where Aspire is told to use it or where only Podman is there.</summary>
 /// <param name="configuration">The application's configuration.</param>

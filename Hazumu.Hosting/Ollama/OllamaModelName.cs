@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace Hazumu.Hosting.Ollama;
 
 /// <summary>Ollama's model names.</summary>
-internal static partial class ModelName
+internal static partial class OllamaModelName
 {
     /// <summary>
     /// Spells the tag out, as Ollama does: <c>tinyllama</c> becomes <c>tinyllama:latest</c>. The Toolkit compares names to the letter

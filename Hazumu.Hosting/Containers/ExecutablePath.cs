@@ -1,4 +1,4 @@
-namespace Hazumu.Hosting.Preflight;
+namespace Hazumu.Hosting.Containers;
 
 /// <summary>Looks programs up on PATH.</summary>
 internal static class ExecutablePath

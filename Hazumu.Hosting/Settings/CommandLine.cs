@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Configuration;
 
-namespace Hazumu.Hosting.Configuration;
+namespace Hazumu.Hosting.Settings;
 
 /// <summary>Finds options on the command line that no one would read: configuration takes any key without a word.</summary>
 internal static class CommandLine

@@ -1,0 +1,17 @@
+namespace Hazumu.Hosting.Settings;
+
+/// <summary>Which GPU Ollama gets.</summary>
+public enum GpuMode
+{
+    /// <summary>Whatever the container engine and the host offer; none where they offer none.</summary>
+    Auto,
+
+    /// <summary>NVIDIA, by way of the NVIDIA Container Toolkit.</summary>
+    Nvidia,
+
+    /// <summary>AMD, by way of ROCm.</summary>
+    Amd,
+
+    /// <summary>The CPU only.</summary>
+    None,
+}
