@@ -51,8 +51,16 @@ public abstract class Backend : IAsyncLifetime
     /// <param name="component">The component.</param>
     public string Volume(Component component) => $"{Name}_{component.Service}_data";
 
+    /// <summary>Skips the running test if this graph cannot have on this machine what the test needs.</summary>
+    /// <param name="components">The components that it needs.</param>
+    public void SkipIfMissing(params IReadOnlyList<Component> components) => Skip.If(WhyMissing(components));
+
+    /// <summary>Why this graph cannot have components on this machine, or <see langword="null"/> where it can.</summary>
+    /// <param name="components">The components; none means the graph itself.</param>
+    protected virtual string? WhyMissing(IReadOnlyList<Component> components) => ContainerEngine.Missing ?? Component.WhyMissing(components);
+
     /// <inheritdoc/>
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         if (Components.Count == 0)
         {
@@ -71,7 +79,7 @@ public abstract class Backend : IAsyncLifetime
     }
 
     /// <inheritdoc/>
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         Http.Dispose();
         if (Components.Count > 0)

@@ -72,9 +72,11 @@ public abstract partial class BackendChecks(Backend backend)
     private OllamaClient Gateway => new(backend.Http, backend.Url(Component.Gateway));
 
     /// <summary>The health probes of the issue's table answer 200, and whoever runs the graph agrees.</summary>
-    [RequiresFact]
+    [Fact]
     public async Task Every_component_is_healthy()
     {
+        backend.SkipIfMissing();
+
         Assert.NotEmpty(backend.Components);
         foreach (var component in backend.Components)
         {
@@ -88,9 +90,11 @@ public abstract partial class BackendChecks(Backend backend)
     }
 
     /// <summary>Every scrape target is up, and every job that the components of the graph make possible has one.</summary>
-    [RequiresFact("Prometheus")]
+    [Fact]
     public Task Every_scrape_target_is_up()
     {
+        backend.SkipIfMissing(Component.Prometheus);
+
         var expected = s_jobs.Keys.Where(IsInGraph).Order().ToList();
 
         return UntilAsync("every scrape target to be up", Component.Prometheus, async () =>
@@ -102,9 +106,11 @@ public abstract partial class BackendChecks(Backend backend)
     }
 
     /// <summary>Prometheus knows which jobs must have a target, none lacks one, and every folder of targets can be watched.</summary>
-    [RequiresFact("Prometheus")]
+    [Fact]
     public async Task No_expected_job_lacks_a_target()
     {
+        backend.SkipIfMissing(Component.Prometheus);
+
         // What DNS tells is not there where the image cannot be had.
         var absent = Component.All.Except(backend.Components).Select(component => component.Service).ToHashSet();
         await UntilAsync("every expected job to have a target", Component.Prometheus, async () =>
@@ -117,23 +123,28 @@ public abstract partial class BackendChecks(Backend backend)
     }
 
     /// <summary>The probe of every Ollama instance succeeds.</summary>
-    [RequiresFact("Prometheus", "Blackbox", "Ollama")]
-    public Task Every_Ollama_instance_is_probed_successfully() =>
-        UntilAsync("the probe to succeed", Component.Blackbox, async () =>
+    [Fact]
+    public Task Every_Ollama_instance_is_probed_successfully()
+    {
+        backend.SkipIfMissing(Component.Prometheus, Component.Blackbox, Component.Ollama);
+        return UntilAsync("the probe to succeed", Component.Blackbox, async () =>
         {
             var probes = await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\"}");
             Assert.Contains("ollama", probes.Select(probe => probe["instance"]));
             Assert.All(probes, probe => Assert.Equal(1, probe.Value));
         });
+    }
 
     /// <summary>The job <c>ollama</c> has CPU, memory and network series for the Ollama container and for no other.</summary>
     /// <param name="metric">A metric of cAdvisor.</param>
-    [RequiresTheory("Prometheus", "CAdvisor", "Ollama")]
+    [Theory]
     [InlineData("container_cpu_usage_seconds_total")]
     [InlineData("container_memory_working_set_bytes")]
     [InlineData("container_network_receive_bytes_total")]
-    public Task The_job_ollama_measures_the_Ollama_container_alone(string metric) =>
-        UntilAsync($"{metric} of Ollama", Component.CAdvisor, async () =>
+    public Task The_job_ollama_measures_the_Ollama_container_alone(string metric)
+    {
+        backend.SkipIfMissing(Component.Prometheus, Component.CAdvisor, Component.Ollama);
+        return UntilAsync($"{metric} of Ollama", Component.CAdvisor, async () =>
         {
             var ours = await backend.Prometheus.QueryAsync($"{metric}{{job=\"ollama\"}}");
             Assert.NotEmpty(ours);
@@ -145,32 +156,41 @@ public abstract partial class BackendChecks(Backend backend)
                 backend.Components.Where(component => component != Component.Ollama && backend.IsContainer(component)).Select(component => component.Service).Order(),
                 others.Select(series => series["service"]).Order());
         });
+    }
 
     /// <summary>The alert that always fires is at Alertmanager, whose links lead where people see it.</summary>
-    [RequiresFact("Prometheus", "Alertmanager")]
-    public Task Alerts_reach_Alertmanager() =>
-        UntilAsync("the alert that always fires", Component.Alertmanager, async () =>
+    [Fact]
+    public Task Alerts_reach_Alertmanager()
+    {
+        backend.SkipIfMissing(Component.Prometheus, Component.Alertmanager);
+        return UntilAsync("the alert that always fires", Component.Alertmanager, async () =>
         {
             var alert = Assert.Single((await backend.Http.GetFromJsonAsync<JsonElement>(new Uri(backend.Url(Component.Alertmanager), "api/v2/alerts?filter=alertname%3DWatchdog"))).EnumerateArray());
             Assert.Equal("active", alert.GetProperty("status").GetProperty("state").GetString());
             Assert.StartsWith($"http://localhost:{backend.Port(Component.Prometheus)}/", alert.GetProperty("generatorURL").GetString(), StringComparison.Ordinal);
         });
+    }
 
     /// <summary>What watches the graph stays small: less than 600 MB, and 5,000 series. Its CPU is told by the doctor, at rest.</summary>
-    [RequiresFact("Prometheus", "CAdvisor")]
-    public Task The_watching_is_small() =>
-        UntilAsync("the watchers to be measured", Component.Prometheus, async () =>
+    [Fact]
+    public Task The_watching_is_small()
+    {
+        backend.SkipIfMissing(Component.Prometheus, Component.CAdvisor);
+        return UntilAsync("the watchers to be measured", Component.Prometheus, async () =>
         {
             var memory = Assert.Single(await backend.Prometheus.QueryAsync("sum(container_memory_working_set_bytes{service!~\"ollama|gateway\"})"));
             var series = Assert.Single(await backend.Prometheus.QueryAsync("prometheus_tsdb_head_series"));
             Assert.InRange(memory.Value, 1, 600e6);
             Assert.InRange(series.Value, 1, 5000);
         });
+    }
 
     /// <summary>The doctor finds nothing wrong, by way of a test alert that is over afterwards.</summary>
-    [RequiresFact("Prometheus")]
+    [Fact]
     public async Task The_doctor_finds_nothing_wrong()
     {
+        backend.SkipIfMissing(Component.Prometheus);
+
         var graph = new DoctorOptions
         {
             Prometheus = backend.Url(Component.Prometheus),
@@ -195,19 +215,24 @@ public abstract partial class BackendChecks(Backend backend)
     }
 
     /// <summary>The host's disks and memory are measured, and are this host's.</summary>
-    [RequiresFact("Prometheus", "NodeExporter")]
-    public Task The_host_is_measured() =>
-        UntilAsync("the host's disks", Component.NodeExporter, async () =>
+    [Fact]
+    public Task The_host_is_measured()
+    {
+        backend.SkipIfMissing(Component.Prometheus, Component.NodeExporter);
+        return UntilAsync("the host's disks", Component.NodeExporter, async () =>
         {
             Assert.NotEmpty(await backend.Prometheus.QueryAsync("instance_device:node_filesystem_avail:ratio{instance=\"nodeexporter\"}"));
             var memory = Assert.Single(await backend.Prometheus.QueryAsync("node_memory_MemTotal_bytes{job=\"nodeexporter\"}"));
             Assert.InRange(memory.Value, 1 << 28, double.MaxValue);
         });
+    }
 
     /// <summary>What containers and the gateway write is in Loki, under our labels.</summary>
-    [RequiresFact("Loki", "Alloy", "Gateway", "Ollama")]
+    [Fact]
     public async Task Logs_reach_Loki()
     {
+        backend.SkipIfMissing(Component.Loki, Component.Alloy, Component.Gateway, Component.Ollama);
+
         await Ollama.CreateTinyModelAsync();
         await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.GenerateAsync("Hello"));
         await UntilAsync("the logs", Component.Alloy, async () =>
@@ -218,9 +243,11 @@ public abstract partial class BackendChecks(Backend backend)
     }
 
     /// <summary>Loki understands every query of the dashboards.</summary>
-    [RequiresFact("Loki")]
+    [Fact]
     public async Task Every_query_for_logs_is_valid_LogQL()
     {
+        backend.SkipIfMissing(Component.Loki);
+
         foreach (var query in DashboardSet.LogQueries())
         {
             await QueryLogsAsync(query.ToQuery());
@@ -228,14 +255,19 @@ public abstract partial class BackendChecks(Backend backend)
     }
 
     /// <summary>Samples are kept for 15 days.</summary>
-    [RequiresFact("Prometheus")]
-    public async Task Samples_are_kept_for_15_days() =>
+    [Fact]
+    public async Task Samples_are_kept_for_15_days()
+    {
+        backend.SkipIfMissing(Component.Prometheus);
         Assert.Equal("15d", (await backend.Prometheus.GetRuntimeInfoAsync()).GetProperty("storageRetention").GetString());
+    }
 
     /// <summary>Prometheus reads its configuration again without a restart.</summary>
-    [RequiresFact("Prometheus")]
+    [Fact]
     public async Task Prometheus_reloads_its_configuration()
     {
+        backend.SkipIfMissing(Component.Prometheus);
+
         var before = await LastReloadAsync();
 
         // By signal: the published application has no route for it, which its other containers could reach.
@@ -256,9 +288,11 @@ public abstract partial class BackendChecks(Backend backend)
     /// Every expression of every dashboard returns data while requests come and models are loaded, but for those that are empty while all is
     /// well and those about a component that this machine cannot have. Host, GPUs and what watches the watchers: RecordedExporterTests.
     /// </summary>
-    [RequiresFact("Prometheus")]
+    [Fact]
     public async Task Every_dashboard_expression_returns_data()
     {
+        backend.SkipIfMissing(Component.Prometheus);
+
         var expressions = DashboardSet.Expressions()
             .Where(expression => !expression.IsAnnotation && !DashboardSet.EmptyWhileWell.ContainsKey((expression.Dashboard, expression.Panel, expression.RefId)))
             .Where(HasData)
@@ -293,9 +327,11 @@ public abstract partial class BackendChecks(Backend backend)
     }
 
     /// <summary>Grafana's provisioned data source answers a query, and every dashboard is found.</summary>
-    [RequiresFact("Grafana", "Prometheus")]
-    public Task Grafana_has_its_data_source_and_dashboards() =>
-        UntilAsync("Grafana to be provisioned", Component.Grafana, async () =>
+    [Fact]
+    public Task Grafana_has_its_data_source_and_dashboards()
+    {
+        backend.SkipIfMissing(Component.Grafana, Component.Prometheus);
+        return UntilAsync("Grafana to be provisioned", Component.Grafana, async () =>
         {
             var up = await GetGrafanaAsync("api/datasources/proxy/uid/hazumu-prometheus/api/v1/query?query=up");
             Assert.NotEmpty(up.GetProperty("data").GetProperty("result").EnumerateArray());
@@ -303,11 +339,14 @@ public abstract partial class BackendChecks(Backend backend)
             var found = await GetGrafanaAsync("api/search?type=dash-db&tag=hazumu");
             Assert.Equal(DashboardSet.ByUid.Keys.Where(uid => backend.Has(Component.Loki) || uid != "hazumu-logs").Order(), found.EnumerateArray().Select(dashboard => dashboard.GetProperty("uid").GetString()!).Order());
         });
+    }
 
     /// <summary>An outsider that joins the network finds every container by its resource's name.</summary>
-    [RequiresFact("Prometheus")]
+    [Fact]
     public async Task Names_resolve_on_the_network()
     {
+        backend.SkipIfMissing(Component.Prometheus);
+
         foreach (var component in backend.Components.Where(backend.IsContainer))
         {
             var address = $"http://{component.Service}:{s_probes[component].Port}/{s_probes[component].Path}";
@@ -320,9 +359,11 @@ public abstract partial class BackendChecks(Backend backend)
     }
 
     /// <summary>A generate request streams tokens.</summary>
-    [RequiresFact("Ollama")]
+    [Fact]
     public async Task A_generate_request_streams_tokens()
     {
+        backend.SkipIfMissing(Component.Ollama);
+
         await Ollama.CreateTinyModelAsync();
         var objects = await Ollama.GenerateAsync("Hello");
 
@@ -335,12 +376,14 @@ public abstract partial class BackendChecks(Backend backend)
 
     /// <summary>By way of the gateway, a stream has the very bytes that Ollama gives, but for its times.</summary>
     /// <param name="path">The operation.</param>
-    [RequiresTheory("Gateway", "Ollama")]
+    [Theory]
     [InlineData("api/generate")]
     [InlineData("api/chat")]
     [InlineData("v1/chat/completions")]
     public async Task The_gateway_streams_what_Ollama_does(string path)
     {
+        backend.SkipIfMissing(Component.Gateway, Component.Ollama);
+
         await Ollama.CreateTinyModelAsync();
         object body = path.StartsWith("v1/", StringComparison.Ordinal)
             ? new { model = TinyModel.Name, messages = s_messages, stream = true, seed = 7, temperature = 0, max_tokens = 24 }
@@ -357,29 +400,36 @@ public abstract partial class BackendChecks(Backend backend)
 
     /// <summary>The gateway answers as its instance does where no model is asked for.</summary>
     /// <param name="path">The operation's path.</param>
-    [RequiresTheory("Gateway", "Ollama")]
+    [Theory]
     [InlineData("")]
     [InlineData("api/version")]
-    public Task The_gateway_answers_as_Ollama_does(string path) =>
-        UntilAsync("the gateway to answer", Component.Gateway, async () => Assert.Equal(
+    public Task The_gateway_answers_as_Ollama_does(string path)
+    {
+        backend.SkipIfMissing(Component.Gateway, Component.Ollama);
+        return UntilAsync("the gateway to answer", Component.Gateway, async () => Assert.Equal(
             await backend.Http.GetStringAsync(new Uri(backend.Url(Component.Ollama), path)),
             await backend.Http.GetStringAsync(new Uri(backend.Url(Component.Gateway), path))));
+    }
 
     /// <summary>The gateway's list of models has those of its instances.</summary>
-    [RequiresFact("Gateway", "Ollama")]
+    [Fact]
     public async Task The_gateway_lists_the_models_of_its_instances()
     {
+        backend.SkipIfMissing(Component.Gateway, Component.Ollama);
+
         await Ollama.CreateTinyModelAsync();
         await UntilAsync("the gateway to list the model", Component.Gateway, async () => Assert.Contains(TinyModel.Name, await Gateway.ListModelsAsync()));
     }
 
     /// <summary>What the gateway measures of a request is in Prometheus.</summary>
     /// <param name="metric">A metric of the gateway.</param>
-    [RequiresTheory("Gateway", "Ollama", "Prometheus")]
+    [Theory]
     [InlineData("gen_ai_server_request_duration_seconds_count")]
     [InlineData("gen_ai_server_time_to_first_token_seconds_count")]
     public async Task A_request_through_the_gateway_is_measured(string metric)
     {
+        backend.SkipIfMissing(Component.Gateway, Component.Ollama, Component.Prometheus);
+
         await Ollama.CreateTinyModelAsync();
         await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.GenerateAsync("Hello"));
         await UntilAsync($"{metric} of the request", Component.Gateway, async () =>
@@ -390,9 +440,11 @@ public abstract partial class BackendChecks(Backend backend)
     }
 
     /// <summary>When Ollama stops, the probe turns 0 and the component unhealthy; when it starts, all recovers and nothing is lost.</summary>
-    [RequiresFact("Ollama", "Prometheus", "Blackbox", "CAdvisor")]
+    [Fact]
     public async Task Ollama_stops_and_recovers()
     {
+        backend.SkipIfMissing(Component.Ollama, Component.Prometheus, Component.Blackbox, Component.CAdvisor);
+
         await Ollama.CreateTinyModelAsync();
         var before = await UntilAsync("a first sample of the probe", Component.Prometheus, async () =>
             Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"ollama-health\",instance=\"ollama\"} == 1)[30m:15s])")).Value);

@@ -76,19 +76,12 @@ public sealed partial record Component
     public string? Missing => _missing.Value;
 
     /// <summary>Why a test cannot run on this machine, or <see langword="null"/> where it can.</summary>
-    /// <param name="sections">Sections of the components it needs; none means just the container engine.</param>
-    /// <exception cref="ArgumentException">A component has no such name.</exception>
-    public static string? WhyMissing(IReadOnlyList<string> sections)
+    /// <param name="components">The components that it needs.</param>
+    public static string? WhyMissing(params IReadOnlyList<Component> components)
     {
-        ArgumentNullException.ThrowIfNull(sections);
+        ArgumentNullException.ThrowIfNull(components);
 
-        var reasons = sections
-            .Select(section => All.Append(Edge).SingleOrDefault(component => component.Section == section)
-                ?? throw new ArgumentException($"There is no component '{section}'.", nameof(sections)))
-            .Select(component => component.Missing)
-            .Append(sections.Count == 0 ? ContainerEngine.Missing : null)
-            .OfType<string>()
-            .ToList();
+        var reasons = components.Select(component => component.Missing).OfType<string>().ToList();
         return reasons.Count == 0 ? null : string.Join("; ", reasons);
     }
 

@@ -26,12 +26,13 @@ count_tests() {
     function count(name) {
       return match($0, " " name "=\"[0-9]+\"") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4) + 0 : 0
     }
+    # Explicit tests that were not chosen are NotExecuted without a reason: their element is empty.
+    /<UnitTestResult .*outcome="NotExecuted"/ && !/\/>$/ { skipped++ }
     /<ResultSummary / { crashed = /outcome="Failed"/ }
     /<Counters / {
       bad = count("failed") + count("error") + count("timeout") + count("aborted")
       passed += count("passed")
       failed += bad > 0 ? bad : crashed
-      skipped += count("total") - count("executed")
     }
     END { print passed + 0, failed + 0, skipped + 0 }'
 }
@@ -53,7 +54,7 @@ list_skipped() {
     }
     /<UnitTestResult / {
       finish()
-      if (/outcome="NotExecuted"/ && match($0, /testName="[^"]*"/)) {
+      if (/outcome="NotExecuted"/ && !/\/>$/ && match($0, /testName="[^"]*"/)) {
         test = text(substr($0, RSTART + 10, RLENGTH - 11))
         reason = "no reason given"
       }

@@ -84,17 +84,3 @@ internal static class ClientPrograms
         }
     }
 }
-
-/// <summary>A fact that is skipped, by name, if the official clients for Node.js cannot be installed here.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class NodeFactAttribute : FactAttribute
-{
-    public NodeFactAttribute() => Skip = ClientPrograms.MissingNode;
-}
-
-/// <summary>A fact that is skipped, by name, if a package of Python is not on this machine.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class PythonFactAttribute : FactAttribute
-{
-    public PythonFactAttribute(string module) => Skip = ClientPrograms.FindMissingPython(module);
-}

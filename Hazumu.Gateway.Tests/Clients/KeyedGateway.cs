@@ -7,7 +7,7 @@ using Hazumu.Mocks;
 namespace Hazumu.Gateway.Tests.Clients;
 
 /// <summary>A gateway that requires a key, in front of two engines with the models <c>mock</c> and <c>spare</c>, for all tests of a class.</summary>
-public sealed class KeyedGateway : IAsyncLifetime, IDisposable
+public sealed class KeyedGateway : IAsyncLifetime
 {
     /// <summary>The text of every answer.</summary>
     public const string Answer = "日本é日本é日本é日本é";
@@ -27,7 +27,7 @@ public sealed class KeyedGateway : IAsyncLifetime, IDisposable
     /// <summary>The requests that either engine has seen.</summary>
     internal IEnumerable<MockRequest> Requests => Engines.SelectMany(engine => engine.Requests);
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         (var key, Key) = TestKeys.Make("client", Scope.Infer | Scope.Read | Scope.Admin);
         TestKeys.Write(_folder.File("keys.json"), key);
@@ -43,16 +43,15 @@ public sealed class KeyedGateway : IAsyncLifetime, IDisposable
             "--Gateway:Slots=8", "--Gateway:Keys:Required=true", $"--Gateway:Keys:File={_folder.File("keys.json")}");
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await Gateway.DisposeAsync();
         foreach (var engine in Engines)
         {
             await engine.DisposeAsync();
         }
+        _folder.Dispose();
     }
-
-    public void Dispose() => _folder.Dispose();
 
     /// <summary>Has both engines answer a path with a script.</summary>
     internal void Script(string path, MockScript script)

@@ -1,13 +1,16 @@
 using System.Text.Json;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Clients;
 
 /// <summary>The official clients for Node.js as they are, through a gateway with keys and two instances.</summary>
 public sealed class NodeTests(KeyedGateway gateway) : IClassFixture<KeyedGateway>
 {
-    [NodeFact]
+    [Fact]
     public async Task Npm_ollama_works_with_its_key_only()
     {
+        Skip.If(ClientPrograms.MissingNode);
+
         var got = await ClientPrograms.RunNodeAsync("ollama", gateway);
 
         IsAnswered(got, "chat", "streamed", "generated");
@@ -22,9 +25,11 @@ public sealed class NodeTests(KeyedGateway gateway) : IClassFixture<KeyedGateway
         gateway.KeyStaysHere();
     }
 
-    [NodeFact]
+    [Fact]
     public async Task Npm_openai_works_with_its_key_only()
     {
+        Skip.If(ClientPrograms.MissingNode);
+
         var got = await ClientPrograms.RunNodeAsync("openai", gateway);
 
         IsAnswered(got, "chat", "streamed", "azure");
@@ -37,9 +42,11 @@ public sealed class NodeTests(KeyedGateway gateway) : IClassFixture<KeyedGateway
         gateway.KeyStaysHere();
     }
 
-    [NodeFact]
+    [Fact]
     public async Task Npm_anthropic_works_with_its_key_only()
     {
+        Skip.If(ClientPrograms.MissingNode);
+
         var got = await ClientPrograms.RunNodeAsync("anthropic", gateway);
 
         IsAnswered(got, "chat", "streamed", "final", "bearer", "besideForeignToken", "besideForeignKey");

@@ -12,14 +12,18 @@ public sealed class OllamaCliTests : IDisposable
 {
     private const string Image = "ollama/ollama:0.32.15";
 
+    private static readonly Lazy<bool> s_isOnPath = new(() => ClientPrograms.CanRun("ollama", ["--version"]));
+
     private readonly TemporaryFolder _folder = new();
     private readonly OllamaKeyPair _client = new();
 
     public void Dispose() => _folder.Dispose();
 
-    [OllamaCliFact]
+    [Fact]
     public async Task The_command_line_signs_its_requests_and_shows_refusals()
     {
+        Skip.If(s_isOnPath.Value ? null : EngineContainer.WhyMissing(Image) is { } missing ? $"there is no program 'ollama' on PATH, and {missing}" : null);
+
         var (key, _) = TestKeys.Make("alice", Scope.Infer | Scope.Read | Scope.Admin);
         TestKeys.Write(_folder.File("keys.json"), key with { OllamaPublicKey = _client.PublicKey });
         await File.WriteAllTextAsync(_folder.File("id_ed25519"), _client.PrivateKey);
@@ -65,7 +69,7 @@ public sealed class OllamaCliTests : IDisposable
             ["OLLAMA_HOST"] = gateway.Address.GetLeftPart(UriPartial.Authority),
             ["OLLAMA_AUTH"] = signs ? "1" : null,
         };
-        if (OllamaCliFactAttribute.IsOnPath)
+        if (s_isOnPath.Value)
         {
             return ProcessRunner.RunAsync("ollama", arguments, environment: environment);
         }
@@ -77,16 +81,5 @@ public sealed class OllamaCliTests : IDisposable
                 .. environment.Where(variable => variable.Value is not null).SelectMany(variable => (string[])["--env", string.Create(CultureInfo.InvariantCulture, $"{variable.Key}={variable.Value}")]),
                 Image, .. arguments,
             ]);
-    }
-
-    /// <summary>A fact that is skipped, by name, if neither Ollama's program nor its image is on this machine.</summary>
-    [AttributeUsage(AttributeTargets.Method)]
-    private sealed class OllamaCliFactAttribute : FactAttribute
-    {
-        private static readonly Lazy<bool> s_isOnPath = new(() => ClientPrograms.CanRun("ollama", ["--version"]));
-
-        public OllamaCliFactAttribute() => Skip = IsOnPath ? null : new RequiresImageAttribute(Image).WhyMissing is { } missing ? $"there is no program 'ollama' on PATH, and {missing}" : null;
-
-        public static bool IsOnPath => s_isOnPath.Value;
     }
 }

@@ -3,15 +3,6 @@ using Hazumu.Gateway.Tests.Streams;
 
 namespace Hazumu.Gateway.Tests.Engines;
 
-/// <summary>A class whose tests need an image that this machine has already; nothing is pulled for them.</summary>
-[AttributeUsage(AttributeTargets.Class)]
-internal sealed class RequiresImageAttribute(string image) : RequiresAttribute
-{
-    /// <inheritdoc/>
-    public override string? WhyMissing => ContainerEngine.Missing
-        ?? (ContainerEngine.RunAsync("image", "inspect", "--format", "{{.Id}}", image).GetAwaiter().GetResult().Succeeded ? null : $"the image '{image}' is not on this machine");
-}
-
 /// <summary>A real engine in a container, on a free port of loopback, gone with its test.</summary>
 internal sealed class EngineContainer : IAsyncDisposable
 {
@@ -25,6 +16,10 @@ internal sealed class EngineContainer : IAsyncDisposable
 
     /// <summary>Where it listens.</summary>
     public Uri Address { get; }
+
+    /// <summary>Why an image cannot be run, or <see langword="null"/> where it can; nothing is pulled for these tests.</summary>
+    public static string? WhyMissing(string image) => ContainerEngine.Missing
+        ?? (ContainerEngine.RunAsync("image", "inspect", "--format", "{{.Id}}", image).GetAwaiter().GetResult().Succeeded ? null : $"the image '{image}' is not on this machine");
 
     /// <summary>Starts one, and waits until it answers.</summary>
     /// <param name="image">Its image.</param>

@@ -66,14 +66,15 @@ public abstract partial class EngineTests
 }
 
 /// <summary>Ollama, in all three dialects.</summary>
-[RequiresImage(Image)]
 public sealed class OllamaTests : EngineTests
 {
     private const string Image = "ollama/ollama:0.32.15";
 
-    [RequiresFact]
+    [Fact]
     public async Task Ollama_answers_the_same_through_the_gateway()
     {
+        Skip.If(EngineContainer.WhyMissing(Image));
+
         await using var engine = await EngineContainer.StartAsync(Image, 11434, "/api/version", model: null);
         await using var gateway = await TestGateway.StartAsync(engine.Address);
 
@@ -106,14 +107,15 @@ public sealed class OllamaTests : EngineTests
 }
 
 /// <summary>llama.cpp's server, in the dialects of OpenAI and Anthropic.</summary>
-[RequiresImage(Image)]
 public sealed class LlamaServerTests : EngineTests
 {
     private const string Image = "ghcr.io/ggml-org/llama.cpp:server";
 
-    [RequiresFact]
+    [Fact]
     public async Task Llama_cpp_answers_the_same_through_the_gateway()
     {
+        Skip.If(EngineContainer.WhyMissing(Image));
+
         await using var engine = await EngineContainer.StartAsync(Image, 8080, "/health", "/tmp/tiny.gguf", "--model", "/tmp/tiny.gguf", "--alias", "tiny", "--ctx-size", "512", "--threads", "1", "--parallel", "1");
         await using var gateway = await TestGateway.StartAsync(engine.Address);
         foreach (var (path, body) in Questions("tiny", native: false))

@@ -296,14 +296,14 @@ public sealed class HostileTests(HostileTests.Fixture fixture) : IClassFixture<H
 
         internal TestGateway Gateway { get; private set; } = null!;
 
-        public async Task InitializeAsync()
+        public async ValueTask InitializeAsync()
         {
             Engine = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")], Tokens = 2, Parallel = 8 });
             Engine.Script("/v1/responses", new MockScript([Encoding.UTF8.GetBytes("{}")]) { Headers = [new("Content-Type", "application/json")] });
             Gateway = await TestGateway.StartAsync(Engine.Address, "--Gateway:Slots=8", "--Gateway:Fleet:ProbeInterval=1m");
         }
 
-        public async Task DisposeAsync()
+        public async ValueTask DisposeAsync()
         {
             await Gateway.DisposeAsync();
             await Engine.DisposeAsync();

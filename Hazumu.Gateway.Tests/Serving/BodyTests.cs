@@ -9,7 +9,7 @@ using Hazumu.Mocks;
 namespace Hazumu.Gateway.Tests.Serving;
 
 /// <summary>Bodies of requests: how large, how slow and how odd they may be, and what room they take.</summary>
-public sealed class BodyTests : IAsyncLifetime, IDisposable
+public sealed class BodyTests : IAsyncLifetime
 {
     private const int Megabyte = 1024 * 1024;
 
@@ -17,15 +17,17 @@ public sealed class BodyTests : IAsyncLifetime, IDisposable
     private readonly List<ApiKey> _keys = [];
     private MockEngine _engine = null!;
 
-    public async Task InitializeAsync() => _engine = await MockEngine.StartAsync(new()
+    public async ValueTask InitializeAsync() => _engine = await MockEngine.StartAsync(new()
     {
         Models = [new MockModel("mock"), new MockModel("spare")],
         RememberedBodyBytes = 30 * Megabyte,
     });
 
-    public async Task DisposeAsync() => await _engine.DisposeAsync();
-
-    public void Dispose() => _folder.Dispose();
+    public async ValueTask DisposeAsync()
+    {
+        await _engine.DisposeAsync();
+        _folder.Dispose();
+    }
 
     [Theory]
     [InlineData("""{"model":"mock","messages":[{"role":"user","content":"hi","images":["#"]}],"stream":false}""")]

@@ -17,13 +17,13 @@ public sealed class BrowserTests : IAsyncLifetime
     private MockEngine _one = null!;
     private MockEngine _two = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _one = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")] });
         _two = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")] });
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _one.DisposeAsync();
         await _two.DisposeAsync();

@@ -8,18 +8,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
-/// <summary>A test that needs Chromium, as Debian's package <c>chromium</c> has it.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class ChromiumFactAttribute : FactAttribute
-{
-    public const string Program = "/usr/bin/chromium";
-
-    public ChromiumFactAttribute() => Skip = File.Exists(Program) ? null : $"there is no {Program}: install the package chromium";
-}
-
 /// <summary>A page in a real browser uses a gateway with two instances and keys; what it sees, it posts to its own server.</summary>
 public sealed class ChromiumTests
 {
+    // As Debian's package chromium has it.
+    private const string Program = "/usr/bin/chromium";
+
     private const string Key = "the-key-of-a-page-in-a-browser-0123456789";
 
     // Each step tells the status and what a page reads of the answer, or the name of the error that it gets in place of one.
@@ -59,7 +53,9 @@ public sealed class ChromiumTests
         </script>
         """;
 
-    [ChromiumFact]
+    public ChromiumTests() => Assert.SkipUnless(File.Exists(Program), $"there is no {Program}: install the package chromium");
+
+    [Fact]
     public async Task A_page_of_an_allowed_origin_lists_streams_and_sees_errors()
     {
         var seen = await OpenAsync("localhost");
@@ -75,7 +71,7 @@ public sealed class ChromiumTests
         Assert.Equal("400 true", seen["bad body"]);
     }
 
-    [ChromiumFact]
+    [Fact]
     public async Task A_page_of_another_allowed_origin_is_one_of_the_settings()
     {
         var seen = await OpenAsync("chat.example", "--Gateway:AllowedOrigins=http://chat.example:*");
@@ -84,7 +80,7 @@ public sealed class ChromiumTests
         Assert.Matches("^200 (false,)+true$", seen["stream"]);
     }
 
-    [ChromiumFact]
+    [Fact]
     public async Task A_page_of_a_foreign_origin_reads_nothing()
     {
         var seen = await OpenAsync("evil.example");
@@ -113,7 +109,7 @@ public sealed class ChromiumTests
         await pages.StartAsync();
 
         var profile = Directory.CreateTempSubdirectory("hazumu-chromium-");
-        using var chromium = Process.Start(new ProcessStartInfo(ChromiumFactAttribute.Program)
+        using var chromium = Process.Start(new ProcessStartInfo(Program)
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,

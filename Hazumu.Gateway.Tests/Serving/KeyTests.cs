@@ -9,17 +9,19 @@ using Hazumu.Mocks;
 namespace Hazumu.Gateway.Tests.Serving;
 
 /// <summary>Keys over HTTP: what clients of each dialect are told, and what the engine gets to see.</summary>
-public sealed class KeyTests : IAsyncLifetime, IDisposable
+public sealed class KeyTests : IAsyncLifetime
 {
     private readonly TemporaryFolder _folder = new();
     private readonly List<ApiKey> _keys = [];
     private MockEngine _engine = null!;
 
-    public async Task InitializeAsync() => _engine = await MockEngine.StartAsync(new() { Models = [new MockModel("mock"), new MockModel("spare"), new MockModel("gpt-oss:120b-cloud")] });
+    public async ValueTask InitializeAsync() => _engine = await MockEngine.StartAsync(new() { Models = [new MockModel("mock"), new MockModel("spare"), new MockModel("gpt-oss:120b-cloud")] });
 
-    public async Task DisposeAsync() => await _engine.DisposeAsync();
-
-    public void Dispose() => _folder.Dispose();
+    public async ValueTask DisposeAsync()
+    {
+        await _engine.DisposeAsync();
+        _folder.Dispose();
+    }
 
     [Theory]
     [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]

@@ -8,9 +8,9 @@ public sealed class RegistryTests : IAsyncLifetime
 {
     private MockEngine _engine = null!;
 
-    public async Task InitializeAsync() => _engine = await MockEngine.StartAsync();
+    public async ValueTask InitializeAsync() => _engine = await MockEngine.StartAsync();
 
-    public async Task DisposeAsync() => await _engine.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _engine.DisposeAsync();
 
     [Theory]
     [InlineData("/api/pull", """{"model":"evil.example/a/b"}""", "'model' names the registry 'evil.example'")]

@@ -13,7 +13,7 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Hazumu.Gateway.Tests.Serving;
 
 /// <summary>An instance on another host: behind a proxy that has a certificate of an own authority and wants a key.</summary>
-public sealed class TlsInstanceTests : IAsyncLifetime, IDisposable
+public sealed class TlsInstanceTests : IAsyncLifetime
 {
     private const string Key = "the-key-of-the-gpu-host";
 
@@ -38,7 +38,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime, IDisposable
 
     private string[] Access => [$"--Gateway:InstanceAccess:gpu-1:KeyFile={KeyFile}", $"--Gateway:InstanceAccess:gpu-1:CaFile={CaFile}"];
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _engine = await MockEngine.StartAsync(new() { Parallel = 4 });
         var builder = WebApplication.CreateSlimBuilder();
@@ -62,14 +62,10 @@ public sealed class TlsInstanceTests : IAsyncLifetime, IDisposable
         _address = new Uri($"https://localhost:{new Uri(_proxy.Urls.First()).Port}");
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _proxy.DisposeAsync();
         await _engine.DisposeAsync();
-    }
-
-    public void Dispose()
-    {
         _authority.Dispose();
         _certificate.Dispose();
         _folder.Dispose();

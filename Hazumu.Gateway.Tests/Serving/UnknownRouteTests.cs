@@ -7,17 +7,19 @@ using Hazumu.Mocks;
 namespace Hazumu.Gateway.Tests.Serving;
 
 /// <summary>Paths that are spelled wrong, and routes that a newer engine may have.</summary>
-public sealed class UnknownRouteTests : IAsyncLifetime, IDisposable
+public sealed class UnknownRouteTests : IAsyncLifetime
 {
     private readonly TemporaryFolder _folder = new();
     private readonly List<ApiKey> _keys = [];
     private MockEngine _engine = null!;
 
-    public async Task InitializeAsync() => _engine = await MockEngine.StartAsync();
+    public async ValueTask InitializeAsync() => _engine = await MockEngine.StartAsync();
 
-    public async Task DisposeAsync() => await _engine.DisposeAsync();
-
-    public void Dispose() => _folder.Dispose();
+    public async ValueTask DisposeAsync()
+    {
+        await _engine.DisposeAsync();
+        _folder.Dispose();
+    }
 
     [Theory]
     [InlineData("POST", "//api/chat", "/api/chat")]

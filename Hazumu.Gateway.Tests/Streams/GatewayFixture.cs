@@ -10,13 +10,13 @@ public abstract class GatewayFixture : IAsyncLifetime
 
     internal IGatewayUnderTest Gateway { get; private set; } = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         Engine = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock"), new MockModel("spare")], Tokens = 4, TokenText = "日本é", Parallel = 8 });
         Gateway = await StartAsync(Engine.Address, "--Gateway:Slots=8", "--Gateway:Fleet:ProbeInterval=1m");
     }
 
-    public virtual async Task DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         if (Gateway is IAsyncDisposable gateway)
         {
@@ -40,7 +40,7 @@ public sealed class WhereAnotherAdmits : GatewayFixture
 {
     private PeerGroup? _group;
 
-    public override async Task DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         await _group!.DisposeAsync();
         await base.DisposeAsync();

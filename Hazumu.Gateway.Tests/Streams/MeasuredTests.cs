@@ -201,7 +201,7 @@ public sealed class MeasuredTests(MeasuredTests.Warm warm) : IClassFixture<Measu
     {
         internal bool IsWarm { get; private set; }
 
-        public async Task InitializeAsync()
+        public async ValueTask InitializeAsync()
         {
             await using var engine = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")] });
             await using var gateway = await TestGateway.StartAsync(engine.Address);
@@ -217,6 +217,6 @@ public sealed class MeasuredTests(MeasuredTests.Warm warm) : IClassFixture<Measu
             IsWarm = true;
         }
 
-        public Task DisposeAsync() => Task.CompletedTask;
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

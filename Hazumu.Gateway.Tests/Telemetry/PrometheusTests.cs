@@ -17,7 +17,7 @@ using OpenTelemetry.Metrics;
 namespace Hazumu.Gateway.Tests.Telemetry;
 
 /// <summary>What Prometheus gets, by the real exporter.</summary>
-public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
+public sealed partial class PrometheusTests : IAsyncLifetime
 {
     private static readonly string[] s_fleet =
     [
@@ -33,7 +33,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
     private WebApplication? _app;
     private HttpClient? _client;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _fleet.Models.Add($"{_name}:latest");
         _fleet.Instances = [new(_name, IsUp: true, Circuit: 1)];
@@ -78,9 +78,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
         _client = new HttpClient { BaseAddress = new Uri(_app.Urls.Single()), Timeout = TimeSpan.FromSeconds(30) };
     }
 
-    public void Dispose() => _client?.Dispose();
-
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (_app is not null)
         {
@@ -88,6 +86,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime, IDisposable
         }
 
         _meters.Dispose();
+        _client?.Dispose();
     }
 
     [Fact]

@@ -25,7 +25,7 @@ public sealed class IdleAlertmanager : IAsyncLifetime
         """,
     ]);
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         if (Component.Alertmanager.Missing is null)
         {
@@ -35,7 +35,7 @@ public sealed class IdleAlertmanager : IAsyncLifetime
         }
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (_id is not null)
         {
@@ -70,10 +70,12 @@ public sealed class StartScriptTests(IdleAlertmanager alertmanager) : IClassFixt
         return combinations;
     }
 
-    [RequiresTheory("Alertmanager")]
+    [Theory]
     [MemberData(nameof(Combinations))]
     public async Task Every_combination_of_receivers_is_a_valid_configuration(bool webhook, bool heartbeat, string slack, string email)
     {
+        Skip.IfMissing(Component.Alertmanager);
+
         var secrets = new List<string>();
         var variables = new List<string>();
         Add(webhook, "webhook_url");
@@ -107,7 +109,7 @@ public sealed class StartScriptTests(IdleAlertmanager alertmanager) : IClassFixt
         }
     }
 
-    [RequiresTheory("Alertmanager")]
+    [Theory]
     [InlineData("Hazumu:Alertmanager:EmailTo is set, but not EmailServer, the mail server as host:port.", "EMAIL_TO=a@b", "EMAIL_FROM=a@b")]
     [InlineData("Hazumu:Alertmanager:EmailTo is set, but not EmailFrom, the sender's address.", "EMAIL_TO=a@b", "EMAIL_SERVER=m:25")]
     [InlineData("Hazumu:Alertmanager:EmailUser is set, but not EmailPasswordFile, a file with that user's password.", "EMAIL_TO=a@b", "EMAIL_FROM=a@b", "EMAIL_SERVER=m:25", "EMAIL_USER=u")]
@@ -116,12 +118,14 @@ public sealed class StartScriptTests(IdleAlertmanager alertmanager) : IClassFixt
     [InlineData("Hazumu:Alertmanager:SlackUrlFile is './secrets/slack', where there is no file; correct the path.", "ALERTMANAGER_SLACK_URL_FILE=./secrets/slack")]
     public async Task What_cannot_work_is_refused_with_a_sentence(string expected, params string[] variables)
     {
+        Skip.IfMissing(Component.Alertmanager);
+
         var result = await alertmanager.CheckAsync([], variables);
 
         Assert.Equal((1, $"Alertmanager is not started: {expected}"), (result.ExitCode, result.Output.Trim()));
     }
 
-    [RequiresTheory("Alertmanager")]
+    [Theory]
     [InlineData(@"CORP\svc-mail", @"auth_username: ""CORP\\svc-mail""")]
     [InlineData("r&d@x", @"auth_username: ""r&d@x""")]
     [InlineData("a/b|c", @"auth_username: ""a/b|c""")]
@@ -129,47 +133,57 @@ public sealed class StartScriptTests(IdleAlertmanager alertmanager) : IClassFixt
     [InlineData("Jürgen 🙂", "auth_username: \"Jürgen 🙂\"")]
     public async Task A_mail_user_may_have_any_name(string user, string line)
     {
+        Skip.IfMissing(Component.Alertmanager);
+
         var result = await alertmanager.CheckAsync(["email_password"], [.. s_email, $"EMAIL_USER={user}"]);
 
         Assert.True(result.Succeeded, result.Output);
         Assert.Contains(line, result.Output, StringComparison.Ordinal);
     }
 
-    [RequiresTheory("Alertmanager")]
+    [Theory]
     [InlineData("https://llm.example/grafana")]
     [InlineData("https://llm.example/grafana/")]
     [InlineData("https://llm.example/grafana//")]
     public async Task Links_have_one_slash_however_the_address_ends(string address)
     {
+        Skip.IfMissing(Component.Alertmanager);
+
         var result = await alertmanager.CheckAsync([], [$"GRAFANA_URL={address}"]);
 
         Assert.True(result.Succeeded, result.Output);
         Assert.Contains("Dashboard: https://llm.example/grafana{{ . }}", result.Output, StringComparison.Ordinal);
     }
 
-    [RequiresFact("Alertmanager")]
+    [Fact]
     public async Task A_channel_cannot_be_a_template_or_another_setting()
     {
+        Skip.IfMissing(Component.Alertmanager);
+
         var result = await alertmanager.CheckAsync(["slack_url"], ["SLACK_CHANNEL=#{{ .Status }}\", api_url: \"http://x"]);
 
         Assert.True(result.Succeeded, result.Output);
         Assert.Contains("channel: \"#{{ \\\"{{\\\" }} .Status }}\\\", api_url: \\\"http://x\"", result.Output, StringComparison.Ordinal);
     }
 
-    [RequiresTheory("Alertmanager")]
+    [Theory]
     [InlineData("mkdir alertmanager_webhook_url", "which is a folder; name a file.")]
     [InlineData(": > alertmanager_webhook_url", "which is empty; write the secret into it, or remove the setting.")]
     [InlineData("printf '\\r\\n' > alertmanager_webhook_url", "which is empty; write the secret into it, or remove the setting.")]
     public async Task A_receiver_that_is_set_needs_a_secret(string before, string sentence)
     {
+        Skip.IfMissing(Component.Alertmanager);
+
         var result = await alertmanager.CheckAsync([], ["ALERTMANAGER_WEBHOOK_URL_FILE=./secrets/hook"], before);
 
         Assert.Equal((1, $"Alertmanager is not started: Hazumu:Alertmanager:WebhookUrlFile is './secrets/hook', {sentence}"), (result.ExitCode, result.Output.Trim()));
     }
 
-    [RequiresFact("Alertmanager")]
+    [Fact]
     public async Task A_secret_that_cannot_be_read_is_refused()
     {
+        Skip.IfMissing(Component.Alertmanager);
+
         var result = await alertmanager.CheckAsync(["webhook_url"], [], before: "chmod 000 alertmanager_webhook_url");
 
         Assert.Equal(1, result.ExitCode);

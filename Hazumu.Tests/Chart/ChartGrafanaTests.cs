@@ -11,7 +11,9 @@ public sealed class ChartGrafanaTests
     // Where it is, and whose names its secrets have: the form's own.
     private static readonly string[] s_own = ["GF_SERVER_SERVE_FROM_SUB_PATH", "GF_SERVER_ROOT_URL", "GF_SECURITY_ADMIN_USER", "GF_SECURITY_ADMIN_PASSWORD", "GF_SECURITY_SECRET_KEY", "GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET"];
 
-    [HelmFact]
+    public ChartGrafanaTests() => Skip.If(Helm.Missing);
+
+    [Fact]
     public async Task Grafana_is_shut_as_in_Compose()
     {
         var compose = PublishedCompose.ServicesOf(Path.Combine(PublishedCompose.Folder, "docker-compose.yaml")).Single(service => service.Name == "grafana").Entries("environment").Where(variable => variable.Key.StartsWith("GF_", StringComparison.Ordinal) && !s_own.Contains(variable.Key));
@@ -22,7 +24,7 @@ public sealed class ChartGrafanaTests
         Assert.All(compose.Where(variable => !((YamlScalarNode)variable.Value).Value!.Contains("${", StringComparison.Ordinal)), variable => Assert.Equal((variable.Key, ((YamlScalarNode)variable.Value).Value), (variable.Key, chart[variable.Key])));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task People_sign_in_by_OIDC_where_it_is_set_up()
     {
         var rendering = await Rendering.OfAsync("nvidia");
@@ -39,7 +41,7 @@ public sealed class ChartGrafanaTests
         Assert.DoesNotContain(Variables(await Rendering.OfAsync("least")).Keys, name => name.StartsWith("GF_AUTH_GENERIC_OAUTH", StringComparison.Ordinal));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Secrets_are_looked_at_by_the_rule_of_Compose()
     {
         var rendering = await Rendering.OfAsync("least");
@@ -53,7 +55,7 @@ public sealed class ChartGrafanaTests
         Assert.Equal(File.ReadAllText(Path.Combine(ChartFolder.Folder, "scripts", "check-secrets.sh")), data["check-secrets.sh"]);
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("nvidia", "admin-user>grafana_admin_user admin-password>grafana_admin_password grafana_users>grafana_users")]
     [InlineData("logs", "admin-user>grafana_admin_user admin-password>grafana_admin_password")]
     public async Task A_Job_applies_the_same_file_by_the_same_script(string values, string secrets)
@@ -80,7 +82,7 @@ public sealed class ChartGrafanaTests
         Assert.Equal(variables["GRAFANA_SECRETS"], job.VolumeMounts.Single(mount => mount.Name == volume.Name).MountPath);
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Another_Job_comes_with_what_it_does_and_not_otherwise()
     {
         var names = new[]
@@ -97,7 +99,7 @@ public sealed class ChartGrafanaTests
         Assert.DoesNotContain("access", (await Rendering.OfAsync("least")).Workloads.Keys);
     }
 
-    [HelmFact]
+    [Fact]
     public async Task No_other_pod_of_the_release_is_behind_Grafanas_Service()
     {
         var rendering = await Rendering.OfAsync("nvidia");

@@ -9,7 +9,9 @@ public sealed partial class ChartLogsTests
 {
     private const string Levels = "// Each program tells the level";
 
-    [HelmFact]
+    public ChartLogsTests() => Skip.If(Helm.Missing);
+
+    [Fact]
     public async Task One_switch_adds_Loki_and_Alloy_and_tells_Grafana()
     {
         var with = await Rendering.OfAsync("nvidia");
@@ -24,7 +26,7 @@ public sealed partial class ChartLogsTests
         Assert.DoesNotContain(without.Workloads["grafana"].Pod.Containers[0].Env, variable => variable.Name is "LOKI_URL" or "TRACE_LINK");
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("nvidia", "alertmanager loki prometheus")]
     [InlineData("least", "alertmanager prometheus")]
     public async Task Grafana_provisions_what_is_in_the_release(string values, string sources)
@@ -40,11 +42,11 @@ public sealed partial class ChartLogsTests
         Assert.Equal(values == "nvidia", dashboards.Values.Any(dashboard => dashboard.Contains("hazumu-logs", StringComparison.Ordinal)));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Traces_are_linked_where_they_are_kept() =>
         Assert.Equal("https://jaeger.example/trace/${__value.raw}", Variable(await Rendering.OfAsync("nvidia"), "grafana", "TRACE_LINK"));
 
-    [HelmFact]
+    [Fact]
     public async Task How_far_each_log_was_read_outlives_the_pod()
     {
         var alloy = (await Rendering.OfAsync("nvidia")).The<V1StatefulSet>("hazumu-alloy").Spec;
@@ -54,7 +56,7 @@ public sealed partial class ChartLogsTests
         Assert.Contains($"--storage.path={mount.MountPath}/data", alloy.Template.Spec.Containers[0].Args);
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Lokis_configuration_is_the_repositorys()
     {
         var rendering = await Rendering.OfAsync("nvidia");
@@ -63,7 +65,7 @@ public sealed partial class ChartLogsTests
         Assert.Equal(File.ReadAllText(RepositoryRoot.Combine("loki", item.Path)), rendering.The<V1ConfigMap>("hazumu-loki").Data[item.Key]);
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Levels_are_told_as_in_Compose()
     {
         var repository = File.ReadAllText(RepositoryRoot.Combine("alloy", "config.alloy"));
@@ -75,7 +77,7 @@ public sealed partial class ChartLogsTests
         Assert.DoesNotContain("docker.sock", chart, StringComparison.Ordinal);
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Every_component_that_is_named_is_there()
     {
         var chart = await ConfigurationAsync("nvidia");
@@ -88,7 +90,7 @@ public sealed partial class ChartLogsTests
         Assert.Equal(["loki.source.kubernetes.pods"], there.Except(Reference().Matches(chart).Select(match => match.Groups["component"].Value)));
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("nvidia", "[\"inference\", \"hazumu-host\"]")]
     [InlineData("logs", "[\"inference\"]")]
     public async Task Only_the_releases_pods_are_read(string values, string namespaces)
@@ -105,7 +107,7 @@ public sealed partial class ChartLogsTests
         });
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("ollama", "hazumu-ollama-1", "ollama-1")]
     [InlineData("gateway", "hazumu-gateway-7c9f6d5b8-x2x4z", "gateway-x2x4z")]
     [InlineData("nodeexporter", "hazumu-nodeexporter-k5j6h", "node-1")]

@@ -34,11 +34,13 @@ public sealed partial class ChartPrometheusTests
         machine_cpu_cores{boot_id="b",machine_id="m",system_uuid="s"} 8
         """;
 
-    [HelmTheory]
+    [Theory]
     [InlineData("nvidia", "https://prometheus.example/user/")]
     [InlineData("least", "http://hazumu-prometheus:9090/user/")]
     public async Task Prometheus_serves_the_runbooks_that_alerts_link_to(string values, string url)
     {
+        Skip.If(Helm.Missing);
+
         var rendering = await Rendering.OfAsync(values);
         var pod = rendering.Workloads["prometheus"].Pod;
         var mount = pod.Containers[0].VolumeMounts.Single(one => one.Name == "runbooks");
@@ -51,11 +53,13 @@ public sealed partial class ChartPrometheusTests
             runbooks);
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("least")]
     [InlineData("nvidia")]
     public async Task The_jobs_are_the_repositorys(string values)
     {
+        Skip.If(Helm.Missing);
+
         var jobs = (await ReadAsync(values)).ScrapeConfigs;
 
         Assert.Equal(PrometheusConfiguration.Read().ScrapeConfigs.Select(job => job.JobName), jobs.Select(job => job.JobName));
@@ -68,13 +72,18 @@ public sealed partial class ChartPrometheusTests
         Assert.Single((await ReadAsync(values)).Alerting.Alertmanagers);
     }
 
-    [HelmFact]
-    public async Task A_job_whose_component_is_left_out_is_left_out() =>
+    [Fact]
+    public async Task A_job_whose_component_is_left_out_is_left_out()
+    {
+        Skip.If(Helm.Missing);
         Assert.Equal(["prometheus", "services"], (await ReadAsync("bare")).ScrapeConfigs.Select(job => job.JobName));
+    }
 
-    [HelmFact]
+    [Fact]
     public async Task The_rules_are_the_repositorys()
     {
+        Skip.If(Helm.Missing);
+
         var data = (await Rendering.OfAsync("least")).The<V1ConfigMap>("hazumu-prometheus").Data;
         var volume = (await Rendering.OfAsync("least")).Workloads["prometheus"].Pod.Volumes.Single(volume => volume.Name == "configuration");
 
@@ -85,20 +94,24 @@ public sealed partial class ChartPrometheusTests
             volume.ConfigMap.Items.Select(item => item.Path).Order(StringComparer.Ordinal));
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("least", "alertmanager blackbox cadvisor gateway nodeexporter ollama ollama-health")]
     [InlineData("nvidia", "alertmanager alloy blackbox cadvisor gateway gpuexporter loki nodeexporter ollama ollama-health")]
     [InlineData("bare", "gateway")]
     public async Task A_target_is_expected_of_what_the_release_has(string values, string jobs)
     {
+        Skip.If(Helm.Missing);
+
         var rules = (await Rendering.OfAsync(values)).The<V1ConfigMap>("hazumu-prometheus").Data[Expected.Replace("/", "__", StringComparison.Ordinal)];
 
         Assert.Equal(jobs.Split(' '), ExpectedJob().Matches(rules).Select(rule => rule.Groups["job"].Value));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task What_a_kubelet_measures_gets_the_labels_that_rules_and_dashboards_read()
     {
+        Skip.If(Helm.Missing);
+
         var configuration = await ReadAsync("nvidia");
 
         Assert.Equal(
@@ -122,7 +135,7 @@ public sealed partial class ChartPrometheusTests
             Scrape(configuration, "cadvisor"));
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("services", "gateway", "hazumu-gateway-7c9f6d5b8-x2x4z", "gateway gateway-x2x4z")]
     [InlineData("services", "nodeexporter", "hazumu-nodeexporter-k5j6h", "nodeexporter node-1")]
     [InlineData("services", "gpuexporter", "hazumu-gpuexporter-k5j6h", "gpuexporter node-1")]
@@ -133,6 +146,8 @@ public sealed partial class ChartPrometheusTests
     [InlineData("ollama-health", "ollama", "hazumu-ollama-1", " ollama-1")]
     public async Task A_pod_is_a_target_under_its_own_name(string job, string service, string pod, string expected)
     {
+        Skip.If(Helm.Missing);
+
         var rules = (await ReadAsync("nvidia")).ScrapeConfigs.Single(known => known.JobName == job).RelabelConfigs;
         var found = new Dictionary<string, string>
         {
@@ -159,18 +174,22 @@ public sealed partial class ChartPrometheusTests
         Assert.Null(Relabelling.Apply(rules, new(found) { ["__meta_kubernetes_pod_phase"] = "Succeeded" }));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Discovery_looks_for_what_Prometheus_reaches()
     {
+        Skip.If(Helm.Missing);
+
         var selectors = (await ReadAsync("nvidia")).ScrapeConfigs.SelectMany(job => job.KubernetesSdConfigs).SelectMany(discovery => discovery.Selectors).Where(selector => selector.Role == "pod").Select(selector => selector.Label);
         var found = selectors.SelectMany(label => Components().Match(label).Groups["list"].Value.Split(',')).Order(StringComparer.Ordinal);
 
         Assert.Equal(ChartFolder.Known.Components["prometheus"].Reaches.Append("ollama").Order(StringComparer.Ordinal), found);
     }
 
-    [HelmFact("Prometheus")]
+    [Fact]
     public async Task Promtool_accepts_it()
     {
+        Skip.If(Helm.Missing ?? Component.WhyMissing(Component.Prometheus));
+
         var folder = Directory.CreateTempSubdirectory("hazumu-chart-");
         try
         {

@@ -16,7 +16,9 @@ public sealed partial class ChartTests
 
     public static TheoryData<string> Values => ChartFolder.Values;
 
-    [HelmFact]
+    public ChartTests() => Skip.If(Helm.Missing);
+
+    [Fact]
     public async Task Helm_finds_nothing_wrong()
     {
         var lint = await Helm.RunAsync("lint", "--strict", ChartFolder.Folder, "--values", ChartFolder.ValuesFile("nvidia"));
@@ -24,7 +26,7 @@ public sealed partial class ChartTests
         Assert.True(lint.Succeeded, lint.Output);
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("grafana.existingSecret=", "grafana.existingSecret is not set: name a Secret")]
     [InlineData("images.gateway.repository=", "images.gateway.repository is not set: no registry has that image")]
     [InlineData("images.ollama.tag=", "images.ollama has neither tag nor digest")]
@@ -49,7 +51,7 @@ public sealed partial class ChartTests
         Assert.Contains(sentence, result.Output, StringComparison.Ordinal);
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Chart_without_its_generated_files_says_how_to_generate_them()
     {
         var folder = Directory.CreateTempSubdirectory("hazumu-chart-");
@@ -62,7 +64,7 @@ public sealed partial class ChartTests
         Assert.Contains("The chart has no folder 'files', which is generated: run ./hazumu publish", result.Output, StringComparison.Ordinal);
     }
 
-    [HelmTheory]
+    [Theory]
     [MemberData(nameof(Values))]
     public async Task Every_object_is_of_the_Kubernetes_API(string values)
     {
@@ -78,7 +80,7 @@ public sealed partial class ChartTests
         Assert.Equal(rendering.Objects.Count, rendering.Objects.DistinctBy(found => (found.Kind, found.Metadata.NamespaceProperty, found.Metadata.Name)).Count());
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("off")]
     [InlineData("123")]
     public async Task A_namespace_may_be_called_what_YAML_takes_for_no_text(string name)
@@ -91,7 +93,7 @@ public sealed partial class ChartTests
         }
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Every_component_of_the_graph_has_its_workload_and_a_Service_where_it_is_asked()
     {
         var rendering = await Rendering.OfAsync("nvidia");
@@ -117,7 +119,7 @@ public sealed partial class ChartTests
         }
     }
 
-    [HelmTheory]
+    [Theory]
     [MemberData(nameof(Values))]
     public async Task Pods_are_restricted_but_the_named_exceptions(string values)
     {
@@ -135,7 +137,7 @@ public sealed partial class ChartTests
         }
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("least", "nodeexporter: hostPath")]
     [InlineData("nvidia", "nodeexporter: hostPath")]
     [InlineData("dcgm", "gpuexporter: root|nodeexporter: hostPath")]
@@ -149,7 +151,7 @@ public sealed partial class ChartTests
                 .Select(workload => $"{workload.Service}: {string.Join(", ", workload.Problems)}")
                 .Order(StringComparer.Ordinal));
 
-    [HelmTheory]
+    [Theory]
     [MemberData(nameof(Values))]
     public async Task Every_container_has_a_limit_of_memory_and_says_how_it_is(string values)
     {
@@ -170,7 +172,7 @@ public sealed partial class ChartTests
         }
     }
 
-    [HelmTheory]
+    [Theory]
     [MemberData(nameof(Values))]
     public async Task No_secret_is_in_clear(string values)
     {
@@ -181,7 +183,7 @@ public sealed partial class ChartTests
             Assert.False(SecretName().IsMatch(variable.Name) && !InFile().IsMatch(variable.Value) && !bool.TryParse(variable.Value, out _), $"{variable.Name} is in clear."));
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("least")]
     [InlineData("nvidia")]
     [InlineData("amd")]
@@ -219,7 +221,7 @@ public sealed partial class ChartTests
         static string? Component(V1NetworkPolicyPeer peer) => peer.PodSelector?.MatchLabels["app.kubernetes.io/component"];
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("least", 1)]
     [InlineData("nvidia", 3)]
     public async Task The_gateway_knows_each_replica_of_Ollama_by_name(string values, int replicas)
@@ -236,7 +238,7 @@ public sealed partial class ChartTests
         Assert.Equal(Variable(rendering, "ollama", "OLLAMA_NUM_PARALLEL"), gateway.GetProperty("Slots").GetRawText());
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Where_replicas_come_and_go_their_common_name_tells_the_gateway()
     {
         var rendering = await Rendering.OfAsync("amd");
@@ -248,7 +250,7 @@ public sealed partial class ChartTests
         Assert.Equal(("External", "hazumu_gateway_queued"), (metric.Type, metric.External.Metric.Name));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task The_gateway_asks_for_keys_that_a_Secret_has()
     {
         var rendering = await Rendering.OfAsync("least");
@@ -259,7 +261,7 @@ public sealed partial class ChartTests
         Assert.Equal("/run/hazumu/keys/keys.json", Variable(rendering, "gateway", "Gateway__Keys__File"));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task The_gateway_is_probed_and_scraped_at_a_port_that_clients_cannot_reach()
     {
         var rendering = await Rendering.OfAsync("nvidia");
@@ -276,11 +278,11 @@ public sealed partial class ChartTests
         static string From(V1NetworkPolicyIngressRule rule) => rule.FromProperty[0].PodSelector?.MatchLabels["app.kubernetes.io/component"] ?? "clients";
     }
 
-    [HelmFact]
+    [Fact]
     public async Task A_controller_may_have_all_connections_of_the_gateway() =>
         Assert.Equal(1_000_000, Settings(await Rendering.OfAsync("least")).GetProperty("Connections").GetProperty("PerAddress").GetInt32());
 
-    [HelmFact]
+    [Fact]
     public async Task The_gateway_may_be_called_by_its_Service_and_its_hosts()
     {
         var hosts = Settings(await Rendering.OfAsync("nvidia")).GetProperty("AllowedHosts").EnumerateArray().Select(host => host.GetString()).ToList();
@@ -289,7 +291,7 @@ public sealed partial class ChartTests
         Assert.Equal((await Rendering.OfAsync("nvidia")).Of<V1Ingress>().Where(ingress => ingress.Metadata.Name == "hazumu-gateway").SelectMany(ingress => ingress.Spec.Rules).Select(rule => rule.Host), hosts.Skip(3));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Several_gateways_find_each_other_and_share_a_secret()
     {
         var rendering = await Rendering.OfAsync("nvidia");
@@ -302,7 +304,7 @@ public sealed partial class ChartTests
         Assert.DoesNotContain((await Rendering.OfAsync("least")).Workloads["gateway"].Pod.Containers[0].Env, variable => variable.Name.Contains("Peers", StringComparison.Ordinal));
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("nvidia", "nvidia.com/gpu", 2, false)]
     [InlineData("amd", "amd.com/gpu", 1, true)]
     public async Task Ollama_gets_its_GPUs_from_the_device_plugin(string values, string resource, int count, bool isRocm)
@@ -314,7 +316,7 @@ public sealed partial class ChartTests
         Assert.Equal("1", ollama.Env.Single(variable => variable.Name == "OLLAMA_NO_CLOUD").Value);
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("none", "digest,rocmDigest", "@sha256:1")]
     [InlineData("nvidia", "digest,rocmDigest", "@sha256:1")]
     [InlineData("amd", "digest,rocmDigest", "@sha256:2")]
@@ -333,7 +335,7 @@ public sealed partial class ChartTests
         Assert.Equal(expected.Contains('@', StringComparison.Ordinal), image.Contains(new string(expected[^1], 64), StringComparison.Ordinal));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Models_are_pulled_before_a_replica_serves()
     {
         var rendering = await Rendering.OfAsync("nvidia");
@@ -346,7 +348,7 @@ public sealed partial class ChartTests
         Assert.Null((await Rendering.OfAsync("least")).Workloads["ollama"].Pod.InitContainers);
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Variables_are_written_as_they_were_meant()
     {
         var variables = (await Rendering.OfAsync("nvidia")).Workloads["ollama"].Pod.Containers[0].Env.ToDictionary(variable => variable.Name, variable => variable.Value);
@@ -356,7 +358,7 @@ public sealed partial class ChartTests
             (variables["OLLAMA_KEEP_ALIVE"], variables["OLLAMA_FLASH_ATTENTION"], variables["OLLAMA_CONTEXT_LENGTH"], variables["HTTPS_PROXY"]));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Programs_get_the_arguments_that_the_AppHost_gives_them()
     {
         var workloads = (await Rendering.OfAsync("nvidia")).Workloads;
@@ -365,7 +367,7 @@ public sealed partial class ChartTests
             Assert.Equal(component.Value.Args, workloads[component.Key].Pod.Containers[0].Args.Take(component.Value.Args.Count)));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task A_registry_of_ones_own_replaces_all()
     {
         var images = (await Rendering.OfAsync("nvidia")).Workloads.Values.SelectMany(workload => workload.Containers).Select(container => container.Image);
@@ -373,7 +375,7 @@ public sealed partial class ChartTests
         Assert.All(images, image => Assert.Matches("^registry\\.example/mirror/[^:@]+(:[^:@]+|@sha256:[0-9a-f]{64})$", image));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task The_ways_in_lead_to_the_API_and_to_Grafana_alone()
     {
         var rendering = await Rendering.OfAsync("nvidia");
@@ -390,7 +392,7 @@ public sealed partial class ChartTests
         Assert.Equal("true", Variable(rendering, "grafana", "GF_SECURITY_COOKIE_SECURE"));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task A_token_reads_and_nothing_more()
     {
         var rendering = await Rendering.OfAsync("nvidia");
@@ -417,7 +419,7 @@ public sealed partial class ChartTests
         static string Component(V1ObjectMeta metadata) => metadata.Labels["app.kubernetes.io/component"];
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Only_what_has_a_token_reaches_the_API_server()
     {
         var rules = (await Rendering.OfAsync("nvidia")).Of<V1NetworkPolicy>()
@@ -429,7 +431,7 @@ public sealed partial class ChartTests
             rules.Select(egress => $"{egress.Name} {string.Join(',', egress.Rule.Ports.Select(port => port.Port.Value))}").Order(StringComparer.Ordinal));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task No_object_is_too_large_for_kubectl_apply()
     {
         // The limit of all annotations, in one of which kubectl keeps the object.
@@ -438,7 +440,7 @@ public sealed partial class ChartTests
         Assert.All((await Rendering.OfAsync("nvidia")).Objects, found => Assert.InRange(KubernetesJson.Serialize(found).Length, 1, Limit - 8192));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task What_keeps_data_has_a_claim_of_its_own_and_what_must_stay_a_disruption_budget()
     {
         var rendering = await Rendering.OfAsync("nvidia");

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Hazumu.Testing;
 using Hazumu.Tests.Compose;
 using k8s.Models;
 using YamlDotNet.RepresentationModel;
@@ -14,7 +15,9 @@ public sealed partial class ChartValuesTests
     /// <summary>Every map of values.yaml, as a path with dots.</summary>
     public static TheoryData<string> Sections => [.. SectionsOf(PublishedCompose.Read(Path.Combine(ChartFolder.Folder, "values.yaml")), "").Where(path => path is not ("grafana" or "images" or "images.gateway"))];
 
-    [HelmTheory]
+    public ChartValuesTests() => Skip.If(Helm.Missing);
+
+    [Theory]
     [MemberData(nameof(Sections))]
     public async Task An_empty_section_is_as_if_it_had_not_been_written(string path)
     {
@@ -27,7 +30,7 @@ public sealed partial class ChartValuesTests
         }
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Null_removes_a_default_of_a_free_map()
     {
         var gateway = (await Rendering.RenderAsync("hazumu", "least", "--set-json", "gateway.resources.limits=null")).Workloads["gateway"].Pod.Containers[0];
@@ -36,7 +39,7 @@ public sealed partial class ChartValuesTests
         Assert.NotNull(gateway.Resources.Requests);
     }
 
-    [HelmTheory]
+    [Theory]
     [InlineData("prod.hazumu", "prod-hazumu-gateway")]
     [InlineData("1hazumu", "hazumu-1hazumu-gateway")]
     [InlineData("team.a", "team-a-hazumu-gateway")]
@@ -48,7 +51,7 @@ public sealed partial class ChartValuesTests
         Assert.All(names, name => Assert.Matches(DnsLabel(), name));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task The_resource_of_the_device_plugin_can_be_another()
     {
         var rendered = await Rendering.RenderAsync("hazumu", "least", "--set", "ollama.gpu.vendor=nvidia,ollama.gpu.resource=nvidia.com/mig-1g.10gb");
@@ -56,7 +59,7 @@ public sealed partial class ChartValuesTests
         Assert.Equal(["nvidia.com/mig-1g.10gb"], rendered.Workloads["ollama"].Pod.Containers[0].Resources.Limits.Keys);
     }
 
-    [HelmFact]
+    [Fact]
     public async Task The_ports_of_the_API_server_can_be_others()
     {
         var policies = (await Rendering.RenderAsync("hazumu", "least", "--set", "networkPolicy.apiServerPorts={7443}")).Of<V1NetworkPolicy>();
@@ -65,7 +68,7 @@ public sealed partial class ChartValuesTests
         Assert.Contains(prometheus, rule => rule.Ports.Select(port => port.Port.Value).SequenceEqual(["7443", "10250"]));
     }
 
-    [HelmFact]
+    [Fact]
     public async Task Only_the_namespace_of_the_Ingress_controller_reaches_the_gateway_from_outside()
     {
         var gateway = (await Rendering.OfAsync("least")).Of<V1NetworkPolicy>().Single(policy => policy.Metadata.Name == "hazumu-gateway");

@@ -18,17 +18,3 @@ internal static class Helm
     /// <summary>Runs it.</summary>
     public static Task<CliResult> RunAsync(params string[] arguments) => ProcessRunner.RunAsync(s_program!, arguments);
 }
-
-/// <summary>A fact that is skipped, by name, where there is no helm, or a component that it needs cannot run.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class HelmFactAttribute : FactAttribute
-{
-    public HelmFactAttribute(params string[] components) => Skip = Helm.Missing ?? (components.Length > 0 ? Component.WhyMissing(components) : null);
-}
-
-/// <summary>A theory that is skipped, by name, where there is no helm.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class HelmTheoryAttribute : TheoryAttribute
-{
-    public HelmTheoryAttribute() => Skip = Helm.Missing;
-}

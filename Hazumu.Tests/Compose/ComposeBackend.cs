@@ -31,6 +31,11 @@ public class ComposeBackend : Backend
         : GatewayImage.Missing is not null ? [.. base.Components.Where(component => component != Component.Gateway)]
         : base.Components;
 
+    /// <inheritdoc/>
+    protected override string? WhyMissing(IReadOnlyList<Component> components) => ComposeCommand.Missing
+        ?? Component.WhyMissing(components)
+        ?? (components.Contains(Component.Gateway) ? GatewayImage.Missing : null);
+
     public override async Task StartAsync()
     {
         CopyApplication();

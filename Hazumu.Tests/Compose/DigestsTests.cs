@@ -11,9 +11,11 @@ public sealed partial class DigestsTests : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    [ShellFact]
+    [Fact]
     public async Task Every_image_that_is_published_is_asked_for()
     {
+        Skip.If(Shell.Missing);
+
         // Not in the checkout, whose .hazumu a running './hazumu test' uses.
         foreach (var file in new[] { "hazumu", "eng/lib.sh", "deploy/kubernetes/values.yaml" })
         {

@@ -23,7 +23,9 @@ public sealed class EdgeConfigurationTests
         return data;
     }
 
-    [RequiresTheory("Edge")]
+    public EdgeConfigurationTests() => Skip.IfMissing(Component.Edge);
+
+    [Theory]
     [MemberData(nameof(Combinations))]
     public async Task Caddy_takes_every_combination(string tls, string grafana, string allowed)
     {
@@ -35,7 +37,7 @@ public sealed class EdgeConfigurationTests
         Assert.Contains("Valid configuration", check.Output, StringComparison.Ordinal);
     }
 
-    [RequiresTheory("Edge")]
+    [Theory]
     [InlineData("EDGE_TLS=letsencrypt", "Hazumu:Edge:Tls is 'letsencrypt'; allowed: internal, acme, files.")]
     [InlineData("EDGE_TLS=acme", "Hazumu:Edge:Tls is 'acme', but Hazumu:Edge:AcmeEmail, the address that the authority writes to, is not set.")]
     [InlineData("EDGE_TLS=files", "Hazumu:Edge:Tls is 'files', but Hazumu:Edge:CertificateFile names no file, or an empty one.")]

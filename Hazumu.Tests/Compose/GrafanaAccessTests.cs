@@ -8,21 +8,11 @@ using Microsoft.AspNetCore.Http;
 
 namespace Hazumu.Tests.Compose;
 
-/// <summary>A fact that needs a POSIX shell and curl, as Grafana's image has them.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class ShellFactAttribute : FactAttribute
+/// <summary>A POSIX shell with curl, as Grafana's image has them.</summary>
+internal static class Shell
 {
-    /// <summary>Why a script cannot be run on this machine.</summary>
-    internal static readonly string? Missing = OperatingSystem.IsWindows() || !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "curl"))) ? "no shell with curl on PATH" : null;
-
-    public ShellFactAttribute() => Skip = Missing;
-}
-
-/// <inheritdoc cref="ShellFactAttribute"/>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class ShellTheoryAttribute : TheoryAttribute
-{
-    public ShellTheoryAttribute() => Skip = ShellFactAttribute.Missing;
+    /// <summary>Why a script cannot be run on this machine, or <see langword="null"/> where it can.</summary>
+    public static string? Missing { get; } = OperatingSystem.IsWindows() || !(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "curl"))) ? "no shell with curl on PATH" : null;
 }
 
 /// <summary>The two scripts of <c>grafana/access</c>. Grafana itself is a stand-in that knows the few calls they make.</summary>
@@ -34,16 +24,18 @@ public sealed class GrafanaAccessTests : IDisposable
 
     public GrafanaAccessTests()
     {
+        Skip.If(Shell.Missing);
+
         Write("grafana_admin_password", Password);
         Write("grafana_secret_key", "0123456789abcdef");
     }
 
     public void Dispose() => _secrets.Delete(recursive: true);
 
-    [ShellFact]
+    [Fact]
     public async Task Good_secrets_pass() => Assert.True((await CheckAsync()).Succeeded);
 
-    [ShellTheory]
+    [Theory]
     [InlineData("grafana_admin_password", null, "there is no file secrets/grafana_admin_password, which holds the administrator's password; 'sh secrets.sh' makes it.")]
     [InlineData("grafana_admin_password", "", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one if there is no such file.")]
     [InlineData("grafana_admin_password", "hunter2", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one if there is no such file.")]
@@ -60,7 +52,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Equal($"Grafana is not started: {sentence}", check.Output.Trim());
     }
 
-    [ShellTheory]
+    [Theory]
     [InlineData("hazumuhazumu", "is a well-known one")]
     [InlineData("secretsecret", "is a well-known one")]
     [InlineData("Administrator", "is a well-known one")]
@@ -98,7 +90,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Contains(why ?? "", compose.Output, StringComparison.Ordinal);
     }
 
-    [ShellFact]
+    [Fact]
     public async Task A_folder_in_place_of_a_secret_is_named()
     {
         Write("grafana_admin_password", null);
@@ -107,7 +99,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Equal("Grafana is not started: secrets/grafana_admin_password is a folder, not a file; remove it and run 'sh secrets.sh'.", (await CheckAsync()).Output.Trim());
     }
 
-    [ShellTheory]
+    [Theory]
     [InlineData("https://llm.example/grafana/", "https://llm.example/grafana/")]
     [InlineData("https://llm.example/grafana//", "https://llm.example/grafana/")]
     [InlineData("https://llm.example", "https://llm.example/")]
@@ -121,7 +113,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Equal(expected, started);
     }
 
-    [ShellTheory]
+    [Theory]
     [InlineData("true", null, false)]
     [InlineData("true", "", false)]
     [InlineData("True", "\n", false)]
@@ -138,7 +130,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Equal(starts ? "" : "Grafana is not started: sign-in by OIDC is enabled, and the client's secret is missing or empty; put it into a file and name that by GRAFANA_OIDC_SECRET_FILE, as ./secrets/grafana_oidc_secret.", check.Output.Trim());
     }
 
-    [ShellFact]
+    [Fact]
     public async Task Accounts_roles_and_teams_become_what_the_file_says()
     {
         Write("grafana_users", "alice correct-horse\nbob battery-staple\n");
@@ -163,7 +155,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Equal(changes, grafana.Made.Count);
     }
 
-    [ShellFact]
+    [Fact]
     public async Task People_who_came_by_OIDC_keep_their_role_and_get_their_teams()
     {
         await using var grafana = await FakeGrafana.StartAsync();
@@ -178,7 +170,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Equal([7, 8], grafana.Teams["operators"].Members.Order());
     }
 
-    [ShellTheory]
+    [Theory]
     [InlineData("user dave operator\nteam x y\n", "line 2 of access.conf: write 'team NAME'.")]
     [InlineData("user dave operator\nuser dave owner\n", "line 2 of access.conf: the role is 'owner'; allowed: viewer, operator, admin.")]
     [InlineData("team new\nuser dave operator\nuser erin viewer\n", "the first password of 'erin' has fewer than 12 characters.")]
@@ -198,7 +190,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Empty(grafana.Made);
     }
 
-    [ShellFact]
+    [Fact]
     public async Task Files_that_end_lines_with_CR_are_read()
     {
         Write("grafana_admin_password", Password + "\r\n");
@@ -212,7 +204,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Equal(["operators"], grafana.Teams.Keys);
     }
 
-    [ShellTheory]
+    [Theory]
     [InlineData("group x\n", "line 1 of access.conf begins with 'group'; allowed: team, user.")]
     [InlineData("\nuser alice\n", "line 2 of access.conf: write 'user LOGIN ROLE [TEAM ...]'.")]
     [InlineData("user alice owner\n", "line 1 of access.conf: the role is 'owner'; allowed: viewer, operator, admin.")]
@@ -228,7 +220,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Equal($"Access is not applied: {sentence}", applied.Output.Trim());
     }
 
-    [ShellFact]
+    [Fact]
     public async Task A_password_that_Grafana_no_longer_has_is_told()
     {
         await using var grafana = await FakeGrafana.StartAsync();
@@ -237,7 +229,7 @@ public sealed class GrafanaAccessTests : IDisposable
         Assert.Contains("Grafana refuses the administrator 'admin'", (await ApplyAsync(grafana, "team a\n")).Output, StringComparison.Ordinal);
     }
 
-    [ShellFact]
+    [Fact]
     public async Task The_administrators_name_may_be_a_file()
     {
         await using var grafana = await FakeGrafana.StartAsync();

@@ -9,6 +9,8 @@ public sealed class LeaveOutTests : IDisposable
 
     public LeaveOutTests()
     {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "there is no sh on Windows");
+
         foreach (var name in new[] { "docker-compose.yaml", "leave-out.sh", "prometheus-targets" })
         {
             var source = Path.Combine(PublishedCompose.Folder, name);
@@ -23,7 +25,7 @@ public sealed class LeaveOutTests : IDisposable
 
     private string Targets => Path.Combine(_folder.FullName, "left-out", "prometheus-targets");
 
-    [ShellTheory]
+    [Theory]
     [InlineData("cadvisor", "alertmanagers.json blackbox.json ollama-health.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager blackbox gateway nodeexporter ollama-health")]
     [InlineData("blackbox", "alertmanagers.json cadvisor.json ollama.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager cadvisor gateway nodeexporter ollama")]
     [InlineData("alertmanager nodeexporter", "blackbox.json cadvisor.json ollama-health.json ollama.json scrape-gateway.yaml", "", "blackbox cadvisor gateway ollama ollama-health")]
@@ -55,7 +57,7 @@ public sealed class LeaveOutTests : IDisposable
         Assert.All(published.Where(service => !gone.Contains(service.Name)), service => Assert.Empty(service.Entries("depends_on").Keys.Intersect(gone)));
     }
 
-    [ShellTheory]
+    [Theory]
     [InlineData("/etc/grafana/provisioning/datasources/alertmanager.yml", "alertmanager", "nodeexporter")]
     [InlineData(null, "alertmanager", "grafana")]
     [InlineData(null, "cadvisor")]
@@ -68,7 +70,7 @@ public sealed class LeaveOutTests : IDisposable
         Assert.All(mounts, mount => Assert.Equal("apiVersion: 1\n", File.ReadAllText(Path.Combine(_folder.FullName, mount.Source))));
     }
 
-    [ShellFact]
+    [Fact]
     public async Task A_Prometheus_that_runs_sees_another_choice_and_is_made_anew()
     {
         await RunAsync("cadvisor");
@@ -82,7 +84,7 @@ public sealed class LeaveOutTests : IDisposable
         string? Label() => PublishedCompose.ServicesOf(Path.Combine(_folder.FullName, "left-out", "docker-compose.yaml")).Single(service => service.Name == "prometheus").Text("labels", "hazumu.targets");
     }
 
-    [ShellFact]
+    [Fact]
     public async Task Without_a_name_nothing_is_left_out_any_more()
     {
         await RunAsync("cadvisor");
@@ -93,7 +95,7 @@ public sealed class LeaveOutTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(Targets));
     }
 
-    [ShellTheory]
+    [Theory]
     [InlineData("nobody", "docker-compose.yaml has no service 'nobody'.")]
     [InlineData("default", "docker-compose.yaml has no service 'default'.")]
     [InlineData("prometheus", "'prometheus' cannot be left out; name services of docker-compose.yaml other than prometheus.")]
@@ -112,16 +114,4 @@ public sealed class LeaveOutTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     private Task<string> RunAsync(params string[] services) => ProcessRunner.RunOrThrowAsync("sh", [Path.Combine(_folder.FullName, "leave-out.sh"), .. services]);
-
-    [AttributeUsage(AttributeTargets.Method)]
-    private sealed class ShellFactAttribute : FactAttribute
-    {
-        public ShellFactAttribute() => Skip = OperatingSystem.IsWindows() ? "there is no sh on Windows" : null;
-    }
-
-    [AttributeUsage(AttributeTargets.Method)]
-    private sealed class ShellTheoryAttribute : TheoryAttribute
-    {
-        public ShellTheoryAttribute() => Skip = OperatingSystem.IsWindows() ? "there is no sh on Windows" : null;
-    }
 }

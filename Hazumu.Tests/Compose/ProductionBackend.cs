@@ -9,14 +9,6 @@ using Hazumu.Testing;
 
 namespace Hazumu.Tests.Compose;
 
-/// <summary>Tests of production's form: it is nothing without its edge and its gateway.</summary>
-[AttributeUsage(AttributeTargets.Class)]
-public sealed class RequiresProductionAttribute : RequiresAttribute
-{
-    /// <inheritdoc/>
-    public override string? WhyMissing => ProductionBackend.Missing;
-}
-
 /// <summary>
 /// The published application as a server runs it: with secrets of its own, under names and ports of its own. Components whose image
 /// cannot be had are left out by a further Compose file.
@@ -64,6 +56,9 @@ public class ProductionBackend : ComposeBackend
 
     /// <inheritdoc/>
     public override IReadOnlyList<Component> Components => Missing is null ? ProductionFiles.Components : [];
+
+    /// <inheritdoc/>
+    protected override string? WhyMissing(IReadOnlyList<Component> components) => Missing;
 
     /// <inheritdoc/>
     protected override IReadOnlyList<string> Files => ProductionFiles.Names(Components);

@@ -7,14 +7,15 @@ using Hazumu.Testing;
 namespace Hazumu.Tests.Compose;
 
 /// <summary>Production's form, run for real.</summary>
-[RequiresProduction]
 public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<ProductionBackend>
 {
     private static readonly string[] s_roots = ["cadvisor"];
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task Every_container_is_healthy_and_what_prepares_volumes_has_ended()
     {
+        backend.SkipIfMissing();
+
         await backend.WaitUntilHealthyAsync();
         foreach (var service in new[] { "ollama-volume", "edge-volume" })
         {
@@ -22,9 +23,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         }
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task A_stream_comes_through_the_edge_and_Prometheus_has_measured_it()
     {
+        backend.SkipIfMissing();
+
         await CreateModelAsync();
         using var answer = await backend.SendAsync(HttpMethod.Post, "api/generate", JsonContent.Create(new { model = TinyModel.Name, prompt = "Hello" }));
         var lines = (await answer.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -46,9 +49,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         });
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task The_edge_has_TLS_of_its_own_authority_and_sends_HTTP_there()
     {
+        backend.SkipIfMissing();
+
         using var answer = await backend.SendAsync(HttpMethod.Get, "api/version");
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("nosniff", Assert.Single(answer.Headers.GetValues("X-Content-Type-Options")));
@@ -66,9 +71,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         Assert.Equal($"https://localhost:{backend.HttpsPort}/api/tags?x=1", redirect.Headers.Location!.ToString());
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task Without_a_key_nothing_is_answered_and_what_is_inside_stays_inside()
     {
+        backend.SkipIfMissing();
+
         using var refused = await backend.SendAsync(HttpMethod.Get, "api/tags", key: "hzm_00000000_0000000000000000000000000000000000000000000");
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
 
@@ -93,9 +100,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         }
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task A_body_that_is_too_large_is_refused()
     {
+        backend.SkipIfMissing();
+
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(backend.Address, "api/generate"))
         {
             Content = new StringContent("{\"model\":\"" + TinyModel.Name + "\",\"prompt\":\"" + new string('a', 100_000_001) + "\"}"),
@@ -107,9 +116,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task Only_two_ports_are_open_to_others()
     {
+        backend.SkipIfMissing();
+
         // What others on this machine open meanwhile is gone again at another look.
         await Wait.UntilAsync("no other port to be open", TimeSpan.FromMinutes(2), async () =>
         {
@@ -124,9 +135,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         }
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task Secrets_are_in_no_variable_no_command_line_and_no_log()
     {
+        backend.SkipIfMissing();
+
         const string InQuery = "in-the-query-3f9a";
         using var bearer = new HttpRequestMessage(HttpMethod.Get, new Uri(backend.Address, $"api/tags?code={InQuery}"));
         bearer.Headers.Authorization = new("Bearer", backend.Key);
@@ -151,9 +164,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         Assert.Contains("\"uri\":\"/api/tags\"", (await ContainerEngine.RunAsync("logs", (await backend.InspectAsync("edge")).GetProperty("Id").GetString()!)).Output, StringComparison.Ordinal);
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task Containers_are_confined_as_the_files_say()
     {
+        backend.SkipIfMissing();
+
         foreach (var service in backend.RunningServices)
         {
             var container = await backend.InspectAsync(service);
@@ -172,9 +187,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         }
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task An_allow_list_keeps_others_out_of_a_site()
     {
+        backend.SkipIfMissing();
+
         try
         {
             backend.EdgeSettings["Hazumu__Edge__AllowGateway"] = "192.0.2.1";
@@ -196,9 +213,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         }
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task What_is_kept_survives_the_kill_of_every_container()
     {
+        backend.SkipIfMissing();
+
         await CreateModelAsync();
         await Wait.UntilAsync("samples", TimeSpan.FromSeconds(60), async () => Assert.NotEmpty(await backend.QueryAsync("up{job=\"gateway\"} == 1")));
         var before = DateTimeOffset.UtcNow;
@@ -225,9 +244,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         Assert.NotEmpty(await backend.QueryAsync("up{job=\"gateway\"}", before));
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task A_backup_brings_back_what_was_lost()
     {
+        backend.SkipIfMissing();
+
         var folder = Directory.CreateTempSubdirectory("hazumu-backup-");
         try
         {
@@ -258,9 +279,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         }
     }
 
-    [RequiresFact("Edge")]
+    [Fact]
     public async Task The_gateway_of_another_host_has_this_one_as_an_instance()
     {
+        backend.SkipIfMissing();
+
         await CreateModelAsync();
         var secrets = Directory.CreateTempSubdirectory("hazumu-front-");
         var front = $"{backend.Name}-front";

@@ -4,9 +4,11 @@ namespace Hazumu.Tests.Configuration;
 
 public sealed class BlackboxConfigurationTests
 {
-    [RequiresFact("Blackbox")]
+    [Fact]
     public async Task The_exporter_accepts_its_configuration()
     {
+        Skip.IfMissing(Component.Blackbox);
+
         var check = await ContainerEngine.RunAsync(
             "run", "--rm", "--network", "none",
             "--volume", $"{RepositoryRoot.Combine("blackbox")}:/etc/blackbox_exporter:ro",

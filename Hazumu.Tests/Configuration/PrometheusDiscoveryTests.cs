@@ -7,13 +7,15 @@ namespace Hazumu.Tests.Configuration;
 /// <summary>The published files of targets, read by a Prometheus that is confined as the published one is.</summary>
 public sealed class PrometheusDiscoveryTests
 {
-    [RequiresTheory("Prometheus")]
+    [Theory]
     [InlineData("", "nodeexporter:9100")]
     [InlineData("nvidia", "nodeexporter:9100 gpuexporter:9835")]
     [InlineData("amd", "nodeexporter:9100 gpuexporter:5000")]
     [InlineData("logs", "alloy:12345 nodeexporter:9100 loki:3100")]
     public async Task Every_folder_of_targets_can_be_watched_whichever_option_is_used(string option, string expected)
     {
+        Skip.IfMissing(Component.Prometheus);
+
         var mounts = PublishedCompose.Services
             .Where(service => service.Name == "prometheus" && (service.File == "docker-compose.yaml" || service.File == $"docker-compose.{option}.yaml"))
             .SelectMany(service => service.Mounts)

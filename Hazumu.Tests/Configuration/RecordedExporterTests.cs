@@ -33,37 +33,48 @@ public sealed partial class RecordedExporterTests
     // What Prometheus adds to every scrape.
     private static readonly string[] s_ofEveryScrape = ["up", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling"];
 
-    [RequiresTheory("Prometheus")]
+    [Theory]
     [InlineData("nvidia-gpu-exporter")]
     [InlineData("nvidia-gpu-exporter-nvml")]
     [InlineData("dcgm-exporter")]
     [InlineData("amd-device-metrics-exporter")]
-    public Task What_reads_GPUs_has_data_with_any_vendors_exporter(string exporter) =>
-        AssertAsync([exporter], expression => expression.Sources is ["gpuexporter"]);
+    public Task What_reads_GPUs_has_data_with_any_vendors_exporter(string exporter)
+    {
+        Skip.IfMissing(Component.Prometheus);
+        return AssertAsync([exporter], expression => expression.Sources is ["gpuexporter"]);
+    }
 
     // The recorded card was at its power limit, a degree below its thermal one, and no clock was held down for another reason.
-    [RequiresFact("Prometheus")]
-    public Task A_card_that_is_full_and_busy_is_neither_hot_nor_slowed_down_nor_in_error() => AssertValuesAsync("nvidia-gpu-exporter-loaded", new()
+    [Fact]
+    public Task A_card_that_is_full_and_busy_is_neither_hot_nor_slowed_down_nor_in_error()
     {
-        ["hazumu:gpu_utilization:ratio"] = 0.99,
-        ["hazumu:gpu_memory_used:bytes"] = 84694532096,
-        ["hazumu:gpu_memory_total:bytes"] = 85520809984,
-        ["hazumu:gpu_power:watts"] = 699.51,
-        ["hazumu:gpu_temperature:celsius"] = 75,
-        ["hazumu:gpu_temperature_margin:celsius"] = 1,
-        ["count(hazumu:gpu_throttled:bool == 0)"] = 4,
-        ["hazumu:gpu_throttled:bool == 1"] = null,
-        ["hazumu:gpu_fault:info == 1"] = null,
-        ["ALERTS{alertname=\"GpuHot\"}"] = null,
-        ["count(ALERTS{alertname=\"GpuMemoryNearlyFull\",alertstate=\"pending\"})"] = 1,
-    });
+        Skip.IfMissing(Component.Prometheus);
+        return AssertValuesAsync("nvidia-gpu-exporter-loaded", new()
+        {
+            ["hazumu:gpu_utilization:ratio"] = 0.99,
+            ["hazumu:gpu_memory_used:bytes"] = 84694532096,
+            ["hazumu:gpu_memory_total:bytes"] = 85520809984,
+            ["hazumu:gpu_power:watts"] = 699.51,
+            ["hazumu:gpu_temperature:celsius"] = 75,
+            ["hazumu:gpu_temperature_margin:celsius"] = 1,
+            ["count(hazumu:gpu_throttled:bool == 0)"] = 4,
+            ["hazumu:gpu_throttled:bool == 1"] = null,
+            ["hazumu:gpu_fault:info == 1"] = null,
+            ["ALERTS{alertname=\"GpuHot\"}"] = null,
+            ["count(ALERTS{alertname=\"GpuMemoryNearlyFull\",alertstate=\"pending\"})"] = 1,
+        });
+    }
 
-    [RequiresFact("Prometheus")]
-    public Task An_XID_of_a_program_is_told_and_no_fault_of_the_card() => AssertValuesAsync("nvidia-gpu-exporter-nvml", new()
+    [Fact]
+    public Task An_XID_of_a_program_is_told_and_no_fault_of_the_card()
     {
-        ["hazumu:gpu_xid:last{xid=\"31\"}"] = 1,
-        ["hazumu:gpu_fault:info == 1"] = null,
-    });
+        Skip.IfMissing(Component.Prometheus);
+        return AssertValuesAsync("nvidia-gpu-exporter-nvml", new()
+        {
+            ["hazumu:gpu_xid:last{xid=\"31\"}"] = 1,
+            ["hazumu:gpu_fault:info == 1"] = null,
+        });
+    }
 
     // clocks_throttle_reasons_* is what drivers before 535 say; none is left to record.
     [Fact]
@@ -76,13 +87,19 @@ public sealed partial class RecordedExporterTests
             name => Assert.Contains(name, seen));
     }
 
-    [RequiresFact("Prometheus")]
-    public Task What_reads_the_host_has_data() =>
-        AssertAsync(["node-exporter"], expression => expression.Sources is ["nodeexporter"]);
+    [Fact]
+    public Task What_reads_the_host_has_data()
+    {
+        Skip.IfMissing(Component.Prometheus);
+        return AssertAsync(["node-exporter"], expression => expression.Sources is ["nodeexporter"]);
+    }
 
-    [RequiresFact("Prometheus")]
-    public Task What_watches_the_watchers_has_data() =>
-        AssertAsync(["prometheus", "alertmanager", "loki", "alloy"], expression => expression.Dashboard == "monitoring");
+    [Fact]
+    public Task What_watches_the_watchers_has_data()
+    {
+        Skip.IfMissing(Component.Prometheus);
+        return AssertAsync(["prometheus", "alertmanager", "loki", "alloy"], expression => expression.Dashboard == "monitoring");
+    }
 
     [Fact]
     public void Every_expression_is_tried_on_a_running_graph_or_here() => Assert.All(

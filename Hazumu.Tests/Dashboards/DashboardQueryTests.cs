@@ -6,13 +6,15 @@ namespace Hazumu.Tests.Dashboards;
 /// <summary>What the less obvious queries of Ollama monitoring say of made-up series, by Prometheus' own unit tests for rules.</summary>
 public sealed class DashboardQueryTests
 {
-    [RequiresFact("Prometheus")]
+    public DashboardQueryTests() => Skip.IfMissing(Component.Prometheus);
+
+    [Fact]
     public Task A_restart_counts_when_the_container_keeps_its_name() => AssertAsync(
         "Restarts",
         [new("container_start_time_seconds{job=\"ollama\",instance=\"ollama\",name=\"a\"}", "100x8 _x4 300x8 400x8")],
         [new("{instance=\"ollama\"}", 2)]);
 
-    [RequiresFact("Prometheus")]
+    [Fact]
     public Task A_restart_counts_when_the_container_comes_back_under_another_name() => AssertAsync(
         "Restarts",
         [
@@ -21,7 +23,7 @@ public sealed class DashboardQueryTests
         ],
         [new("{instance=\"ollama\"}", 1)]);
 
-    [RequiresFact("Prometheus")]
+    [Fact]
     public Task A_restart_counts_for_its_own_instance_only() => AssertAsync(
         "Restarts",
         [
@@ -30,13 +32,13 @@ public sealed class DashboardQueryTests
         ],
         [new("{instance=\"ollama\"}", 0), new("{instance=\"ollama-2\"}", 1)]);
 
-    [RequiresFact("Prometheus")]
+    [Fact]
     public Task Availability_is_the_share_of_successful_probes() => AssertAsync(
         "Availability",
         [new("probe_success{job=\"ollama-health\",instance=\"ollama\"}", "1x29 0x9")],
         [new("{instance=\"ollama\"}", 0.75)]);
 
-    [RequiresFact("Prometheus")]
+    [Fact]
     public Task Failed_probes_do_not_count_as_fast_answers() => AssertAsync(
         "Response time (median)",
         [
@@ -45,7 +47,7 @@ public sealed class DashboardQueryTests
         ],
         [new("{instance=\"ollama\"}", 0.5)]);
 
-    [RequiresFact("Prometheus")]
+    [Fact]
     public Task The_CPU_share_is_of_the_limit_or_else_of_the_machine() => AssertAsync(
         "CPU share",
         [
@@ -58,7 +60,7 @@ public sealed class DashboardQueryTests
         ],
         [new("{instance=\"ollama\"}", 0.25), new("{instance=\"ollama-2\"}", 0.5)]);
 
-    [RequiresFact("Prometheus")]
+    [Fact]
     public Task The_memory_share_is_of_the_limit_or_else_of_the_machine() => AssertAsync(
         "Memory share",
         [
@@ -70,13 +72,13 @@ public sealed class DashboardQueryTests
         ],
         [new("{instance=\"ollama\"}", 0.1), new("{instance=\"ollama-2\"}", 0.5)]);
 
-    [RequiresFact("Prometheus")]
+    [Fact]
     public Task A_container_that_never_touched_a_disk_shows_0() => AssertAsync(
         "Disk",
         [new("container_start_time_seconds{job=\"ollama\",instance=\"ollama\"}", "100x40")],
         [new("{instance=\"ollama\"}", 0)]);
 
-    [RequiresFact("Prometheus")]
+    [Fact]
     public Task A_start_is_marked_once_wherever_it_is_seen() => AssertAsync(
         "@Starts and deploys",
         [

@@ -17,6 +17,13 @@ public sealed class FaultBackend : ComposeBackend
     /// <summary>The Ollama instances.</summary>
     public static readonly IReadOnlyList<string> Instances = ["ollama", "ollama-2"];
 
+    /// <summary>The components that it is made of.</summary>
+    public static readonly IReadOnlyList<Component> Needed =
+        [Component.Ollama, Component.Gateway, Component.Prometheus, Component.CAdvisor, Component.Blackbox, Component.Alertmanager, Component.NodeExporter];
+
+    /// <summary>Why it cannot run on this machine, or <see langword="null"/> where it can.</summary>
+    public static string? Missing { get; } = ComposeCommand.Missing ?? Component.WhyMissing(Needed) ?? GatewayImage.Missing;
+
     private const int HistoryHours = 6;
 
     private static readonly string[] s_watchdog = ["Watchdog"];
@@ -40,7 +47,7 @@ public sealed class FaultBackend : ComposeBackend
     protected override IReadOnlyList<string> Files => [.. base.Files, "docker-compose.faults.yaml"];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Component> Components => FaultAttributes.WhyMissing is null ? [.. base.Components.Where(component => component != Component.Grafana)] : [];
+    public override IReadOnlyList<Component> Components => Missing is null ? [.. base.Components.Where(component => component != Component.Grafana)] : [];
 
     /// <inheritdoc/>
     public override async Task StartAsync()

@@ -108,8 +108,7 @@ public static class FaultTable
     {
         var engine = await ContainerEngine.RunOrThrowAsync("version", "--format", "{{.Server.Version}}");
         var kernel = (await ContainerEngine.RunOrThrowAsync("info", "--format", "{{.KernelVersion}}, {{.NCPU}} processors, {{.MemTotal}}")).Split(", ");
-        var images = FaultAttributes.Components
-            .Select(section => Component.All.Single(component => component.Section == section))
+        var images = FaultBackend.Needed
             .Where(component => component != Component.Gateway)
             .Select(component => component.Image[(component.Image.LastIndexOf('/') + 1)..]);
         return string.Create(CultureInfo.InvariantCulture, $"""

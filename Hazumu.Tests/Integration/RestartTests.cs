@@ -6,7 +6,9 @@ namespace Hazumu.Tests.Integration;
 [Collection(Graph.Collection)]
 public sealed class RestartTests
 {
-    [RequiresFact("Ollama", "Prometheus")]
+    public RestartTests() => Skip.IfMissing(Component.Ollama, Component.Prometheus);
+
+    [Fact]
     public async Task Volumes_survive_a_restart_of_the_host_and_a_model_that_is_there_is_not_pulled()
     {
         var backend = new AppHostBackend();
@@ -36,7 +38,7 @@ public sealed class RestartTests
         }
     }
 
-    [RequiresFact("Ollama", "Prometheus")]
+    [Fact]
     public async Task The_network_stays_while_an_outsider_uses_it()
     {
         var backend = new AppHostBackend();

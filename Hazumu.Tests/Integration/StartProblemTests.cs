@@ -28,9 +28,11 @@ public sealed class StartProblemTests
         Assert.Equal((exitCode, sentence), (result.ExitCode, result.Output.Trim()));
     }
 
-    [RequiresFact]
+    [Fact]
     public async Task A_taken_port_ends_the_process_before_anything_starts()
     {
+        Skip.If(ContainerEngine.Missing);
+
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
@@ -44,9 +46,11 @@ public sealed class StartProblemTests
         Assert.False((await ContainerEngine.RunAsync("network", "inspect", _network)).Succeeded);
     }
 
-    [RequiresFact("Prometheus")]
+    [Fact]
     public async Task A_running_application_with_the_same_names_is_named_and_left_alone()
     {
+        Skip.IfMissing(Component.Prometheus);
+
         var (production, volume) = ($"{_network}-production", $"{_network}_data");
         await ContainerEngine.RunOrThrowAsync(
             "run", "--detach", "--name", production, "--label", "com.docker.compose.project=shop", "--volume", $"{volume}:/prometheus", "--entrypoint", "sleep", Component.Prometheus.Image, "300");
@@ -66,9 +70,11 @@ public sealed class StartProblemTests
         }
     }
 
-    [RequiresFact("Prometheus")]
+    [Fact]
     public async Task A_running_graph_on_the_same_network_is_named()
     {
+        Skip.IfMissing(Component.Prometheus);
+
         var other = $"{_network}-other";
         await ContainerEngine.RunOrThrowAsync("run", "--detach", "--name", other, "--label", $"hazumu.network={_network}", "--entrypoint", "sleep", Component.Prometheus.Image, "300");
         try

@@ -16,28 +16,14 @@ internal static class Promtool
         .FirstOrDefault(File.Exists);
 
     /// <summary>Why it cannot be run on this machine, or <see langword="null"/> where it can.</summary>
-    public static string? Missing => s_onPath is not null ? null : Component.WhyMissing(["Prometheus"]) is { } reason ? $"{reason}, and no '{Name}' is on PATH" : null;
+    public static string? Missing => s_onPath is not null ? null : Component.Prometheus.Missing is { } reason ? $"{reason}, and no '{Name}' is on PATH" : null;
 
     /// <summary>Runs it.</summary>
     /// <param name="arguments">Arguments; files as they lie below <c>prometheus</c>.</param>
-    public static Task<CliResult> RunAsync(params string[] arguments) => Component.WhyMissing(["Prometheus"]) is null
+    public static Task<CliResult> RunAsync(params string[] arguments) => Component.Prometheus.Missing is null
         ? ProcessRunner.RunAsync(
             ContainerEngine.Program,
             ["run", "--rm", "--network", "none", "--entrypoint", Name, "--workdir", "/etc/prometheus", "--volume", $"{RepositoryRoot.Combine("prometheus")}:/etc/prometheus:ro", Component.Prometheus.Image, .. arguments],
             s_limit)
         : ProcessRunner.RunAsync(s_onPath!, arguments, s_limit, workingDirectory: RepositoryRoot.Combine("prometheus"));
-}
-
-/// <summary>A fact that is skipped, by name, where there is no promtool.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class PromtoolFactAttribute : FactAttribute
-{
-    public PromtoolFactAttribute() => Skip = Promtool.Missing;
-}
-
-/// <summary>A theory that is skipped, by name, where there is no promtool.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class PromtoolTheoryAttribute : TheoryAttribute
-{
-    public PromtoolTheoryAttribute() => Skip = Promtool.Missing;
 }

@@ -5,7 +5,6 @@ using Hazumu.Tests.Compose;
 namespace Hazumu.Tests.Server;
 
 /// <summary>One published service, as a server runs it, when what is around it changes.</summary>
-[RequiresCompose]
 public sealed class PublishedServiceTests : IAsyncLifetime
 {
     private const string Service = "alertmanager";
@@ -13,7 +12,9 @@ public sealed class PublishedServiceTests : IAsyncLifetime
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-service-");
     private readonly string _project = $"hazumu-service-{Guid.NewGuid().ToString("N")[..8]}";
 
-    public async Task InitializeAsync()
+    public PublishedServiceTests() => Skip.If(ComposeCommand.Missing ?? Component.WhyMissing(Component.Alertmanager));
+
+    public async ValueTask InitializeAsync()
     {
         foreach (var file in Directory.EnumerateFiles(PublishedCompose.Folder, "*", SearchOption.AllDirectories))
         {
@@ -27,13 +28,13 @@ public sealed class PublishedServiceTests : IAsyncLifetime
         Assert.True((await RunAsync("sh", "secrets.sh")).Succeeded);
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await RunAsync("docker", "compose", "down", "--volumes", "--timeout", "1");
         _folder.Delete(recursive: true);
     }
 
-    [RequiresFact("Alertmanager")]
+    [Fact]
     public async Task A_receiver_that_is_set_later_reaches_the_container()
     {
         await UpAsync();
@@ -52,7 +53,7 @@ public sealed class PublishedServiceTests : IAsyncLifetime
         Assert.StartsWith("https://hooks.example/T0", await ExecuteAsync("cat", "/run/secrets/alertmanager_slack_url"), StringComparison.Ordinal);
     }
 
-    [RequiresFact("Alertmanager")]
+    [Fact]
     public async Task A_retention_without_a_unit_is_refused_before_anything_is_pulled()
     {
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, ".env"), "Hazumu__Prometheus__Retention=15\n");
@@ -63,7 +64,7 @@ public sealed class PublishedServiceTests : IAsyncLifetime
         Assert.Contains("Hazumu__Prometheus__Retention is '15', which is no duration: write a number and a unit, such as 15d.", result.Output, StringComparison.Ordinal);
     }
 
-    [RequiresFact("Alertmanager")]
+    [Fact]
     public async Task A_proxy_of_Dockers_client_configuration_does_not_make_it_unhealthy()
     {
         var configuration = Path.Combine(Directory.CreateDirectory(Path.Combine(_folder.FullName, "docker-configuration")).FullName, "config.json");

@@ -4,7 +4,6 @@ using Hazumu.Tests.Compose;
 namespace Hazumu.Tests.Server;
 
 /// <summary>The scripts of <c>deploy/compose</c> with an application of one container, beside another installation on the same engine.</summary>
-[RequiresCompose]
 public sealed class ScriptTests : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-scripts-");
@@ -20,7 +19,9 @@ public sealed class ScriptTests : IAsyncLifetime
 
     private string Backup => Path.Combine(_folder.FullName, "backup");
 
-    public async Task InitializeAsync()
+    public ScriptTests() => Skip.If(ComposeCommand.Missing ?? Component.WhyMissing(Component.Alertmanager));
+
+    public async ValueTask InitializeAsync()
     {
         Published.CopyFolder(Published.Compose, Application);
         await WriteApplicationAsync(Name);
@@ -28,14 +29,14 @@ public sealed class ScriptTests : IAsyncLifetime
         await RunInAsync(Key, "echo production > /volume/file");
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await RunAsync("compose", "down", "--volumes", "--timeout", "0");
         await ContainerEngine.RunAsync("volume", "rm", "--force", Key, Name);
         _folder.Delete(recursive: true);
     }
 
-    [RequiresFact("Alertmanager")]
+    [Fact]
     public async Task Restore_replaces_the_volume_that_Compose_names_and_no_other()
     {
         await UpAsync();
@@ -52,7 +53,7 @@ public sealed class ScriptTests : IAsyncLifetime
         Assert.Equal("running", await StateAsync());
     }
 
-    [RequiresFact("Alertmanager")]
+    [Fact]
     public async Task A_volume_of_another_project_is_neither_copied_nor_replaced()
     {
         await WriteApplicationAsync(Key);
@@ -68,7 +69,7 @@ public sealed class ScriptTests : IAsyncLifetime
         Assert.Equal("production", await RunInAsync(Key, "cat /volume/file"));
     }
 
-    [RequiresTheory("Alertmanager")]
+    [Theory]
     [InlineData("")]
     [InlineData("no\n")]
     [InlineData("y\n")]
@@ -87,7 +88,7 @@ public sealed class ScriptTests : IAsyncLifetime
         Assert.Equal("running", await StateAsync());
     }
 
-    [RequiresTheory("Alertmanager")]
+    [Theory]
     [InlineData("other/file", false, "is no copy of a volume; nothing was changed.")]
     [InlineData("volume/file", true, "SHA256SUMS does not list")]
     public async Task A_backup_that_cannot_be_right_is_refused_before_anything_is_removed(string content, bool isUnlisted, string sentence)
@@ -104,7 +105,7 @@ public sealed class ScriptTests : IAsyncLifetime
         Assert.Equal("running", await StateAsync());
     }
 
-    [RequiresFact("Alertmanager")]
+    [Fact]
     public async Task The_scripts_run_on_BusyBox_and_with_files_that_end_lines_with_CR()
     {
         // The engine is a stand-in here: what differs is the tools around it.
@@ -150,11 +151,6 @@ public sealed class ScriptTests : IAsyncLifetime
         Assert.DoesNotContain("job: blackbox", result.Output, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void The_scripts_use_no_option_that_only_GNU_tools_have() => Assert.All(
-        Directory.EnumerateFiles(RepositoryRoot.Combine("deploy", "compose"), "*.sh"),
-        script => Assert.DoesNotMatch(@"sed (-r|-i|--)|grep (-P|--)|sha256sum -?-[a-z]{2}|readlink -f|stat -c|date -d|cp (-a|--)|gunzip|mktemp --|xargs -r", File.ReadAllText(script)));
-
     private Task WriteApplicationAsync(string volume) => File.WriteAllTextAsync(Path.Combine(Application, "docker-compose.scripts.yaml"), $$"""
         name: {{_project}}
         services:
@@ -198,4 +194,13 @@ public sealed class ScriptTests : IAsyncLifetime
         var environment = new Dictionary<string, string?>(ComposeCommand.AsPlugin(_folder.FullName)) { ["COMPOSE_FILE"] = "docker-compose.scripts.yaml", ["COMPOSE_PROJECT_NAME"] = null };
         return ProcessRunner.RunAsync(program, arguments, TimeSpan.FromMinutes(3), input, environment, Application);
     }
+}
+
+/// <summary>The text of the scripts of <c>deploy/compose</c>.</summary>
+public sealed class ScriptTextTests
+{
+    [Fact]
+    public void The_scripts_use_no_option_that_only_GNU_tools_have() => Assert.All(
+        Directory.EnumerateFiles(RepositoryRoot.Combine("deploy", "compose"), "*.sh"),
+        script => Assert.DoesNotMatch(@"sed (-r|-i|--)|grep (-P|--)|sha256sum -?-[a-z]{2}|readlink -f|stat -c|date -d|cp (-a|--)|gunzip|mktemp --|xargs -r", File.ReadAllText(script)));
 }

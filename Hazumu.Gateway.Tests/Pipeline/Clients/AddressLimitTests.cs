@@ -8,9 +8,9 @@ public sealed class AddressLimitTests : IAsyncLifetime
 {
     private MockEngine _engine = null!;
 
-    public async Task InitializeAsync() => _engine = await MockEngine.StartAsync();
+    public async ValueTask InitializeAsync() => _engine = await MockEngine.StartAsync();
 
-    public async Task DisposeAsync() => await _engine.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _engine.DisposeAsync();
 
     [Fact]
     public async Task Requests_over_the_limit_get_429_and_probes_do_not_count()

@@ -17,14 +17,14 @@ public sealed class ManagementPortTests : IAsyncLifetime
     private TestGateway _gateway = null!;
     private HttpClient _management = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _engine = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")] });
         _gateway = await StartAsync("--urls=http://127.0.0.1:0");
         _management = TestGateway.Client(new Uri($"http://127.0.0.1:{_port}"));
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _management.Dispose();
         await _gateway.DisposeAsync();
