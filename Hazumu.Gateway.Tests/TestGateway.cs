@@ -7,6 +7,7 @@ using Hazumu.Gateway.Telemetry;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Tests.Telemetry;
 using Hazumu.Gateway.Upstreams;
+using Hazumu.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -85,7 +86,7 @@ internal sealed class TestGateway : IAsyncDisposable, IGatewayUnderTest
             await app.StartAsync();
             gateway.Address = new Uri(app.Urls.First());
             gateway.Http = Client(gateway.Address);
-            await Eventually.HoldsAsync(() =>
+            await Wait.UntilAsync(() =>
             {
                 Assert.True(!gateway.Fleet.Instances.IsEmpty || !instances.Any(), "No instance has joined.");
                 Assert.All(gateway.Fleet.Instances, instance => Assert.True(instance.IsUp == false || instance.Stored is not null));

@@ -2,16 +2,44 @@ using System.Diagnostics;
 
 namespace Hazumu.Testing;
 
-/// <summary>Bounded waiting that says what it waited for.</summary>
+/// <summary>Bounded waiting for a condition.</summary>
 public static class Wait
 {
-    /// <summary>Tries until the attempt no longer throws.</summary>
+    /// <summary>Tries until the attempt no longer throws. For what runs outside this process: it is tried twice a second.</summary>
     /// <param name="what">What is awaited, for the message.</param>
     /// <param name="timeout">When to give up.</param>
     /// <param name="attempt">One try; its exception means "not yet".</param>
     /// <param name="explain">What to print beside the last failure, such as a container's log.</param>
     /// <exception cref="TimeoutException">Time ran out; carries the last failure and the explanation.</exception>
     public static async Task UntilAsync(string what, TimeSpan timeout, Func<Task> attempt, Func<Task<string>>? explain = null)
+    {
+        try
+        {
+            await RetryAsync(attempt, timeout, TimeSpan.FromMilliseconds(500));
+        }
+        catch (Exception last)
+        {
+            var explanation = explain is null ? "" : $"\n{await explain()}";
+            throw new TimeoutException($"Gave up on '{what}' after {timeout}: {last.Message}{explanation}", last);
+        }
+    }
+
+    /// <summary>Tries until an assertion holds. For what happens in this process: it is tried every few milliseconds.</summary>
+    /// <param name="assertion">The assertion, whose last failure is the test's.</param>
+    /// <param name="timeout">When to give up; after 10 s unless given.</param>
+    public static Task UntilAsync(Func<Task> assertion, TimeSpan? timeout = null) =>
+        RetryAsync(assertion, timeout ?? TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(5));
+
+    /// <inheritdoc cref="UntilAsync(Func{Task}, TimeSpan?)"/>
+    public static Task UntilAsync(Action assertion, TimeSpan? timeout = null) => UntilAsync(
+        () =>
+        {
+            assertion();
+            return Task.CompletedTask;
+        },
+        timeout);
+
+    private static async Task RetryAsync(Func<Task> attempt, TimeSpan timeout, TimeSpan interval)
     {
         ArgumentNullException.ThrowIfNull(attempt);
 
@@ -25,12 +53,7 @@ public static class Wait
             }
             catch (Exception) when (watch.Elapsed < timeout)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(500));
-            }
-            catch (Exception last)
-            {
-                var explanation = explain is null ? "" : $"\n{await explain()}";
-                throw new TimeoutException($"Gave up on '{what}' after {timeout}: {last.Message}{explanation}", last);
+                await Task.Delay(interval);
             }
         }
     }

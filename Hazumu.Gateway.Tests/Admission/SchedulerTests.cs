@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Upstreams;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Admission;
 
@@ -631,7 +632,7 @@ public sealed class SchedulerTests
         }
 
         Assert.True(time.Elapsed < TimeSpan.FromSeconds(30), $"It took {time.Elapsed}.");
-        await Eventually.HoldsAsync(() => Assert.All(waiting, task => Assert.True(task.IsCompleted)), s_soon);
+        await Wait.UntilAsync(() => Assert.All(waiting, task => Assert.True(task.IsCompleted)), s_soon);
         Assert.All(waiting, task => Assert.Equal(AdmissionStatus.Cancelled, task.Result.Status));
         cancels.ForEach(cancel => cancel.Dispose());
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Settings;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Configuration;
 
@@ -13,7 +14,7 @@ public sealed class SettingsTableTests
     [Fact]
     public void The_documented_settings_are_those_of_the_code()
     {
-        var text = File.ReadAllText(Path.Combine(Root(), "docs", "gateway.md")).ReplaceLineEndings("\n");
+        var text = File.ReadAllText(RepositoryRoot.Combine("docs", "gateway.md")).ReplaceLineEndings("\n");
         var documented = text[(text.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length)..text.IndexOf(End, StringComparison.Ordinal)];
 
         Assert.Equal(Table(), documented.Trim());
@@ -28,16 +29,5 @@ public sealed class SettingsTableTests
         }
 
         return table.ToString();
-    }
-
-    private static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Hazumu.sln")))
-        {
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests run outside the repository.");
-        }
-
-        return folder;
     }
 }

@@ -44,7 +44,7 @@ internal sealed class EngineContainer : IAsyncDisposable
             var published = (await ContainerEngine.RunOrThrowAsync("port", id, $"{port}/tcp")).Split('\n')[0].Trim();
             var container = new EngineContainer(id, new Uri($"http://{published}/"));
             using var http = new HttpClient { BaseAddress = container.Address };
-            await Eventually.HoldsAsync(() => Assert.True(http.GetAsync(new Uri(ready, UriKind.Relative)).GetAwaiter().GetResult().IsSuccessStatusCode), TimeSpan.FromSeconds(60));
+            await Wait.UntilAsync(() => Assert.True(http.GetAsync(new Uri(ready, UriKind.Relative)).GetAwaiter().GetResult().IsSuccessStatusCode), TimeSpan.FromSeconds(60));
             return container;
         }
         catch

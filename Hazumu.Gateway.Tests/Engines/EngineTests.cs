@@ -101,7 +101,7 @@ public sealed class OllamaTests : EngineTests
             await CompareAsync(engine.Address, gateway, method, path, body);
         }
 
-        await Eventually.HoldsAsync(() => Assert.True(gateway.Measured.Sum("gen_ai.client.inference.usage.output_tokens") >= 11, "No tokens were counted."));
+        await Wait.UntilAsync(() => Assert.True(gateway.Measured.Sum("gen_ai.client.inference.usage.output_tokens") >= 11, "No tokens were counted."));
         Assert.Equal(0, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "stream_truncated")) + gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "gateway_error")));
     }
 }
@@ -124,7 +124,7 @@ public sealed class LlamaServerTests : EngineTests
         }
 
         await CompareAsync(engine.Address, gateway, "POST", "/v1/messages/count_tokens", """{"model":"tiny","messages":[{"role":"user","content":"hi"}]}""");
-        await Eventually.HoldsAsync(() => Assert.True(gateway.Measured.Sum("gen_ai.client.inference.usage.output_tokens") >= 8, "No tokens were counted."));
+        await Wait.UntilAsync(() => Assert.True(gateway.Measured.Sum("gen_ai.client.inference.usage.output_tokens") >= 8, "No tokens were counted."));
         Assert.Equal(0, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "stream_truncated")) + gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "gateway_error")));
     }
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Hostile;
 
@@ -249,7 +250,7 @@ public sealed class HostileTests(HostileTests.Fixture fixture) : IClassFixture<H
         Assert.All(answers, answer => Assert.True(answer.Status is < 500 or 505, told));
         Assert.All(answers, answer => Assert.True(answer["X-Evil"] is null, told));
         Assert.All(answers.Skip(1), answer => Assert.True(answer.Status is >= 400 || answer.Text.Contains("version", StringComparison.Ordinal), told));
-        await Eventually.HoldsAsync(() => Assert.Equal(before + answers.Count(answer => answer["Hazumu-Instance"] is not null), Seen), TimeSpan.FromSeconds(2));
+        await Wait.UntilAsync(() => Assert.Equal(before + answers.Count(answer => answer["Hazumu-Instance"] is not null), Seen), TimeSpan.FromSeconds(2));
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Upstreams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Hazumu.Gateway.Tests.Replicas;
@@ -43,7 +44,7 @@ public sealed class AdmissionTests
         }
 
         Assert.Equal(slots, Math.Max(Most(a), Most(b)));
-        await Eventually.HoldsAsync(() => Assert.All(group.All, gateway => Assert.Equal(0, InUse(gateway))));
+        await Wait.UntilAsync(() => Assert.All(group.All, gateway => Assert.Equal(0, InUse(gateway))));
         Assert.Equal(150, group.All.Sum(gateway => gateway.Measured.Of("hazumu.gateway.requests").Count));
 
         static int Most(MockEngine engine) => engine.Statistics.Models.GetValueOrDefault("mock:latest")?.MaxInFlight ?? 0;
@@ -124,7 +125,7 @@ public sealed class AdmissionTests
 
         // 26 tokens of a prompt and 16 of an answer, told by one gateway, refused by another.
         Assert.Equal(200, (await group[1].Http.ChatAsync(key: Modest)).Status);
-        await Eventually.HoldsAsync(() => Assert.Equal(429, group[2].Http.ChatAsync(key: Modest).GetAwaiter().GetResult().Status));
+        await Wait.UntilAsync(() => Assert.Equal(429, group[2].Http.ChatAsync(key: Modest).GetAwaiter().GetResult().Status));
 
         engine.Options = engine.Options with { Tokens = 10_000, TokenTime = TimeSpan.FromMilliseconds(20) };
         var running = await group[2].Http.BeginAsync(key: "the-key-of-somebody-single");
@@ -133,7 +134,7 @@ public sealed class AdmissionTests
         Assert.Equal(429, (await group[0].Http.ChatAsync(key: "the-key-of-somebody-single")).Status);
         engine.Options = engine.Options with { Tokens = 1 };
         running.Dispose();
-        await Eventually.HoldsAsync(() => Assert.Equal(200, group[1].Http.ChatAsync(key: "the-key-of-somebody-single").GetAwaiter().GetResult().Status));
+        await Wait.UntilAsync(() => Assert.Equal(200, group[1].Http.ChatAsync(key: "the-key-of-somebody-single").GetAwaiter().GetResult().Status));
     }
 
     [Fact]
@@ -144,7 +145,7 @@ public sealed class AdmissionTests
         await a.LoadAsync("mock");
         await b.LoadAsync("mock");
         await using var group = await PeerGroup.StartAsync(3, [a.Address, b.Address], "--Gateway:Slots=8", "--Gateway:Retries:BudgetPercent=100");
-        await Eventually.HoldsAsync(() => Assert.All(group.All, gateway => Assert.All(gateway.Fleet.Instances, instance => Assert.True(instance.SlotsOf("mock:latest").IsResident))));
+        await Wait.UntilAsync(() => Assert.All(group.All, gateway => Assert.All(gateway.Fleet.Instances, instance => Assert.True(instance.SlotsOf("mock:latest").IsResident))));
 
         for (var conversation = 0; conversation < 6; conversation++)
         {
@@ -190,13 +191,13 @@ public sealed class AdmissionTests
         await b.LoadAsync("mock");
         int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
         await using var all = await TestGateway.StartAsync([("a", a.Address), ("b", b.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", .. PeerGroup.Arguments(ports)]);
-        await Eventually.HoldsAsync(() => Assert.True(all.Fleet.Find("b")!.SlotsOf("mock:latest").IsResident));
+        await Wait.UntilAsync(() => Assert.True(all.Fleet.Find("b")!.SlotsOf("mock:latest").IsResident));
         await using var some = await TestGateway.StartAsync([("a", a.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", .. PeerGroup.Arguments(ports)]);
         await PeerGroup.AdmitsAsync(all, [some]);
 
         Assert.Equal("b", (await all.Http.ChatAsync()).Instance);
         Assert.Equal((200, "a"), await InstanceOf(some));
-        await Eventually.HoldsAsync(() => Assert.Equal(0, InUse(all)));
+        await Wait.UntilAsync(() => Assert.Equal(0, InUse(all)));
 
         static async Task<(int, string?)> InstanceOf(TestGateway gateway)
         {

@@ -5,6 +5,7 @@ using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Replicas;
 
@@ -35,7 +36,7 @@ public sealed class FailoverTests
                     [("a", a.Address), ("b", b.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{port}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]));
             }
 
-            await Eventually.HoldsAsync(() => Assert.All(gateways[1..], gateway => Assert.Contains(gateway.Printed, line => line.Contains($"127.0.0.1:{ports[0]} admits for all", StringComparison.Ordinal))));
+            await Wait.UntilAsync(() => Assert.All(gateways[1..], gateway => Assert.Contains(gateway.Printed, line => line.Contains($"127.0.0.1:{ports[0]} admits for all", StringComparison.Ordinal))));
             a.ResetStatistics();
             b.ResetStatistics();
 
@@ -72,11 +73,11 @@ public sealed class FailoverTests
                     }
                 }
             }).ToList();
-            await Eventually.HoldsAsync(() => Assert.True(Volatile.Read(ref whole) > 100));
+            await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref whole) > 100));
 
             await gateways[victim].KillAsync();
             var after = Volatile.Read(ref whole);
-            await Eventually.HoldsAsync(() => Assert.True(Volatile.Read(ref whole) > after + 300), TimeSpan.FromSeconds(20));
+            await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref whole) > after + 300), TimeSpan.FromSeconds(20));
             await enough.CancelAsync();
             await Task.WhenAll(clients);
 
@@ -162,7 +163,7 @@ public sealed class FailoverTests
             [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", .. PeerGroup.Arguments(ports)]);
         await using var young = await TestGateway.StartAsync(
             [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", .. PeerGroup.Arguments(ports)]);
-        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
+        await Wait.UntilAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
         using var stream = await old.Http.BeginAsync(body: Ask.Body("stream"));
         await engine.HoldsAsync(1);
         var refused = old.Http.ChatAsync(body: Ask.Body("refused"));
@@ -194,7 +195,7 @@ public sealed class FailoverTests
             [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]);
         await using var young = await TestGateway.StartAsync(
             [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]);
-        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
+        await Wait.UntilAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
         Assert.Equal(200, (await young.Http.ChatAsync()).Status);
 
         old.Freeze();
@@ -210,7 +211,7 @@ public sealed class FailoverTests
             old.Thaw();
         }
 
-        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
+        await Wait.UntilAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
         await Task.Delay(2 * Peers.Settling);
         engine.ResetStatistics();
         var after = await Task.WhenAll(Enumerable.Range(0, 30).Select(number => (number % 2 == 0 ? old.Http : young.Http).ChatAsync(body: Ask.Body($"{number}"))));
@@ -239,7 +240,7 @@ public sealed class FailoverTests
         engine.Release(2);
         Assert.Equal((200, 200), ((await running).Status, (await waiting).Status));
         Assert.Equal(1, engine.Most);
-        await Eventually.HoldsAsync(() => Assert.Equal(0, AdmissionTests.InUse(group[0])));
+        await Wait.UntilAsync(() => Assert.Equal(0, AdmissionTests.InUse(group[0])));
     }
 
     [Fact]
@@ -287,6 +288,6 @@ public sealed class FailoverTests
         engine.Release(2);
         Assert.Equal((200, 200, 200), ((await first).Status, (await second).Status, (await third).Status));
         Assert.Equal(1, engine.Most);
-        await Eventually.HoldsAsync(() => Assert.Equal(0, AdmissionTests.InUse(group[0])));
+        await Wait.UntilAsync(() => Assert.Equal(0, AdmissionTests.InUse(group[0])));
     }
 }

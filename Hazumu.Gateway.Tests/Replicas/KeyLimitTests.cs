@@ -5,6 +5,7 @@ using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Replicas;
 
@@ -51,7 +52,7 @@ public sealed class KeyLimitTests
         await chatty.Content.ReadAsStringAsync();
 
         // Its answer had two tokens, told over another connection than its beginning.
-        await Eventually.HoldsAsync(() => Assert.Equal((0, 2), (AdmissionTests.InUse(group[0]), Tokens(group[0]))));
+        await Wait.UntilAsync(() => Assert.Equal((0, 2), (AdmissionTests.InUse(group[0]), Tokens(group[0]))));
         await IsRefusedAsync(group[0], Chatty);
         await IsServedAsync(group[0], engine, Single);
     }
@@ -91,15 +92,15 @@ public sealed class KeyLimitTests
         string[] Arguments(int number) => [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[number]}", .. PeerGroup.Arguments(ports), .. s_keys];
         await using var old = await GatewayProcess.StartAsync([("e", engine.Address)], Arguments(0));
         await using var next = await TestGateway.StartAsync([("e", engine.Address)], Arguments(1));
-        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Elsewhere, next.Service<Scheduler>().Mode));
+        await Wait.UntilAsync(() => Assert.Equal(AdmissionMode.Elsewhere, next.Service<Scheduler>().Mode));
         await using var young = await TestGateway.StartAsync([("e", engine.Address)], Arguments(2));
-        await Eventually.HoldsAsync(() => Assert.Equal((AdmissionMode.Elsewhere, 2, 2), (young.Service<Scheduler>().Mode, young.Service<Peers>().Count, next.Service<Peers>().Count)));
+        await Wait.UntilAsync(() => Assert.Equal((AdmissionMode.Elsewhere, 2, 2), (young.Service<Scheduler>().Mode, young.Service<Peers>().Count, next.Service<Peers>().Count)));
 
         // Each by another gateway; the second request of the key of two is told of by the younger one alone.
         await IsServedAsync(old.Http, engine, Twice);
         await IsServedAsync(young.Http, engine, Twice);
         await IsServedAsync(young.Http, engine, Chatty);
-        await Eventually.HoldsAsync(() => Assert.Equal(2, Tokens(young)));
+        await Wait.UntilAsync(() => Assert.Equal(2, Tokens(young)));
         var running = await young.Http.BeginAsync(key: Single);
         await engine.HoldsAsync(1);
 
@@ -127,7 +128,7 @@ public sealed class KeyLimitTests
         await PeerGroup.AdmitsAsync(next, [young]);
         engine.Release();
         Assert.Contains("\"done\":true", await running.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        await Eventually.HoldsAsync(() => Assert.Equal(0, AdmissionTests.InUse(next)));
+        await Wait.UntilAsync(() => Assert.Equal(0, AdmissionTests.InUse(next)));
         await IsServedAsync(next.Http, engine, Single);
     }
 

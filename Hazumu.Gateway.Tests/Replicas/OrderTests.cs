@@ -5,6 +5,7 @@ using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Upstreams;
+using Hazumu.Testing;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Hazumu.Gateway.Tests.Replicas;
@@ -50,7 +51,7 @@ public sealed class OrderTests
             return Known("", default);
         });
         var asked = young.Http.ChatAsync();
-        await Eventually.HoldsAsync(() => Assert.True(Volatile.Read(ref failures) >= 3));
+        await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref failures) >= 3));
 
         Assert.Equal((AdmissionMode.Paused, false, 1), (young.Service<Scheduler>().Mode, young.Service<IAdmission>().IsAdmitting, young.Waiting()));
 
@@ -70,7 +71,7 @@ public sealed class OrderTests
         var clock = new Clock();
         var failures = 0;
         await using var alone = await StartAsync(engine, PeerGroup.FreePort(), 0, (_, _) => throw new SocketException(Interlocked.Increment(ref failures) > 0 ? (int)SocketError.HostNotFound : 0), clock);
-        await Eventually.HoldsAsync(() => Assert.True(Volatile.Read(ref failures) >= 3));
+        await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref failures) >= 3));
         Assert.Equal(AdmissionMode.Paused, alone.Service<Scheduler>().Mode);
 
         clock.Pass(TimeSpan.FromSeconds(10));
@@ -84,7 +85,7 @@ public sealed class OrderTests
         await using var engine = HeldEngine.Start();
         await using var alone = await StartAsync(engine, PeerGroup.FreePort(), 0, (_, _) => Task.FromResult(s_addresses[..1]));
 
-        await Eventually.HoldsAsync(() => Assert.Equal((true, AdmissionMode.Open), (alone.Service<IAdmission>().IsAdmitting, alone.Service<Scheduler>().Mode)), TimeSpan.FromSeconds(3));
+        await Wait.UntilAsync(() => Assert.Equal((true, AdmissionMode.Open), (alone.Service<IAdmission>().IsAdmitting, alone.Service<Scheduler>().Mode)), TimeSpan.FromSeconds(3));
     }
 
     [Fact]
@@ -131,8 +132,8 @@ public sealed class OrderTests
         {
             var asked = gateways.Select(gateway => gateway.Http.ChatAsync()).ToList();
 
-            await Eventually.HoldsAsync(() => Assert.Equal([false, false, true], gateways.Select(gateway => gateway.Service<IAdmission>().IsAdmitting).Order()));
-            await Eventually.HoldsAsync(() => Assert.Equal((1, 2), (engine.Running, gateways.Sum(gateway => gateway.Waiting()))));
+            await Wait.UntilAsync(() => Assert.Equal([false, false, true], gateways.Select(gateway => gateway.Service<IAdmission>().IsAdmitting).Order()));
+            await Wait.UntilAsync(() => Assert.Equal((1, 2), (engine.Running, gateways.Sum(gateway => gateway.Waiting()))));
             engine.Release(3);
             Assert.All(await Task.WhenAll(asked), answer => Assert.Equal(200, answer.Status));
             Assert.Equal(1, engine.Most);

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Replicas;
 
@@ -48,7 +49,7 @@ internal sealed class PeerGroup : IAsyncDisposable
             await AdmitsAsync(group._gateways[0], group._gateways[1..]);
         }
 
-        await Eventually.HoldsAsync(() => Assert.All(group._gateways, gateway => Assert.Equal(count - 1, gateway.Service<Peers>().Count)));
+        await Wait.UntilAsync(() => Assert.All(group._gateways, gateway => Assert.Equal(count - 1, gateway.Service<Peers>().Count)));
         return group;
     }
 
@@ -56,7 +57,7 @@ internal sealed class PeerGroup : IAsyncDisposable
     public async Task<TestGateway> RestartAsync(int number) => _gateways[number] = await StartOneAsync(number);
 
     /// <summary>Waits until one admits for all.</summary>
-    public static Task AdmitsAsync(TestGateway one, IEnumerable<TestGateway> others) => Eventually.HoldsAsync(() =>
+    public static Task AdmitsAsync(TestGateway one, IEnumerable<TestGateway> others) => Wait.UntilAsync(() =>
     {
         Assert.Equal((true, AdmissionMode.Open), (one.Service<IAdmission>().IsAdmitting, one.Service<Scheduler>().Mode));
         Assert.All(others, other => Assert.Equal((false, AdmissionMode.Elsewhere), (other.Service<IAdmission>().IsAdmitting, other.Service<Scheduler>().Mode)));

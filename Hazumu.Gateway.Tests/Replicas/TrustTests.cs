@@ -7,6 +7,7 @@ using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Replicas;
 
@@ -88,10 +89,10 @@ public sealed class TrustTests
             $"--Gateway:Peers:CaFile={folder.File("ca.pem")}",
         ];
         await using var old = await TestGateway.StartAsync([("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=https://localhost:{ports[0]}", .. arguments]);
-        await Eventually.HoldsAsync(() => Assert.Equal(AdmissionMode.Open, old.Service<Scheduler>().Mode));
+        await Wait.UntilAsync(() => Assert.Equal(AdmissionMode.Open, old.Service<Scheduler>().Mode));
         await using var young = await TestGateway.StartAsync([("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=https://localhost:{ports[1]}", .. arguments]);
 
-        await Eventually.HoldsAsync(() => Assert.Equal((!isTrusted, isTrusted ? AdmissionMode.Elsewhere : AdmissionMode.Open), (young.Service<IAdmission>().IsAdmitting, young.Service<Scheduler>().Mode)));
+        await Wait.UntilAsync(() => Assert.Equal((!isTrusted, isTrusted ? AdmissionMode.Elsewhere : AdmissionMode.Open), (young.Service<IAdmission>().IsAdmitting, young.Service<Scheduler>().Mode)));
         foreach (var one in (X509Certificate2[])[authority, certificate, stranger, strangers])
         {
             one.Dispose();

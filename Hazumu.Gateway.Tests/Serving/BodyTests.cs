@@ -5,6 +5,7 @@ using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -98,7 +99,7 @@ public sealed class BodyTests : IAsyncLifetime
         await using var gateway = await StartAsync("--Gateway:Body:DiskLimit=0", $"--Gateway:Body:MemoryLimit={4 * Megabyte}", "--Gateway:Keys:Required=false");
         using var holder = await RawConnection.OpenAsync(gateway.Address);
         await holder.SendAsync($"POST /api/chat HTTP/1.1\r\nHost: gateway\r\nContent-Length: {4 * Megabyte}\r\n\r\n{{\"model\":\"mock\",\"x\":\"{new string('x', 3 * Megabyte / 2)}");
-        await Eventually.HoldsAsync(() => Assert.Equal(2 * Megabyte, gateway.Service<BodyBudget>().Memory));
+        await Wait.UntilAsync(() => Assert.Equal(2 * Megabyte, gateway.Service<BodyBudget>().Memory));
 
         var refused = await gateway.Http.ChatAsync(body: Ask.Body(new string('x', 3 * Megabyte)));
         refused.IsRefusal(Ask.Native, HttpStatusCode.ServiceUnavailable, "", "leave no room");
@@ -295,5 +296,5 @@ public sealed class BodyTests : IAsyncLifetime
     }
 
     private static Task RoomIsFreeAsync(TestGateway gateway) =>
-        Eventually.HoldsAsync(() => Assert.Equal((0, 0), (gateway.Service<BodyBudget>().Memory, gateway.Service<BodyBudget>().Disk)));
+        Wait.UntilAsync(() => Assert.Equal((0, 0), (gateway.Service<BodyBudget>().Memory, gateway.Service<BodyBudget>().Disk)));
 }

@@ -3,6 +3,7 @@ using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
 using Hazumu.Settings;
+using Hazumu.Testing;
 using Microsoft.AspNetCore.Http;
 
 namespace Hazumu.Gateway.Tests.Serving;
@@ -135,7 +136,7 @@ public sealed class BrowserTests : IAsyncLifetime
         await _one.DisposeAsync();
         await _two.DisposeAsync();
         RawAnswer answer = null!;
-        await Eventually.HoldsAsync(() =>
+        await Wait.UntilAsync(() =>
         {
             answer = SendAsync(gateway, "POST", "/api/chat", $"Origin: {Page}", Ask.Body()).GetAwaiter().GetResult();
             Assert.Equal(503, answer.Status);

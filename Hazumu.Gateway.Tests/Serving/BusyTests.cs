@@ -1,6 +1,7 @@
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Upstreams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -34,7 +35,7 @@ public sealed class BusyTests
         await engines.A.LoadAsync("mock");
         await engines.B.LoadAsync("mock");
         engines.Gateway.Service<FleetMonitor>().Refresh();
-        await Eventually.HoldsAsync(() => Assert.All(engines.Gateway.Fleet.Instances, instance => Assert.True(instance.SlotsOf("mock:latest").IsResident)));
+        await Wait.UntilAsync(() => Assert.All(engines.Gateway.Fleet.Instances, instance => Assert.True(instance.SlotsOf("mock:latest").IsResident)));
         engines.A.Inject(new MockFault(MockFaultKind.Status) { Status = 503 });
 
         // Were the busy one asked first each time, the budget of ten would be spent.

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -138,7 +139,7 @@ public sealed class ChromiumTests
     }
 
     // Helpers of the browser's may write for a moment after its end.
-    private static Task RemoveAsync(DirectoryInfo folder) => Streams.Eventually.HoldsAsync(() => Assert.Null(Record.Exception(() =>
+    private static Task RemoveAsync(DirectoryInfo folder) => Wait.UntilAsync(() => Assert.Null(Record.Exception(() =>
     {
         if (Directory.Exists(folder.FullName))
         {

@@ -3,6 +3,7 @@ using System.Net;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Upstreams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -22,7 +23,7 @@ public sealed class CircuitTests
         await a.DisposeAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 30).Select(number => gateway.Http.ChatAsync(body: Ask.Body($"{number}"))));
         Assert.All(answers, answer => Assert.Equal((200, "b"), (answer.Status, answer.Instance)));
-        await Eventually.HoldsAsync(() => Assert.Equal(CircuitState.Open, StateOf(gateway, "a")));
+        await Wait.UntilAsync(() => Assert.Equal(CircuitState.Open, StateOf(gateway, "a")));
         Assert.Equal(2, gateway.Measured.Now("hazumu.gateway.circuit.state", ("hazumu.instance", "a")));
         Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.instance.up", ("hazumu.instance", "a")));
 
@@ -31,7 +32,7 @@ public sealed class CircuitTests
         Assert.Equal("Degraded", (await gateway.Http.AnswerAsync(HttpMethod.Get, "/health")).Text);
 
         await using var back = await MockEngine.StartAsync(new() { Port = a.Address.Port, Models = [new MockModel("mock"), new MockModel("its-own")] });
-        await Eventually.HoldsAsync(() => Assert.True(gateway.Fleet.Knows("its-own:latest") && StateOf(gateway, "a") != CircuitState.Open));
+        await Wait.UntilAsync(() => Assert.True(gateway.Fleet.Knows("its-own:latest") && StateOf(gateway, "a") != CircuitState.Open));
         Assert.Equal((200, "a"), await InstanceOf(gateway, "its-own"));
         Assert.Equal(CircuitState.Closed, StateOf(gateway, "a"));
         Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.circuit.state"));
@@ -45,7 +46,7 @@ public sealed class CircuitTests
         await using var gateway = await TestGateway.StartAsync(
             engine.Address, "--Gateway:Queue:OutageTimeout=4s", "--Gateway:Fleet:OpenFor=1h", "--Gateway:Fleet:FailureThreshold=1", "--Gateway:Fleet:ProbeInterval=100ms");
         await engine.DisposeAsync();
-        await Eventually.HoldsAsync(() => Assert.Equal(CircuitState.Open, StateOf(gateway, "engine")));
+        await Wait.UntilAsync(() => Assert.Equal(CircuitState.Open, StateOf(gateway, "engine")));
         var watch = Stopwatch.StartNew();
         Assert.Equal(503, (await gateway.Http.ChatAsync()).Status);
         Assert.InRange(watch.Elapsed, outage / 2, outage * 3);
@@ -57,7 +58,7 @@ public sealed class CircuitTests
         Assert.Equal("1", refused["Retry-After"]);
 
         await using var back = await MockEngine.StartAsync(new() { Port = engine.Address.Port });
-        await Eventually.HoldsAsync(() => Assert.NotEqual(CircuitState.Open, StateOf(gateway, "engine")));
+        await Wait.UntilAsync(() => Assert.NotEqual(CircuitState.Open, StateOf(gateway, "engine")));
         Assert.Equal(200, (await gateway.Http.ChatAsync()).Status);
     }
 
@@ -68,7 +69,7 @@ public sealed class CircuitTests
         var engine = await MockEngine.StartAsync(new() { Parallel = 8 });
         await using var gateway = await TestGateway.StartAsync(engine.Address, ["--Gateway:Slots=8", .. s_quick]);
         await engine.DisposeAsync();
-        await Eventually.HoldsAsync(() => Assert.Equal(CircuitState.Open, StateOf(gateway, "engine")));
+        await Wait.UntilAsync(() => Assert.Equal(CircuitState.Open, StateOf(gateway, "engine")));
         var herd = Enumerable.Range(0, Herd).Select(_ => gateway.Http.ChatAsync()).ToList();
         await gateway.WaitsAsync(Herd);
 
@@ -93,7 +94,7 @@ public sealed class CircuitTests
         var engine = await MockEngine.StartAsync();
         await using var gateway = await TestGateway.StartAsync(engine.Address, ["--Gateway:Slots=8", "--Gateway:Retries:Limit=0", .. s_quick]);
         await engine.DisposeAsync();
-        await Eventually.HoldsAsync(() => Assert.Equal(CircuitState.Open, StateOf(gateway, "engine")));
+        await Wait.UntilAsync(() => Assert.Equal(CircuitState.Open, StateOf(gateway, "engine")));
         var herd = Enumerable.Range(0, 10).Select(_ => gateway.Http.ChatAsync()).ToList();
         await gateway.WaitsAsync(10);
 

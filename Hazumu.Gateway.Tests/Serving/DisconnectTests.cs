@@ -1,5 +1,6 @@
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -104,7 +105,7 @@ public sealed class DisconnectTests
         await leave.CancelAsync();
 
         await engine.WaitUntilAsync(engine => engine.Statistics.Disconnects.GetValueOrDefault(phase) == 1);
-        await Eventually.HoldsAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
+        await Wait.UntilAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gone);
     }
 }

@@ -5,6 +5,7 @@ using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -119,7 +120,7 @@ public sealed class FairnessTests : IDisposable
             engine.Address, $"--Gateway:Slots={slots}", $"--Gateway:Connections:PerAddress={2 * Crowd}", "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:greedy:Key={Greedy}", $"--Gateway:Keys:Configured:modest:Key={Modest}", $"--Gateway:Keys:File={_folder.File("none")}");
 
         var pieces = Enumerable.Range(0, Crowd).Select(number => gateway.Http.ChatAsync("/api/embed", $$"""{"model":"mock","input":"piece {{number}}"}""", Greedy)).ToList();
-        await Eventually.HoldsAsync(() => Assert.True(gateway.Waiting() > Crowd / 4), TimeSpan.FromSeconds(30));
+        await Wait.UntilAsync(() => Assert.True(gateway.Waiting() > Crowd / 4), TimeSpan.FromSeconds(30));
         var chats = new List<Answer>();
         while (chats.Count < 5)
         {

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Upstreams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -117,7 +118,7 @@ public sealed class FleetManagementTests
         engines.B.Options = engines.B.Options with { Models = [new MockModel("mock"), new MockModel("behind")] };
 
         // The instances are asked for a name that nobody knows once a second.
-        await Eventually.HoldsAsync(async () => Assert.Equal(200, (await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/show", """{"model":"behind"}""")).Status));
+        await Wait.UntilAsync(async () => Assert.Equal(200, (await engines.Gateway.Http.AnswerAsync(HttpMethod.Post, "/api/show", """{"model":"behind"}""")).Status));
 
         engines.A.Options = engines.A.Options with { Models = [new MockModel("mock"), new MockModel("behind")] };
         Assert.Equal(200, (await engines.Gateway.Http.AnswerAsync(HttpMethod.Delete, "/api/delete", """{"model":"behind"}""")).Status);

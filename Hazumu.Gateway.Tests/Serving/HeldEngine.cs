@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -47,7 +48,7 @@ internal sealed class HeldEngine : IAsyncDisposable
     public void Release(int count = 1) => _words.Release(count);
 
     /// <summary>Waits for as many requests to be held.</summary>
-    public Task HoldsAsync(int count) => Eventually.HoldsAsync(() => Assert.Equal(count, Running), TimeSpan.FromSeconds(20));
+    public Task HoldsAsync(int count) => Wait.UntilAsync(() => Assert.Equal(count, Running), TimeSpan.FromSeconds(20));
 
     public ValueTask DisposeAsync()
     {

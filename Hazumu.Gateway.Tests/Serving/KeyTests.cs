@@ -5,6 +5,7 @@ using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -161,7 +162,7 @@ public sealed class KeyTests : IAsyncLifetime
         Assert.Equal(200, (await gateway.Http.ChatAsync(key: key)).Status);
         Assert.Equal(401, (await gateway.Http.AnswerAsync(HttpMethod.Post, "/api/show", """{"name":"mock"}""", TestKeys.WithOtherSecret(key))).Status);
         await gateway.Measured.RequestsAsync(42);
-        await Eventually.HoldsAsync(() => Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.refusals.most", ("outcome", "unauthorized"))));
+        await Wait.UntilAsync(() => Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.refusals.most", ("outcome", "unauthorized"))));
     }
 
     [Theory]
@@ -255,7 +256,7 @@ public sealed class KeyTests : IAsyncLifetime
         var young = Make("young");
         TestKeys.Write(_folder.File("keys.json"), _keys);
 
-        await Eventually.HoldsAsync(() => Assert.Equal(401, gateway.Http.ChatAsync(key: old).GetAwaiter().GetResult().Status), TimeSpan.FromSeconds(5));
+        await Wait.UntilAsync(() => Assert.Equal(401, gateway.Http.ChatAsync(key: old).GetAwaiter().GetResult().Status), TimeSpan.FromSeconds(5));
         Assert.Equal(200, (await gateway.Http.ChatAsync(key: young)).Status);
     }
 
@@ -365,7 +366,7 @@ public sealed class KeyTests : IAsyncLifetime
         await using var one = HeldEngine.Start();
         await using var two = HeldEngine.Start();
         await using var gateway = await StartAsync(one.Address, $"--Gateway:Instances:two={two.Address}", "--Gateway:Keys:FinishRunning=true");
-        await Eventually.HoldsAsync(() => Assert.Equal(2, gateway.Fleet.Instances.Count(instance => instance.Stored is not null)));
+        await Wait.UntilAsync(() => Assert.Equal(2, gateway.Fleet.Instances.Count(instance => instance.Stored is not null)));
         var delete = gateway.Http.AnswerAsync(HttpMethod.Delete, "/api/delete", """{"model":"mock"}""", key);
         await one.HoldsAsync(1);
         await two.HoldsAsync(1);
@@ -429,7 +430,7 @@ public sealed class KeyTests : IAsyncLifetime
 
         Assert.Equal("Healthy", (await gateway.Http.AnswerAsync(HttpMethod.Get, "/health")).Text);
         await _engine.KillAsync();
-        await Eventually.HoldsAsync(() => Assert.Equal((503, "Unhealthy"), StatusOf("/health")), TimeSpan.FromSeconds(10));
+        await Wait.UntilAsync(() => Assert.Equal((503, "Unhealthy"), StatusOf("/health")), TimeSpan.FromSeconds(10));
         Assert.Equal((200, "Healthy"), StatusOf("/alive"));
 
         (int, string) StatusOf(string path)

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -57,7 +58,7 @@ public sealed class KillTests
 
             await engines[1].KillAsync();
             var after = Volatile.Read(ref whole);
-            await Eventually.HoldsAsync(() => Assert.True(Volatile.Read(ref whole) > after + 300));
+            await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref whole) > after + 300));
             await enough.CancelAsync();
             await Task.WhenAll(clients);
 
@@ -69,10 +70,10 @@ public sealed class KillTests
 
             // What the engines have answered is what the clients have; the rest is what was broken off, and what was made again.
             var seen = engines.SelectMany(engine => engine.Inferences()).ToList();
-            await Eventually.HoldsAsync(() => Assert.DoesNotContain(seen, request => request.Outcome == MockOutcome.Running));
+            await Wait.UntilAsync(() => Assert.DoesNotContain(seen, request => request.Outcome == MockOutcome.Running));
             Assert.Equal(whole, seen.Count(request => request.Outcome == MockOutcome.Answered));
             await gateway.MeasuresAsync(whole * options.Tokens, "gen_ai.client.inference.usage.output_tokens");
-            await Eventually.HoldsAsync(() => Assert.Equal(whole, gateway.Measured.Of("gen_ai.server.time_to_first_token").Count));
+            await Wait.UntilAsync(() => Assert.Equal(whole, gateway.Measured.Of("gen_ai.server.time_to_first_token").Count));
             Assert.InRange(seen.Count, whole + broken, whole + broken + gateway.Measured.Sum("hazumu.gateway.retries"));
             Assert.Equal((0, 0, 0), (gateway.Measured.Now("hazumu.gateway.in_flight"), gateway.Measured.Now("hazumu.gateway.queued"), gateway.Measured.Now("hazumu.gateway.slots.used")));
             Assert.All(engines, engine => Assert.InRange(engine.Statistics.Models["mock:latest"].MaxInFlight, 1, 8));

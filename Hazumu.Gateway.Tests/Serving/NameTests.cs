@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Upstreams;
+using Hazumu.Testing;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Hazumu.Gateway.Tests.Serving;
@@ -42,13 +43,13 @@ public sealed class NameTests
 
         // A name server that fails takes nobody away.
         Volatile.Write(ref known, null);
-        await Eventually.HoldsAsync(() => Assert.Single(gateway.Logged, line => line.Contains("'engines.test' cannot be resolved", StringComparison.Ordinal)));
+        await Wait.UntilAsync(() => Assert.Single(gateway.Logged, line => line.Contains("'engines.test' cannot be resolved", StringComparison.Ordinal)));
         await Task.Delay(300);
         await HasAsync("ollama@127.0.0.3, ollama@127.0.0.4");
         Assert.Single(gateway.Logged, line => line.Contains("cannot be resolved", StringComparison.Ordinal));
         Assert.Equal(200, (await gateway.Http.ChatAsync()).Status);
 
-        Task HasAsync(string names) => Eventually.HoldsAsync(() =>
+        Task HasAsync(string names) => Wait.UntilAsync(() =>
         {
             Assert.Equal(names, string.Join(", ", gateway.Fleet.Instances.Select(instance => instance.Name)));
             Assert.All(gateway.Fleet.Instances, instance => Assert.NotNull(instance.Stored));

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -61,7 +62,7 @@ public sealed partial class OutputTests
 
         await gateway.Http.ChatAsync();
 
-        await Eventually.HoldsAsync(() => Assert.Contains(
+        await Wait.UntilAsync(() => Assert.Contains(
             gateway.Printed, line => line.StartsWith("info: Yarp.ReverseProxy.Forwarder.HttpForwarder[", StringComparison.Ordinal) && line.Contains("=> request_id:of-the-test Proxying to ", StringComparison.Ordinal)));
     }
 

@@ -3,6 +3,7 @@ using System.Text;
 using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -177,7 +178,7 @@ public sealed class RetryTests
         var arrived = Assert.Single(engines.B.Inferences());
         await arrived.Ended;
         Assert.Equal(body.Length, arrived.BodyBytes);
-        await Eventually.HoldsAsync(() => Assert.Equal((0, 0), (engines.Gateway.Service<BodyBudget>().Memory, engines.Gateway.Service<BodyBudget>().Disk)));
+        await Wait.UntilAsync(() => Assert.Equal((0, 0), (engines.Gateway.Service<BodyBudget>().Memory, engines.Gateway.Service<BodyBudget>().Disk)));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Net;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -37,7 +38,7 @@ public sealed class SettingsFileTests : IDisposable
         await HasAsync("");
         (await gateway.Http.ChatAsync()).IsRefusal(Ask.Native, HttpStatusCode.ServiceUnavailable, "", "No instance");
 
-        Task HasAsync(string names) => Eventually.HoldsAsync(() =>
+        Task HasAsync(string names) => Wait.UntilAsync(() =>
         {
             Assert.Equal(names, string.Join(", ", gateway.Fleet.Instances.Select(instance => instance.Name)));
             Assert.All(gateway.Fleet.Instances, instance => Assert.NotNull(instance.Stored));
@@ -62,13 +63,13 @@ public sealed class SettingsFileTests : IDisposable
         for (var mistake = 0; mistake < mistakes.Length; mistake++)
         {
             await WriteAsync(mistakes[mistake].Broken);
-            await Eventually.HoldsAsync(() => Assert.Equal(mistake + 1, Rejections().Count()), TimeSpan.FromSeconds(5));
+            await Wait.UntilAsync(() => Assert.Equal(mistake + 1, Rejections().Count()), TimeSpan.FromSeconds(5));
             Assert.Contains(mistakes[mistake].Told, Rejections().Last(), StringComparison.Ordinal);
             Assert.Equal(200, (await gateway.Http.ChatAsync()).Status);
         }
 
         await WriteAsync("""{"Gateway":{"Slots":2,"Keys":{"Required":true}}}""");
-        await Eventually.HoldsAsync(() => Assert.Equal(401, gateway.Http.ChatAsync().GetAwaiter().GetResult().Status), TimeSpan.FromSeconds(5));
+        await Wait.UntilAsync(() => Assert.Equal(401, gateway.Http.ChatAsync().GetAwaiter().GetResult().Status), TimeSpan.FromSeconds(5));
         Assert.Equal(mistakes.Length, Rejections().Count());
         Assert.DoesNotContain(gateway.Printed, line => line.Contains("   at ", StringComparison.Ordinal));
 

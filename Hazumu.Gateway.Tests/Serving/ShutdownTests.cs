@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -27,7 +28,7 @@ public sealed class ShutdownTests
             refused.TellsWhenToComeBack();
         }
 
-        await Eventually.HoldsAsync(() => Assert.Throws<HttpRequestException>(() =>
+        await Wait.UntilAsync(() => Assert.Throws<HttpRequestException>(() =>
         {
             using var other = TestGateway.Client(gateway.Address);
             using var answer = other.GetAsync(new Uri("/", UriKind.Relative)).GetAwaiter().GetResult();

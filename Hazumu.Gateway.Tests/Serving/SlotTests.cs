@@ -2,6 +2,7 @@ using System.Net;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -44,7 +45,7 @@ public sealed class SlotTests
         var held = gateway.Http.ChatAsync(body: Ask.Body(model: model));
         await engine.HoldsAsync(1);
 
-        await Eventually.HoldsAsync(() => Assert.Equal(used, gateway.Measured.Now("hazumu.gateway.slots.used")));
+        await Wait.UntilAsync(() => Assert.Equal(used, gateway.Measured.Now("hazumu.gateway.slots.used")));
         Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots", ("model", "nope:latest")));
         engine.Release();
         await held;
@@ -158,7 +159,7 @@ public sealed class SlotTests
         Assert.InRange(left, Crowd / 10, Crowd);
         Assert.Equal(2, most);
         await gateway.Measured.RequestsAsync(Crowd);
-        await Eventually.HoldsAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
+        await Wait.UntilAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
         Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.in_flight"));
     }
 
@@ -236,7 +237,7 @@ public sealed class SlotTests
     public async Task Where_nothing_can_be_reached_a_request_waits_a_little_and_is_told_so(string path)
     {
         await using var gateway = await TestGateway.StartAsync(new Uri("http://127.0.0.1:1"), "--Gateway:Queue:OutageTimeout=300ms", "--Gateway:Fleet:FailureThreshold=1", "--Gateway:Retries:Limit=0");
-        await Eventually.HoldsAsync(() => Assert.Equal(2, gateway.Measured.Now("hazumu.gateway.circuit.state")));
+        await Wait.UntilAsync(() => Assert.Equal(2, gateway.Measured.Now("hazumu.gateway.circuit.state")));
 
         var refused = await gateway.Http.ChatAsync(path);
 
@@ -266,9 +267,9 @@ internal static class Awaiting
 
     /// <summary>Waits for the sum of a metric: a request's outcome is counted before the rest is.</summary>
     public static Task MeasuresAsync(this TestGateway gateway, double sum, string name, params (string Key, object Value)[] tags) =>
-        Eventually.HoldsAsync(() => Assert.Equal(sum, gateway.Measured.Sum(name, tags)));
+        Wait.UntilAsync(() => Assert.Equal(sum, gateway.Measured.Sum(name, tags)));
 
     /// <summary>Waits until as many requests wait in its queue.</summary>
     public static Task WaitsAsync(this TestGateway gateway, int count, TimeSpan? limit = null) =>
-        Eventually.HoldsAsync(() => Assert.Equal(count, gateway.Waiting()), limit);
+        Wait.UntilAsync(() => Assert.Equal(count, gateway.Waiting()), limit);
 }

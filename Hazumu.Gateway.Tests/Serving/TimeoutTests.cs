@@ -3,6 +3,7 @@ using System.Net;
 using System.Security.Cryptography;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -23,7 +24,7 @@ public sealed class TimeoutTests
         Assert.InRange(watch.Elapsed.TotalSeconds, 0.3, 5);
         await engines.A.WaitUntilAsync(engine => engine.Statistics.AllDisconnects == 1);
         Assert.Empty(engines.B.Inferences());
-        await Eventually.HoldsAsync(() => Assert.Equal(0, engines.Gateway.Measured.Now("hazumu.gateway.slots.used")));
+        await Wait.UntilAsync(() => Assert.Equal(0, engines.Gateway.Measured.Now("hazumu.gateway.slots.used")));
         await engines.Gateway.Measured.RequestsAsync(1);
         Assert.Equal(1, engines.Gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "engine_timeout")));
     }

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -94,7 +95,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
         (await gateway.Http.BeginAsync(body: Ask.Body().Replace("100", "10000", StringComparison.Ordinal))).Dispose();
 
         await _engine.WaitUntilAsync(engine => engine.Statistics.AllDisconnects == 1);
-        await Eventually.HoldsAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
+        await Wait.UntilAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
     }
 
     [Fact]
@@ -103,7 +104,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
         await using var gateway = await StartAsync("--Gateway:Fleet:ProbeInterval=200ms");
         _key = "another-key-of-the-gpu-host";
         await File.WriteAllTextAsync(KeyFile, _key);
-        await Eventually.HoldsAsync(() => Assert.Equal(200, gateway.Http.ChatAsync().GetAwaiter().GetResult().Status));
+        await Wait.UntilAsync(() => Assert.Equal(200, gateway.Http.ChatAsync().GetAwaiter().GetResult().Status));
 
         File.Move(KeyFile, $"{KeyFile}.away");
         await Task.Delay(1_000);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Streams;
 
@@ -47,7 +48,7 @@ public sealed class DisconnectTests
         await using var gateway = await TestGateway.StartAsync(engine.Address);
         var connection = await RawConnection.OpenAsync(gateway.Address);
         await connection.SendAsync("POST /api/chat HTTP/1.1\r\nHost: gateway\r\nContent-Length: 100\r\n\r\n{\"model\":\"mo");
-        await Eventually.HoldsAsync(() => Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.in_flight")));
+        await Wait.UntilAsync(() => Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.in_flight")));
         Go(connection, way);
 
         await gateway.Measured.RequestsAsync(1);
@@ -66,7 +67,7 @@ public sealed class DisconnectTests
         var connection = await RawConnection.OpenAsync(gateway.Address);
         await connection.SendAsync("POST /api/chat HTTP/1.1\r\nHost: gateway\r\nContent-Length: 10000000\r\n\r\n{\"model\":\"mock\",\"messages\":[{\"role\":\"user\",\"content\":\"" + new string('x', 3_000_000));
         var budget = gateway.Service<BodyBudget>();
-        await Eventually.HoldsAsync(() => Assert.True(budget.Disk > 2_000_000));
+        await Wait.UntilAsync(() => Assert.True(budget.Disk > 2_000_000));
         Go(connection, way);
 
         await gateway.Measured.RequestsAsync(1);
@@ -86,7 +87,7 @@ public sealed class DisconnectTests
         var connection = await RawConnection.OpenAsync(gateway.Address);
         await connection.SendAsync("POST /api/blobs/sha256:x HTTP/1.1\r\nHost: gateway\r\nContent-Length: 10000000\r\n\r\n" + new string('x', 500_000));
         var request = await engine.WaitForRequestAsync(request => request.Path == "/api/blobs/sha256:x");
-        await Eventually.HoldsAsync(() => Assert.True(request.BodyBytes > 400_000));
+        await Wait.UntilAsync(() => Assert.True(request.BodyBytes > 400_000));
         Go(connection, way);
 
         await request.Ended.WaitAsync(s_soon);
@@ -107,10 +108,10 @@ public sealed class DisconnectTests
 
         var connection = await RawConnection.OpenAsync(gateway.Address);
         await connection.SendAsync("POST", path, Chat);
-        await Eventually.HoldsAsync(() => Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.queued")));
+        await Wait.UntilAsync(() => Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.queued")));
         Go(connection, way);
 
-        await Eventually.HoldsAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.queued")), s_soon);
+        await Wait.UntilAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.queued")), s_soon);
         await gateway.Measured.RequestsAsync(1);
         Assert.Equal("client_disconnect", OutcomeOf(gateway));
         Assert.Equal("queue", PhaseOf(gateway));
@@ -166,7 +167,7 @@ public sealed class DisconnectTests
 
         using var next = await RawConnection.OpenAsync(gateway.Address);
         await next.SendAsync("POST", "/api/chat", Chat);
-        await Eventually.HoldsAsync(() => Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.queued")));
+        await Wait.UntilAsync(() => Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.queued")));
         await Task.Delay(50);
         Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.slots.used"));
         Assert.Single(engine.Exchanges);
@@ -215,7 +216,7 @@ public sealed class DisconnectTests
         await exchange.Ended.WaitAsync(s_soon);
         await gateway.Measured.RequestsAsync(1);
         Assert.Equal("client_disconnect", OutcomeOf(gateway));
-        await Eventually.HoldsAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
+        await Wait.UntilAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
     }
 
     [Theory]
@@ -274,7 +275,7 @@ public sealed class DisconnectTests
             await connection.SendAsync("POST", "/api/chat", Chat);
             return connection;
         }));
-        await Eventually.HoldsAsync(() => Assert.Equal(200, gateway.Measured.Now("hazumu.gateway.in_flight") + gateway.Measured.Of("hazumu.gateway.requests").Count));
+        await Wait.UntilAsync(() => Assert.Equal(200, gateway.Measured.Now("hazumu.gateway.in_flight") + gateway.Measured.Of("hazumu.gateway.requests").Count));
         foreach (var connection in crowd)
         {
             if (random.Next(4) == 0)
@@ -286,7 +287,7 @@ public sealed class DisconnectTests
         }
 
         await gateway.Measured.RequestsAsync(200);
-        await Eventually.HoldsAsync(() => Assert.Equal((0d, 0d, 0d), (gateway.Measured.Now("hazumu.gateway.slots.used"), gateway.Measured.Now("hazumu.gateway.queued"), gateway.Measured.Now("hazumu.gateway.in_flight"))));
+        await Wait.UntilAsync(() => Assert.Equal((0d, 0d, 0d), (gateway.Measured.Now("hazumu.gateway.slots.used"), gateway.Measured.Now("hazumu.gateway.queued"), gateway.Measured.Now("hazumu.gateway.in_flight"))));
         Assert.Equal(200, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "success")) + gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "client_disconnect")));
         await NextIsAnsweredAsync(gateway, engine);
     }
@@ -349,6 +350,6 @@ public sealed class DisconnectTests
         using var answer = await gateway.Http.PostAsync(new Uri("/api/chat", UriKind.Relative), body).WaitAsync(TimeSpan.FromSeconds(5));
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Contains("\"done\":true", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        await Eventually.HoldsAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
+        await Wait.UntilAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Streams;
 
@@ -82,7 +83,7 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
             gateway.Http = TestGateway.Client(gateway.Address);
 
             // Healthy once every engine has been asked.
-            await Eventually.HoldsAsync(() => Assert.True(gateway.Http.GetAsync(new Uri("/health", UriKind.Relative)).GetAwaiter().GetResult().IsSuccessStatusCode), TimeSpan.FromSeconds(20));
+            await Wait.UntilAsync(() => Assert.True(gateway.Http.GetAsync(new Uri("/health", UriKind.Relative)).GetAwaiter().GetResult().IsSuccessStatusCode), TimeSpan.FromSeconds(20));
             return gateway;
         }
         catch (Exception error)
@@ -142,7 +143,7 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
     public async Task<JsonElement> AccessAsync(Func<JsonElement, bool> fits)
     {
         JsonElement found = default;
-        await Eventually.HoldsAsync(() => found = AccessLines().Last(fits));
+        await Wait.UntilAsync(() => found = AccessLines().Last(fits));
         return found;
     }
 

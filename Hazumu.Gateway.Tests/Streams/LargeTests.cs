@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Streams;
 
@@ -90,7 +91,7 @@ public sealed class LargeTests
         var exchange = await engine.WaitForAsync();
 
         var sent = 0L;
-        await Eventually.HoldsAsync(() =>
+        await Wait.UntilAsync(() =>
         {
             var last = sent;
             Thread.Sleep(200);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Streams;
 
@@ -50,7 +51,7 @@ public sealed class MeasuredTests(MeasuredTests.Warm warm) : IClassFixture<Measu
         }
 
         var measured = gateway.Measured;
-        await Eventually.HoldsAsync(() => Assert.Equal(2, measured.Of("hazumu.gateway.request.phase", ("phase", "overhead")).Count));
+        await Wait.UntilAsync(() => Assert.Equal(2, measured.Of("hazumu.gateway.request.phase", ("phase", "overhead")).Count));
         Assert.Equal(2, measured.Sum("hazumu.gateway.requests", ("outcome", "success"), ("operation", operation), ("dialect", dialect), ("key", "anonymous")));
         Assert.Equal([26d, 26d], measured.Of("gen_ai.client.token.usage", ("gen_ai.token.type", "input"), ("gen_ai.operation.name", name), ("gen_ai.request.model", "mock:latest")).Select(one => one.Value));
         Assert.Equal([7d, 7d], measured.Of("gen_ai.client.token.usage", ("gen_ai.token.type", "output"), ("gen_ai.operation.name", name), ("gen_ai.response.model", "mock:latest")).Select(one => one.Value));
@@ -106,7 +107,7 @@ public sealed class MeasuredTests(MeasuredTests.Warm warm) : IClassFixture<Measu
             using var answer = await gateway.Http.PostAsync(new Uri("/api/chat", UriKind.Relative), body);
         }));
         await gateway.Measured.RequestsAsync(3);
-        await Eventually.HoldsAsync(() => Assert.Equal(3, gateway.Measured.Of("hazumu.gateway.request.phase", ("phase", "queue")).Count));
+        await Wait.UntilAsync(() => Assert.Equal(3, gateway.Measured.Of("hazumu.gateway.request.phase", ("phase", "queue")).Count));
 
         var one = (s_prefill + (Tokens * s_token)).TotalSeconds;
         var waits = gateway.Measured.Of("hazumu.gateway.request.phase", ("phase", "queue")).Select(wait => wait.Value).Order().ToList();

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Streams;
 
@@ -40,7 +41,7 @@ internal sealed class Measurements : IDisposable
     }
 
     /// <summary>Waits until as many requests are over, and all is measured of them.</summary>
-    public Task RequestsAsync(int count) => Eventually.HoldsAsync(() =>
+    public Task RequestsAsync(int count) => Wait.UntilAsync(() =>
     {
         // A request leaves the gauge before it is measured; its outcome is counted before the rest is.
         Assert.Equal(count, Of("hazumu.gateway.requests").Count);

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Streams;
 
@@ -171,7 +172,7 @@ public sealed class ProtocolTests(ProtocolTests.Certificate certificate) : IClas
         Assert.Equal(8, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "success")));
         Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "client_disconnect")));
         Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "stream_truncated")));
-        await Eventually.HoldsAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
+        await Wait.UntilAsync(() => Assert.Equal(0, gateway.Measured.Now("hazumu.gateway.slots.used")));
     }
 
     [Theory]

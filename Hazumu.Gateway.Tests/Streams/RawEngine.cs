@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Streams;
 
@@ -45,7 +46,7 @@ internal sealed class RawEngine : IAsyncDisposable
     /// <summary>Waits for as many requests, and gives the last of them.</summary>
     public async Task<RawExchange> WaitForAsync(int count = 1)
     {
-        await Eventually.HoldsAsync(() => Assert.True(_exchanges.Count >= count, $"{_exchanges.Count} of {count} requests have come."));
+        await Wait.UntilAsync(() => Assert.True(_exchanges.Count >= count, $"{_exchanges.Count} of {count} requests have come."));
         return _exchanges.ElementAt(count - 1);
     }
 

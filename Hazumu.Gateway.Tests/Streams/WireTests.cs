@@ -1,4 +1,5 @@
 using System.Text;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Streams;
 
@@ -242,6 +243,6 @@ public sealed class WireTests
             Assert.Equal("half", got.ToString());
         }
 
-        await Eventually.HoldsAsync(() => Assert.Equal(["stream_truncated", "stream_truncated"], gateway.AccessLines().Where(line => line.GetProperty("path").GetString() == "/api/chat").Select(line => line.GetProperty("outcome").GetString())));
+        await Wait.UntilAsync(() => Assert.Equal(["stream_truncated", "stream_truncated"], gateway.AccessLines().Where(line => line.GetProperty("path").GetString() == "/api/chat").Select(line => line.GetProperty("outcome").GetString())));
     }
 }

@@ -6,6 +6,7 @@ using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Telemetry;
+using Hazumu.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -196,17 +197,9 @@ public sealed partial class PrometheusTests : IAsyncLifetime
 
     private async Task<string> ScrapeUntilAsync(Func<string, bool> isThere)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (true)
-        {
-            var text = await _client!.GetStringAsync("/metrics", limit.Token);
-            if (isThere(text))
-            {
-                return text;
-            }
-
-            await Task.Delay(50, limit.Token);
-        }
+        var text = "";
+        await Wait.UntilAsync(async () => Assert.True(isThere(text = await _client!.GetStringAsync("/metrics")), text), TimeSpan.FromSeconds(30));
+        return text;
     }
 
     private void AssertBuckets(string text, string name, double[] boundaries, double value, string label = "")
@@ -227,17 +220,8 @@ public sealed partial class PrometheusTests : IAsyncLifetime
     private static double Number(string line) => double.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture);
 
     /// <summary>Names and types in the tables of <c>docs/metrics.md</c>.</summary>
-    private static Dictionary<string, string> DocumentedMetrics()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Hazumu.sln")))
-        {
-            folder = folder.Parent ?? throw new InvalidOperationException("The repository's root is not above the tests.");
-        }
-
-        return DocumentedLine().Matches(File.ReadAllText(Path.Combine(folder.FullName, "docs", "metrics.md")))
-            .ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value);
-    }
+    private static Dictionary<string, string> DocumentedMetrics() =>
+        DocumentedLine().Matches(File.ReadAllText(RepositoryRoot.Combine("docs", "metrics.md"))).ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value);
 
     [GeneratedRegex(@"^# TYPE (\S+) (\S+)$", RegexOptions.Multiline)]
     private static partial Regex TypeLine();

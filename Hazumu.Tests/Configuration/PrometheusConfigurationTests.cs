@@ -11,12 +11,15 @@ public sealed partial class PrometheusConfigurationTests
     // A published application has those only with a further Compose file.
     private const string OfOptions = "/etc/prometheus-targets-*.json";
 
+    private static readonly string[] s_options = ["nvidia", "amd", "logs"];
+    private static readonly string s_targets = RepositoryRoot.Combine("Hazumu.Tests", "Configuration", "Targets");
+
     [Fact]
     public async Task Promtool_accepts_the_configuration_and_its_targets()
     {
         Skip.IfMissing(Component.Prometheus);
 
-        var check = await PromTool.RunAsync("check", "config", File);
+        var check = await RunAsync(s_targets, "check", "config", File);
 
         Assert.True(check.Succeeded, check.Output);
         Assert.DoesNotContain("WARNING", check.Output, StringComparison.Ordinal);
@@ -27,7 +30,7 @@ public sealed partial class PrometheusConfigurationTests
     {
         Skip.IfMissing(Component.Prometheus);
 
-        var check = await PromTool.RunPublishedAsync("check", "config", File);
+        var check = await RunAsync(Path.Combine(Published.Compose, "prometheus-targets"), "check", "config", File);
 
         Assert.True(check.Succeeded, check.Output);
         Assert.DoesNotContain("WARNING", check.Output, StringComparison.Ordinal);
@@ -113,9 +116,14 @@ public sealed partial class PrometheusConfigurationTests
         Assert.DoesNotMatch($"^(?:{keep.Regex})$", $"ollama{keep.Separator}container_tasks_state");
     }
 
+    /// <summary>Runs promtool where Prometheus would find its configuration and its targets.</summary>
+    private static Task<CliResult> RunAsync(string targets, params string[] arguments) => Promtool.RunWithVolumesAsync(
+        s_options.Select(option => $"{Path.Combine(Published.Compose, $"prometheus-targets-{option}.json")}:/etc/prometheus-targets-{option}.json:ro").Prepend($"{targets}:/etc/prometheus-targets:ro"),
+        arguments);
+
     private static async Task<List<Dictionary<string, string>>> DiscoverAsync(string job)
     {
-        var discovery = await PromTool.RunAsync("check", "service-discovery", "--timeout=3s", File, job);
+        var discovery = await RunAsync(s_targets, "check", "service-discovery", "--timeout=3s", File, job);
 
         Assert.True(discovery.Succeeded, discovery.Output);
         return [.. JsonSerializer.Deserialize<JsonElement>(discovery.Output).EnumerateArray()

@@ -141,7 +141,7 @@ public sealed partial class RecordedExporterTests
         };
         var groups = RuleFiles.Rules.Select(rule => rule.Group.Name).Distinct();
 
-        var result = await PromTool.RunWithFileAsync(
+        var result = await Promtool.RunWithFileAsync(
             new { rule_files = s_rules, group_eval_order = groups, evaluation_interval = "15s", tests = new[] { test } },
             "test",
             "rules");

@@ -6,7 +6,7 @@ namespace Hazumu.Tests.Dashboards;
 /// <summary>What the less obvious queries of Ollama monitoring say of made-up series, by Prometheus' own unit tests for rules.</summary>
 public sealed class DashboardQueryTests
 {
-    public DashboardQueryTests() => Skip.IfMissing(Component.Prometheus);
+    public DashboardQueryTests() => Skip.If(Promtool.Missing);
 
     [Fact]
     public Task A_restart_counts_when_the_container_keeps_its_name() => AssertAsync(
@@ -105,7 +105,7 @@ public sealed class DashboardQueryTests
             }),
         };
 
-        var result = await PromTool.RunWithFileAsync(new { rule_files = Array.Empty<string>(), evaluation_interval = "15s", fuzzy_compare = true, tests = new[] { test } }, "test", "rules");
+        var result = await Promtool.RunWithFileAsync(new { rule_files = Array.Empty<string>(), evaluation_interval = "15s", fuzzy_compare = true, tests = new[] { test } }, "test", "rules");
 
         Assert.NotEmpty(queries);
         Assert.True(result.Succeeded, result.Output);

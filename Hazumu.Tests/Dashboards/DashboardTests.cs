@@ -232,12 +232,12 @@ public sealed partial class DashboardTests
     [Fact]
     public async Task Every_query_is_valid_PromQL()
     {
-        Skip.IfMissing(Component.Prometheus);
+        Skip.If(Promtool.Missing);
 
         var expressions = DashboardSet.Expressions().ToList();
         var rules = expressions.Select((expression, i) => new { record = $"query_{i + 1}", expr = expression.ToQuery() });
 
-        var check = await PromTool.RunWithFileAsync(new { groups = new[] { new { name = "dashboards", rules } } }, "check", "rules");
+        var check = await Promtool.RunWithFileAsync(new { groups = new[] { new { name = "dashboards", rules } } }, "check", "rules");
 
         Assert.NotEmpty(expressions);
         Assert.True(check.Succeeded, $"{check.Output}\n{string.Join('\n', expressions.Select((expression, i) => $"query_{i + 1}: {expression}"))}");

@@ -5,6 +5,7 @@ using Hazumu.Gateway.Tests.Replicas;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Hazumu.Testing;
 
 namespace Hazumu.Gateway.Tests.Pipeline.Clients;
 
@@ -104,7 +105,7 @@ public sealed class ManagementPortTests : IAsyncLifetime
             crowd.ForEach(connection => connection.Dispose());
         }
 
-        await Eventually.HoldsAsync(() => Assert.Equal(200, gateway.Http.ChatAsync().GetAwaiter().GetResult().Status));
+        await Wait.UntilAsync(() => Assert.Equal(200, gateway.Http.ChatAsync().GetAwaiter().GetResult().Status));
     }
 
     [Fact]
