@@ -294,7 +294,7 @@ public abstract partial class BackendChecks(Backend backend)
         backend.SkipIfMissing(Component.Prometheus);
 
         var expressions = DashboardSet.Expressions()
-            .Where(expression => !expression.IsAnnotation && !DashboardSet.EmptyWhileWell.ContainsKey((expression.Dashboard, expression.Panel, expression.RefId)))
+            .Where(expression => !expression.IsAnnotation && !DashboardSet.MayBeEmpty(expression))
             .Where(HasData)
             .ToList();
         Assert.NotEmpty(expressions);

@@ -39,6 +39,9 @@ public sealed partial record DashboardExpression(string Dashboard, string Panel,
     /// <summary>Whether it is an annotation's, which has data only when something happens.</summary>
     public bool IsAnnotation => Panel.StartsWith('@');
 
+    /// <summary>Whether it has data of a fleet only: the median of all, and the worst of all, beside those that are shown by name.</summary>
+    public bool IsForFleet => Fleet().IsMatch(Expression);
+
     /// <summary>Whose metrics the expression reads, by service; Prometheus' own are not among them, for they are always there.</summary>
     public IReadOnlyList<string> Sources => [.. s_sources.Where(source => source.Pattern.IsMatch(Expression)).Select(source => source.Service)];
 
@@ -58,6 +61,9 @@ public sealed partial record DashboardExpression(string Dashboard, string Panel,
     [GeneratedRegex(@"\$(?<name>[A-Za-z_]\w*)|\$\{(?<name>[A-Za-z_]\w*)(:[^}]*)?\}|\[\[(?<name>[A-Za-z_]\w*)(:[^\]]*)?\]\]")]
     private static partial Regex Variable();
 
+    [GeneratedRegex(@" and on \(\) count\(.+\) > \d+$")]
+    private static partial Regex Fleet();
+
     [GeneratedRegex("gen_ai_|hazumu_gateway_|hazumu:gateway_|slo:hazumu_|dotnet_|kestrel_")]
     private static partial Regex GatewayMetric();
 
@@ -76,7 +82,7 @@ public sealed partial record DashboardExpression(string Dashboard, string Panel,
     [GeneratedRegex(@"\balertmanager_")]
     private static partial Regex AlertmanagerMetric();
 
-    [GeneratedRegex(@"\bloki_distributor_")]
+    [GeneratedRegex(@"\bloki_(distributor|discarded)_")]
     private static partial Regex LokiMetric();
 
     [GeneratedRegex(@"\bloki_write_")]
@@ -109,10 +115,25 @@ public static partial class DashboardSet
     /// <summary>Panels that are empty while all is well, by dashboard, title and query, and why. Whatever else shows nothing is broken.</summary>
     public static IReadOnlyDictionary<(string Dashboard, string Panel, string RefId), string> EmptyWhileWell { get; } = new Dictionary<(string, string, string), string>
     {
+        [("gateway", "Requests by outcome", "B")] = "every request succeeds",
         [("gateway", "Waiting", "B")] = "nobody waits for a slot",
         [("host-gpu", "GPU faults", "A")] = "no GPU is in error",
+        [("inference", "Time to first token, warm", "D")] = "it is far below what is promised",
+        [("inference", "Time to first token, cold", "D")] = "it is far below what is promised",
+        [("inference", "Time per token, warm", "D")] = "it is far below what is promised",
         [("monitoring", "Log lines on their way", "D")] = "Loki refuses no line",
+        [("ollama-monitoring", "Down now", "B")] = "no instance is down",
+        [("overview", "Circuits", "B")] = "no circuit is open",
+        [("overview", "Instances", "B")] = "no instance is down",
+        [("overview", "Requests", "B")] = "every request succeeds",
+        [("overview", "Time per token", "C")] = "it is far below what is promised",
+        [("overview", "Time to first token", "C")] = "it is far below what is promised",
+        [("overview", "Time to first token", "F")] = "it is far below what is promised",
     };
+
+    /// <summary>Whether a query may return nothing of a small graph that is well.</summary>
+    /// <param name="expression">The query.</param>
+    public static bool MayBeEmpty(DashboardExpression expression) => expression.IsForFleet || EmptyWhileWell.ContainsKey((expression.Dashboard, expression.Panel, expression.RefId));
 
     /// <summary>Every query for Prometheus: those of the panels, then those of the variables and annotations.</summary>
     public static IEnumerable<DashboardExpression> Expressions() => Queries("prometheus");

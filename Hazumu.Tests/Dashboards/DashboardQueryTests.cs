@@ -88,7 +88,7 @@ public sealed class DashboardQueryTests
             new("container_start_time_seconds{job=\"ollama\",service=\"ollama\",instance=\"ollama\",name=\"b\"}", "_x37 900x3"),
             new("container_start_time_seconds{job=\"ollama\",service=\"ollama\",instance=\"ollama-2\"}", "100x40"),
         ],
-        [new("{instance=\"gateway\"}", 1), new("{instance=\"ollama\"}", 1)]);
+        [new("{service=\"gateway\"}", 1), new("{service=\"ollama\"}", 1)]);
 
     private static async Task AssertAsync(string panel, Series[] given, Expected[] expected)
     {

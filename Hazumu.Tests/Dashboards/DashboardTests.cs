@@ -110,6 +110,72 @@ public sealed partial class DashboardTests
             Assert.NotEqual(0, defaults.GetProperty("mappings").GetArrayLength());
         });
 
+    // Marks say "begins" and "ends": alerts that fire for hours would paint over the data.
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void An_alert_is_marked_where_it_begins_and_ends(string name) => Assert.All(
+        Read(name).GetProperty("annotations").GetProperty("list").EnumerateArray().Where(annotation => Text(annotation, "expr").Contains("ALERTS", StringComparison.Ordinal)),
+        annotation => Assert.Matches(@"group by \(alertname, severity\) .* unless group by \(alertname, severity\) ", Text(annotation, "expr")));
+
+    // At 1366 pixels a column is 54 wide and a letter 8; the sign of the description and the margins take 40.
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_title_fits_its_panel(string name) => Assert.All(ReadPanels(name), panel => Assert.True(
+        (Text(panel, "title").Length * 8) + 40 <= panel.GetProperty("gridPos").GetProperty("w").GetInt32() * 54,
+        $"'{Text(panel, "title")}' is too long."));
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_legend_leaves_room_for_the_graph(string name) => Assert.All(ReadPanels(name).Where(panel => Text(panel, "type") == "timeseries"), panel =>
+    {
+        var legend = panel.GetProperty("options").GetProperty("legend");
+        var isWide = panel.GetProperty("gridPos").GetProperty("w").GetInt32() >= GridColumns / 2;
+        Assert.Equal(isWide ? ("table", "right") : ("list", "bottom"), (Text(legend, "displayMode"), Text(legend, "placement")));
+        Assert.InRange(legend.GetProperty("calcs").GetArrayLength(), 0, isWide ? 2 : 1);
+    });
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_bar_is_named_also_where_it_is_the_only_one(string name) => Assert.All(
+        ReadPanels(name).Where(panel => Text(panel, "type") == "bargauge"),
+        panel => Assert.NotEqual("", Text(panel.GetProperty("fieldConfig").GetProperty("defaults"), "displayName")));
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_name_has_the_same_colour_in_every_panel(string name) => Assert.All(
+        ReadPanels(name).Where(panel => Text(panel, "type") == "timeseries"),
+        panel => Assert.Equal("palette-classic-by-name", Text(panel.GetProperty("fieldConfig").GetProperty("defaults").GetProperty("color"), "mode")));
+
+    [Fact]
+    public void An_outcome_has_the_same_colour_in_every_panel()
+    {
+        var panels = DashboardSet.ByName.Keys.SelectMany(ReadPanels).Where(panel => Text(panel, "type") == "timeseries" && panel.GetRawText().Contains("{{outcome}}", StringComparison.Ordinal)).ToList();
+
+        Assert.Equal(3, panels.Count);
+        Assert.Single(panels.Select(panel => panel.GetProperty("fieldConfig").GetProperty("overrides").GetRawText().Replace(" ", "", StringComparison.Ordinal)).Distinct());
+    }
+
+    [Fact]
+    public void A_promise_is_not_drawn_far_above_the_measured_values() => Assert.All(
+        DashboardSet.Expressions().Where(expression => expression.Expression.Contains("slo_threshold", StringComparison.Ordinal)),
+        expression => Assert.Matches(@"^hazumu:slo_threshold:seconds\{[^}]+\} < 2 \* scalar\(max\(max_over_time\(", expression.Expression));
+
+    // A scrape sees them for a moment: between two points of a long time range most would be lost.
+    [Fact]
+    public void Queues_and_slots_are_summed_up_over_time() => Assert.All(
+        DashboardSet.Expressions().Where(expression => expression.Panel[0] != '$' && Momentary().IsMatch(expression.Expression)),
+        expression => Assert.Matches(@"(max|avg)_over_time\((sum|hazumu|model)", expression.Expression));
+
+    [Fact]
+    public void The_GPUs_of_a_machine_without_one_take_one_line()
+    {
+        var row = Read("host-gpu").GetProperty("panels").EnumerateArray().First(panel => Text(panel, "type") == "row");
+
+        Assert.Equal(("GPUs: ${gpus} measured", true), (Text(row, "title"), row.GetProperty("collapsed").GetBoolean()));
+        Assert.All(row.GetProperty("panels").EnumerateArray(), panel => Assert.Contains("hazumu:gpu_", panel.GetRawText(), StringComparison.Ordinal));
+        Assert.DoesNotContain(Read("host-gpu").GetProperty("panels").EnumerateArray(), panel => Text(panel, "type") != "row" && panel.GetRawText().Contains("hazumu:gpu_", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_variable_means_the_same_everywhere() => Assert.All(
         DashboardSet.ByUid.Where(dashboard => dashboard.Key != "hazumu-containers").SelectMany(dashboard => DashboardSet.Variables(dashboard.Value)).GroupBy(variable => Text(variable, "name")),
@@ -207,7 +273,7 @@ public sealed partial class DashboardTests
     [Fact]
     public void Queries_take_their_time_ranges_from_Grafana() => Assert.All(
         DashboardSet.Expressions().SelectMany(expression => TimeRange().Matches(expression.Expression)),
-        range => Assert.Matches(@"^\[\$__(rate_interval|range)(:15s)?\]$", range.Value));
+        range => Assert.Matches(@"^\[\$__(rate_interval|range)(:15s|:\$__interval)?\]$", range.Value));
 
     [Fact]
     public void Queries_use_variables_that_exist() => Assert.All(DashboardSet.Expressions().Concat(DashboardSet.LogQueries()), expression =>
@@ -330,6 +396,9 @@ public sealed partial class DashboardTests
 
     [GeneratedRegex(@"\[\$[^\]]*\]")]
     private static partial Regex LogRange();
+
+    [GeneratedRegex("gateway_(queued|in_flight|slots)")]
+    private static partial Regex Momentary();
 
     [GeneratedRegex("(?:\\| json |, )\\w+=\"(?<name>\\w+)\"")]
     private static partial Regex JsonMember();

@@ -32,15 +32,15 @@ internal static class ContainersDashboard
                 Columns = ["instance", "service", "Value #A", "Value #B", "Value #C", "Value #D", "Value #E"],
             },
             new Row("Processor and memory"),
-            new TimeSeries(8, 8, "CPU", "Processor cores in use. Ollama without a GPU takes what it gets during an answer.")
+            new TimeSeries(8, 8, "CPU", "Processor cores in use, of the twelve busiest containers. Ollama without a GPU takes what it gets during an answer.")
             {
-                Queries = [Query.Of("""sum by (service, instance) (rate(container_cpu_usage_seconds_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
+                Queries = [Query.Top(12, """sum by (service, instance) (rate(container_cpu_usage_seconds_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
                 Unit = "suffix:cores",
                 Min = 0,
             },
             new TimeSeries(8, 8, "CPU held back", "Share of the periods in which a container with a CPU limit wanted more than it may have. Above 25 % for long its answers suffer (ContainerCpuThrottled): raise the limit. Containers without a limit show 0.")
             {
-                Queries = [Query.Of("""sum by (service, instance) (rate(container_cpu_cfs_throttled_periods_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) / (sum by (service, instance) (rate(container_cpu_cfs_periods_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) > 0) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"}) * 0""", "{{instance}}")],
+                Queries = [Query.Top(12, """sum by (service, instance) (rate(container_cpu_cfs_throttled_periods_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) / (sum by (service, instance) (rate(container_cpu_cfs_periods_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) > 0) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"}) * 0""", "{{instance}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Max = 1,
@@ -48,19 +48,19 @@ internal static class ContainersDashboard
                 ShowsThresholds = true,
                 Fill = 0,
             },
-            new TimeSeries(8, 8, "Memory", "Memory that cannot be given back to the kernel under pressure. A line that rises for days and never falls is a leak.")
+            new TimeSeries(8, 8, "Memory", "Memory that cannot be given back to the kernel under pressure, of the twelve largest containers. A line that rises for days and never falls is a leak.")
             {
-                Queries = [Query.Of("""sum by (service, instance) (container_memory_working_set_bytes{job=~"cadvisor|ollama",instance=~"$instance"})""", "{{instance}}")],
+                Queries = [Query.Top(12, """sum by (service, instance) (container_memory_working_set_bytes{job=~"cadvisor|ollama",instance=~"$instance"})""", "{{instance}}")],
                 Unit = "bytes",
                 Min = 0,
             },
             new Row("Network and disk"),
-            new TimeSeries(8, 8, "Network traffic", "Received above the line, sent below it; all networks of a container together.")
+            new TimeSeries(8, 8, "Network traffic", "Received above the line, sent below it; all networks of a container together, of the six busiest each.")
             {
                 Queries =
                 [
-                    Query.Of("""sum by (service, instance) (rate(container_network_receive_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} received"),
-                    Query.Of("""sum by (service, instance) (rate(container_network_transmit_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} sent"),
+                    Query.Top(6, """sum by (service, instance) (rate(container_network_receive_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} received"),
+                    Query.Top(6, """sum by (service, instance) (rate(container_network_transmit_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} sent"),
                 ],
                 Unit = "Bps",
                 CentersZero = true,
@@ -68,16 +68,16 @@ internal static class ContainersDashboard
             },
             new TimeSeries(8, 8, "Network errors", "Packets per second that were broken or dropped, both ways. More than 0 for long: a cable, a driver, or a queue that is too short.")
             {
-                Queries = [Query.Of("""sum by (service, instance) (rate(container_network_receive_errors_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_receive_packets_dropped_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_transmit_errors_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_transmit_packets_dropped_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
+                Queries = [Query.Top(12, """sum by (service, instance) (rate(container_network_receive_errors_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_receive_packets_dropped_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_transmit_errors_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_transmit_packets_dropped_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
                 Unit = "pps",
                 Min = 0,
             },
-            new TimeSeries(8, 8, "Disk traffic", "Read above the line, written below it: bytes that reached a disk. Reads served from the file cache are not among them. A container that never touched a disk shows 0.")
+            new TimeSeries(8, 8, "Disk traffic", "Read above the line, written below it: bytes that reached a disk, of the six busiest containers each. Reads served from the file cache are not among them. A container that never touched a disk shows 0.")
             {
                 Queries =
                 [
-                    Query.Of("""sum by (service, instance) (rate(container_fs_reads_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"}) * 0""", "{{instance}} read"),
-                    Query.Of("""sum by (service, instance) (rate(container_fs_writes_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"}) * 0""", "{{instance}} written"),
+                    Query.Top(6, """sum by (service, instance) (rate(container_fs_reads_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"}) * 0""", "{{instance}} read"),
+                    Query.Top(6, """sum by (service, instance) (rate(container_fs_writes_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"}) * 0""", "{{instance}} written"),
                 ],
                 Unit = "Bps",
                 CentersZero = true,

@@ -72,18 +72,33 @@ public sealed record Dashboard(string Uid, string Title, string Description, IRe
         ["timepicker"] = new JsonObject(),
         ["annotations"] = new JsonObject { ["list"] = new JsonArray([.. Annotation.For(Alerts).Select(annotation => annotation.ToJson())]) },
         ["templating"] = new JsonObject { ["list"] = new JsonArray([.. Variables.Select(variable => variable.ToJson())]) },
-        ["panels"] = new JsonArray([.. Place(panels).Select((placed, index) => placed.Panel.ToJson(index + 1, placed.X, placed.Y))]),
+        ["panels"] = Arrange(panels),
     };
 
-    private static IEnumerable<(Panel Panel, int X, int Y)> Place(IReadOnlyList<Panel> panels)
+    private static JsonArray Arrange(IReadOnlyList<Panel> panels)
     {
-        var heights = new int[Columns];
-        foreach (var panel in panels)
+        var all = new JsonArray();
+        var (heights, list) = (new int[Columns], all);
+        foreach (var (index, panel) in panels.Index())
         {
+            if (panel is Row && list != all)
+            {
+                // What is collapsed takes no place.
+                Array.Fill(heights, all[^1]!["gridPos"]!["y"]!.GetValue<int>() + 1);
+                list = all;
+            }
+
             var (y, x) = Enumerable.Range(0, Columns - panel.Width + 1).Select(left => (heights.AsSpan(left, panel.Width).ToArray().Max(), left)).Min();
             Array.Fill(heights, y + panel.Height, x, panel.Width);
-            yield return (panel, x, y);
+            var json = panel.ToJson(index + 1, x, y);
+            list.Add((JsonNode)json);
+            if (panel is Row { IsCollapsed: true })
+            {
+                list = (JsonArray)json["panels"]!;
+            }
         }
+
+        return all;
     }
 
     private static void RemoveLinks(JsonNode? node, string start)

@@ -9,6 +9,9 @@ internal static class Colors
     /// <summary>Well.</summary>
     public const string Green = "green";
 
+    /// <summary>Succeeded.</summary>
+    public const string LightGreen = "light-green";
+
     /// <summary>Look at it on a working day.</summary>
     public const string Yellow = "yellow";
 
@@ -17,6 +20,9 @@ internal static class Colors
 
     /// <summary>Failed, or about to.</summary>
     public const string Red = "red";
+
+    /// <summary>Did not succeed.</summary>
+    public const string DarkRed = "dark-red";
 
     /// <summary>The usual value of several.</summary>
     public const string LightBlue = "light-blue";
@@ -147,16 +153,14 @@ public sealed record Override(string Matcher, string Name, IReadOnlyList<(string
     /// <summary>What users are promised.</summary>
     internal static Override Promise => ByRegex("/^promised/", Set.Color(Colors.Red), Set.Dashed, Set.NoFill, Set.NotStacked);
 
-    /// <summary>Requests that succeeded.</summary>
-    internal static Override Success => ByName("success", Set.Color(Colors.Green));
-
-    /// <summary>How requests ended: green for success, yellow for what the client is to blame for, orange for what waited in vain, red for failures, purple for clients that went away.</summary>
+    /// <summary>How requests ended: light green for success, yellow for what the client is to blame for, orange for what waited in vain, dark red for failures, purple for clients that went away.</summary>
     internal static IReadOnlyList<Override> Outcomes =>
     [
-        Success,
+        // Light and dark: those who do not tell green from red apart see the difference.
+        ByName("success", Set.Color(Colors.LightGreen)),
         ByRegex("/^(bad_request|unauthorized|forbidden|not_found|rate_limited|engine_refused)$/", Set.Shades(Colors.Yellow)),
         ByRegex("/^(queue_full|queue_timeout|shutting_down)$/", Set.Shades(Colors.Orange)),
-        ByRegex("/^(engine_|gateway_|stream_)(?!refused)/", Set.Shades(Colors.Red)),
+        ByRegex("/^(engine_|gateway_|stream_)(?!refused)/", Set.Shades(Colors.DarkRed)),
         ByName("client_disconnect", Set.Color(Colors.Purple)),
     ];
 

@@ -12,16 +12,16 @@ internal static class GatewayDashboard
             new Row("Errors and budgets"),
             new TimeSeries(8, 8, "Requests by outcome", "Requests per second by how they ended, of every route. Clients' own faults (bad_request, unauthorized, rate_limited, client_disconnect, engine_refused) burn no budget.")
             {
-                Queries = [Query.Of("outcome:hazumu_gateway_requests:rate5m", "{{outcome}}")],
+                Queries = Query.Outcomes,
                 Unit = "reqps",
                 Min = 0,
                 Stacked = true,
                 Links = [Link.LogsOfThatMinute("${instance:queryparam}&${model:queryparam}")],
-                Overrides = [.. Override.Outcomes],
+                Overrides = Override.Outcomes,
             },
-            new TimeSeries(8, 8, "Errors by kind", "Requests per second that failed or were refused, by kind and by the instance that was tried last; without an instance where none was tried. engine_unreachable, engine_error and the stream_ kinds point to that instance, queue_full and queue_timeout to too few slots. A value named none is good; no data: the gateway is not scraped. Runbooks RequestsFailing, RequestErrorsBurnFast.")
+            new TimeSeries(8, 8, "Errors by kind", "Requests per second that failed or were refused, the most frequent by kind and by the instance that was tried last; without an instance where none was tried. engine_unreachable, engine_error and the stream_ kinds point to that instance, queue_full and queue_timeout to too few slots. A value named none is good; no data: the gateway is not scraped. Runbooks RequestsFailing, RequestErrorsBurnFast.")
             {
-                Queries = [Query.OrNone("""hazumu_instance_error_type:hazumu_gateway_errors:rate5m{hazumu_instance=~"(?:$instance)(@.+)?|"}""", "error_type", """up{job="gateway"} == 1""", "{{error_type}} {{hazumu_instance}}")],
+                Queries = [Query.OrNone(Query.Highest(11, """hazumu_instance_error_type:hazumu_gateway_errors:rate5m{hazumu_instance=~"(?:$instance)(@.+)?|"}"""), "error_type", """up{job="gateway"} == 1""", "{{error_type}} {{hazumu_instance}}")],
                 Unit = "reqps",
                 Min = 0,
                 Links = [Link.LogsOfThatMinute("${instance:queryparam}&${model:queryparam}")],
@@ -41,12 +41,12 @@ internal static class GatewayDashboard
                 Overrides = [Override.ByRegex("/5 min$/", Set.Dotted)],
             },
             new Row("Admission"),
-            new TimeSeries(8, 8, "Waiting", "Requests that wait for a slot: all, and by model where somebody waits. Somebody always waiting means fewer slots than work; waiting while nothing is answered means that it stands still. Runbooks RequestsWaiting, QueueNotDraining, QueueOverflow.")
+            new TimeSeries(8, 8, "Waiting", "Requests that wait for a slot: all, and the ten models with the longest queues. Somebody always waiting means fewer slots than work; waiting while nothing is answered means that it stands still. Runbooks RequestsWaiting, QueueNotDraining, QueueOverflow.")
             {
                 Queries =
                 [
-                    Query.Of("hazumu:gateway_queued:sum", "all"),
-                    Query.Of("""model:hazumu_gateway_queued:sum{model=~"$model"}""", "{{model}}"),
+                    Query.Of("max_over_time(hazumu:gateway_queued:sum[$__rate_interval])", "all"),
+                    Query.Top(10, """max_over_time(model:hazumu_gateway_queued:sum{model=~"$model"}[$__rate_interval])""", "{{model}}"),
                 ],
                 Unit = "suffix:requests",
                 Min = 0,
@@ -70,7 +70,7 @@ internal static class GatewayDashboard
             },
             new TimeSeries(8, 8, "Slots in use", "Share of an instance's slots for a model that is in use. All at 100 % and somebody waiting: more slots (Hazumu:Ollama:Parallel) or instances. One at 100 % and another idle: the model is only in one memory.")
             {
-                Queries = [Query.Of("""hazumu_instance_model:hazumu_gateway_slots_used:ratio{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}""", "{{model}} at {{hazumu_instance}}")],
+                Queries = Query.Fleet(10, """avg_over_time(hazumu_instance_model:hazumu_gateway_slots_used:ratio{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}[$__rate_interval])""", "{{model}} at {{hazumu_instance}}"),
                 Unit = "percentunit",
                 Min = 0,
                 Max = 1,
@@ -78,7 +78,7 @@ internal static class GatewayDashboard
             },
             new TimeSeries(8, 7, "Under way", "Requests under way by dialect, those that wait included. A line that only rises is of clients that never let go.")
             {
-                Queries = [Query.Of("sum by (dialect) (hazumu_gateway_in_flight)", "{{dialect}}")],
+                Queries = [Query.Of("max_over_time(sum by (dialect) (hazumu_gateway_in_flight)[$__rate_interval:15s])", "{{dialect}}")],
                 Unit = "suffix:requests",
                 Min = 0,
                 Decimals = 0,
@@ -86,10 +86,10 @@ internal static class GatewayDashboard
             },
             new TimeSeries(8, 7, "Requests by instance", "Requests per second that each instance answered: how the work is shared. Uneven is normal where models are in one memory only.")
             {
-                Queries = [Query.Of("""sum by (hazumu_instance) (rate(hazumu_gateway_request_phase_seconds_count{phase="overhead",model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}[$__rate_interval]))""", "{{hazumu_instance}}")],
+                Queries = Query.Fleet(10, """sum by (hazumu_instance) (rate(hazumu_gateway_request_phase_seconds_count{phase="overhead",model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}[$__rate_interval]))""", "{{hazumu_instance}}"),
                 Unit = "reqps",
                 Min = 0,
-                Stacked = true,
+                Fill = 0,
             },
             new TimeSeries(8, 7, "Clients that went away", "Requests per second whose client closed the connection: in the queue, before the first byte (prefill) or after it (decode). Many in the queue or prefill: people do not wait that long.")
             {
@@ -99,19 +99,19 @@ internal static class GatewayDashboard
                 Overrides = [.. Override.Phases],
             },
             new Row("Instances"),
-            new StateTimeline(8, 6, "Instances up", "What the gateway thinks of each instance. Down here but up in Ollama monitoring: the way between the two is cut (runbook OllamaUnreachableFromGateway).")
+            new StateTimeline(8, 6, "Instances up", "What the gateway thinks of each instance; of a fleet, those that were down. Down here but up in Ollama monitoring: the way between the two is cut (runbook OllamaUnreachableFromGateway).")
             {
-                Queries = [Query.Of("""min by (hazumu_instance) (hazumu_gateway_instance_up{hazumu_instance=~"(?:$instance)(@.+)?"})""", "{{hazumu_instance}}")],
+                Queries = Query.Rows("""min by (hazumu_instance) (hazumu_gateway_instance_up{hazumu_instance=~"(?:$instance)(@.+)?"})""", isHighBad: false, "< 1", "{{hazumu_instance}}"),
                 States = [Mapping.Value("1", Colors.Green, "Up"), Mapping.Value("0", Colors.Red, "Down")],
             },
-            new StateTimeline(8, 6, "Circuits over time", "Open: several failures in a row, so the gateway sends the instance nothing; half-open: one request is tried. Runbook CircuitOpen.")
+            new StateTimeline(8, 6, "Circuits over time", "Of a fleet, the circuits that were not closed. Open: several failures in a row, so the gateway sends the instance nothing; half-open: one request is tried. Runbook CircuitOpen.")
             {
-                Queries = [Query.Of("""max by (hazumu_instance) (hazumu_gateway_circuit_state{hazumu_instance=~"(?:$instance)(@.+)?"})""", "{{hazumu_instance}}")],
+                Queries = Query.Rows("""max by (hazumu_instance) (hazumu_gateway_circuit_state{hazumu_instance=~"(?:$instance)(@.+)?"})""", isHighBad: true, "> 0", "{{hazumu_instance}}"),
                 States = [Mapping.Value("0", Colors.Green, "Closed"), Mapping.Value("1", Colors.Yellow, "Half-open"), Mapping.Value("2", Colors.Red, "Open")],
             },
             new TimeSeries(8, 6, "Retries", "Attempts per second after a request's first, by the instance that was tried again. 0 is well; more means that first attempts fail before a byte is sent, which clients do not see yet.")
             {
-                Queries = [Query.Of("""hazumu_instance:hazumu_gateway_retries:rate5m{hazumu_instance=~"(?:$instance)(@.+)?"} or sum by (hazumu_instance) (hazumu_gateway_instance_up{hazumu_instance=~"(?:$instance)(@.+)?"}) * 0""", "{{hazumu_instance}}")],
+                Queries = [Query.Top(12, """sum by (hazumu_instance) (hazumu_instance:hazumu_gateway_retries:rate5m{hazumu_instance=~"(?:$instance)(@.+)?"}) or sum by (hazumu_instance) (hazumu_gateway_instance_up{hazumu_instance=~"(?:$instance)(@.+)?"}) * 0""", "{{hazumu_instance}}")],
                 Unit = "suffix:attempts/s",
                 Min = 0,
                 Links = [Link.LogsOfThatMinute("${instance:queryparam}&${model:queryparam}")],
@@ -142,7 +142,7 @@ internal static class GatewayDashboard
                 Min = 0,
                 Overrides = [Override.ByRegex("/paused$/", Set.Unit("percentunit"), Set.RightAxis, Set.NoFill)],
             },
-            new TimeSeries(8, 7, "Memory and connections of the gateway", "Memory that the process holds, and open connections of clients (right). About 31 KiB belong to each open stream (bench/README.md); memory that rises without connections is a leak.")
+            new TimeSeries(8, 7, "Memory and connections", "Memory that the process holds, and open connections of clients (right). About 31 KiB belong to each open stream (bench/README.md); memory that rises without connections is a leak.")
             {
                 Queries =
                 [

@@ -9,46 +9,46 @@ internal static class HostGpuDashboard
         "Host and GPU",
         "The machines and their GPUs, whichever vendor's: load, memory, pressure, heat, disks.",
         [
-            new Row("GPUs"),
+            new Row("GPUs: ${gpus} measured") { IsCollapsed = true },
             new TimeSeries(8, 8, "GPU busy", "Share of the time in which a GPU worked. 100 % with nobody waiting is healthy; near 0 % under load means that the model runs on the CPU (ModelPartlyOnCpu).")
             {
-                Queries = [Query.Of("""hazumu:gpu_utilization:ratio{gpu=~"$gpu"}""", "{{gpu}}")],
+                Queries = [Query.Top(12, """hazumu:gpu_utilization:ratio{gpu=~"$gpu"}""", "{{gpu}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Max = 1,
             },
-            new TimeSeries(8, 8, "GPU memory in use", "Memory in use, and what there is (dashed). Above 97 % the next longer context or model may not fit (GpuMemoryNearlyFull): fewer models at a time, a shorter context, or a smaller model.")
+            new TimeSeries(8, 8, "GPU memory in use", "Memory in use, and what the largest card has (dashed). Above 97 % the next longer context or model may not fit (GpuMemoryNearlyFull): fewer models at a time, a shorter context, or a smaller model.")
             {
                 Queries =
                 [
-                    Query.Of("""hazumu:gpu_memory_used:bytes{gpu=~"$gpu"}""", "{{gpu}}"),
-                    Query.Of("""hazumu:gpu_memory_total:bytes{gpu=~"$gpu"}""", "{{gpu}} total"),
+                    Query.Top(11, """hazumu:gpu_memory_used:bytes{gpu=~"$gpu"}""", "{{gpu}}"),
+                    Query.Of("""max(hazumu:gpu_memory_total:bytes{gpu=~"$gpu"})""", "total of the largest"),
                 ],
                 Unit = "bytes",
                 Min = 0,
-                Overrides = [Override.ByRegex("/ total$/", Set.Dashed, Set.NoFill)],
+                Overrides = [Override.ByRegex("/^total/", Set.Dashed, Set.NoFill)],
             },
-            new TimeSeries(8, 8, "GPU temperature", "Temperature, and the limit above which GpuHot fires (dashed): look at fans, dust and air. NVIDIA tells the edge of the die, AMD its hottest spot. The limit of NVIDIA's data centre cards is their hottest sensor's, and so comes nearer under load.")
+            new TimeSeries(8, 8, "GPU temperature", "Temperature, and the lowest limit above which GpuHot fires (dashed): look at fans, dust and air. NVIDIA tells the edge of the die, AMD its hottest spot. The limit of NVIDIA's data centre cards is their hottest sensor's, and so comes nearer under load.")
             {
                 Queries =
                 [
-                    Query.Of("""hazumu:gpu_temperature:celsius{gpu=~"$gpu"}""", "{{gpu}}"),
-                    Query.Of("""hazumu:gpu_temperature:celsius{gpu=~"$gpu"} + hazumu:gpu_temperature_margin:celsius""", "limit {{gpu}}"),
+                    Query.Top(11, """hazumu:gpu_temperature:celsius{gpu=~"$gpu"}""", "{{gpu}}"),
+                    Query.Of("""min(hazumu:gpu_temperature:celsius{gpu=~"$gpu"} + hazumu:gpu_temperature_margin:celsius)""", "lowest limit"),
                 ],
                 Unit = "celsius",
                 Min = 0,
                 Fill = 0,
-                Overrides = [Override.ByRegex("/^limit/", Set.Color(Colors.Red), Set.Dashed, Set.NoFill, Set.NotStacked)],
+                Overrides = [Override.ByRegex("/limit$/", Set.Color(Colors.Red), Set.Dashed, Set.NoFill, Set.NotStacked)],
             },
             new TimeSeries(8, 7, "GPU power", "Power that each GPU draws. A card at its own power limit is only busy.")
             {
-                Queries = [Query.Of("""hazumu:gpu_power:watts{gpu=~"$gpu"}""", "{{gpu}}")],
+                Queries = [Query.Top(12, """hazumu:gpu_power:watts{gpu=~"$gpu"}""", "{{gpu}}")],
                 Unit = "watt",
                 Min = 0,
             },
             new StateTimeline(8, 7, "GPU slowed down", "Slowed: the clock is held down by heat or by the power supply, and tokens come slower (GpuThrottled).")
             {
-                Queries = [Query.Of("""max by (gpu, reason) (hazumu:gpu_throttled:bool{gpu=~"$gpu"})""", "{{gpu}} {{reason}}")],
+                Queries = Query.Rows("""max by (gpu, reason) (hazumu:gpu_throttled:bool{gpu=~"$gpu"})""", isHighBad: true, "> 0", "{{gpu}} {{reason}}"),
                 States = [Mapping.Value("0", Colors.Green, "Well"), Mapping.Value("1", Colors.Red, "Slowed")],
             },
             new Table(8, 7, "GPU faults", "GPUs that are in error now: an XID that needs a reset or a new card, a driver that does not answer, a card that calls itself unhealthy. A value named none is good; no data: no GPU is measured. Runbook GpuFault.")
@@ -73,9 +73,9 @@ internal static class HostGpuDashboard
             {
                 Queries =
                 [
-                    Query.Of("""node_load1{job="nodeexporter",instance=~"$host"}""", "{{instance}} 1 min"),
-                    Query.Of("""node_load15{job="nodeexporter",instance=~"$host"}""", "{{instance}} 15 min"),
-                    Query.Of("""count by (instance) (node_cpu_seconds_total{job="nodeexporter",instance=~"$host",mode="idle"})""", "{{instance}} cores"),
+                    Query.Top(4, """node_load1{job="nodeexporter",instance=~"$host"}""", "{{instance}} 1 min"),
+                    Query.Top(4, """node_load15{job="nodeexporter",instance=~"$host"}""", "{{instance}} 15 min"),
+                    Query.Top(4, """count by (instance) (node_cpu_seconds_total{job="nodeexporter",instance=~"$host",mode="idle"})""", "{{instance}} cores"),
                 ],
                 Unit = "suffix:processes",
                 Min = 0,
@@ -85,9 +85,9 @@ internal static class HostGpuDashboard
             {
                 Queries =
                 [
-                    Query.Of("""rate(node_pressure_cpu_waiting_seconds_total{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} CPU"),
-                    Query.Of("""rate(node_pressure_memory_waiting_seconds_total{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} memory"),
-                    Query.Of("""rate(node_pressure_io_waiting_seconds_total{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} disk"),
+                    Query.Top(4, """rate(node_pressure_cpu_waiting_seconds_total{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} CPU"),
+                    Query.Top(4, """rate(node_pressure_memory_waiting_seconds_total{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} memory"),
+                    Query.Top(4, """rate(node_pressure_io_waiting_seconds_total{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} disk"),
                 ],
                 Unit = "percentunit",
                 Min = 0,
@@ -97,9 +97,9 @@ internal static class HostGpuDashboard
             {
                 Queries =
                 [
-                    Query.Of("""node_memory_MemTotal_bytes{job="nodeexporter",instance=~"$host"} - node_memory_MemAvailable_bytes{job="nodeexporter",instance=~"$host"}""", "{{instance}}"),
-                    Query.Of("""node_memory_SwapTotal_bytes{job="nodeexporter",instance=~"$host"} - node_memory_SwapFree_bytes{job="nodeexporter",instance=~"$host"}""", "{{instance}} swap"),
-                    Query.Of("""node_memory_MemTotal_bytes{job="nodeexporter",instance=~"$host"}""", "{{instance}} total"),
+                    Query.Top(4, """node_memory_MemTotal_bytes{job="nodeexporter",instance=~"$host"} - node_memory_MemAvailable_bytes{job="nodeexporter",instance=~"$host"}""", "{{instance}}"),
+                    Query.Top(4, """node_memory_SwapTotal_bytes{job="nodeexporter",instance=~"$host"} - node_memory_SwapFree_bytes{job="nodeexporter",instance=~"$host"}""", "{{instance}} swap"),
+                    Query.Top(4, """node_memory_MemTotal_bytes{job="nodeexporter",instance=~"$host"}""", "{{instance}} total"),
                 ],
                 Unit = "bytes",
                 Min = 0,
@@ -109,9 +109,9 @@ internal static class HostGpuDashboard
             {
                 Queries =
                 [
-                    Query.Of("""rate(node_vmstat_pgmajfault{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} major faults"),
-                    Query.Of("""rate(node_vmstat_pswpin{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} swapped in"),
-                    Query.Of("""rate(node_vmstat_pswpout{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} swapped out"),
+                    Query.Top(4, """rate(node_vmstat_pgmajfault{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} major faults"),
+                    Query.Top(4, """rate(node_vmstat_pswpin{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} swapped in"),
+                    Query.Top(4, """rate(node_vmstat_pswpout{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} swapped out"),
                 ],
                 Unit = "suffix:pages/s",
                 Min = 0,
@@ -119,7 +119,7 @@ internal static class HostGpuDashboard
             },
             new Stat(4, 4, "Out-of-memory kills", "Processes that the kernel ended for want of memory in the chosen time range. Next: whose, on Containers. Runbook ContainerOutOfMemory.")
             {
-                Queries = [Query.Of("""increase(node_vmstat_oom_kill{job="nodeexporter",instance=~"$host"}[$__range])""", "{{instance}}")],
+                Queries = [Query.Of("""topk(4, increase(node_vmstat_oom_kill{job="nodeexporter",instance=~"$host"}[$__range]))""", "{{instance}}")],
                 Min = 0,
                 Decimals = 0,
                 Thresholds = [new(Colors.Green), new(1, Colors.Red)],
@@ -127,34 +127,36 @@ internal static class HostGpuDashboard
             },
             new Stat(4, 4, "Clock", "Whether the host's kernel reports that a time service sets its clock. Without one the clock may drift, and probes, logs and traces of several machines do not fit together; some virtual machines get the time from their host and report none.")
             {
-                Queries = [Query.Of("""node_timex_sync_status{job="nodeexporter",instance=~"$host"}""", "{{instance}}")],
+                Queries = [Query.Of("""bottomk(4, node_timex_sync_status{job="nodeexporter",instance=~"$host"})""", "{{instance}}")],
                 States = [Mapping.Value("1", Colors.Green, "Synchronised"), Mapping.Value("0", Colors.Yellow, "Not synchronised")],
             },
             new BarGauge(8, 4, "Sensors", "The hottest sensor of each chip of the host. Processors slow themselves down from about 95 °C on. Virtual machines have none.")
             {
-                Queries = [Query.Of("""max by (instance, chip) (node_hwmon_temp_celsius{job="nodeexporter",instance=~"$host"})""", "{{chip}}")],
+                Queries = [Query.Of("""topk(12, max by (instance, chip) (node_hwmon_temp_celsius{job="nodeexporter",instance=~"$host"}))""", "{{instance}} {{chip}}")],
                 Unit = "celsius",
                 Min = 0,
                 Max = 110,
                 Decimals = 0,
+                Name = "${__field.labels.instance} ${__field.labels.chip}",
                 Thresholds = [new(Colors.Green), new(80, Colors.Yellow), new(95, Colors.Red)],
             },
             new Row("Disks"),
             new BarGauge(8, 8, "Disk space left", "Share of each disk that is free. Below 25 % and shrinking is for a working day (DiskFilling); below 5 % pulls fail first, then Prometheus, then the containers (DiskNearlyFull).")
             {
-                Queries = [Query.Of("""instance_device:node_filesystem_avail:ratio{instance=~"$host"}""", "{{device}}")],
+                Queries = [Query.Of("""bottomk(12, instance_device:node_filesystem_avail:ratio{instance=~"$host"})""", "{{instance}} {{device}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Max = 1,
                 Decimals = 0,
+                Name = "${__field.labels.instance} ${__field.labels.device}",
                 Thresholds = [new(Colors.Red), new(0.05, Colors.Yellow), new(0.25, Colors.Green)],
             },
             new TimeSeries(8, 8, "Disk reads and writes", "Read above the line, written below it. Loading a model reads its whole file unless it is in the file cache.")
             {
                 Queries =
                 [
-                    Query.Of("""sum by (instance, device) (rate(node_disk_read_bytes_total{job="nodeexporter",instance=~"$host"}[$__rate_interval]))""", "{{device}} read"),
-                    Query.Of("""sum by (instance, device) (rate(node_disk_written_bytes_total{job="nodeexporter",instance=~"$host"}[$__rate_interval]))""", "{{device}} written"),
+                    Query.Top(6, """sum by (instance, device) (rate(node_disk_read_bytes_total{job="nodeexporter",instance=~"$host"}[$__rate_interval]))""", "{{instance}} {{device}} read"),
+                    Query.Top(6, """sum by (instance, device) (rate(node_disk_written_bytes_total{job="nodeexporter",instance=~"$host"}[$__rate_interval]))""", "{{instance}} {{device}} written"),
                 ],
                 Unit = "Bps",
                 CentersZero = true,
@@ -162,7 +164,7 @@ internal static class HostGpuDashboard
             },
             new TimeSeries(8, 8, "Disk busy", "Share of the time in which a disk had work. 100 % during a load is usual; 100 % all the time makes everything wait.")
             {
-                Queries = [Query.Of("""rate(node_disk_io_time_seconds_total{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{device}}")],
+                Queries = [Query.Top(12, """rate(node_disk_io_time_seconds_total{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} {{device}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Max = 1,
@@ -171,6 +173,6 @@ internal static class HostGpuDashboard
         ])
     {
         Alerts = "Gpu.+|Disk.+",
-        Variables = [Variable.OfLabel("host", "Host", "Every machine with a node exporter.", """label_values(node_uname_info{job="nodeexporter"}, instance)"""), Variable.OfLabel("gpu", "GPU", "Every GPU by its id.", "label_values(hazumu:gpu_memory_total:bytes, gpu)")],
+        Variables = [Variable.OfLabel("host", "Host", "Every machine with a node exporter.", """label_values(node_uname_info{job="nodeexporter"}, instance)"""), Variable.OfLabel("gpu", "GPU", "Every GPU by its id.", "label_values(hazumu:gpu_memory_total:bytes, gpu)"), Variable.Number("gpus", "GPUs", "How many GPUs are measured.", "count(hazumu:gpu_memory_total:bytes) or vector(0)")],
     };
 }

@@ -10,14 +10,14 @@ internal static class InferenceDashboard
         "How fast models answer and where the time goes: by phase, cold and warm, by model, key and instance; what is in memory.",
         [
             new Row("Latency against what is promised, all models"),
-            new TimeSeries(8, 8, "Time to first token, warm", "Until the first byte of a stream whose model was in memory, and what is promised (dashed). Bad above the line: look whether the queue or the prefill grew, in Phases. Runbooks TimeToFirstTokenBurnFast and …Slow.")
+            new TimeSeries(8, 8, "Time to first token, warm", "Until the first byte of a stream whose model was in memory, and what is promised (dashed, where it is near). Bad above the line: look whether the queue or the prefill grew, in Phases. Runbooks TimeToFirstTokenBurnFast and …Slow.")
             {
                 Queries =
                 [
                     Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.5"}""", "p50"),
                     Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.95"}""", "p95"),
                     Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.99"}""", "p99"),
-                    Query.Of("""hazumu:slo_threshold:seconds{slo="time_to_first_token"}""", "promised"),
+                    Query.Promise("time_to_first_token", """cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.99"}"""),
                 ],
                 Unit = "s",
                 Min = 0,
@@ -36,7 +36,7 @@ internal static class InferenceDashboard
                     Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.5"}""", "p50"),
                     Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.95"}""", "p95"),
                     Query.Of("""cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.99"}""", "p99"),
-                    Query.Of("""hazumu:slo_threshold:seconds{slo="time_to_first_token_cold"}""", "promised"),
+                    Query.Promise("time_to_first_token_cold", """cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.99"}"""),
                 ],
                 Unit = "s",
                 Min = 0,
@@ -48,14 +48,14 @@ internal static class InferenceDashboard
                     Override.Promise,
                 ],
             },
-            new TimeSeries(8, 8, "Time per token, warm", "From one token to the next, for each token after the first, and what is promised (dashed). Bad above the line: a model that is partly on the CPU, a hot or throttled GPU, long contexts. Runbooks TimePerOutputTokenBurnFast and …Slow.")
+            new TimeSeries(8, 8, "Time per token, warm", "From one token to the next, for each token after the first, and what is promised (dashed, where it is near). Bad above the line: a model that is partly on the CPU, a hot or throttled GPU, long contexts. Runbooks TimePerOutputTokenBurnFast and …Slow.")
             {
                 Queries =
                 [
                     Query.Of("""cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.5"}""", "p50"),
                     Query.Of("""cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.95"}""", "p95"),
                     Query.Of("""cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.99"}""", "p99"),
-                    Query.Of("""hazumu:slo_threshold:seconds{slo="time_per_output_token"}""", "promised"),
+                    Query.Promise("time_per_output_token", """cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.99"}"""),
                 ],
                 Unit = "s",
                 Min = 0,
@@ -98,21 +98,21 @@ internal static class InferenceDashboard
                 Links = [Link.LogsOfThatMinute("${instance:queryparam}&${model:queryparam}")],
                 Overrides = [.. Override.Phases],
             },
-            new TimeSeries(8, 8, "Phases by instance (mean, warm)", "Mean of prefill and decode at each instance. One that is slower than its peers with the same models has a slower or hotter GPU, or a model partly on the CPU: see Host and GPU.")
+            new TimeSeries(8, 8, "Phases by instance (mean)", "Mean of prefill and decode of warm requests at the slowest instances. One that is slower than its peers with the same models has a slower or hotter GPU, or a model partly on the CPU: see Host and GPU.")
             {
-                Queries = [Query.Of("""hazumu_instance_phase_cold:hazumu_gateway_request_phase_seconds:mean5m{phase=~"prefill|decode",cold="false",hazumu_instance=~"(?:$instance)(@.+)?"}""", "{{hazumu_instance}} {{phase}}")],
+                Queries = [Query.Top(12, """hazumu_instance_phase_cold:hazumu_gateway_request_phase_seconds:mean5m{phase=~"prefill|decode",cold="false",hazumu_instance=~"(?:$instance)(@.+)?"}""", "{{hazumu_instance}} {{phase}}")],
                 Unit = "s",
                 Logarithmic = true,
                 Fill = 0,
                 Links = [Link.To("Host and GPU", "hazumu-host-gpu"), Link.LogsOfThatMinute("var-instance=${__field.labels.hazumu_instance}&${model:queryparam}")],
             },
             new Row("By model and instance"),
-            new TimeSeries(8, 8, "Time to first token by model (p95)", "95th percentile of each model at each instance, warm and cold (dotted).")
+            new TimeSeries(8, 8, "First token by model (p95)", "95th percentile of the slowest models at their instances, warm and cold (dotted).")
             {
                 Queries =
                 [
-                    Query.Of("""hazumu_instance_model_cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.95",model=~"$model"}""", "{{model}} at {{hazumu_instance}}"),
-                    Query.Of("""hazumu_instance_model_cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.95",model=~"$model"}""", "{{model}} at {{hazumu_instance}} cold"),
+                    Query.Top(6, """hazumu_instance_model_cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="false",quantile="0.95",model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}""", "{{model}} at {{hazumu_instance}}"),
+                    Query.Top(6, """hazumu_instance_model_cold:gen_ai_server_time_to_first_token_seconds:quantile5m{cold="true",quantile="0.95",model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}""", "{{model}} at {{hazumu_instance}} cold"),
                 ],
                 Unit = "s",
                 Logarithmic = true,
@@ -120,9 +120,9 @@ internal static class InferenceDashboard
                 Links = [Link.LogsOfThatMinute("${instance:queryparam}&var-model=${__field.labels.model}")],
                 Overrides = [Override.Cold],
             },
-            new TimeSeries(8, 8, "Time per token by model (p95)", "95th percentile of each model at each instance, warm. A larger model is slower; the same model slower on one instance than on another is that instance's trouble.")
+            new TimeSeries(8, 8, "Time per token by model (p95)", "95th percentile of the slowest models at their instances, warm. A larger model is slower; the same model slower on one instance than on another is that instance's trouble.")
             {
-                Queries = [Query.Of("""hazumu_instance_model_cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.95",model=~"$model"}""", "{{model}} at {{hazumu_instance}}")],
+                Queries = Query.Fleet(10, """hazumu_instance_model_cold:gen_ai_server_time_per_output_token_seconds:quantile5m{cold="false",quantile="0.95",model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}""", "{{model}} at {{hazumu_instance}}"),
                 Unit = "s",
                 Min = 0,
                 Fill = 0,
@@ -136,18 +136,18 @@ internal static class InferenceDashboard
                 BucketUnit = "s",
             },
             new Row("Throughput"),
-            new TimeSeries(8, 8, "Tokens by model", "Tokens per second of each model: made (output) and read (input). What the system delivers.")
+            new TimeSeries(8, 8, "Tokens by model", "Tokens per second of the busiest models: made (output) and read (input). What the system delivers.")
             {
-                Queries = [Query.Of("""model_type:gen_ai_tokens:rate5m{model=~"$model"}""", "{{model}} {{type}}")],
+                Queries = [Query.Top(12, """model_type:gen_ai_tokens:rate5m{model=~"$model"}""", "{{model}} {{type}}")],
                 Unit = "suffix:tokens/s",
                 Min = 0,
             },
-            new TimeSeries(8, 8, "Requests by model, warm and cold", "Requests per second to each model: warm found it in memory, cold had it loaded. Many cold ones: too little memory for the models in use, or too short a keep-alive. Runbook ModelThrashing.")
+            new TimeSeries(8, 8, "Requests by model", "Requests per second to the busiest models: warm found it in memory, cold had it loaded. Many cold ones: too little memory for the models in use, or too short a keep-alive. Runbook ModelThrashing.")
             {
                 Queries =
                 [
-                    Query.Of("""model_cold:gen_ai_server_requests:rate5m{model=~"$model",cold="false"}""", "{{model}}"),
-                    Query.Of("""model_cold:gen_ai_server_requests:rate5m{model=~"$model",cold="true"}""", "{{model}} cold"),
+                    Query.Top(6, """model_cold:gen_ai_server_requests:rate5m{model=~"$model",cold="false"}""", "{{model}}"),
+                    Query.Top(6, """model_cold:gen_ai_server_requests:rate5m{model=~"$model",cold="true"}""", "{{model}} cold"),
                 ],
                 Unit = "reqps",
                 Min = 0,
@@ -155,26 +155,26 @@ internal static class InferenceDashboard
             },
             new TimeSeries(8, 8, "Prompt tokens from the cache", "Share of the prompts' tokens that the engine had in its cache and did not read again. It falls where conversations move between instances. 0 also from engines that do not tell.")
             {
-                Queries = [Query.Of("""sum by (gen_ai_request_model) (rate(gen_ai_client_inference_usage_cache_read_input_tokens_total{gen_ai_request_model=~"$model"}[$__rate_interval])) / (sum by (gen_ai_request_model) (rate(gen_ai_client_inference_usage_input_tokens_total{gen_ai_request_model=~"$model"}[$__rate_interval])) > 0)""", "{{gen_ai_request_model}}")],
+                Queries = [Query.Top(12, """sum by (gen_ai_request_model) (rate(gen_ai_client_inference_usage_cache_read_input_tokens_total{gen_ai_request_model=~"$model"}[$__rate_interval])) / (sum by (gen_ai_request_model) (rate(gen_ai_client_inference_usage_input_tokens_total{gen_ai_request_model=~"$model"}[$__rate_interval])) > 0)""", "{{gen_ai_request_model}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Max = 1,
             },
             new TimeSeries(8, 8, "Tokens by key", "Tokens per second of the ten busiest keys: who uses the system. One that crowds out the others wants a limit (docs/gateway.md).")
             {
-                Queries = [Query.Of("topk(10, sum by (key) (key_type:hazumu_gateway_key_tokens:rate5m))", "{{key}}")],
+                Queries = [Query.Top(10, "sum by (key) (key_type:hazumu_gateway_key_tokens:rate5m)", "{{key}}")],
                 Unit = "suffix:tokens/s",
                 Min = 0,
             },
             new TimeSeries(8, 8, "Requests by key", "Requests per second of the ten busiest keys, of every route.")
             {
-                Queries = [Query.Of("topk(10, key:hazumu_gateway_requests:rate5m)", "{{key}}")],
+                Queries = [Query.Top(10, "key:hazumu_gateway_requests:rate5m", "{{key}}")],
                 Unit = "reqps",
                 Min = 0,
             },
             new TimeSeries(8, 8, "Requests by operation", "Requests per second by what was asked and in which dialect: chat, generate, embed, ….")
             {
-                Queries = [Query.Of("operation_dialect:hazumu_gateway_requests:rate5m", "{{operation}} {{dialect}}")],
+                Queries = [Query.Top(12, "operation_dialect:hazumu_gateway_requests:rate5m", "{{operation}} {{dialect}}")],
                 Unit = "reqps",
                 Min = 0,
             },
@@ -197,17 +197,17 @@ internal static class InferenceDashboard
                 SortBy = "model",
                 Columns = ["model", "hazumu_instance", "Value #A", "Value #B", "Value #C"],
             },
-            new TimeSeries(7, 8, "Memory of loaded models", "Memory of each loaded model at each instance, stacked. Models that take turns in the same place drive each other out.")
+            new TimeSeries(7, 8, "Memory of loaded models", "Memory of the largest loaded models at their instances, stacked. Models that take turns in the same place drive each other out.")
             {
-                Queries = [Query.Of("""max by (hazumu_instance, model) (hazumu_gateway_model_size_bytes{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"})""", "{{model}} at {{hazumu_instance}}")],
+                Queries = [Query.Top(12, """max by (hazumu_instance, model) (hazumu_gateway_model_size_bytes{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"})""", "{{model}} at {{hazumu_instance}}")],
                 Unit = "bytes",
                 Min = 0,
                 Stacked = true,
-                Figures = ["lastNotNull"],
+                Figure = "lastNotNull",
             },
             new TimeSeries(7, 8, "Loads within an hour", "How often each instance had to load a model for a request within the last hour. Above 20 with several models at one instance it thrashes (ModelThrashing): fewer models, more memory, or another instance.")
             {
-                Queries = [Query.Of("""hazumu_instance_model:hazumu_gateway_cold_starts:increase1h{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}""", "{{model}} at {{hazumu_instance}}")],
+                Queries = [Query.Top(12, """hazumu_instance_model:hazumu_gateway_cold_starts:increase1h{model=~"$model",hazumu_instance=~"(?:$instance)(@.+)?"}""", "{{model}} at {{hazumu_instance}}")],
                 Unit = "suffix:loads",
                 Min = 0,
                 Decimals = 0,

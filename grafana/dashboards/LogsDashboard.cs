@@ -16,7 +16,7 @@ internal static class LogsDashboard
                 Min = 0,
                 Bars = true,
                 Stacked = true,
-                Figures = ["sum"],
+                Figure = "sum",
                 Overrides =
                 [
                     Override.ByRegex("/ (error|critical|fatal)$/", Set.Color(Colors.Red)),
@@ -30,28 +30,23 @@ internal static class LogsDashboard
                 Min = 0,
                 Bars = true,
                 Stacked = true,
-                Figures = ["sum"],
+                Figure = "sum",
             },
             new Row("The gateway's access log"),
-            new Table(24, 10, "Requests to models", "The gateway's line for each request to a model: who asked, who answered, how it ended, its phases and tokens. docs/metrics.md explains every member. A slow one: look at which phase is long, then follow its request id to every line of that request, or its trace.")
+            new Table(24, 10, "Requests to models", "The gateway's line for each request to a model: when, how it ended, who asked, who answered, how long it took. The line itself, below, has its other phases and tokens; docs/metrics.md explains every member. A slow one: look at which phase is long, then follow its request id to every line of that request, or its trace.")
             {
                 Queries = [Query.Logs("""{service="gateway"} |= `"type":"access"` | json answered_by="instance", model="model", key="key", operation="operation", outcome="outcome", cold="cold", total_ms="total_ms" | model!="" | label_format model=`{{if contains ":" .model}}{{.model}}{{else}}{{.model}}:latest{{end}}` | answered_by=~"(?:$instance)(@.+)?|" | model=~"$model" |= ${search:doublequote}""")],
                 Overrides =
                 [
-                    Override.ByName("total_ms", Set.Unit("ms"), Set.Decimals(0)),
-                    Override.ByName("queue_ms", Set.Unit("ms"), Set.Decimals(0)),
-                    Override.ByName("load_ms", Set.Unit("ms"), Set.Decimals(0)),
-                    Override.ByName("prefill_ms", Set.Unit("ms"), Set.Decimals(0)),
-                    Override.ByName("decode_ms", Set.Unit("ms"), Set.Decimals(0)),
-                    Override.ByName("ttft_ms", Set.Unit("ms"), Set.Decimals(0)),
-                    Override.ByName("overhead_ms", Set.Unit("ms"), Set.Decimals(0)),
+                    Override.ByName("time", Set.Unit("time:YYYY-MM-DD HH:mm:ss"), Set.Width(160)),
+                    Override.ByRegex("/_ms$/", Set.Unit("ms"), Set.Decimals(0), Set.Width(80)),
                     Override.ByName("outcome", Set.ColoredText, Set.Mappings(Mapping.Value("success", Colors.Green), Mapping.Matches("^(?!success$).+", Colors.Red))),
                     Override.ByName("request_id", Set.Links(Link.To("All lines of this request", "hazumu-logs", "var-search=${__value.raw}"))),
                     Override.ByName("trace", Set.Links(Link.To("All lines of this trace, each with a link to it where traces are kept", "hazumu-logs", "var-search=${__value.raw}"))),
                 ],
                 SortBy = "time",
                 SortsDescending = true,
-                Columns = ["time", "model", "key", "instance", "operation", "outcome", "cold", "total_ms", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "ttft_ms", "overhead_ms", "input_tokens", "output_tokens", "request_id", "trace"],
+                Columns = ["time", "outcome", "model", "key", "instance", "total_ms", "queue_ms", "ttft_ms", "output_tokens", "cold", "request_id", "trace"],
                 ReadsJsonLines = true,
             },
             new Table(12, 9, "Slowest requests", "The longest request of each model, key, instance and outcome in the chosen time range, the twenty longest first.")
@@ -74,8 +69,8 @@ internal static class LogsDashboard
                 Min = 0,
                 Bars = true,
                 Stacked = true,
-                Figures = ["sum"],
-                Overrides = [Override.Success],
+                Figure = "sum",
+                Overrides = Override.Outcomes,
             },
             new Row("Lines"),
             new LogLines(24, 9, "Errors", "Lines of level error or worse, the newest first.")

@@ -10,14 +10,14 @@ internal static class MonitoringDashboard
         "Whether the watchers are well: targets, Prometheus, rules, alerts on their way, logs on theirs.",
         [
             new Row("Targets and alerts"),
-            new StateTimeline(12, 10, "Targets", "Up: Prometheus got the target's metrics. Down: what it would tell is unknown, and its alerts are mute. Runbooks ScrapeFailing, TargetMissing.")
+            new StateTimeline(12, 10, "Targets", "Of many targets, those that were down. Up: Prometheus got the target's metrics. Down: what it would tell is unknown, and its alerts are mute. Runbooks ScrapeFailing, TargetMissing.")
             {
-                Queries = [Query.Of("min by (job, instance) (up)", "{{job}} / {{instance}}")],
+                Queries = Query.Rows("min by (job, instance) (up)", isHighBad: false, "< 1", "{{job}} / {{instance}}"),
                 States = [Mapping.Value("1", Colors.Green, "Up"), Mapping.Value("0", Colors.Red, "Down")],
             },
             new StateTimeline(12, 10, "Alerts over time", "Alerts while they fire, the Watchdog aside, which always does. No data: Prometheus evaluates no rules.")
             {
-                Queries = [Query.OrNone("""max by (alertname) (ALERTS{alertstate="firing",alertname!="Watchdog"})""", "alertname", "prometheus_rule_group_interval_seconds", "{{alertname}}")],
+                Queries = [Query.OrNone(Query.Highest(15, """max by (alertname) (ALERTS{alertstate="firing",alertname!="Watchdog"})"""), "alertname", "prometheus_rule_group_interval_seconds", "{{alertname}}")],
                 States = [Mapping.Value("0", Colors.Green, "None fires"), Mapping.Value("1", Colors.Red, "Fires")],
             },
             new Stat(6, 5, "Configuration", "Whether the last reload succeeded. Failed: the old configuration goes on, and the program cannot start again with the new one. Runbook ConfigReloadFailed.")
@@ -68,11 +68,11 @@ internal static class MonitoringDashboard
                 Unit = "suffix:samples",
                 Min = 0,
                 Stacked = true,
-                Figures = ["lastNotNull"],
+                Figure = "lastNotNull",
             },
             new TimeSeries(8, 8, "Duration of scrapes", "How long the slowest scrape of each job takes. Near the interval of 15 s samples go missing.")
             {
-                Queries = [Query.Of("max by (job) (scrape_duration_seconds)", "{{job}}")],
+                Queries = [Query.Top(12, "max by (job) (scrape_duration_seconds)", "{{job}}")],
                 Unit = "s",
                 Min = 0,
                 Thresholds = [new(Colors.Green), new(10, Colors.Red)],
@@ -80,11 +80,11 @@ internal static class MonitoringDashboard
             },
             new TimeSeries(8, 8, "Time for rules", "Share of its interval that a group of rules takes to be evaluated. At 100 % evaluations are skipped and alerts come late.")
             {
-                Queries = [Query.Of("""max by (group) (label_replace(prometheus_rule_group_last_duration_seconds{job="prometheus"} / prometheus_rule_group_interval_seconds{job="prometheus"}, "group", "$1", "rule_group", ".*;(.+)"))""", "{{group}}")],
+                Queries = [Query.Top(12, """max by (group) (label_replace(prometheus_rule_group_last_duration_seconds{job="prometheus"} / prometheus_rule_group_interval_seconds{job="prometheus"}, "group", "$1", "rule_group", ".*;(.+)"))""", "{{group}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Fill = 0,
-                Figures = ["max"],
+                Figure = "max",
             },
             new TimeSeries(8, 8, "Disk of Prometheus", "Bytes of the stored blocks and of the log of the newest hours. It levels off when the oldest samples leave.")
             {
@@ -96,11 +96,11 @@ internal static class MonitoringDashboard
                 Unit = "bytes",
                 Min = 0,
                 Stacked = true,
-                Figures = ["lastNotNull"],
+                Figure = "lastNotNull",
             },
             new TimeSeries(8, 8, "Memory of the watchers", "Memory of each program that watches. One that rises for days will be ended by the kernel one day.")
             {
-                Queries = [Query.Of("max by (job, instance) (process_resident_memory_bytes)", "{{instance}}")],
+                Queries = [Query.Top(12, "max by (job, instance) (process_resident_memory_bytes)", "{{instance}}")],
                 Unit = "bytes",
                 Min = 0,
                 Fill = 0,

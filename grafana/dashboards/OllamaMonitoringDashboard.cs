@@ -9,54 +9,57 @@ internal static class OllamaMonitoringDashboard
         "Ollama monitoring",
         "Availability, response time and resources of every Ollama instance, and the state of what measures them.",
         [
-            new Stat(4, 4, "Availability", "Share of the probes in the chosen time range that found Ollama answering. Times in which nothing was probed do not count.")
+            new Stat(4, 4, "Availability", "Share of the probes in the chosen time range that found Ollama answering, of the four worst instances. Times in which nothing was probed do not count.")
             {
-                Queries = [Query.Of("""avg by (instance) (avg_over_time(probe_success{job="ollama-health",instance=~"$instance"}[$__range]))""", "{{instance}}")],
+                Queries = [Query.Of("""bottomk(4, avg by (instance) (avg_over_time(probe_success{job="ollama-health",instance=~"$instance"}[$__range])))""", "{{instance}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Max = 1,
                 Decimals = 2,
                 Thresholds = [new(Colors.Red), new(0.99, Colors.Yellow), new(0.999, Colors.Green)],
             },
-            new Stat(4, 4, "Up now", "Whether the latest probe found Ollama answering GET / with 200 and its own text.")
+            new Stat(4, 4, "Down now", "How many instances the latest probe did not find answering GET / with 200 and Ollama's own text, and which. 0 is well.")
             {
-                Queries = [Query.Of("""min by (instance) (probe_success{job="ollama-health",instance=~"$instance"})""", "{{instance}}")],
-                States = [Mapping.Value("1", Colors.Green, "Up"), Mapping.Value("0", Colors.Red, "Down")],
+                Queries = Query.NotWell("""min by (instance) (probe_success{job="ollama-health",instance=~"$instance"})""", "== 0", "down", "{{instance}}"),
+                Decimals = 0,
+                Thresholds = [new(Colors.Green), new(1, Colors.Red)],
+                ShowsName = true,
+                Overrides = [Override.OfQuery("B", Set.Mappings(Mapping.Value("0", Colors.Red, "Down")))],
             },
-            new Stat(4, 4, "Response time (median)", "Median duration of the successful probes in the chosen time range. GET / loads no model: it should stay at a few milliseconds.")
+            new Stat(4, 4, "Response time (median)", "Median duration of the successful probes in the chosen time range, of the four slowest instances. GET / loads no model: it should stay at a few milliseconds.")
             {
-                Queries = [Query.Of("""quantile_over_time(0.5, max by (instance) (probe_duration_seconds{job="ollama-health",instance=~"$instance"} and probe_success{job="ollama-health",instance=~"$instance"} == 1)[$__range:15s])""", "{{instance}}")],
+                Queries = [Query.Of("""topk(4, quantile_over_time(0.5, max by (instance) (probe_duration_seconds{job="ollama-health",instance=~"$instance"} and probe_success{job="ollama-health",instance=~"$instance"} == 1)[$__range:15s]))""", "{{instance}}")],
                 Unit = "s",
                 Min = 0,
                 Thresholds = [new(Colors.Green), new(0.25, Colors.Yellow), new(1, Colors.Red)],
             },
-            new Stat(4, 4, "Restarts", "How often Ollama's container was started again in the chosen time range, under the same name or another.")
+            new Stat(4, 4, "Restarts", "How often Ollama's container was started again in the chosen time range, under the same name or another; the four with most.")
             {
-                Queries = [Query.Of("""changes(max by (instance) (container_start_time_seconds{job="ollama",instance=~"$instance"})[$__range:15s])""", "{{instance}}")],
+                Queries = [Query.Of("""topk(4, changes(max by (instance) (container_start_time_seconds{job="ollama",instance=~"$instance"})[$__range:15s]))""", "{{instance}}")],
                 Min = 0,
                 Decimals = 0,
                 Thresholds = [new(Colors.Green), new(1, Colors.Yellow), new(3, Colors.Red)],
             },
-            new Stat(4, 4, "CPU share", "Share of the processor time that the container may use: its own limit, or else the whole machine. Without a GPU, a high share during an answer is normal.")
+            new Stat(4, 4, "CPU share", "Share of the processor time that the container may use, of the four highest: its own limit, or else the whole machine. Without a GPU, a high share during an answer is normal.")
             {
-                Queries = [Query.Of("""sum by (instance) (rate(container_cpu_usage_seconds_total{job="ollama",instance=~"$instance"}[$__rate_interval])) / sum by (instance) (container_spec_cpu_quota{job="ollama",instance=~"$instance"} / container_spec_cpu_period{job="ollama",instance=~"$instance"} or container_spec_cpu_period{job="ollama",instance=~"$instance"} * 0 + scalar(max(machine_cpu_cores{job="cadvisor"})))""", "{{instance}}")],
+                Queries = [Query.Of("""topk(4, sum by (instance) (rate(container_cpu_usage_seconds_total{job="ollama",instance=~"$instance"}[$__rate_interval])) / sum by (instance) (container_spec_cpu_quota{job="ollama",instance=~"$instance"} / container_spec_cpu_period{job="ollama",instance=~"$instance"} or container_spec_cpu_period{job="ollama",instance=~"$instance"} * 0 + scalar(max(machine_cpu_cores{job="cadvisor"}))))""", "{{instance}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Decimals = 1,
                 Thresholds = [new(Colors.Green), new(0.9, Colors.Yellow)],
             },
-            new Stat(4, 4, "Memory share", "Share of the memory that the container may use: its own limit, or else the whole machine's. Near 100 % the kernel ends a process of the container.")
+            new Stat(4, 4, "Memory share", "Share of the memory that the container may use, of the four highest: its own limit, or else the whole machine's. Near 100 % the kernel ends a process of the container.")
             {
-                Queries = [Query.Of("""sum by (instance) (container_memory_working_set_bytes{job="ollama",instance=~"$instance"}) / sum by (instance) (container_spec_memory_limit_bytes{job="ollama",instance=~"$instance"} > 0 or container_spec_memory_limit_bytes{job="ollama",instance=~"$instance"} + scalar(max(machine_memory_bytes{job="cadvisor"})))""", "{{instance}}")],
+                Queries = [Query.Of("""topk(4, sum by (instance) (container_memory_working_set_bytes{job="ollama",instance=~"$instance"}) / sum by (instance) (container_spec_memory_limit_bytes{job="ollama",instance=~"$instance"} > 0 or container_spec_memory_limit_bytes{job="ollama",instance=~"$instance"} + scalar(max(machine_memory_bytes{job="cadvisor"}))))""", "{{instance}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Decimals = 1,
                 Thresholds = [new(Colors.Green), new(0.8, Colors.Yellow), new(0.95, Colors.Red)],
             },
             new Row("Probe"),
-            new TimeSeries(12, 7, "Response time", "Duration of each successful probe of GET /. A gap is a time without an answer.")
+            new TimeSeries(12, 7, "Response time", "Duration of successful probes of GET /: the slowest instances and, in a fleet, the median of all. A gap is a time without an answer.")
             {
-                Queries = [Query.Of("""max by (instance) (probe_duration_seconds{job="ollama-health",instance=~"$instance"} and probe_success{job="ollama-health",instance=~"$instance"} == 1)""", "{{instance}}")],
+                Queries = Query.Fleet(10, """max by (instance) (probe_duration_seconds{job="ollama-health",instance=~"$instance"} and probe_success{job="ollama-health",instance=~"$instance"} == 1)""", "{{instance}}"),
                 Unit = "s",
                 Min = 0,
                 Thresholds = [new(Colors.Green), new(0.25, Colors.Yellow), new(1, Colors.Red)],
@@ -64,15 +67,15 @@ internal static class OllamaMonitoringDashboard
             },
             new TimeSeries(12, 7, "Phases of the probe", "Where a successful probe's time goes: resolve (the name), connect, processing (waiting for the first byte), transfer. A slow processing phase is Ollama, the others are the network.")
             {
-                Queries = [Query.Of("""max by (instance, phase) (probe_http_duration_seconds{job="ollama-health",instance=~"$instance",phase!="tls"} and on (instance) probe_success{job="ollama-health",instance=~"$instance"} == 1)""", "{{instance}} {{phase}}")],
+                Queries = [Query.Top(12, """max by (instance, phase) (probe_http_duration_seconds{job="ollama-health",instance=~"$instance",phase!="tls"} and on (instance) probe_success{job="ollama-health",instance=~"$instance"} == 1)""", "{{instance}} {{phase}}")],
                 Unit = "s",
                 Min = 0,
                 Fill = 0,
             },
             new Row("Ollama's container"),
-            new TimeSeries(12, 7, "CPU in use", "Processor cores in use.")
+            new TimeSeries(12, 7, "CPU in use", "Processor cores in use: the busiest instances and, in a fleet, the median of all.")
             {
-                Queries = [Query.Of("""sum by (instance) (rate(container_cpu_usage_seconds_total{job="ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
+                Queries = Query.Fleet(10, """sum by (instance) (rate(container_cpu_usage_seconds_total{job="ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}"),
                 Unit = "suffix:cores",
                 Min = 0,
             },
@@ -80,9 +83,9 @@ internal static class OllamaMonitoringDashboard
             {
                 Queries =
                 [
-                    Query.Of("""sum by (instance) (container_memory_working_set_bytes{job="ollama",instance=~"$instance"})""", "{{instance}} in use"),
-                    Query.Of("""sum by (instance) (container_memory_rss{job="ollama",instance=~"$instance"})""", "{{instance}} own pages"),
-                    Query.Of("""sum by (instance) (container_memory_usage_bytes{job="ollama",instance=~"$instance"})""", "{{instance}} with file cache"),
+                    Query.Top(4, """sum by (instance) (container_memory_working_set_bytes{job="ollama",instance=~"$instance"})""", "{{instance}} in use"),
+                    Query.Top(4, """sum by (instance) (container_memory_rss{job="ollama",instance=~"$instance"})""", "{{instance}} own pages"),
+                    Query.Top(4, """sum by (instance) (container_memory_usage_bytes{job="ollama",instance=~"$instance"})""", "{{instance}} with file cache"),
                 ],
                 Unit = "bytes",
                 Min = 0,
@@ -92,8 +95,8 @@ internal static class OllamaMonitoringDashboard
             {
                 Queries =
                 [
-                    Query.Of("""sum by (instance) (rate(container_network_receive_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} received"),
-                    Query.Of("""sum by (instance) (rate(container_network_transmit_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} sent"),
+                    Query.Top(6, """sum by (instance) (rate(container_network_receive_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} received"),
+                    Query.Top(6, """sum by (instance) (rate(container_network_transmit_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} sent"),
                 ],
                 Unit = "Bps",
                 CentersZero = true,
@@ -103,21 +106,17 @@ internal static class OllamaMonitoringDashboard
             {
                 Queries =
                 [
-                    Query.Of("""sum by (instance) (rate(container_fs_reads_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval])) or max by (instance) (container_start_time_seconds{job="ollama",instance=~"$instance"}) * 0""", "{{instance}} read"),
-                    Query.Of("""sum by (instance) (rate(container_fs_writes_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval])) or max by (instance) (container_start_time_seconds{job="ollama",instance=~"$instance"}) * 0""", "{{instance}} written"),
+                    Query.Top(6, """sum by (instance) (rate(container_fs_reads_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval])) or max by (instance) (container_start_time_seconds{job="ollama",instance=~"$instance"}) * 0""", "{{instance}} read"),
+                    Query.Top(6, """sum by (instance) (rate(container_fs_writes_bytes_total{job="ollama",instance=~"$instance"}[$__rate_interval])) or max by (instance) (container_start_time_seconds{job="ollama",instance=~"$instance"}) * 0""", "{{instance}} written"),
                 ],
                 Unit = "Bps",
                 CentersZero = true,
                 Overrides = [Override.OfQuery("B", Set.Negative)],
             },
             new Row("Targets"),
-            new StateTimeline(24, 9, "State of every target", "Up: Prometheus got the target's metrics. The job ollama reads the metrics of Ollama's containers from cAdvisor, the job ollama-health asks the Blackbox exporter. Probe: Ollama itself answered. A gap: nothing was known.")
+            new StateTimeline(24, 9, "State of every target", "Of many targets, those that were down. Up: Prometheus got the target's metrics. The job ollama reads the metrics of Ollama's containers from cAdvisor, the job ollama-health asks the Blackbox exporter. Probe: Ollama itself answered. A gap: nothing was known.")
             {
-                Queries =
-                [
-                    Query.Of("min by (job, instance) (up)", "{{job}} / {{instance}}"),
-                    Query.Of("""min by (instance) (probe_success{job="ollama-health"})""", "probe / {{instance}}"),
-                ],
+                Queries = Query.Rows("""min by (job, instance) (up) or label_replace(min by (instance) (probe_success{job="ollama-health"}), "job", "probe", "", "")""", isHighBad: false, "< 1", "{{job}} / {{instance}}"),
                 States = [Mapping.Value("1", Colors.Green, "Up"), Mapping.Value("0", Colors.Red, "Down")],
             },
         ])

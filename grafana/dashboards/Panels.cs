@@ -31,11 +31,14 @@ public abstract record Panel(int Width, int Height, string Title)
 /// <param name="Title">The heading.</param>
 public sealed record Row(string Title) : Panel(24, 1, Title)
 {
+    /// <summary>Whether the panels are shown only after a click on the heading.</summary>
+    public bool IsCollapsed { get; init; }
+
     /// <inheritdoc/>
     public override JsonObject ToJson(int id, int x, int y)
     {
         var row = Place("row", id, x, y);
-        row["collapsed"] = false;
+        row["collapsed"] = IsCollapsed;
         row["panels"] = new JsonArray();
         return row;
     }
@@ -112,6 +115,9 @@ public abstract record DataPanel(string Type, int Width, int Height, string Titl
         return panel;
     }
 
+    /// <summary>The name of the series, where Grafana's own is not shown for one alone.</summary>
+    private protected virtual string? DisplayName => null;
+
     private JsonObject Defaults()
     {
         var steps = States.Count > 0 ? Threshold.Of(States) : Thresholds;
@@ -126,6 +132,7 @@ public abstract record DataPanel(string Type, int Width, int Height, string Titl
         Add("min", Min);
         Add("max", Max);
         Add("decimals", Decimals);
+        Add("displayName", DisplayName);
         Add("links", Links.Count > 0 ? Link.ToJson(Links) : null);
         return defaults;
 
@@ -144,14 +151,17 @@ public abstract record DataPanel(string Type, int Width, int Height, string Titl
     /// <summary>Hidden nowhere.</summary>
     private protected static JsonObject HideFrom => new() { ["legend"] = false, ["tooltip"] = false, ["viz"] = false };
 
-    /// <summary>The legend below.</summary>
-    private protected static JsonObject Legend(bool isShown, params IEnumerable<string> figures) => new()
+    /// <summary>The legend: a table at the right where there is room for one, else names below.</summary>
+    private protected JsonObject Legend(bool isShown, params IReadOnlyList<string> figures) => new()
     {
         ["calcs"] = new JsonArray([.. figures]),
-        ["displayMode"] = "list",
-        ["placement"] = "bottom",
+        ["displayMode"] = Width >= LeastForTable ? "table" : "list",
+        ["placement"] = Width >= LeastForTable ? "right" : "bottom",
         ["showLegend"] = isShown,
     };
+
+    /// <summary>Columns from which on a table fits beside a graph.</summary>
+    private protected const int LeastForTable = 12;
 
     /// <summary>What is shown under the pointer.</summary>
     private protected static JsonObject Tooltip(string mode, string sort) => new() { ["hideZeros"] = false, ["mode"] = mode, ["sort"] = sort };
@@ -184,6 +194,11 @@ public sealed record Stat(int Width, int Height, string Title, string Descriptio
 /// <inheritdoc/>
 public sealed record BarGauge(int Width, int Height, string Title, string Description) : DataPanel("bargauge", Width, Height, Title, Description)
 {
+    /// <summary>The name of a bar.</summary>
+    public required string Name { get; init; }
+
+    private protected override string? DisplayName => Name;
+
     private protected override bool IsInstant => true;
 
     private protected override JsonObject Options => new()
@@ -224,10 +239,11 @@ public sealed record TimeSeries(int Width, int Height, string Title, string Desc
     /// <summary>Per cent of colour below a line; <see langword="null"/> for what suits the form.</summary>
     public int? Fill { get; init; }
 
-    /// <summary>What the legend says of each series.</summary>
-    public IReadOnlyList<string> Figures { get; init; } = ["lastNotNull", "max"];
+    /// <summary>The one figure that the legend has of each series; without it, a table has the last and the highest value, and names below have none.</summary>
+    public string? Figure { get; init; }
 
-    private protected override JsonObject Color => new() { ["mode"] = "palette-classic" };
+    // By name: an engine, a model and a key have the same colour in every panel.
+    private protected override JsonObject Color => new() { ["mode"] = "palette-classic-by-name" };
 
     private protected override JsonObject Custom => new()
     {
@@ -253,7 +269,7 @@ public sealed record TimeSeries(int Width, int Height, string Title, string Desc
         ["thresholdsStyle"] = new JsonObject { ["mode"] = ShowsThresholds ? "dashed" : "off" },
     };
 
-    private protected override JsonObject Options => new() { ["legend"] = Legend(isShown: true, Figures), ["tooltip"] = Tooltip("multi", "desc") };
+    private protected override JsonObject Options => new() { ["legend"] = Legend(isShown: true, Figure is not null ? [Figure] : Width >= LeastForTable ? ["lastNotNull", "max"] : []), ["tooltip"] = Tooltip("multi", "desc") };
 }
 
 /// <summary>States over time, a row for each series.</summary>
@@ -330,6 +346,7 @@ public sealed record Table(int Width, int Height, string Title, string Descripti
             if (ReadsJsonLines)
             {
                 Add("extractFields", new() { ["delimiter"] = ",", ["format"] = "json", ["keepTime"] = false, ["replace"] = true, ["source"] = "Line" });
+                Add("convertFieldType", new() { ["conversions"] = new JsonArray(new JsonObject { ["targetField"] = "time", ["destinationType"] = "time" }), ["fields"] = new JsonObject() });
                 Add("filterFieldsByName", new() { ["include"] = new JsonObject { ["names"] = new JsonArray([.. Columns]) } });
             }
 

@@ -18,6 +18,61 @@ public sealed record Query(string Expression, string Legend, bool IsLoki)
     internal static Query OrNone(string expression, string label, string watched, string legend = "") =>
         Of($"""{expression} or on () label_replace(0 * group({watched}), "{label}", "none", "", "")""", legend);
 
+    /// <summary>The series of an expression that were highest in the chosen time range, and only those: all of them, as long as they are few.</summary>
+    /// <param name="count">How many a panel can show.</param>
+    /// <param name="expression">PromQL.</param>
+    internal static string Highest(int count, string expression) =>
+        $"({expression}) and topk({count}, max_over_time(({expression})[$__range:$__interval] @ end()))";
+
+    /// <summary>The series of <see cref="Highest"/>.</summary>
+    internal static Query Top(int count, string expression, string legend) => Of(Highest(count, expression), legend);
+
+    /// <summary>Lines for each of what may be few or a fleet: the highest by name and, where others are left out, the median of all.</summary>
+    internal static IReadOnlyList<Query> Fleet(int count, string expression, string legend) =>
+        [Top(count, expression, legend), Of($"quantile(0.5, {expression}) and on () count({expression}) > {count}", "median of all")];
+
+    /// <summary>How many of all are not well, and the names of up to three of them.</summary>
+    /// <param name="all">PromQL: all.</param>
+    /// <param name="bad">What is compared with the value of those that are not well, such as <c>== 0</c>.</param>
+    /// <param name="word">What those are.</param>
+    /// <param name="legend">Their names.</param>
+    internal static IReadOnlyList<Query> NotWell(string all, string bad, string word, string legend) =>
+    [
+        Of($"""(count({all} {bad}) or on () 0 * count({all})) + on () group_right () 0 * count_values("total", count({all}))""", $$$"""of {{total}} {{{word}}}"""),
+        Of($"topk(3, {all} {bad})", legend),
+    ];
+
+    /// <summary>Rows of a state timeline: those that were not well in the chosen time range; all of them, as long as they are few, else a row for all.</summary>
+    /// <param name="all">PromQL: all.</param>
+    /// <param name="isHighBad">Whether what is not well has a higher value, or else a lower one.</param>
+    /// <param name="bad">What is compared with the value of those that are not well.</param>
+    /// <param name="legend">Their names.</param>
+    internal static IReadOnlyList<Query> Rows(string all, bool isHighBad, string bad, string legend)
+    {
+        var (most, worst) = isHighBad ? ("topk", "max") : ("bottomk", "min");
+        return
+        [
+            Of($"({all}) and ({most}({RowsShown}, {worst}_over_time(({all})[$__range:$__interval] @ end()) {bad}) or ({all}) and on () count({all}) <= {RowsShown})", legend),
+            Of($"{worst}({all}) and on () count({all}) > {RowsShown}", "the worst of all"),
+        ];
+    }
+
+    private const int RowsShown = 12;
+
+    /// <summary>Requests by how they ended, success at the bottom of the stack and first in the legend.</summary>
+    internal static IReadOnlyList<Query> Outcomes =>
+    [
+        Of("""outcome:hazumu_gateway_requests:rate5m{outcome="success"}""", "{{outcome}}"),
+        Top(11, """outcome:hazumu_gateway_requests:rate5m{outcome!="success"} > 0""", "{{outcome}}"),
+    ];
+
+    /// <summary>What is promised, while it is less than twice what was measured: a line far above would press the curve against the axis.</summary>
+    /// <param name="slo">The promise.</param>
+    /// <param name="measured">PromQL: what is compared with it.</param>
+    /// <param name="legend">Its name.</param>
+    internal static Query Promise(string slo, string measured, string legend = "promised") =>
+        Of($$"""hazumu:slo_threshold:seconds{slo="{{slo}}"} < 2 * scalar(max(max_over_time(({{measured}})[$__range:$__interval] @ end())))""", legend);
+
     internal static Query Logs(string expression, string legend = "") => new(expression, legend, IsLoki: true);
 
     /// <summary>The data source.</summary>
@@ -71,6 +126,27 @@ public sealed record Variable(string Name, string Label, string Description, Jso
         ["refId"] = "PrometheusVariableQueryEditor-VariableQuery",
     });
 
+    /// <summary>A number that titles name; it is not shown above the panels.</summary>
+    internal static Variable Number(string name, string label, string description, string expression) => new(name, label, description, new JsonObject
+    {
+        ["type"] = "query",
+        ["datasource"] = DataSources.Prometheus,
+        ["definition"] = $"query_result({expression})",
+        ["query"] = new JsonObject { ["qryType"] = 3, ["query"] = $"query_result({expression})", ["refId"] = "PrometheusVariableQueryEditor-VariableQuery" },
+        // Of "{} 8 1767614400000".
+        ["regex"] = "/ (\\d+) /",
+        ["refresh"] = 2,
+        ["sort"] = 0,
+        ["multi"] = false,
+        ["includeAll"] = false,
+        ["current"] = new JsonObject(),
+        ["options"] = new JsonArray(),
+    })
+    { IsHidden = true };
+
+    /// <summary>Whether it is not shown above the panels.</summary>
+    public bool IsHidden { get; init; }
+
     /// <summary>Values of a label in Loki.</summary>
     internal static Variable OfLogLabel(string name, string label, string description) => Several(name, label, description, DataSources.Loki, "", new JsonObject
     {
@@ -95,7 +171,7 @@ public sealed record Variable(string Name, string Label, string Description, Jso
         variable["name"] = Name;
         variable["label"] = Label;
         variable["description"] = Description;
-        variable["hide"] = 0;
+        variable["hide"] = IsHidden ? 2 : 0;
         variable["skipUrlSync"] = false;
         return variable;
     }
@@ -137,8 +213,9 @@ internal sealed record Annotation(string Name, string Color, string Expression, 
         yield return new(
             "Starts and deploys",
             Colors.Blue,
-            """max by (instance) (resets(dotnet_process_cpu_time_seconds_total{job="gateway",cpu_mode="user"}[$__rate_interval])) > 0 unless on () container_start_time_seconds{service="gateway"} or max by (instance) (changes(max by (service, instance) (container_start_time_seconds)[$__rate_interval:15s])) > 0""",
-            "{{instance}} started",
+            // Once for all instances of a service: a fleet starts one after the other.
+            """group by (service) (label_replace(resets(dotnet_process_cpu_time_seconds_total{job="gateway",cpu_mode="user"}[$__rate_interval]) > 0 unless on () container_start_time_seconds{service="gateway"}, "service", "gateway", "", "") or changes(max by (service, instance) (container_start_time_seconds)[$__rate_interval:15s]) > 0)""",
+            "{{service}} started",
             "A deploy, or a restart.",
             "");
     }
@@ -152,7 +229,7 @@ internal sealed record Annotation(string Name, string Color, string Expression, 
         ["iconColor"] = Color,
         ["name"] = Name,
         ["step"] = Step,
-        ["tagKeys"] = "severity,instance",
+        ["tagKeys"] = "severity",
         ["textFormat"] = Text,
         ["titleFormat"] = Title,
     };
