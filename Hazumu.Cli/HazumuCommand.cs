@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Hazumu.Cli.Bundle;
 using Hazumu.Cli.Doctor;
 
 namespace Hazumu.Cli;
@@ -47,6 +48,7 @@ internal static class HazumuCommand
 
     private static RootCommand Create(Func<string, string?> variable) => new("Commands for Hazumu, the Aspire host for Ollama with a gateway and monitoring.")
     {
+        BundleCommand.Create(variable),
         DoctorCommand.Create(variable),
     };
 }

@@ -1,8 +1,12 @@
+using System.Diagnostics;
+using System.Globalization;
+
 namespace Hazumu.Testing;
 
-/// <summary>What the AppHost of this build publishes, in a temporary folder that is removed when the tests end.</summary>
+/// <summary>What the AppHost of this build publishes, once for each process of tests, into a folder beside the tests' program.</summary>
 public static class Published
 {
+    private static readonly Lazy<string> s_folder = new(CreateFolder);
     private static readonly Lazy<string> s_compose = new(() => PublishAsync("publish", "compose").GetAwaiter().GetResult());
     private static readonly Lazy<string> s_chart = new(() => PublishAsync("publish-chart", "kubernetes").GetAwaiter().GetResult());
 
@@ -66,11 +70,23 @@ public static class Published
         }
     }
 
+    // Test programs are not always left to end by themselves, so that each one removes the folders of those that have ended.
+    private static string CreateFolder()
+    {
+        var parent = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, "published"));
+        var running = Process.GetProcesses().Select(process => process.Id.ToString(CultureInfo.InvariantCulture)).ToHashSet();
+        var own = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+        foreach (var former in parent.EnumerateDirectories().Where(former => former.Name == own || !running.Contains(former.Name)))
+        {
+            former.Delete(recursive: true);
+        }
+
+        return parent.CreateSubdirectory(own).FullName;
+    }
+
     private static async Task<string> PublishAsync(string step, string name)
     {
-        var parent = Directory.CreateTempSubdirectory("hazumu-published-");
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => parent.Delete(recursive: true);
-        var folder = parent.CreateSubdirectory(name).FullName;
+        var folder = Directory.CreateDirectory(Path.Combine(s_folder.Value, name)).FullName;
         var isChart = step == "publish-chart";
         if (isChart)
         {

@@ -58,6 +58,8 @@ public static class GatewayBuilderExtensions
                 WritesTo = ["/tmp"],
                 // What runs is to be answered; but as long as it does, a gateway that is replaced lets nobody in.
                 StopSeconds = 60,
+                // The .NET SDK makes no folder in an image.
+                TakesVolume = true,
             })
             .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev", "Hazumu.Gateway/Dockerfile"));
     }

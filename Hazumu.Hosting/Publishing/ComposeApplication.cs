@@ -41,7 +41,7 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
         }
 
         await development.WriteAsync(folder, cancellationToken);
-        CopyScripts();
+        CopySources();
         await WriteEnvironmentExampleAsync(cancellationToken);
     }
 
@@ -95,7 +95,7 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
     }
 
     // What a server needs, which has neither a checkout nor .NET.
-    private void CopyScripts()
+    private void CopySources()
     {
         var source = Path.Combine(repository, "deploy", "compose");
         if (Path.GetFullPath(folder) == source)
@@ -103,9 +103,9 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
             return;
         }
 
-        foreach (var script in Directory.EnumerateFiles(source, "*.sh"))
+        foreach (var file in Directory.EnumerateFiles(source, "*.sh").Append(Path.Combine(source, "README.md")))
         {
-            File.Copy(script, Path.Combine(folder, Path.GetFileName(script)), overwrite: true);
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
         }
     }
 

@@ -17,7 +17,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         backend.SkipIfMissing();
 
         await backend.WaitUntilHealthyAsync();
-        foreach (var service in new[] { "ollama-volume", "edge-volume" })
+        foreach (var service in new[] { "ollama-volume", "edge-volume", "gateway-volume" })
         {
             Assert.Equal(0, (await backend.InspectAsync(service)).GetProperty("State").GetProperty("ExitCode").GetInt32());
         }

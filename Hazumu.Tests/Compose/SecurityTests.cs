@@ -15,6 +15,7 @@ public sealed partial class SecurityTests
         ["cadvisor of docker-compose.yaml"] = "reads the engine's socket and control groups",
         ["ollama-volume of docker-compose.yaml"] = "gives the volume to Ollama's user, and ends",
         ["edge-volume of docker-compose.yaml"] = "gives the volume to the edge's user, and ends",
+        ["gateway-volume of docker-compose.yaml"] = "gives the volume to the gateway's user, and ends",
         ["alloy of docker-compose.logs.yaml"] = "reads the engine's socket",
         ["gpuexporter of docker-compose.amd.yaml"] = "AMD's devices belong to groups whose numbers differ between hosts",
         ["ollama of docker-compose.amd.yaml"] = "AMD's devices belong to groups whose numbers differ between hosts",
@@ -25,6 +26,7 @@ public sealed partial class SecurityTests
         ["edge of docker-compose.yaml"] = ["NET_BIND_SERVICE"],
         ["ollama-volume of docker-compose.yaml"] = ["CHOWN", "DAC_READ_SEARCH"],
         ["edge-volume of docker-compose.yaml"] = ["CHOWN", "DAC_READ_SEARCH"],
+        ["gateway-volume of docker-compose.yaml"] = ["CHOWN", "DAC_READ_SEARCH"],
         ["ollama of docker-compose.amd.yaml"] = ["DAC_OVERRIDE"],
     };
 
@@ -44,6 +46,7 @@ public sealed partial class SecurityTests
         "edge edge_data /data",
         "edge-volume edge_data /volume",
         "gateway gateway_data /data",
+        "gateway-volume gateway_data /volume",
         "grafana grafana_data /var/lib/grafana",
         "loki loki_data /loki",
         "ollama ollama_data /var/lib/ollama/.ollama",
@@ -58,7 +61,6 @@ public sealed partial class SecurityTests
     {
         ["alertmanager"] = (65534, 65534, Folder),
         ["alloy"] = (473, 473, Folder & ~(UnixFileMode.OtherRead | UnixFileMode.OtherExecute) | UnixFileMode.GroupWrite),
-        ["gateway"] = (1654, 1654, Folder),
         ["grafana"] = (472, 0, Folder | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite),
         ["loki"] = (10001, 10001, Folder),
         ["prometheus"] = (65534, 65534, Folder),

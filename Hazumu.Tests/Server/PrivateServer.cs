@@ -91,7 +91,16 @@ internal sealed partial class PrivateServer : IAsyncDisposable
 
     /// <summary>Runs a program against the server's engine, in <see cref="Home"/>, with none of this session's settings.</summary>
     /// <exception cref="InvalidOperationException">It failed; the message carries its output.</exception>
-    public Task<string> RunAsync(string program, params string[] arguments)
+    public async Task<string> RunAsync(string program, params string[] arguments)
+    {
+        var result = await TryAsync(Home, program, arguments);
+        return result.Succeeded
+            ? result.Output.Trim()
+            : throw new InvalidOperationException($"'{program} {string.Join(' ', arguments)}' exited with {result.ExitCode}:\n{result.Output}");
+    }
+
+    /// <summary>Runs a program in a folder against the server's engine, with none of this session's settings.</summary>
+    public Task<CliResult> TryAsync(string folder, string program, params string[] arguments)
     {
         var variables = Environment.GetEnvironmentVariables().Keys.Cast<string>()
             .Where(name => name.Contains("__", StringComparison.Ordinal) || name.StartsWith("COMPOSE_", StringComparison.Ordinal))
@@ -102,7 +111,7 @@ internal sealed partial class PrivateServer : IAsyncDisposable
             variables[name] = value;
         }
 
-        return ProcessRunner.RunOrThrowAsync(program, arguments, TimeSpan.FromMinutes(6), variables, Home);
+        return ProcessRunner.RunAsync(program, arguments, TimeSpan.FromMinutes(8), environment: variables, workingDirectory: folder);
     }
 
     /// <summary>Copies images of this machine's engine into the server's.</summary>

@@ -2,21 +2,22 @@ using System.Globalization;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Hazumu.Cli.Bundle;
 using Hazumu.Testing;
 using Hazumu.Tests.Compose;
 
 namespace Hazumu.Tests.Server;
 
 /// <summary>
-/// A server with Docker and nothing else, onto which the README's steps for production bring the published application. Beside them it
-/// gets the images, as no registry may be reachable, and an <c>.env</c> that tells which ones.
+/// A server with Docker and nothing else, onto which the README's steps for production bring a bundle. Beside the archive it gets the
+/// images, as no registry may be reachable, and an <c>.env</c> that names them.
 /// </summary>
 public sealed partial class ServerBackend : IAsyncLifetime
 {
     /// <summary>What a silence says that is there from the beginning.</summary>
     public const string SilenceComment = "from before the engine was ended";
 
-    private const string Archive = "gateway.tar.gz";
+    private static readonly DateTimeOffset s_version = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private readonly PrivateServer _server = new();
     private X509Certificate2? _authority;
@@ -27,9 +28,8 @@ public sealed partial class ServerBackend : IAsyncLifetime
     /// <summary>A client on the server with a key of the gateway's.</summary>
     public HttpClient Client { get; private set; } = null!;
 
-    /// <summary>The README's commands, one a line.</summary>
-    public IReadOnlyList<string> Commands { get; } =
-        [.. ProductionBlock().Match(File.ReadAllText(RepositoryRoot.Combine("README.md"))).Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+    /// <summary>The folder of the application on the server.</summary>
+    public string Application => Path.Combine(_server.Home, BundleArchive.Folder);
 
     public async ValueTask InitializeAsync()
     {
@@ -42,10 +42,7 @@ public sealed partial class ServerBackend : IAsyncLifetime
         {
             await _server.SwitchOnAsync();
             await CopyAsync();
-            foreach (var command in Commands)
-            {
-                await _server.RunAsync("sh", "-c", command);
-            }
+            await _server.RunAsync("sh", "-e", "-c", ProductionBlock().Match(await File.ReadAllTextAsync(RepositoryRoot.Combine("README.md"))).Groups[1].Value);
 
             _authority = X509Certificate2.CreateFromPem(await ExecuteAsync("edge", "cat", "/data/caddy/pki/authorities/local/root.crt"));
             Client = _server.Client(_authority);
@@ -106,7 +103,34 @@ public sealed partial class ServerBackend : IAsyncLifetime
     });
 
     /// <summary>Runs a program in a service's container.</summary>
-    public Task<string> ExecuteAsync(string service, params string[] command) => _server.RunAsync("docker", ["compose", "exec", "-T", service, .. command]);
+    public async Task<string> ExecuteAsync(string service, params string[] command)
+    {
+        var result = await TryAsync("docker", ["compose", "exec", "-T", service, .. command]);
+        return result.Succeeded ? result.Output.Trim() : throw new InvalidOperationException($"'{string.Join(' ', command)}' in {service} failed: {result.Output}");
+    }
+
+    /// <summary>Runs a program in the application's folder.</summary>
+    public Task<CliResult> TryAsync(string program, params string[] arguments) => _server.TryAsync(Application, program, arguments);
+
+    /// <summary>The identifier of the gateway's image.</summary>
+    public Task<string> GatewayImageAsync() => _server.RunAsync("docker", "image", "inspect", "--format", "{{.Id}}", Component.Gateway.Image);
+
+    /// <summary>Writes a bundle that is newer than the one that the server began with.</summary>
+    /// <param name="hours">How much newer.</param>
+    /// <param name="label">A label that makes its image of the gateway another one.</param>
+    /// <param name="change">Changes the application.</param>
+    /// <returns>The archive.</returns>
+    public async Task<string> WriteBundleAsync(int hours, string label, Action<string> change)
+    {
+        var image = Path.Combine(_server.Home, $"gateway-{label}.tar.gz");
+        var former = await GatewayImageAsync();
+        var container = await _server.RunAsync("docker", "create", former);
+        await _server.RunAsync("docker", "commit", "--change", $"LABEL upgrade={label}", container, Component.Gateway.Image);
+        await _server.RunAsync("docker", "rm", container);
+        await _server.RunAsync("sh", "-c", "docker save \"$1\" | gzip -1 > \"$2\"", "sh", Component.Gateway.Image, image);
+        await _server.RunAsync("docker", "tag", former, Component.Gateway.Image);
+        return await TestBundle.WriteAsync(Path.Combine(_server.Home, $"{label}.tar.gz"), s_version.AddHours(hours), image, change);
+    }
 
     /// <summary>Evaluates an expression in Prometheus.</summary>
     public async Task<int> CountAsync(string expression, DateTimeOffset? time = null)
@@ -138,14 +162,21 @@ public sealed partial class ServerBackend : IAsyncLifetime
 
     private async Task CopyAsync()
     {
-        Published.CopyFolder(Published.Compose, _server.Home);
-        await ProcessRunner.RunOrThrowAsync("sh", ["-c", "docker save \"$1\" | gzip -1 > \"$2\"", "sh", Component.Gateway.Image, Path.Combine(_server.Home, Archive)], TimeSpan.FromMinutes(3));
+        var image = Path.Combine(_server.Home, "image.tar.gz");
+        await ProcessRunner.RunOrThrowAsync("sh", ["-c", "docker save \"$1\" | gzip -1 > \"$2\"", "sh", Component.Gateway.Image, image], TimeSpan.FromMinutes(3));
+        await TestBundle.WriteAsync(Path.Combine(_server.Home, "hazumu.tar.gz"), s_version, image);
+        File.Delete(image);
         var components = ProductionFiles.Components.Append(Component.Edge).Where(component => component.Missing is null && component != Component.Gateway).ToList();
         await _server.TakeImagesAsync(components.Select(component => component.Image));
-        await ProductionFiles.WriteAsync(_server.Home, ProductionFiles.Components);
+        // What leave-out.sh writes depends on the published files, which come with the bundle.
+        var published = Path.Combine(_server.Home, "published");
+        Published.CopyFolder(Published.Compose, published);
+        await ProductionFiles.WriteAsync(published, ProductionFiles.Components);
+        Published.CopyFolder(published, Application, file => file == ProductionFiles.Own || file.StartsWith("left-out/", StringComparison.Ordinal));
+        Directory.Delete(published, recursive: true);
         await File.WriteAllLinesAsync(
-            Path.Combine(_server.Home, ".env"),
-            [$"COMPOSE_FILE={string.Join(':', ProductionFiles.Names(ProductionFiles.Components))}", .. components.Select(component => $"Hazumu__{component.Section}__Image={component.Image}")]);
+            Path.Combine(Application, ".env"),
+            [$"COMPOSE_FILE={string.Join(':', ProductionFiles.Names(ProductionFiles.Components))}", .. components.Append(Component.Gateway).Select(component => $"Hazumu__{component.Section}__Image={component.Image}")]);
         await ConnectAsync();
     }
 
@@ -157,17 +188,88 @@ public sealed partial class ServerBackend : IAsyncLifetime
     private static partial Regex ProductionBlock();
 }
 
-/// <summary>Production as the README has it, on a server of its own whose engine is ended and started.</summary>
+/// <summary>Production as the README has it, on a server of its own whose engine is ended and started, and whose application is upgraded.</summary>
 public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBackend>
 {
+    private const string LeftOutFile = "left-out/docker-compose.yaml";
+
     [Fact]
-    public async Task The_three_commands_of_the_README_start_it()
+    public async Task Commands_of_the_README_start_the_application_of_a_bundle()
     {
         Skip.If(ServerBackend.Missing);
 
-        Assert.Equal(3, server.Commands.Count);
         await server.WaitUntilHealthyAsync();
         Assert.Equal("{\"version\":", (await server.Client.GetStringAsync(new Uri("api/version", UriKind.Relative)))[..11]);
+    }
+
+    [Fact]
+    public async Task Upgrade_replaces_the_application_and_keeps_what_is_the_users()
+    {
+        Skip.If(ServerBackend.Missing);
+
+        await server.WaitUntilHealthyAsync();
+        var expected = Path.Combine("prometheus-targets", "expected.yaml");
+        var overview = Path.Combine("docs", "runbooks", "README.md");
+        foreach (var file in new[] { expected, overview, Path.Combine("grafana", "access", "access.conf") })
+        {
+            await File.AppendAllTextAsync(Path.Combine(server.Application, file), "# mine\n");
+        }
+
+        var kept = new[] { ".env", "secrets/grafana_admin_password", "secrets/gateway_peers", ProductionFiles.Own, expected, "grafana/access/access.conf" };
+        var before = kept.Select(Read).ToList();
+        var leftOut = LeftOut();
+        var image = await server.GatewayImageAsync();
+        var bundle = await server.WriteBundleAsync(hours: 1, "newer", folder =>
+        {
+            File.AppendAllText(Path.Combine(folder, overview), "newer\n");
+            File.Move(Path.Combine(folder, "docs", "runbooks", "Watchdog.md"), Path.Combine(folder, "docs", "runbooks", "Renamed.md"));
+        });
+
+        var upgrade = await server.TryAsync("sh", "upgrade.sh", bundle);
+
+        Assert.True(upgrade.Succeeded, upgrade.Output);
+        Assert.Contains($"The bundle has its own version of files that you changed: {overview}.", upgrade.Output, StringComparison.Ordinal);
+        Assert.Contains("The application is of 2026-01-01T01:00:00Z now.", upgrade.Output, StringComparison.Ordinal);
+        Assert.Equal(before, kept.Select(Read));
+        Assert.Equal(leftOut, LeftOut());
+        Assert.EndsWith("newer\n", await File.ReadAllTextAsync(Path.Combine(server.Application, overview)), StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(server.Application, "docs", "runbooks", "Renamed.md")));
+        Assert.False(File.Exists(Path.Combine(server.Application, "docs", "runbooks", "Watchdog.md")));
+        Assert.NotEqual(image, await server.GatewayImageAsync());
+        await server.WaitUntilHealthyAsync();
+        // The key from before.
+        await server.Client.GetStringAsync(new Uri("api/tags", UriKind.Relative));
+
+        string Read(string file) => File.ReadAllText(Path.Combine(server.Application, file));
+
+        // The first line has the names.
+        string? LeftOut() => ProductionFiles.Names(ProductionFiles.Components).Contains(LeftOutFile) ? Read(LeftOutFile).Split('\n')[0] : null;
+    }
+
+    [Fact]
+    public async Task Upgrade_that_does_not_become_healthy_restores_the_former_application()
+    {
+        Skip.If(ServerBackend.Missing);
+
+        await server.WaitUntilHealthyAsync();
+        var version = await File.ReadAllTextAsync(Path.Combine(server.Application, BundleArchive.VersionFile));
+        var compose = await File.ReadAllTextAsync(Path.Combine(server.Application, "docker-compose.yaml"));
+        var image = await server.GatewayImageAsync();
+        var bundle = await server.WriteBundleAsync(hours: 2, "unhealthy", folder =>
+        {
+            var file = Path.Combine(folder, "docker-compose.yaml");
+            File.WriteAllText(file, File.ReadAllText(file).Replace(":8081/health", ":8081/nowhere", StringComparison.Ordinal));
+        });
+
+        var upgrade = await server.TryAsync("sh", "upgrade.sh", bundle);
+
+        Assert.Equal(1, upgrade.ExitCode);
+        Assert.Contains("The former application runs again.", upgrade.Output, StringComparison.Ordinal);
+        Assert.Equal(version, await File.ReadAllTextAsync(Path.Combine(server.Application, BundleArchive.VersionFile)));
+        Assert.Equal(compose, await File.ReadAllTextAsync(Path.Combine(server.Application, "docker-compose.yaml")));
+        Assert.Equal(image, await server.GatewayImageAsync());
+        await server.WaitUntilHealthyAsync();
+        await server.Client.GetStringAsync(new Uri("api/tags", UriKind.Relative));
     }
 
     [Theory]
