@@ -13,13 +13,16 @@ var ollama = builder.AddOllamaInstances("ollama", hazumu.Ollama, instance => ins
     .WithSettings(hazumu.Ollama)
     .WithModels(hazumu.Models));
 
+var valkey = builder.AddValkey("valkey", hazumu.Valkey.Port)
+    .WithSettings(hazumu.Valkey);
+
 var gateway = builder.AddProject<Projects.Hazumu_Gateway>("gateway", launchProfileName: null)
     .WithOperations(hazumu.Gateway)
     .WithInstances(ollama, hazumu.Ollama)
     .WithKeys(hazumu.Gateway)
     .WithBrowsers(hazumu.Gateway, hazumu.Edge)
     .WithLimits(hazumu.Gateway)
-    .WithPeers()
+    .WithCluster(valkey)
     .WithContainerAccess()
     .WithSettings(hazumu.Gateway);
 

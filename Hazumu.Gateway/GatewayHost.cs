@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Cluster;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline;
@@ -8,7 +9,6 @@ using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Pipeline.Clients;
 using Hazumu.Gateway.Pipeline.Forwarding;
 using Hazumu.Gateway.Pipeline.Management;
-using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Telemetry;
 using Hazumu.Gateway.Upstreams;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -91,15 +91,7 @@ internal static class GatewayHost
         app.Lifetime.ApplicationStopping.Register(() => isRunning = false);
         app.MapDefaultEndpoints();
 
-        if (settings.Peers.Addresses.Count > 0)
-        {
-            var peers = app.Services.GetRequiredService<Peers>();
-            var pipeline = ((IEndpointRouteBuilder)app).CreateApplicationBuilder().UseWebSockets();
-            pipeline.Run(peers.AcceptAsync);
-            app.Map(Peers.Path, pipeline.Build()).DisableHttpMetrics();
-        }
-
-        // Health, metrics and peers are endpoints; everything else goes through, whatever its path.
+        // Health and metrics are endpoints; everything else goes through, whatever its path.
         var gateway = app.Services.GetRequiredService<GatewayHandler>();
         var management = app.Services.GetRequiredService<GatewaySettings>().Current.Management.Port;
         app.Use(next => context =>
@@ -209,7 +201,7 @@ internal static class GatewayHost
         services.AddHostedService(provider => provider.GetRequiredService<FleetMonitor>());
         services.AddSingleton<Scheduler>();
         services.AddHostedService(provider => provider.GetRequiredService<Scheduler>());
-        AddAdmission(services, settings.Peers);
+        AddAdmission(services, settings.Cluster);
         services.AddSingleton<AttemptWatch>();
         services.AddHostedService(provider => provider.GetRequiredService<AttemptWatch>());
 
@@ -231,32 +223,25 @@ internal static class GatewayHost
         services.AddHealthChecks().AddCheck<FleetHealthCheck>("instances");
     }
 
-    private static void AddAdmission(IServiceCollection services, PeerOptions peers)
+    private static void AddAdmission(IServiceCollection services, ClusterOptions cluster)
     {
-        if (peers.Addresses.Count == 0)
+        if (string.IsNullOrEmpty(cluster.Store))
         {
             services.AddSingleton<IAdmission, LocalAdmission>();
             return;
         }
 
-        PeerKey.Check(peers);
-        services.AddSingleton<Peers>();
-        services.AddSingleton<IAdmission>(provider => provider.GetRequiredService<Peers>());
-        services.AddHostedService(provider => provider.GetRequiredService<Peers>());
+        ClusterStore.Check(cluster);
+        services.AddSingleton<ClusterAdmission>();
+        services.AddSingleton<IAdmission>(provider => provider.GetRequiredService<ClusterAdmission>());
+        services.AddHostedService(provider => provider.GetRequiredService<ClusterAdmission>());
     }
 
     private static void Connect(IServiceProvider services, IHostApplicationLifetime lifetime)
     {
         var keys = services.GetRequiredService<KeyStore>();
         var settings = services.GetRequiredService<GatewaySettings>();
-        settings.Checking += options =>
-        {
-            keys.Apply(options.Keys);
-            if (options.Peers.Addresses.Count > 0)
-            {
-                PeerKey.Check(options.Peers);
-            }
-        };
+        settings.Checking += options => keys.Apply(options.Keys);
 
         // Rejects queued requests immediately; Kestrel drains those that run.
         lifetime.ApplicationStopping.Register(services.GetRequiredService<IAdmission>().Stop);

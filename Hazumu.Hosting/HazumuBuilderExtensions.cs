@@ -32,6 +32,9 @@ public static class HazumuBuilderExtensions
         options.Loki.Enabled |= builder.ExecutionContext.IsPublishMode;
         options.Alloy.Enabled &= options.Loki.Enabled;
 
+        // A graph that runs here has one gateway.
+        options.Valkey.Enabled = builder.ExecutionContext.IsPublishMode;
+
         if (builder.ExecutionContext.IsRunMode)
         {
             IsolatedRun.Settle(options, builder.Configuration, builder.AppHostDirectory);

@@ -38,6 +38,9 @@ public sealed partial record Component
     /// <summary>The one door from outside, in production's form only.</summary>
     public static readonly Component Edge = new("Edge");
 
+    /// <summary>The store by which several gateways choose a leader, in production's form only.</summary>
+    public static readonly Component Valkey = new("Valkey");
+
     /// <summary>Every component of development's form, in the order of the README's table.</summary>
     public static readonly IReadOnlyList<Component> All = [Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter, Loki, Alloy];
 

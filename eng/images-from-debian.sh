@@ -93,6 +93,17 @@ image_edge() {
     'CMD ["caddy","run","--config","/etc/caddy/Caddyfile","--adapter","caddyfile"]'
 }
 
+image_valkey() {
+  local root packages="valkey-server valkey-tools libatomic1 libjemalloc2 liblzf1 libssl3t64 libsystemd0 libcap2 libzstd1 zlib1g libgcc-s1 libstdc++6"
+  # shellcheck disable=SC2086 # a list of words
+  get $packages
+  # shellcheck disable=SC2086
+  root=$(new_root $packages)
+  install -d -o 999 -g 999 "$root/data"
+  TRY='valkey-server --version' pack "$root" valkey valkey/valkey: valkey-tools \
+    'WORKDIR /data' 'EXPOSE 6379' 'VOLUME /data' 'CMD ["valkey-server"]'
+}
+
 GATEWAY_IMAGE=localhost/hazumu/gateway:dev # as deploy/compose names it
 GATEWAY_USER=1654                         # as Microsoft's images have it: APP_UID
 

@@ -27,7 +27,7 @@ public sealed class RegularFileTests : IDisposable
         foreach (var path in (string[])[pipe, link, "/dev/zero"])
         {
             Assert.Contains(Sentence, (await Assert.ThrowsAsync<KeyFileException>(() => Run(() => KeyFile.Read(path)))).Message, StringComparison.Ordinal);
-            Assert.Contains(Sentence, (await Assert.ThrowsAsync<StartupProblemException>(() => Run(() => SecretFile.Read("Gateway:Peers:KeyFile", path)))).Message, StringComparison.Ordinal);
+            Assert.Contains(Sentence, (await Assert.ThrowsAsync<StartupProblemException>(() => Run(() => SecretFile.Read("Gateway:Cluster:PasswordFile", path)))).Message, StringComparison.Ordinal);
             Assert.Contains(Sentence, (await Assert.ThrowsAsync<StartupProblemException>(() => Run(() => GatewayHost.Configure([$"--Gateway:SettingsFile={path}"])))).Message, StringComparison.Ordinal);
         }
     }

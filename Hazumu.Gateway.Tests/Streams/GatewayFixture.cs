@@ -1,4 +1,4 @@
-using Hazumu.Gateway.Tests.Replicas;
+using Hazumu.Gateway.Tests.Cluster;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Streams;
@@ -38,7 +38,7 @@ public sealed class InThisProcess : GatewayFixture
 /// <summary>The gateway in this process, with an older one that admits for both.</summary>
 public sealed class WhereAnotherAdmits : GatewayFixture
 {
-    private PeerGroup? _group;
+    private ClusterGroup? _group;
 
     public override async ValueTask DisposeAsync()
     {
@@ -48,7 +48,7 @@ public sealed class WhereAnotherAdmits : GatewayFixture
 
     private protected override async Task<IGatewayUnderTest> StartAsync(Uri engine, params string[] arguments)
     {
-        _group = await PeerGroup.StartAsync(2, [("engine", engine)], arguments);
+        _group = await ClusterGroup.StartAsync(2, [("engine", engine)], arguments);
         return _group[1];
     }
 }

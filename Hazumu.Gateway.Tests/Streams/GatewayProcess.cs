@@ -38,6 +38,9 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
         }
     }
 
+    /// <summary>The files that it has mapped into its memory, libraries among them.</summary>
+    public IEnumerable<string> Libraries => File.ReadLines($"/proc/{_process.Id}/maps").Where(line => line.EndsWith(".dll", StringComparison.Ordinal)).Distinct();
+
     /// <summary>The most memory it has had, in bytes.</summary>
     public long PeakMemory
     {

@@ -31,13 +31,15 @@ internal sealed class LocalAdmission(Scheduler scheduler, KeyLimits limits) : IA
 
     /// <inheritdoc/>
     public void Stop() => scheduler.Close();
+}
 
-    private sealed class RequestCount(KeyLimits limits, Caller caller, LimitLease lease) : IRequestCount
+/// <summary>A request that this gateway counts.</summary>
+internal sealed class RequestCount(KeyLimits limits, Caller caller, LimitLease lease) : IRequestCount
+{
+    /// <inheritdoc/>
+    public void Complete(long tokens)
     {
-        public void Complete(long tokens)
-        {
-            limits.Debit(caller, tokens);
-            lease.Dispose();
-        }
+        limits.Debit(caller, tokens);
+        lease.Dispose();
     }
 }

@@ -49,7 +49,7 @@ internal sealed class GatewayOptions
     public IReadOnlyList<string> Proxies { get; set; } = [];
 
     /// <summary>Names by which clients call the gateway, beside those that <see cref="HostNames"/> allows by itself.</summary>
-    [Setting("Names by which clients may call the gateway, beside addresses, localhost, the machine's own name, `*.localhost`, `*.local`, `*.internal` and those of peers", Allowed = "host names without a port, '*.' and a name, or '*' for any, separated by commas")]
+    [Setting("Names by which clients may call the gateway, beside addresses, localhost, the machine's own name, `*.localhost`, `*.local` and `*.internal`", Allowed = "host names without a port, '*.' and a name, or '*' for any, separated by commas")]
     [HostNames]
     public IReadOnlyList<string> AllowedHosts { get; set; } = [];
 
@@ -75,7 +75,7 @@ internal sealed class GatewayOptions
     public FleetOptions Fleet { get; set; } = new();
 
     /// <summary>Other gateways in front of the same instances.</summary>
-    public PeerOptions Peers { get; set; } = new();
+    public ClusterOptions Cluster { get; set; } = new();
 
     /// <summary>Connections of clients.</summary>
     public ConnectionOptions Connections { get; set; } = new();
@@ -198,24 +198,33 @@ internal sealed class FleetOptions
     public TimeSpan OpenFor { get; set; } = TimeSpan.FromSeconds(5);
 }
 
-/// <summary>Other gateways in front of the same instances. Read at the start.</summary>
-internal sealed class PeerOptions
+/// <summary>Several gateways in front of the same instances. Read at the start.</summary>
+internal sealed class ClusterOptions
 {
-    /// <summary>Where all of them are; this gateway's own address may be among them. A name that resolves to several is a gateway at each.</summary>
-    [Setting("All gateways in front of the same instances, this one too; a name that resolves to several addresses is a gateway at each. Read at the start", Allowed = "http or https URLs without a path, separated by commas, such as 'http://gateway:8080'")]
-    [InstanceUrls]
-    public IReadOnlyList<string> Addresses { get; set; } = [];
+    /// <summary>The Valkey or Redis in which the gateways choose the one that admits for all; a single gateway has none.</summary>
+    [Setting("The Valkey or Redis by which several gateways in front of the same instances choose the one that admits for all; a single gateway needs none. Read at the start", Allowed = "a host and a port such as 'valkey:6379', or with TLS 'valkey:6379,ssl=true'")]
+    public string? Store { get; set; }
 
-    /// <summary>What they know each other by, from a secret. This or <see cref="KeyFile"/>.</summary>
-    [Setting("The secret that they know each other by", Allowed = "20 to 512 visible ASCII characters")]
-    public string? Key { get; set; }
+    /// <summary>The store's password. This or <see cref="PasswordFile"/>.</summary>
+    [Setting("The store's password", Allowed = "20 characters or more")]
+    public string? Password { get; set; }
 
-    /// <summary>A file that holds the secret; read whenever one connects.</summary>
-    [Setting("A file that holds that secret", Allowed = "a path")]
-    public string? KeyFile { get; set; }
+    /// <summary>A file that holds the store's password.</summary>
+    [Setting("A file that holds that password", Allowed = "a path")]
+    public string? PasswordFile { get; set; }
 
-    /// <summary>The certificates of the authorities that theirs are trusted by, in PEM; the system's unless it is set.</summary>
-    [Setting("A file with the authorities that their certificates may be of", Allowed = "a path")]
+    /// <summary>The port on which the leading gateway accepts the others; 0 for any that is free.</summary>
+    [Setting("The port on which gateways accept each other; 0 for any that is free", Allowed = "a port from 0 to 65535")]
+    [Range(0, 65535)]
+    public int Port { get; set; } = 8082;
+
+    /// <summary>Where the other gateways reach that port; the address of the interface that leads to the store unless it is set.</summary>
+    [Setting("Where the other gateways reach this one's port; the address of the interface that leads to the store unless it is set. With https, the certificate is that of 'Kestrel:Certificates:Default'", Allowed = "an http or https URL without a path, such as 'https://gateway-1:8082'")]
+    [InstanceUrl]
+    public string? Address { get; set; }
+
+    /// <summary>The certificates of the authorities that the gateways' and the store's are trusted by, in PEM; the system's unless it is set.</summary>
+    [Setting("A file with the authorities that the gateways' and the store's certificates may be of", Allowed = "a path")]
     public string? CaFile { get; set; }
 }
 
@@ -236,8 +245,8 @@ internal sealed class ConnectionOptions
 /// <summary>The port for those who run the gateway. Read at the start.</summary>
 internal sealed class ManagementOptions
 {
-    /// <summary>The port; without it, metrics and peers are on the clients' port.</summary>
-    [Setting("A further port, for /health, /alive, /metrics and peers; the clients' port then has neither /metrics nor peers. Without it, it has both. Read at the start", Allowed = "a port from 1 to 65535")]
+    /// <summary>The port; without it, metrics are on the clients' port.</summary>
+    [Setting("A further port, for /health, /alive and /metrics; the clients' port then has no /metrics. Without it, it has. Read at the start", Allowed = "a port from 1 to 65535")]
     [Range(1, 65535)]
     public int? Port { get; set; }
 }

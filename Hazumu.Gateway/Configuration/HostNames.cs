@@ -58,15 +58,6 @@ internal static class HostNames
             }
         }
 
-        // Peers call each other by these.
-        foreach (var peer in settings.Peers.Addresses)
-        {
-            if (name.Equals(new Uri(peer).IdnHost, StringComparison.OrdinalIgnoreCase))
-            {
-                return true;
-            }
-        }
-
         return false;
     }
 

@@ -6,7 +6,7 @@ namespace Aspire.Hosting;
 /// <summary>Provides extension methods that complete the gateway's project resource.</summary>
 public static class GatewayBuilderExtensions
 {
-    /// <summary>The endpoint of the management port: health, metrics, and the other gateways.</summary>
+    /// <summary>The endpoint of the management port: health and metrics.</summary>
     public const string ManagementEndpointName = "management";
 
     private const int ContainerPort = 8080;
@@ -87,20 +87,33 @@ public static class GatewayBuilderExtensions
         return builder.WithEnvironment("Gateway__Slots", settings, nameof(settings.Parallel), settings.Parallel);
     }
 
-    /// <summary>Has the gateways of a published application know each other, however many there are. The development form has one, whose port is the host's.</summary>
+    /// <summary>Has several gateways of a published application share what they admit, by way of a store. A single one has none.</summary>
     /// <param name="builder">The resource builder.</param>
+    /// <param name="store">The store.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithPeers(this IResourceBuilder<ProjectResource> builder)
+    public static IResourceBuilder<ProjectResource> WithCluster(this IResourceBuilder<ProjectResource> builder, IResourceBuilder<ValkeyResource> store)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(store);
 
-        var key = new PublishedSecretAnnotation("gateway_peers", "./secrets/gateway_peers") { IsRequired = true };
+        if (!builder.ApplicationBuilder.Resources.Contains(store.Resource))
+        {
+            return builder;
+        }
+
+        var password = ValkeyBuilderExtensions.PasswordOf(store.Resource.Name);
         return builder
-            .WithComposeEnvironment("Gateway__Peers__Addresses", $"http://{builder.Resource.Name}:{ContainerManagementPort}", development: "")
-            .WithComposeEnvironment("Gateway__Peers__KeyFile", key.Path)
-            .WithAnnotation(key)
-            // What --scale says holds for one 'up' only.
-            .WithProductionForm(service => service.MappingAt("deploy").Add("replicas", "${GATEWAY_REPLICAS:-1}"))
+            .WithReferenceRelationship(store.Resource)
+            .WithComposeForm(PublishedOptionAnnotation.Cluster, (service, _) =>
+            {
+                var environment = service.MappingAt("environment");
+                environment.Add("Gateway__Cluster__Store", ComposeFiles.Quoted($"{store.Resource.Name}:{store.Resource.PrimaryEndpoint.TargetPort}"));
+                environment.Add("Gateway__Cluster__PasswordFile", ComposeFiles.Quoted(password.Path));
+                service.SequenceAt("secrets").Add(ComposeFiles.Quoted(password.Name));
+                service.SequenceAt("networks").Add(PublishedNetworksAnnotation.Cluster);
+                // The number that --scale gives holds for one 'up' only.
+                service.MappingAt("deploy").Add("replicas", "${GATEWAY_REPLICAS:-2}");
+            })
             .WithAnnotation(new PublishedReplicasAnnotation());
     }
 

@@ -72,6 +72,7 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
                     { PublishedNetworksAnnotation.Edge, Network("hazumu-edge") },
                     { PublishedNetworksAnnotation.Exporters, Network("hazumu-exporters") },
                     { PublishedNetworksAnnotation.Logs, Network("hazumu-logs") },
+                    { PublishedNetworksAnnotation.Cluster, Network("hazumu-cluster") },
                 }
             },
             { "volumes", volumes },

@@ -18,12 +18,16 @@ internal sealed record PublishedOptionAnnotation(string Option, ContainerImageAn
     /// <summary>Containers' logs.</summary>
     public const string Logs = "logs";
 
+    /// <summary>Several gateways.</summary>
+    public const string Cluster = "cluster";
+
     /// <summary>The options, with the first line of their Compose files.</summary>
     public static readonly (string Option, string Purpose)[] Purposes =
     [
         (Nvidia, "Gives containers the NVIDIA GPUs, and measures the GPUs; needs the NVIDIA Container Toolkit."),
         (Amd, "Gives containers the AMD GPUs, by way of ROCm, and measures the GPUs."),
         (Logs, "Collects and keeps the logs of all containers."),
+        (Cluster, "Runs several gateways, which choose by way of Valkey the one that admits for all."),
     ];
 
     /// <summary>The options that a resource belongs to; none where it is always there.</summary>

@@ -23,7 +23,7 @@ public sealed class HazumuGatewayOptions : StoringComponentOptions
     [Range(0, 10_000_000)]
     public int AddressRequestsPerMinute { get; set; } = 6000;
 
-    /// <summary>The port of its health, metrics and peers; in Compose it is inside the network only.</summary>
+    /// <summary>The port of its health and metrics; in Compose it is inside the network only.</summary>
     [Setting("The host port of {0}'s health and metrics; in Compose they are inside the network only", Allowed = "a port from 1 to 65535")]
     [Range(1, 65535)]
     public int ManagementPort { get; set; } = 11436;

@@ -71,6 +71,9 @@ public sealed class HazumuOptions
     /// <summary>What collects logs; nothing without <see cref="Loki"/>.</summary>
     public StoringComponentOptions Alloy { get; set; } = new() { Port = 12345, Volume = "alloy_data" };
 
+    /// <summary>The store of several gateways, in the published application alone.</summary>
+    public ComponentOptions Valkey { get; set; } = new() { Port = 6379 };
+
     /// <summary>The one door from outside, in production.</summary>
     public EdgeOptions Edge { get; set; } = new() { Port = 443, Volume = "edge_data" };
 

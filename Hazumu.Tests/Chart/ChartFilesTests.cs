@@ -17,7 +17,7 @@ public sealed class ChartFilesTests
         { "ollama: { gpu: { vendor: intel } }", "a vendor that there is not" },
         { "ollama: { models: ['a; rm -rf /'] }", "no model's name" },
         { "gateway: { settings: { Keys: { Configured: { a: { Key: 'hzm_x' } } } } }", "a key in clear" },
-        { "gateway: { settings: { Peers: { Key: '0123456789abcdef0123' } } }", "a secret in clear" },
+        { "gateway: { settings: { Cluster: { Password: '0123456789abcdef0123' } } }", "a secret in clear" },
         { "grafana: { environment: { GF_SECURITY_ADMIN_PASSWORD: correct-horse-battery } }", "a password in clear" },
         { "grafana: { adminPassword: correct-horse-battery }", "a password in clear" },
         { "gateway: { keys: { existingSecret: '' } }", "no Secret" },

@@ -36,8 +36,8 @@ public sealed partial class ChartTests
     [InlineData("httpRoute.enabled=true,httpRoute.parentRefs[0].name=gw", "httpRoute is enabled and has no hostnames: set")]
     [InlineData("networkPolicy.apiServerPorts[0]=65536", "/networkPolicy/apiServerPorts/0")]
     [InlineData("ollama.gpu.resource=mig-1g.10gb", "/ollama/gpu/resource")]
-    [InlineData("gateway.replicas=2", "gateway.peers.existingSecret is not set: several gateways")]
-    [InlineData("gateway.autoscaling.enabled=true", "gateway.peers.existingSecret is not set: several gateways")]
+    [InlineData("gateway.replicas=2", "gateway.cluster.existingSecret is not set: several gateways")]
+    [InlineData("gateway.autoscaling.enabled=true", "gateway.cluster.existingSecret is not set: several gateways")]
     [InlineData("grafana.oidc.enabled=true", "grafana.oidc.existingSecret is not set: sign-in by OIDC needs")]
     [InlineData($"{Oidc},grafana.oidc.tokenUrl=", "grafana.oidc.tokenUrl is not set: sign-in by OIDC needs")]
     [InlineData(Oidc, "grafana.oidc is enabled, but Grafana does not know under which address")]
@@ -167,7 +167,13 @@ public sealed partial class ChartTests
                 Assert.Contains("memory", container.Resources.Requests.Keys);
                 // What a model takes only its owner knows.
                 Assert.True(workload.Service == "ollama" || container.Resources.Limits.ContainsKey("memory"), $"{container.Name} has no limit of memory.");
-                Assert.Equal(workload.Service == "gateway" ? ["http", "management"] : ["http"], container.Ports.Select(port => port.Name));
+                string[] ports = workload.Service switch
+                {
+                    "gateway" => rendering.Workloads.ContainsKey("valkey") ? ["http", "management", "cluster"] : ["http", "management"],
+                    "valkey" => ["valkey"],
+                    _ => ["http"],
+                };
+                Assert.Equal(ports, container.Ports.Select(port => port.Name));
             });
         }
     }
@@ -208,7 +214,7 @@ public sealed partial class ChartTests
             .SelectMany(component => component.Value.Reaches.Select(reached => (From: component.Key, To: reached)))
             .Where(edge => services.Contains(edge.From) && services.Contains(edge.To))
             // Those that share what they admit.
-            .Append((From: "gateway", To: "gateway"))
+            .Concat(services.Contains("valkey") ? [(From: "gateway", To: "gateway")] : [])
             .Concat(ChartFolder.Known.Components.SelectMany(component => component.Value.Tasks.Keys.Where(services.Contains).Select(task => (From: task, To: component.Key))))
             .Order()
             .ToList();
@@ -272,7 +278,7 @@ public sealed partial class ChartTests
         Assert.All([gateway.StartupProbe, gateway.ReadinessProbe, gateway.LivenessProbe], probe => Assert.Equal("management", probe.HttpGet.Port.Value));
         Assert.Equal("http", Assert.Single(rendering.The<V1Service>("hazumu-gateway").Spec.Ports).Name);
         Assert.Equal(
-            [("8080", "clients"), ("8081", "gateway"), ("8081", "prometheus")],
+            [("8080", "clients"), ("8081", "prometheus"), ("8082", "gateway")],
             policy.Spec.Ingress.SelectMany(rule => rule.Ports.Select(port => (port.Port.Value, From(rule)))).Order());
 
         static string From(V1NetworkPolicyIngressRule rule) => rule.FromProperty[0].PodSelector?.MatchLabels["app.kubernetes.io/component"] ?? "clients";
@@ -292,16 +298,28 @@ public sealed partial class ChartTests
     }
 
     [Fact]
-    public async Task Several_gateways_find_each_other_and_share_a_secret()
+    public async Task Several_gateways_share_a_Valkey_that_only_they_reach_and_a_single_one_has_none()
     {
         var rendering = await Rendering.OfAsync("nvidia");
-        var address = new Uri(Variable(rendering, "gateway", "Gateway__Peers__Addresses"));
-        var service = rendering.The<V1Service>(address.Host);
+        var store = Variable(rendering, "gateway", "Gateway__Cluster__Store").Split(':');
+        var service = rendering.The<V1Service>(store[0]);
+        var valkey = rendering.Workloads["valkey"].Pod;
 
-        Assert.Equal(("None", true, service.Spec.Ports[0].Port), (service.Spec.ClusterIP, service.Spec.PublishNotReadyAddresses, address.Port));
-        Assert.Equal("/run/hazumu/peers/key", Variable(rendering, "gateway", "Gateway__Peers__KeyFile"));
-        Assert.Equal("hazumu-gateway-peers", Assert.Single(rendering.Workloads["gateway"].Pod.Volumes, volume => volume.Name == "peers").Secret.SecretName);
-        Assert.DoesNotContain((await Rendering.OfAsync("least")).Workloads["gateway"].Pod.Containers[0].Env, variable => variable.Name.Contains("Peers", StringComparison.Ordinal));
+        Assert.Equal((store[1], "valkey"), ($"{service.Spec.Ports[0].Port}", service.Spec.Selector["app.kubernetes.io/component"]));
+        Assert.Equal("/run/hazumu/cluster/password", Variable(rendering, "gateway", "Gateway__Cluster__PasswordFile"));
+        Assert.Equal("hazumu-valkey", Assert.Single(rendering.Workloads["gateway"].Pod.Volumes, volume => volume.Name == "cluster").Secret.SecretName);
+        Assert.Equal("hazumu-valkey", Assert.Single(valkey.Volumes, volume => volume.Name == "password").Secret.SecretName);
+        Assert.DoesNotContain(valkey.Containers[0].Args, argument => argument.Contains("--requirepass", StringComparison.Ordinal));
+
+        var policy = rendering.The<V1NetworkPolicy>("hazumu-valkey").Spec;
+        Assert.Equal("gateway", Assert.Single(Assert.Single(policy.Ingress).FromProperty).PodSelector.MatchLabels["app.kubernetes.io/component"]);
+        Assert.Null(policy.Egress);
+        var gateways = Assert.Single(rendering.The<V1NetworkPolicy>("hazumu-gateway").Spec.Ingress, rule => rule.Ports.Any(port => port.Port.Value == "8082"));
+        Assert.Equal("gateway", Assert.Single(gateways.FromProperty).PodSelector.MatchLabels["app.kubernetes.io/component"]);
+
+        var single = await Rendering.OfAsync("least");
+        Assert.False(single.Workloads.ContainsKey("valkey"));
+        Assert.DoesNotContain(single.Workloads["gateway"].Pod.Containers[0].Env, variable => variable.Name.Contains("Cluster", StringComparison.Ordinal));
     }
 
     [Theory]

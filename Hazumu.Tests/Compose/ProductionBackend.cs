@@ -212,7 +212,7 @@ public class ProductionBackend : ComposeBackend
     [
         await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "grafana_admin_password")),
         await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "grafana_secret_key")),
-        await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "gateway_peers")),
+        await File.ReadAllTextAsync(Path.Combine(Folder.FullName, "secrets", "valkey_password")),
         WebhookSecret,
         Key,
     ];

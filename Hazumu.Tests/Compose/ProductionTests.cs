@@ -79,7 +79,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
         using var refused = await backend.SendAsync(HttpMethod.Get, "api/tags", key: "hzm_00000000_0000000000000000000000000000000000000000000");
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
 
-        foreach (var path in new[] { "metrics", "%6detrics", "/metrics", "./metrics", "METRICS", "alive", "hazumu/peers/3", "%68azumu/peers/3", "/hazumu//peers/3", "api/%2e%2e/metrics", "api/%2e%2e/hazumu/peers/3" })
+        foreach (var path in new[] { "metrics", "%6detrics", "/metrics", "./metrics", "METRICS", "alive", "api/%2e%2e/metrics" })
         {
             using var answer = await backend.SendAsync(HttpMethod.Get, path);
             Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);

@@ -71,7 +71,7 @@ public sealed partial class SecurityTests
     // Names that sound like a secret, and hold none.
     private static readonly string[] s_notSecret =
     [
-        "Gateway__Keys__Required", "Gateway__Keys__File", "Gateway__Peers__KeyFile", "GF_AUTH_GENERIC_OAUTH_TOKEN_URL", "GF_AUTH_GENERIC_OAUTH_USE_PKCE", "GF_AUTH_GENERIC_OAUTH_USE_REFRESH_TOKEN",
+        "Gateway__Keys__Required", "Gateway__Keys__File", "Gateway__Cluster__PasswordFile", "GF_AUTH_GENERIC_OAUTH_TOKEN_URL", "GF_AUTH_GENERIC_OAUTH_USE_PKCE", "GF_AUTH_GENERIC_OAUTH_USE_REFRESH_TOKEN",
         "ALERTMANAGER_EMAIL_PASSWORD_FILE", "EDGE_KEY_FILE", "GRAFANA_OIDC_SECRET_FILE",
     ];
 
@@ -148,16 +148,28 @@ public sealed partial class SecurityTests
     });
 
     [Fact]
-    public void Gateways_find_each_other_by_a_secret_and_so_does_Prometheus_by_name()
+    public void Several_gateways_share_a_store_that_nobody_else_reaches()
+    {
+        var services = PublishedCompose.ServicesOf(Path.Combine(PublishedCompose.Folder, "docker-compose.cluster.yaml")).ToList();
+        var gateway = services.Single(service => service.Name == "gateway");
+        var valkey = services.Single(service => service.Name == "valkey");
+
+        Assert.Equal(("valkey:6379", "/run/secrets/valkey_password", "${GATEWAY_REPLICAS:-2}"),
+            (gateway.Text("environment", "Gateway__Cluster__Store"), gateway.Text("environment", "Gateway__Cluster__PasswordFile"), gateway.Text("deploy", "replicas")));
+        Assert.All((ComposeService[])[gateway, valkey], service => Assert.Equal("valkey_password", Assert.Single(service.List("secrets"))));
+        Assert.All((ComposeService[])[gateway, valkey], service => Assert.Equal("cluster", Assert.Single(service.List("networks"))));
+        Assert.DoesNotContain(PublishedCompose.Services.Where(service => service.File != "docker-compose.cluster.yaml" && service.Has("networks")), service => service.List("networks").Contains("cluster"));
+        Assert.False(valkey.Has("ports") || valkey.Has("volumes"));
+        Assert.DoesNotContain(PublishedCompose.Main["services"]["gateway"].ToString(), "Cluster", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Prometheus_finds_every_gateway_by_name()
     {
         var gateway = Assert.Single(PublishedCompose.Services, service => service is { Name: "gateway", IsWhole: true });
 
-        Assert.Equal("http://gateway:8081", gateway.Text("environment", "Gateway__Peers__Addresses"));
         Assert.Equal("8081", gateway.Text("environment", "Gateway__Management__Port"));
         Assert.Contains("http://127.0.0.1:8081/health", gateway.Entries("healthcheck")["test"].ToString(), StringComparison.Ordinal);
-        Assert.Equal("/run/secrets/gateway_peers", gateway.Text("environment", "Gateway__Peers__KeyFile"));
-        Assert.Equal(["gateway_peers"], gateway.List("secrets"));
-        Assert.Equal("${GATEWAY_REPLICAS:-1}", gateway.Text("deploy", "replicas"));
         // Of what has a name or a port of its own there can be but one.
         Assert.False(gateway.Has("container_name") || gateway.Has("hostname") || gateway.Has("ports"));
 
@@ -176,7 +188,8 @@ public sealed partial class SecurityTests
     {
         var networks = PublishedCompose.Services.Where(service => service.Has("networks")).ToLookup(service => string.Join(' ', service.List("networks")), service => service.Name);
 
-        Assert.Equal(["default edge", "default exporters logs", "default logs", "edge", "exporters", "logs"], networks.Select(network => network.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["cluster", "default edge", "default exporters logs", "default logs", "edge", "exporters", "logs"], networks.Select(network => network.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["gateway", "valkey"], networks["cluster"].Order(StringComparer.Ordinal));
         Assert.Equal(["edge"], networks["edge"]);
         Assert.Equal(["gateway", "grafana"], networks["default edge"].Order(StringComparer.Ordinal));
         Assert.Equal(["cadvisor", "gpuexporter", "nodeexporter"], networks["exporters"].Distinct().Order(StringComparer.Ordinal));
@@ -184,7 +197,7 @@ public sealed partial class SecurityTests
         Assert.Equal(["loki"], networks["default logs"]);
         Assert.Equal(["alloy"], networks["logs"]);
         Assert.Equal(
-            ["default: hazumu-network", "edge: hazumu-edge", "exporters: hazumu-exporters", "logs: hazumu-logs"],
+            ["default: hazumu-network", "edge: hazumu-edge", "exporters: hazumu-exporters", "logs: hazumu-logs", "cluster: hazumu-cluster"],
             ((YamlMappingNode)PublishedCompose.Main["networks"]).Select(network => $"{network.Key}: {network.Value["name"]}"));
     }
 

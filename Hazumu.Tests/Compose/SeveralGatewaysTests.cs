@@ -20,7 +20,7 @@ public sealed class SeveralGatewaysBackend : ProductionBackend
     public override IReadOnlyList<Component> Components => [.. base.Components.Where(component => component == Component.Gateway || component == Component.Prometheus)];
 
     /// <inheritdoc/>
-    protected override IReadOnlyList<string> Scale => ["--scale", $"gateway={Gateways}"];
+    protected override IReadOnlyList<string> Files => [.. base.Files, "docker-compose.cluster.yaml"];
 
     /// <summary>The gateways' containers that run.</summary>
     public async Task<IReadOnlyList<string>> FindGatewaysAsync() =>

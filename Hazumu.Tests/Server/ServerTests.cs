@@ -215,7 +215,7 @@ public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBack
             await File.AppendAllTextAsync(Path.Combine(server.Application, file), "# mine\n");
         }
 
-        var kept = new[] { ".env", "secrets/grafana_admin_password", "secrets/gateway_peers", ProductionFiles.Own, expected, "grafana/access/access.conf" };
+        var kept = new[] { ".env", "secrets/grafana_admin_password", "secrets/valkey_password", ProductionFiles.Own, expected, "grafana/access/access.conf" };
         var before = kept.Select(Read).ToList();
         var leftOut = LeftOut();
         var image = await server.GatewayImageAsync();

@@ -91,7 +91,7 @@ internal sealed class SizingBenchmark(SizingSettings settings, string folder)
         }
     }
 
-    // One after the other: the first is the oldest, which admits for all.
+    // One after the other: the first one leads.
     private async Task StartAsync(SizingStep step, EngineProcess engine, List<Target> gateways)
     {
         int[] ports = [.. Enumerable.Range(0, step.Gateways).Select(_ => ChildProcess.FreePort())];
@@ -102,8 +102,9 @@ internal sealed class SizingBenchmark(SizingSettings settings, string folder)
         if (step.Gateways > 1)
         {
             environment = environment
-                .Append(new("Gateway__Peers__Addresses", string.Join(',', ports.Select(port => $"http://127.0.0.1:{port}"))))
-                .Append(new("Gateway__Peers__Key", "no-secret-in-a-benchmark"));
+                .Append(new("Gateway__Cluster__Store", settings.Store ?? throw new InvalidOperationException("Several gateways need a store: name one with --store, such as 127.0.0.1:6379.")))
+                .Append(new("Gateway__Cluster__Password", settings.StorePassword))
+                .Append(new("Gateway__Cluster__Port", "0"));
         }
 
         foreach (var port in ports)

@@ -9,6 +9,8 @@ namespace Hazumu.Bench;
 /// <param name="Connections">Connections of the small requests.</param>
 /// <param name="GatewayPath">The gateway's program.</param>
 /// <param name="GatewayEnvironment">Added to the gateways' environment.</param>
+/// <param name="Store">The Valkey of several gateways.</param>
+/// <param name="StorePassword">Its password.</param>
 /// <param name="Output">The file for the results, besides the tables; one with the time in its name unless given.</param>
 internal sealed record SizingSettings(
     IReadOnlyList<SizingStep> Steps,
@@ -17,6 +19,8 @@ internal sealed record SizingSettings(
     int Connections,
     string GatewayPath,
     IReadOnlyList<KeyValuePair<string, string>> GatewayEnvironment,
+    string? Store,
+    string StorePassword,
     string? Output)
 {
     public static SizingSettings Read(IReadOnlyList<string> arguments)
@@ -30,6 +34,8 @@ internal sealed record SizingSettings(
             options.Whole("--connections", 64),
             options.Text("--gateway-dll") ?? GatewayProcess.DefaultPath,
             options.Pairs("--gateway-env"),
+            options.Text("--store"),
+            options.Text("--store-password") ?? "no-secret-in-a-benchmark",
             options.Text("--output"));
         options.ThrowIfUnknown();
         return settings;

@@ -33,7 +33,7 @@ mkdir -p secrets
 chmod 0700 secrets
 make grafana_admin_password "the password of Grafana's administrator"
 make grafana_secret_key "the key that Grafana encrypts its secrets with"
-make gateway_peers "the secret that the gateways share"
+make valkey_password "the password of the store that several gateways share"
 # First passwords for grafana/access/access.conf; may stay empty.
 [ -e secrets/grafana_users ] || : > secrets/grafana_users
 for file in secrets/*; do

@@ -154,12 +154,12 @@ internal static class GatewayDashboard
                 Overrides = [Override.ByRegex("/connections$/", Set.Unit("suffix:connections"), Set.RightAxis, Set.NoFill)],
             },
             new Row("Several gateways"),
-            new StateTimeline(12, 6, "Who admits", "Of several gateways the oldest admits for all; exactly one row is to say so, but for a moment when another takes over (runbook AdmissionSplit).")
+            new StateTimeline(12, 6, "Who admits", "Of several gateways one admits for all; exactly one row is to say so, but for a moment when another takes over (runbook AdmissionSplit).")
             {
                 Queries = [Query.Of("max by (instance) (hazumu_gateway_admits)", "{{instance}}")],
                 States = [Mapping.Value("1", Colors.Green, "Admits"), Mapping.Value("0", Colors.Yellow, "Asks another")],
             },
-            new TimeSeries(12, 6, "Peers that each gateway sees", "Other gateways that each is connected to: with two gateways 1, with one 0. Fewer than there are: the network, the key or the name between them is wrong (runbook AdmissionSplit).")
+            new TimeSeries(12, 6, "Peers that each gateway sees", "Other gateways that each is connected to: with two gateways 1, with one 0. Fewer than there are: the store or the network between them fails (runbooks AdmissionStoreDown and AdmissionSplit).")
             {
                 Queries = [Query.Of("max by (instance) (hazumu_gateway_peers)", "{{instance}}")],
                 Unit = "suffix:gateways",

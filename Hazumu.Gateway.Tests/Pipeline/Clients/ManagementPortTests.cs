@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
-using Hazumu.Gateway.Replicas;
-using Hazumu.Gateway.Tests.Replicas;
+using Hazumu.Gateway.Tests.Cluster;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
@@ -13,7 +12,7 @@ public sealed class ManagementPortTests : IAsyncLifetime
 {
     private const int ConnectionLimit = 20;
 
-    private readonly int _port = PeerGroup.FreePort();
+    private readonly int _port = ClusterGroup.FreePort();
     private MockEngine _engine = null!;
     private TestGateway _gateway = null!;
     private HttpClient _management = null!;
@@ -36,10 +35,9 @@ public sealed class ManagementPortTests : IAsyncLifetime
     [InlineData("/health", 200)]
     [InlineData("/alive", 200)]
     [InlineData("/metrics", 200)]
-    [InlineData(Peers.Path, 401)]
     [InlineData("/api/tags", 404)]
     [InlineData("/", 404)]
-    public async Task It_has_health_metrics_and_peers_and_nothing_else(string path, int status)
+    public async Task It_has_health_and_metrics_and_nothing_else(string path, int status)
     {
         Assert.Equal(status, (await _management.AnswerAsync(HttpMethod.Get, path)).Status);
         Assert.Equal(status == 404 ? 404 : status, (await _management.AnswerAsync(HttpMethod.Get, path + (path == "/" ? "" : "/"))).Status);
@@ -52,9 +50,7 @@ public sealed class ManagementPortTests : IAsyncLifetime
     [InlineData("/api/%2e%2e/metrics")]
     [InlineData("/api/../metrics")]
     [InlineData("//metrics")]
-    [InlineData(Peers.Path)]
-    [InlineData("/api/%2e%2e" + Peers.Path)]
-    public async Task No_spelling_of_a_path_leads_from_the_clients_port_to_metrics_or_peers(string target)
+    public async Task No_spelling_of_a_path_leads_from_the_clients_port_to_metrics(string target)
     {
         using var connection = await RawConnection.OpenAsync(_gateway.Address);
         await connection.SendAsync(string.Create(CultureInfo.InvariantCulture, $"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{_port}\r\n\r\n"));
@@ -112,7 +108,7 @@ public sealed class ManagementPortTests : IAsyncLifetime
     public async Task It_is_there_beside_endpoints_of_Kestrels_own_section()
     {
         await _gateway.DisposeAsync();
-        var port = PeerGroup.FreePort();
+        var port = ClusterGroup.FreePort();
         _gateway = await StartAsync($"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{port}");
         using var clients = TestGateway.Client(new Uri($"http://127.0.0.1:{port}"));
 
@@ -122,8 +118,7 @@ public sealed class ManagementPortTests : IAsyncLifetime
     }
 
     private Task<TestGateway> StartAsync(string endpoint) => TestGateway.StartAsync(
-        _engine.Address, endpoint, $"--Gateway:Management:Port={_port}", $"--Gateway:Connections:Limit={ConnectionLimit}",
-        $"--Gateway:Peers:Addresses=http://127.0.0.1:{_port}", $"--Gateway:Peers:Key={PeerGroup.Key}");
+        _engine.Address, endpoint, $"--Gateway:Management:Port={_port}", $"--Gateway:Connections:Limit={ConnectionLimit}");
 
     // Asks something that is answered at once, and keeps the connection.
     private static async Task<bool> StaysAsync(RawConnection connection)

@@ -61,6 +61,8 @@ values.yaml, which .Files does not have.
 {{- $values := index .root.Values .service -}}
 {{- if has .service (list "loki" "alloy") -}}
 {{- if .root.Values.logs.enabled -}}true{{- end -}}
+{{- else if eq .service "valkey" -}}
+{{- if or (gt (int .root.Values.gateway.replicas) 1) .root.Values.gateway.autoscaling.enabled -}}true{{- end -}}
 {{- else if ne $values.enabled false -}}
 {{- if or (ne .service "gpuexporter") (ne .root.Values.ollama.gpu.vendor "none") -}}true{{- end -}}
 {{- end -}}
@@ -80,7 +82,10 @@ values.yaml, which .Files does not have.
 {{- end -}}
 {{- end }}
 
-{{/* The port for Prometheus, probes and peers: the management port of what has one, else the only one. */}}
+{{/* The port on which gateways accept each other; the gateway's own default. */}}
+{{- define "hazumu.clusterPort" -}}8082{{- end }}
+
+{{/* The port for Prometheus and probes: the management port of what has one, else the only one. */}}
 {{- define "hazumu.managementPort" -}}
 {{- (index (include "hazumu.known" .root | fromYaml).components .service).management | default (include "hazumu.port" .) -}}
 {{- end }}

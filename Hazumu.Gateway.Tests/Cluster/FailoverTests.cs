@@ -1,13 +1,13 @@
 using System.Collections.Concurrent;
 using System.Net;
 using Hazumu.Gateway.Admission;
-using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Cluster;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
 using Hazumu.Testing;
 
-namespace Hazumu.Gateway.Tests.Replicas;
+namespace Hazumu.Gateway.Tests.Cluster;
 
 /// <summary>Gateways that die, stop and come back.</summary>
 public sealed class FailoverTests
@@ -26,17 +26,18 @@ public sealed class FailoverTests
         await using var b = await MockEngine.StartAsync(s_engine);
         await a.LoadAsync("mock");
         await b.LoadAsync("mock");
-        int[] ports = [.. Enumerable.Range(0, 3).Select(_ => PeerGroup.FreePort())];
+        await using var store = await ValkeyServer.StartAsync();
         var gateways = new List<GatewayProcess>();
         try
         {
-            foreach (var port in ports)
+            for (var number = 0; number < 3; number++)
             {
-                gateways.Add(await GatewayProcess.StartAsync(
-                    [("a", a.Address), ("b", b.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{port}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]));
+                var gateway = await GatewayProcess.StartAsync([("a", a.Address), ("b", b.Address)], [$"--Gateway:Slots={Slots}", .. store.Arguments]);
+                gateways.Add(gateway);
+                var role = number == 0 ? "This gateway leads" : "The gateway at http://127.0.0.1:";
+                await Wait.UntilAsync(() => Assert.Contains(gateway.Printed, line => line.Contains(role, StringComparison.Ordinal)));
             }
 
-            await Wait.UntilAsync(() => Assert.All(gateways[1..], gateway => Assert.Contains(gateway.Printed, line => line.Contains($"127.0.0.1:{ports[0]} admits for all", StringComparison.Ordinal))));
             a.ResetStatistics();
             b.ResetStatistics();
 
@@ -110,7 +111,7 @@ public sealed class FailoverTests
     public async Task Streams_and_who_waits_outlive_the_gateway_that_admitted_them()
     {
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
-        await using var group = await PeerGroup.StartAsync(3, [engine.Address]);
+        await using var group = await ClusterGroup.StartAsync(3, [engine.Address]);
         using var stream = await group[2].Http.BeginAsync(body: Ask.Body("stream"));
         var waiting = new List<Task<Answer>>();
         for (var number = 0; number < 12; number++)
@@ -122,9 +123,9 @@ public sealed class FailoverTests
         await group[0].DisposeAsync();
 
         // The next one knows what runs, and has who waits in their order.
-        await PeerGroup.AdmitsAsync(group[1], [group[2]]);
-        await group[1].WaitsAsync(12);
-        Assert.Equal((1, 1), (AdmissionTests.InUse(group[1]), engine.Running));
+        var next = await ClusterGroup.FindLeaderAsync(group[1], group[2]);
+        await next.WaitsAsync(12);
+        Assert.Equal((1, 1), (AdmissionTests.InUse(next), engine.Running));
 
         engine.Release(13);
         Assert.Contains("\"done\":true", await stream.Content.ReadAsStringAsync(), StringComparison.Ordinal);
@@ -137,15 +138,15 @@ public sealed class FailoverTests
     public async Task One_that_comes_back_takes_its_part_and_nothing_from_the_others()
     {
         await using var engine = HeldEngine.Start();
-        await using var group = await PeerGroup.StartAsync(2, [engine.Address]);
+        await using var group = await ClusterGroup.StartAsync(2, [engine.Address]);
         await group[0].DisposeAsync();
-        await PeerGroup.AdmitsAsync(group[1], []);
+        await ClusterGroup.AdmitsAsync(group[1], []);
         var running = group[1].Http.ChatAsync();
         await engine.HoldsAsync(1);
 
         // The younger one is the older now.
         await group.RestartAsync(0);
-        await PeerGroup.AdmitsAsync(group[1], [group[0]]);
+        await ClusterGroup.AdmitsAsync(group[1], [group[0]]);
         var waiting = group[0].Http.ChatAsync();
         await group[1].WaitsAsync(1);
 
@@ -158,12 +159,11 @@ public sealed class FailoverTests
     public async Task One_that_is_told_to_stop_hands_over_what_still_runs()
     {
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
-        int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
-        await using var old = await GatewayProcess.StartAsync(
-            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", .. PeerGroup.Arguments(ports)]);
-        await using var young = await TestGateway.StartAsync(
-            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", .. PeerGroup.Arguments(ports)]);
-        await Wait.UntilAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
+        await using var store = await ValkeyServer.StartAsync();
+        await using var old = await GatewayProcess.StartAsync([("e", engine.Address)], store.Arguments);
+        await LeadsAsync(old);
+        await using var young = await TestGateway.StartAsync([("e", engine.Address)], store.Arguments);
+        await Wait.UntilAsync(() => Assert.Equal(1, young.Service<ClusterAdmission>().Peers));
         using var stream = await old.Http.BeginAsync(body: Ask.Body("stream"));
         await engine.HoldsAsync(1);
         var refused = old.Http.ChatAsync(body: Ask.Body("refused"));
@@ -173,7 +173,7 @@ public sealed class FailoverTests
         old.Terminate();
 
         Assert.Equal(503, (await refused.WaitAsync(TimeSpan.FromSeconds(2))).Status);
-        await PeerGroup.AdmitsAsync(young, []);
+        await ClusterGroup.AdmitsAsync(young, []);
         await young.WaitsAsync(1);
 
         // It runs on, and its slot is not free.
@@ -187,15 +187,15 @@ public sealed class FailoverTests
     }
 
     [Fact]
-    public async Task One_that_hangs_counts_as_gone_after_some_seconds_and_admits_again_when_it_goes_on()
+    public async Task A_leader_that_hangs_is_replaced_and_follows_when_it_goes_on()
     {
         await using var engine = await MockEngine.StartAsync(s_engine);
-        int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
-        await using var old = await GatewayProcess.StartAsync(
-            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]);
-        await using var young = await TestGateway.StartAsync(
-            [("e", engine.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", $"--Gateway:Slots={Slots}", .. PeerGroup.Arguments(ports)]);
-        await Wait.UntilAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
+        await using var store = await ValkeyServer.StartAsync();
+        string[] arguments = [$"--Gateway:Slots={Slots}", .. store.Arguments];
+        await using var old = await GatewayProcess.StartAsync([("e", engine.Address)], arguments);
+        await LeadsAsync(old);
+        await using var young = await TestGateway.StartAsync([("e", engine.Address)], arguments);
+        await Wait.UntilAsync(() => Assert.Equal(1, young.Service<ClusterAdmission>().Peers));
         Assert.Equal(200, (await young.Http.ChatAsync()).Status);
 
         old.Freeze();
@@ -204,26 +204,30 @@ public sealed class FailoverTests
             // What was asked of it is asked elsewhere; nobody is refused.
             var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(number => young.Http.ChatAsync(body: Ask.Body($"{number}")))).WaitAsync(TimeSpan.FromSeconds(20));
             Assert.All(answers, answer => Assert.Equal(200, answer.Status));
-            await PeerGroup.AdmitsAsync(young, []);
+            await ClusterGroup.AdmitsAsync(young, []);
         }
         finally
         {
             old.Thaw();
         }
 
-        await Wait.UntilAsync(() => Assert.Equal(AdmissionMode.Elsewhere, young.Service<Scheduler>().Mode));
-        await Task.Delay(2 * Peers.Settling);
+        // It follows the one that leads now.
+        await Wait.UntilAsync(() => Assert.Equal((true, 1), (young.Service<ClusterAdmission>().IsLeader, young.Service<ClusterAdmission>().Peers)));
+        await Task.Delay(2 * ClusterAdmission.Settling);
         engine.ResetStatistics();
         var after = await Task.WhenAll(Enumerable.Range(0, 30).Select(number => (number % 2 == 0 ? old.Http : young.Http).ChatAsync(body: Ask.Body($"{number}"))));
         Assert.All(after, answer => Assert.Equal(200, answer.Status));
         Assert.Equal((Slots, 0), (engine.Statistics.Models["mock:latest"].MaxInFlight, engine.Statistics.Models["mock:latest"].MaxWaiting));
     }
 
+    private static Task LeadsAsync(GatewayProcess gateway) =>
+        Wait.UntilAsync(() => Assert.Contains(gateway.Printed, line => line.Contains("This gateway leads", StringComparison.Ordinal)));
+
     [Fact]
     public async Task A_connection_that_breaks_changes_nothing()
     {
         await using var engine = HeldEngine.Start();
-        await using var group = await PeerGroup.StartAsync(2, [engine.Address]);
+        await using var group = await ClusterGroup.StartAsync(2, [engine.Address]);
         var running = group[1].Http.ChatAsync(body: Ask.Body("running"));
         await engine.HoldsAsync(1);
         var waiting = group[1].Http.ChatAsync(body: Ask.Body("waiting"));
@@ -231,10 +235,10 @@ public sealed class FailoverTests
 
         // Else it would be one that has never held.
         await Task.Delay(1_200);
-        group[0].Service<Peers>().Cut();
+        group[1].Service<ClusterAdmission>().Cut();
 
         await group[0].WaitsAsync(1);
-        await Task.Delay(2 * Peers.Settling);
+        await Task.Delay(2 * ClusterAdmission.Settling);
         Assert.Equal((1, 1), (engine.Running, AdmissionTests.InUse(group[0])));
         Assert.False(group[1].Service<IAdmission>().IsAdmitting);
         engine.Release(2);
@@ -247,7 +251,7 @@ public sealed class FailoverTests
     public async Task A_slot_given_just_before_a_connection_breaks_is_told_again_however_late_it_is_taken()
     {
         await using var engine = HeldEngine.Start();
-        await using var group = await PeerGroup.StartAsync(2, [engine.Address]);
+        await using var group = await ClusterGroup.StartAsync(2, [engine.Address]);
         var first = group[0].Http.ChatAsync(body: Ask.Body("first"));
         await engine.HoldsAsync(1);
         var second = group[1].Http.ChatAsync(body: Ask.Body("second"));
@@ -268,7 +272,7 @@ public sealed class FailoverTests
                         engine.Release();
                         Assert.True(SpinWait.SpinUntil(() => group[0].Waiting() == 0, TimeSpan.FromSeconds(10)));
                         Thread.Sleep(500);
-                        group[0].Service<Peers>().Cut();
+                        group[1].Service<ClusterAdmission>().Cut();
                         Thread.Sleep(500);
                     }
                 },
@@ -283,7 +287,7 @@ public sealed class FailoverTests
 
         await engine.HoldsAsync(1);
         var third = group[0].Http.ChatAsync(body: Ask.Body("third"));
-        await Task.Delay(2 * Peers.Settling);
+        await Task.Delay(2 * ClusterAdmission.Settling);
         Assert.Equal((1, 1, false), (AdmissionTests.InUse(group[0]), engine.Running, group[1].Service<IAdmission>().IsAdmitting));
         engine.Release(2);
         Assert.Equal((200, 200, 200), ((await first).Status, (await second).Status, (await third).Status));

@@ -1,13 +1,13 @@
 using System.Diagnostics;
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Cluster;
 using Hazumu.Gateway.Keys;
-using Hazumu.Gateway.Replicas;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Testing;
 
-namespace Hazumu.Gateway.Tests.Replicas;
+namespace Hazumu.Gateway.Tests.Cluster;
 
 /// <summary>What keys have used is not forgotten where a connection breaks or another gateway admits.</summary>
 public sealed class KeyLimitTests
@@ -31,14 +31,14 @@ public sealed class KeyLimitTests
     public async Task A_connection_that_breaks_takes_nothing_along()
     {
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
-        await using var group = await PeerGroup.StartAsync(2, [engine.Address], s_keys);
+        await using var group = await ClusterGroup.StartAsync(2, [engine.Address], s_keys);
         var single = await group[1].Http.BeginAsync(key: Single);
         var chatty = await group[1].Http.BeginAsync(key: Chatty);
         await engine.HoldsAsync(2);
 
         // Else it would be one that has never held.
         await Task.Delay(1_200);
-        group[0].Service<Peers>().Cut();
+        group[1].Service<ClusterAdmission>().Cut();
 
         for (var watch = 0; watch < 25; watch++)
         {
@@ -65,7 +65,7 @@ public sealed class KeyLimitTests
         var (waiting, waitingKey) = TestKeys.Make("waiting");
         TestKeys.Write(folder.File("keys.json"), running, waiting);
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
-        await using var group = await PeerGroup.StartAsync(
+        await using var group = await ClusterGroup.StartAsync(
             2, [engine.Address], "--Gateway:Slots=1", "--Gateway:Keys:Required=true", $"--Gateway:Keys:File={folder.File("keys.json")}");
         using var first = await group[0].Http.BeginAsync(key: runningKey);
         var second = group[1].Http.ChatAsync(key: waitingKey);
@@ -88,13 +88,13 @@ public sealed class KeyLimitTests
     public async Task Who_admits_next_knows_what_keys_have_used(bool isKilled)
     {
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
-        int[] ports = [.. Enumerable.Range(0, 3).Select(_ => PeerGroup.FreePort())];
-        string[] Arguments(int number) => [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[number]}", .. PeerGroup.Arguments(ports), .. s_keys];
-        await using var old = await GatewayProcess.StartAsync([("e", engine.Address)], Arguments(0));
-        await using var next = await TestGateway.StartAsync([("e", engine.Address)], Arguments(1));
-        await Wait.UntilAsync(() => Assert.Equal(AdmissionMode.Elsewhere, next.Service<Scheduler>().Mode));
-        await using var young = await TestGateway.StartAsync([("e", engine.Address)], Arguments(2));
-        await Wait.UntilAsync(() => Assert.Equal((AdmissionMode.Elsewhere, 2, 2), (young.Service<Scheduler>().Mode, young.Service<Peers>().Count, next.Service<Peers>().Count)));
+        await using var store = await ValkeyServer.StartAsync();
+        string[] arguments = [.. store.Arguments, .. s_keys];
+        await using var old = await GatewayProcess.StartAsync([("e", engine.Address)], arguments);
+        await Wait.UntilAsync(() => Assert.Contains(old.Printed, line => line.Contains("This gateway leads", StringComparison.Ordinal)));
+        await using var next = await TestGateway.StartAsync([("e", engine.Address)], arguments);
+        await using var young = await TestGateway.StartAsync([("e", engine.Address)], arguments);
+        await Wait.UntilAsync(() => Assert.Equal((AdmissionMode.Elsewhere, 2, 2), (young.Service<Scheduler>().Mode, young.Service<ClusterAdmission>().Peers, next.Service<ClusterAdmission>().Peers)));
 
         // Each by another gateway; the second request of the key of two is told of by the younger one alone.
         await IsServedAsync(old.Http, engine, Twice);
@@ -114,7 +114,7 @@ public sealed class KeyLimitTests
         }
 
         var since = Stopwatch.StartNew();
-        while (since.Elapsed < 2 * Peers.Settling)
+        while (since.Elapsed < 2 * ClusterAdmission.Settling)
         {
             foreach (var gateway in (TestGateway[])[next, young])
             {
@@ -125,10 +125,10 @@ public sealed class KeyLimitTests
             }
         }
 
-        await PeerGroup.AdmitsAsync(next, [young]);
+        var leader = await ClusterGroup.FindLeaderAsync(next, young);
         engine.Release();
         Assert.Contains("\"done\":true", await running.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        await Wait.UntilAsync(() => Assert.Equal(0, AdmissionTests.InUse(next)));
+        await Wait.UntilAsync(() => Assert.Equal(0, AdmissionTests.InUse(leader)));
         await IsServedAsync(next.Http, engine, Single);
     }
 

@@ -1,17 +1,15 @@
 using System.Net;
 using System.Net.Sockets;
 using Hazumu.Gateway.Admission;
-using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Cluster;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Testing;
 
-namespace Hazumu.Gateway.Tests.Replicas;
+namespace Hazumu.Gateway.Tests.Cluster;
 
-/// <summary>Gateways in this process in front of the same engines, the oldest first.</summary>
-internal sealed class PeerGroup : IAsyncDisposable
+/// <summary>Gateways in this process in front of the same engines, with a store of their own. The first one leads.</summary>
+internal sealed class ClusterGroup : IAsyncDisposable
 {
-    public const string Key = "the-secret-of-all-gateways";
-
     private const int LowestPort = 20_000;
     private const int Ports = 12_000;
 
@@ -20,15 +18,17 @@ internal sealed class PeerGroup : IAsyncDisposable
 
     private readonly IReadOnlyList<(string Name, Uri Engine)> _instances;
     private readonly string[] _arguments;
-    private readonly List<int> _ports;
     private readonly List<TestGateway> _gateways = [];
 
-    private PeerGroup(IReadOnlyList<(string Name, Uri Engine)> instances, string[] arguments, int count)
+    private ClusterGroup(IReadOnlyList<(string Name, Uri Engine)> instances, string[] arguments, ValkeyServer store)
     {
         _instances = instances;
         _arguments = arguments;
-        _ports = [.. Enumerable.Range(0, count).Select(_ => FreePort())];
+        Store = store;
     }
+
+    /// <summary>The store.</summary>
+    public ValkeyServer Store { get; }
 
     /// <summary>The gateways.</summary>
     public IReadOnlyList<TestGateway> All => _gateways;
@@ -36,25 +36,34 @@ internal sealed class PeerGroup : IAsyncDisposable
     public TestGateway this[int index] => _gateways[index];
 
     /// <summary>Starts some in front of engines of the names <c>e0</c>, <c>e1</c> and so on, and waits until they know each other.</summary>
-    public static Task<PeerGroup> StartAsync(int count, IEnumerable<Uri> engines, params string[] arguments) =>
+    public static Task<ClusterGroup> StartAsync(int count, IEnumerable<Uri> engines, params string[] arguments) =>
         StartAsync(count, [.. engines.Select((engine, number) => ($"e{number}", engine))], arguments);
 
     /// <summary>Starts some and waits until they know each other.</summary>
-    public static async Task<PeerGroup> StartAsync(int count, IReadOnlyList<(string Name, Uri Engine)> instances, params string[] arguments)
+    public static async Task<ClusterGroup> StartAsync(int count, IReadOnlyList<(string Name, Uri Engine)> instances, params string[] arguments)
     {
-        var group = new PeerGroup(instances, arguments, count);
+        var group = new ClusterGroup(instances, arguments, await ValkeyServer.StartAsync());
         for (var number = 0; number < count; number++)
         {
-            group._gateways.Add(await group.StartOneAsync(number));
+            group._gateways.Add(await group.StartOneAsync());
             await AdmitsAsync(group._gateways[0], group._gateways[1..]);
         }
 
-        await Wait.UntilAsync(() => Assert.All(group._gateways, gateway => Assert.Equal(count - 1, gateway.Service<Peers>().Count)));
+        await Wait.UntilAsync(() => Assert.All(group._gateways, gateway => Assert.Equal(count - 1, gateway.Service<ClusterAdmission>().Peers)));
         return group;
     }
 
     /// <summary>Starts one at its place again.</summary>
-    public async Task<TestGateway> RestartAsync(int number) => _gateways[number] = await StartOneAsync(number);
+    public async Task<TestGateway> RestartAsync(int number) => _gateways[number] = await StartOneAsync();
+
+    /// <summary>Waits until one of some admits for all.</summary>
+    public static async Task<TestGateway> FindLeaderAsync(params IReadOnlyList<TestGateway> gateways)
+    {
+        TestGateway? leader = null;
+        await Wait.UntilAsync(() => leader = Assert.Single(gateways, gateway => gateway.Service<ClusterAdmission>().IsLeader));
+        await AdmitsAsync(leader!, gateways.Where(gateway => gateway != leader));
+        return leader!;
+    }
 
     /// <summary>Waits until one admits for all.</summary>
     public static Task AdmitsAsync(TestGateway one, IEnumerable<TestGateway> others) => Wait.UntilAsync(() =>
@@ -62,10 +71,6 @@ internal sealed class PeerGroup : IAsyncDisposable
         Assert.Equal((true, AdmissionMode.Open), (one.Service<IAdmission>().IsAdmitting, one.Service<Scheduler>().Mode));
         Assert.All(others, other => Assert.Equal((false, AdmissionMode.Elsewhere), (other.Service<IAdmission>().IsAdmitting, other.Service<Scheduler>().Mode)));
     });
-
-    /// <summary>The arguments of one of them, for one that is run otherwise.</summary>
-    public static IEnumerable<string> Arguments(IEnumerable<int> ports, string key = Key) =>
-        [$"--Gateway:Peers:Addresses={string.Join(',', ports.Select(port => $"http://127.0.0.1:{port}"))}", $"--Gateway:Peers:Key={key}"];
 
     /// <summary>A port that nobody has, and nobody is given before it is used: below those that the kernel gives to connections.</summary>
     public static int FreePort()
@@ -93,8 +98,9 @@ internal sealed class PeerGroup : IAsyncDisposable
         {
             await gateway.DisposeAsync();
         }
+
+        await Store.DisposeAsync();
     }
 
-    private Task<TestGateway> StartOneAsync(int number) => TestGateway.StartAsync(
-        _instances, [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{_ports[number]}", "--Gateway:Keys:File=/nonexistent/keys.json", .. Arguments(_ports), .. _arguments]);
+    private Task<TestGateway> StartOneAsync() => TestGateway.StartAsync(_instances, ["--Gateway:Keys:File=/nonexistent/keys.json", .. Store.Arguments, .. _arguments]);
 }

@@ -1,6 +1,6 @@
 using System.Net;
 using Hazumu.Gateway.Admission;
-using Hazumu.Gateway.Replicas;
+using Hazumu.Gateway.Cluster;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Upstreams;
@@ -8,7 +8,7 @@ using Hazumu.Mocks;
 using Hazumu.Testing;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Hazumu.Gateway.Tests.Replicas;
+namespace Hazumu.Gateway.Tests.Cluster;
 
 /// <summary>Several gateways in front of the same engines: what one promises, all do.</summary>
 public sealed class AdmissionTests
@@ -31,7 +31,7 @@ public sealed class AdmissionTests
         };
         await using var a = await MockEngine.StartAsync(options);
         await using var b = await MockEngine.StartAsync(options);
-        await using var group = await PeerGroup.StartAsync(gateways, [a.Address, b.Address], $"--Gateway:Slots={slots}");
+        await using var group = await ClusterGroup.StartAsync(gateways, [a.Address, b.Address], $"--Gateway:Slots={slots}");
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 150).Select(number => group[number % gateways].Http.ChatAsync(
             number % 3 == 0 ? Ask.OpenAI : number % 3 == 1 ? Ask.Anthropic : Ask.Native, Ask.Body($"{number}", number % 4 == 0 ? "spare" : "mock"))));
@@ -54,7 +54,7 @@ public sealed class AdmissionTests
     public async Task Keys_take_turns_whichever_gateway_they_come_to_and_places_are_those_of_one_queue()
     {
         await using var engine = HeldEngine.Start();
-        await using var group = await PeerGroup.StartAsync(
+        await using var group = await ClusterGroup.StartAsync(
             3, [engine.Address], "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:greedy:Key={Greedy}", $"--Gateway:Keys:Configured:modest:Key={Modest}", "--Gateway:Queue:Limit=103");
         var greedy = Enumerable.Range(0, 101).Select(number => group[number % 2].Http.ChatAsync(body: Ask.Body("greedy"), key: Greedy)).ToList();
         await engine.HoldsAsync(1);
@@ -79,7 +79,7 @@ public sealed class AdmissionTests
     public async Task Who_goes_away_leaves_the_queue_and_the_engine_wherever_it_came_in()
     {
         await using var engine = HeldEngine.Start();
-        await using var group = await PeerGroup.StartAsync(2, [engine.Address]);
+        await using var group = await ClusterGroup.StartAsync(2, [engine.Address]);
         using var leave = new CancellationTokenSource();
         var running = group[1].Http.ChatAsync(body: Ask.Body("running"), cancellationToken: leave.Token);
         await engine.HoldsAsync(1);
@@ -108,7 +108,7 @@ public sealed class AdmissionTests
     public async Task A_keys_limits_hold_over_all_gateways()
     {
         await using var engine = await MockEngine.StartAsync(new() { Parallel = 8, Tokens = 16 });
-        await using var group = await PeerGroup.StartAsync(
+        await using var group = await ClusterGroup.StartAsync(
             3,
             [engine.Address],
             "--Gateway:Slots=8",
@@ -144,7 +144,7 @@ public sealed class AdmissionTests
         await using var b = await MockEngine.StartAsync(new() { Parallel = 8 });
         await a.LoadAsync("mock");
         await b.LoadAsync("mock");
-        await using var group = await PeerGroup.StartAsync(3, [a.Address, b.Address], "--Gateway:Slots=8", "--Gateway:Retries:BudgetPercent=100");
+        await using var group = await ClusterGroup.StartAsync(3, [a.Address, b.Address], "--Gateway:Slots=8", "--Gateway:Retries:BudgetPercent=100");
         await Wait.UntilAsync(() => Assert.All(group.All, gateway => Assert.All(gateway.Fleet.Instances, instance => Assert.True(instance.SlotsOf("mock:latest").IsResident))));
 
         for (var conversation = 0; conversation < 6; conversation++)
@@ -170,7 +170,7 @@ public sealed class AdmissionTests
     public async Task The_gateway_that_admits_tells_of_the_fleet_and_the_others_do_not()
     {
         await using var engine = HeldEngine.Start();
-        await using var group = await PeerGroup.StartAsync(3, [engine.Address]);
+        await using var group = await ClusterGroup.StartAsync(3, [engine.Address]);
         var asked = Enumerable.Range(0, 3).Select(number => group[number].Http.ChatAsync()).ToList();
         await group[0].WaitsAsync(2);
 
@@ -189,11 +189,12 @@ public sealed class AdmissionTests
         await using var a = await MockEngine.StartAsync(new() { Models = [new MockModel("mock")] });
         await using var b = await MockEngine.StartAsync(new() { Models = [new MockModel("mock")] });
         await b.LoadAsync("mock");
-        int[] ports = [PeerGroup.FreePort(), PeerGroup.FreePort()];
-        await using var all = await TestGateway.StartAsync([("a", a.Address), ("b", b.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[0]}", .. PeerGroup.Arguments(ports)]);
+        await using var store = await ValkeyServer.StartAsync();
+        await using var all = await TestGateway.StartAsync([("a", a.Address), ("b", b.Address)], store.Arguments);
+        await ClusterGroup.AdmitsAsync(all, []);
         await Wait.UntilAsync(() => Assert.True(all.Fleet.Find("b")!.SlotsOf("mock:latest").IsResident));
-        await using var some = await TestGateway.StartAsync([("a", a.Address)], [$"--Kestrel:Endpoints:test:Url=http://127.0.0.1:{ports[1]}", .. PeerGroup.Arguments(ports)]);
-        await PeerGroup.AdmitsAsync(all, [some]);
+        await using var some = await TestGateway.StartAsync([("a", a.Address)], store.Arguments);
+        await ClusterGroup.AdmitsAsync(all, [some]);
 
         Assert.Equal("b", (await all.Http.ChatAsync()).Instance);
         Assert.Equal((200, "a"), await InstanceOf(some));
@@ -203,39 +204,6 @@ public sealed class AdmissionTests
         {
             var answer = await gateway.Http.ChatAsync();
             return (answer.Status, answer.Instance);
-        }
-    }
-
-    [Fact]
-    public async Task A_name_of_several_addresses_is_a_gateway_at_each()
-    {
-        await using var engine = HeldEngine.Start();
-        var port = PeerGroup.FreePort();
-        List<IPAddress> addresses = [IPAddress.Parse("127.0.0.1"), IPAddress.Parse("127.0.0.2")];
-        var gateways = new List<TestGateway>();
-        foreach (var address in addresses)
-        {
-            gateways.Add(await TestGateway.StartAsync(
-                [("e", engine.Address)],
-                services => services.AddSingleton<NameResolver>((_, _) => Task.FromResult<IPAddress[]>([.. addresses])),
-                $"--Kestrel:Endpoints:test:Url=http://{address}:{port}",
-                $"--Gateway:Peers:Addresses=http://gateways.internal:{port}",
-                $"--Gateway:Peers:Key={PeerGroup.Key}"));
-            await PeerGroup.AdmitsAsync(gateways[0], gateways[1..]);
-        }
-
-        try
-        {
-            var asked = gateways.Select(gateway => gateway.Http.ChatAsync()).ToList();
-            await gateways[0].WaitsAsync(1);
-            engine.Release(2);
-            Assert.All(await Task.WhenAll(asked), answer => Assert.Equal(200, answer.Status));
-            Assert.Equal(1, engine.Most);
-        }
-        finally
-        {
-            await gateways[1].DisposeAsync();
-            await gateways[0].DisposeAsync();
         }
     }
 

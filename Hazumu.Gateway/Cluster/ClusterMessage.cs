@@ -1,0 +1,98 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Grpc.Core;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Keys;
+
+namespace Hazumu.Gateway.Cluster;
+
+/// <summary>The kind of a message between a gateway and the leader.</summary>
+internal enum MessageKind
+{
+    // To the leader, about slots: requests one, withdraws that request, reports one that is held already, that its model has answered, and returns it.
+    Ask,
+    Withdraw,
+    Hold,
+    FirstByte,
+    Release,
+
+    // To the leader, about limits of keys: counts a request, reports one that is counted already, its end, and what a key has used of its minute.
+    Count,
+    Running,
+    Complete,
+    Used,
+
+    // From the leader: answers to Ask and Count, and how many gateways there are.
+    Grant,
+    Refuse,
+    Counted,
+    Gateways,
+}
+
+/// <summary>A key in a message: what its limits need.</summary>
+internal sealed record KeyInMessage(string Id, string Name, int? Requests, int? Tokens, int? Concurrent)
+{
+    public static KeyInMessage From(ApiKey key) => new(key.Id, key.Name, key.RequestsPerMinute, key.TokensPerMinute, key.ConcurrentRequests);
+
+    public ApiKey ToKey() => new()
+    {
+        Id = Id,
+        Name = Name,
+        Hash = [],
+        Scopes = Scope.None,
+        Created = default,
+        RequestsPerMinute = Requests,
+        TokensPerMinute = Tokens,
+        ConcurrentRequests = Concurrent,
+    };
+}
+
+/// <summary>One message; its kind says which members it has. Times are in milliseconds, waits of clients in seconds.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="Id">The number of the slot or count, given by the gateway that requests it and unique among all gateways.</param>
+internal sealed record ClusterMessage(MessageKind Kind, long Id = 0)
+{
+    public string? Model { get; init; }
+    public string? KeyName { get; init; }
+    public ulong Affinity { get; init; }
+    public bool IsShort { get; init; }
+    public bool IsStreamed { get; init; }
+    public long? Waited { get; init; }
+    public IReadOnlyList<string>? Avoided { get; init; }
+    public string? Instance { get; init; }
+    public bool IsCold { get; init; }
+    public bool HasAnswered { get; init; }
+    public int Position { get; init; }
+    public bool HasWaited { get; init; }
+    public LeaseEnd End { get; init; }
+    public double? LoadSeconds { get; init; }
+    public bool Unloads { get; init; }
+    public AdmissionStatus Status { get; init; }
+    public double RetryAfter { get; init; }
+    public KeyInMessage? Key { get; init; }
+    public KeyUse Use { get; init; }
+    public ReachedLimit Reached { get; init; }
+    public long Tokens { get; init; }
+    public int Gateways { get; init; }
+}
+
+/// <summary>The gRPC contract: one stream in both directions for each gateway that is connected; messages that are due together share a frame.</summary>
+/// <remarks>JSON in place of Protocol Buffers: their compiler (Grpc.Tools) needs glibc, which the SDK's image that builds the gateway lacks.</remarks>
+internal static class ClusterContract
+{
+    private static readonly Marshaller<IReadOnlyList<ClusterMessage>> s_frames = new(
+        frame => JsonSerializer.SerializeToUtf8Bytes(frame, ClusterJson.Default.IReadOnlyListClusterMessage),
+        bytes => JsonSerializer.Deserialize(bytes, ClusterJson.Default.IReadOnlyListClusterMessage) ?? []);
+
+    /// <summary>The stream of a gateway.</summary>
+    public static readonly Method<IReadOnlyList<ClusterMessage>, IReadOnlyList<ClusterMessage>> Join =
+        new(MethodType.DuplexStreaming, "hazumu.Admission", nameof(Join), s_frames, s_frames);
+
+    /// <summary>Binds the leader's side; called by Grpc.AspNetCore.</summary>
+    public static void Bind(ServiceBinderBase binder, LeaderSession? session) => binder.AddMethod(Join, session is null ? null : session.Join);
+}
+
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+[JsonSerializable(typeof(IReadOnlyList<ClusterMessage>))]
+[JsonSerializable(typeof(LeaderRecord))]
+internal sealed partial class ClusterJson : JsonSerializerContext;

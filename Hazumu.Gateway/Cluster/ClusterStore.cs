@@ -1,0 +1,124 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Hazumu.Gateway.Configuration;
+using StackExchange.Redis;
+
+namespace Hazumu.Gateway.Cluster;
+
+/// <summary>A gateway, as the store has it while it leads.</summary>
+/// <param name="Id">Another one at each start.</param>
+/// <param name="Address">Where it accepts the other gateways; with the host 0.0.0.0, the store adds that of the interface that leads to it.</param>
+/// <param name="Token">What they must send to be accepted: they have it from the store, which needs a password.</param>
+internal sealed record LeaderRecord(string Id, string Address, string Token);
+
+/// <summary>The leader's lock in Valkey. It expires by the store's clock if the leader does not renew it.</summary>
+internal sealed class ClusterStore(ClusterOptions options) : IAsyncDisposable
+{
+    /// <summary>How long the lock outlives a leader that is killed. A leader that only cannot reach the store keeps those that are connected.</summary>
+    public static readonly TimeSpan Expiry = TimeSpan.FromSeconds(1);
+
+    private const int TimeoutMilliseconds = 1_000;
+    private const int MinPassword = 20;
+    private const int DefaultPort = 6379;
+
+    // One round trip: takes or renews the lock if the caller may, and returns the holder.
+    private const string Find = """
+        local holder = redis.call('GET', KEYS[1])
+        if ARGV[2] == '1' and (not holder or holder == ARGV[1]) then
+          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+          holder = ARGV[1]
+        end
+        return holder
+        """;
+
+    private const string Drop = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end";
+
+    private static readonly RedisKey[] s_key = ["hazumu:gateway:leader"];
+
+    private readonly ConfigurationOptions _options = Read(options);
+    private ConnectionMultiplexer? _connection;
+    private string? _own;
+
+    /// <summary>Returns the leader, after becoming it if there is none and this gateway may lead.</summary>
+    /// <param name="own">This gateway.</param>
+    /// <param name="mayLead">Whether the lock is taken if it is free, and renewed if this gateway holds it.</param>
+    /// <returns><see langword="null"/> if there is none.</returns>
+    /// <exception cref="Exception">The store cannot be reached; see <see cref="IsOutage"/>.</exception>
+    public async Task<LeaderRecord?> FindLeaderAsync(LeaderRecord own, bool mayLead)
+    {
+        _own ??= JsonSerializer.Serialize(own with { Address = await CompleteAsync(own.Address) }, ClusterJson.Default.LeaderRecord);
+        _connection ??= await ConnectionMultiplexer.ConnectAsync(_options);
+        var holder = (string?)await _connection.GetDatabase().ScriptEvaluateAsync(Find, s_key, [_own, mayLead, (long)Expiry.TotalMilliseconds]);
+        return holder is null ? null : JsonSerializer.Deserialize(holder, ClusterJson.Default.LeaderRecord);
+    }
+
+    /// <summary>Releases the lock, so that another gateway leads without waiting for its expiry.</summary>
+    public Task ReleaseAsync() => _connection?.GetDatabase().ScriptEvaluateAsync(Drop, s_key, [_own]) ?? Task.CompletedTask;
+
+    /// <summary>Whether an error says that the store cannot be reached, refuses the password, or does not answer.</summary>
+    public static bool IsOutage(Exception error) => error is RedisException or TimeoutException or SocketException;
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _connection?.DisposeAsync() ?? default;
+
+    /// <summary>Checks the settings.</summary>
+    /// <exception cref="StartupProblemException">The address or the password is not allowed, or a file cannot be read.</exception>
+    public static void Check(ClusterOptions options) => Read(options);
+
+    private static ConfigurationOptions Read(ClusterOptions options)
+    {
+        if (string.IsNullOrEmpty(options.Password) == string.IsNullOrEmpty(options.PasswordFile))
+        {
+            throw new StartupProblemException($"'Gateway:Cluster' needs one of 'Password' and 'PasswordFile', and {(string.IsNullOrEmpty(options.Password) ? "neither is" : "both are")} set.");
+        }
+
+        var read = new ConfigurationOptions();
+        try
+        {
+            read = ConfigurationOptions.Parse(options.Store!);
+        }
+        catch (ArgumentException)
+        {
+            // Without an address, below.
+        }
+
+        if (read.EndPoints.Count != 1)
+        {
+            throw new StartupProblemException($"'Gateway:Cluster:Store' is '{options.Store}'; it must be the address of one Valkey or Redis such as 'valkey:6379', or with TLS 'valkey:6379,ssl=true'.");
+        }
+
+        read.Password = string.IsNullOrEmpty(options.Password) ? SecretFile.Read("Gateway:Cluster:PasswordFile", options.PasswordFile!) : options.Password;
+        if (read.Password.Length < MinPassword)
+        {
+            throw new StartupProblemException($"The password of 'Gateway:Cluster' must have {MinPassword} characters or more: whoever knows it can admit for all gateways.");
+        }
+
+        if (options.CaFile is { } authorities)
+        {
+            OwnAuthorities.Check("Gateway:Cluster:CaFile", SecretFile.Read("Gateway:Cluster:CaFile", authorities));
+            read.TrustIssuer(authorities);
+        }
+
+        read.EndPoints[0] = read.EndPoints[0] is DnsEndPoint { Port: 0 } name ? new DnsEndPoint(name.Host, DefaultPort) : read.EndPoints[0];
+        (read.AbortOnConnectFail, read.BacklogPolicy) = (false, BacklogPolicy.FailFast);
+        read.ConnectTimeout = read.AsyncTimeout = TimeoutMilliseconds;
+        read.ReconnectRetryPolicy = new LinearRetry(TimeoutMilliseconds);
+        return read;
+    }
+
+    // Connecting a datagram socket sends nothing, and chooses the interface.
+    private async Task<string> CompleteAsync(string address)
+    {
+        var url = new UriBuilder(address);
+        if (url.Host == IPAddress.Any.ToString())
+        {
+            var target = _options.EndPoints[0] is DnsEndPoint name ? new IPEndPoint((await Dns.GetHostAddressesAsync(name.Host))[0], name.Port) : _options.EndPoints[0];
+            using var socket = new Socket(target.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+            await socket.ConnectAsync(target);
+            url.Host = ((IPEndPoint)socket.LocalEndPoint!).Address.ToString();
+        }
+
+        return url.Uri.GetLeftPart(UriPartial.Authority);
+    }
+}
