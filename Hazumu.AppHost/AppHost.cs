@@ -100,6 +100,7 @@ builder.AddCaddy("edge", hazumu.Edge)
     .WithDataVolume(hazumu.Edge.Volume)
     .WithGateway(gateway)
     .WithDashboards(grafana)
+    .WithDataSources(grafana)
     .WithSettings(hazumu.Edge);
 
 // './hazumu up' checks the settings before it pulls images.

@@ -40,6 +40,7 @@ public static class AlertmanagerBuilderExtensions
                 // Whether people were told, and not just the dead man's switch: both may be webhooks.
                 "--enable-feature=receiver-name-in-metrics")
             .WithExternalUrl(port)
+            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Sources))
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "256m", Cpus: "0.5", Pids: 100) { WritesTo = ["/tmp"] });
     }
 

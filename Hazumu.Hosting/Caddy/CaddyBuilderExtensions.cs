@@ -58,8 +58,8 @@ public static class CaddyBuilderExtensions
             .WithSecretFile("edge_certificate", settings, nameof(settings.CertificateFile), settings.CertificateFile)
             .WithSecretFile("edge_key", settings, nameof(settings.KeyFile), settings.KeyFile)
             .WithAnnotation(new ProductionOnlyAnnotation())
-            .WithAnnotation(new NotInChartAnnotation("the Ingress or the HTTPRoute, with certificates of cert-manager"))
-            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Edge))
+            .WithAnnotation(new NotInChartAnnotation("the Ingress or the HTTPRoute, with certificates of cert-manager") { Image = "sources", Files = ["sources.Caddyfile"] })
+            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Edge, PublishedNetworksAnnotation.Sources))
             .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "512m", Cpus: "1", Pids: 200)
             {
                 TakesVolume = true,
@@ -115,6 +115,27 @@ public static class CaddyBuilderExtensions
         ArgumentNullException.ThrowIfNull(grafana);
 
         return builder.WithUpstream("EDGE_GRAFANA", grafana.GetEndpoint("http"));
+    }
+
+    /// <summary>Has Grafana's data sources of logs and of alerts go through the edge, which lets reading, alerts and silences pass; in a published application.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="grafana">Grafana.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<CaddyResource> WithDataSources(this IResourceBuilder<CaddyResource> builder, IResourceBuilder<GrafanaResource> grafana)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(grafana);
+
+        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        {
+            // The ports that each has itself (sources.Caddyfile).
+            grafana
+                .WithComposeEnvironment("ALERTMANAGER_URL", $"http://{builder.Resource.Name}:9093", development: "http://alertmanager:9093")
+                .WithComposeForm(PublishedOptionAnnotation.Logs, (service, _) => service.MappingAt("environment").Children["LOKI_URL"] = ComposeFiles.Quoted($"http://{builder.Resource.Name}:3100"))
+                .WithComposeForm($"{PublishedFormAnnotation.Development}.{PublishedOptionAnnotation.Logs}", (service, _) => service.MappingAt("environment").Add("LOKI_URL", ComposeFiles.Quoted("http://loki:3100")));
+        }
+
+        return builder;
     }
 
     private static IResourceBuilder<CaddyResource> WithUpstream(this IResourceBuilder<CaddyResource> builder, string variable, EndpointReference endpoint) => builder

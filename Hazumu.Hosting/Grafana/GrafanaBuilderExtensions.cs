@@ -164,7 +164,7 @@ public static class GrafanaBuilderExtensions
 
         return builder
             // Grafana would ask its data sources by way of the proxy that Docker's client configuration puts into every container.
-            .WithComposeEnvironment("NO_PROXY", "localhost,127.0.0.1,prometheus,alertmanager,loki${NO_PROXY:+,${NO_PROXY:-}}")
+            .WithComposeEnvironment("NO_PROXY", "localhost,127.0.0.1,prometheus,alertmanager,loki,edge${NO_PROXY:+,${NO_PROXY:-}}")
             .WithComposeEnvironment(RootUrl, edge.PublishedGrafanaUrl + "/", development: $"http://localhost:{address}/")
             .WithSignIn();
     }

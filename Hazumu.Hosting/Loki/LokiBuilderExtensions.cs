@@ -34,7 +34,7 @@ public static class LokiBuilderExtensions
         return builder.ExecutionContext.IsPublishMode
             ? resource
                 .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs))
-                .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Logs))
+                .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Logs, PublishedNetworksAnnotation.Sources))
                 .WithAnnotation(new PublishedConfinementAnnotation("10001:10001", Memory: "1g", Cpus: "1", Pids: 500) { WritesTo = ["/tmp"] })
             : resource;
     }

@@ -59,9 +59,10 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
 
         Directory.CreateDirectory(files);
         // Not the targets, which are discovered there.
-        foreach (var published in Charted.SelectMany(component => component.Annotations<PublishedFolderAnnotation>()).Where(published => !published.IsGenerated))
+        foreach (var (component, published) in _components.SelectMany(component => component.Annotations<PublishedFolderAnnotation>().Select(published => (component, published))).Where(one => !one.published.IsGenerated))
         {
-            foreach (var (name, contents) in (await published.ReadAsync(cancellationToken)).Where(file => !published.ForComposeAlone.Contains(file.Key)))
+            var elsewhere = NotInChartAnnotation.Of(component.Resource);
+            foreach (var (name, contents) in (await published.ReadAsync(cancellationToken)).Where(file => elsewhere?.Files.Contains(file.Key) ?? !published.ForComposeAlone.Contains(file.Key)))
             {
                 var file = Path.Combine(files, published.Name, name);
                 Directory.CreateDirectory(Path.GetDirectoryName(file)!);
@@ -169,6 +170,14 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
             foreach (var variant in resource.Annotations.OfType<PublishedVariantAnnotation>())
             {
                 node.Add($"{variant.Suffix}Digest", Quoted(Digest(variant.ImageOf(resource))));
+            }
+        }
+
+        foreach (var component in _components)
+        {
+            if (NotInChartAnnotation.Of(component.Resource)?.Image is { } name)
+            {
+                images.Add(name, Image(component.Resource.Annotations.OfType<ContainerImageAnnotation>().Last()));
             }
         }
 

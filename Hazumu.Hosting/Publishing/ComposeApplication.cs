@@ -73,6 +73,7 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
                     { PublishedNetworksAnnotation.Exporters, Network("hazumu-exporters") },
                     { PublishedNetworksAnnotation.Logs, Network("hazumu-logs") },
                     { PublishedNetworksAnnotation.Cluster, Network("hazumu-cluster") },
+                    { PublishedNetworksAnnotation.Sources, Network("hazumu-sources") },
                 }
             },
             { "volumes", volumes },

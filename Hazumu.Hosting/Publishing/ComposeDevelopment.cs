@@ -33,6 +33,11 @@ internal sealed partial class ComposeDevelopment
             {
                 ServicesOf($"{Name}.{form.Option}.yaml").MappingAt(resource.Name).Add("ports", Ports(form.Port is null ? ports : ports.Select(port => TargetPort().Replace(port, $":{form.Port}"))));
             }
+
+            foreach (var option in resource.Annotations.OfType<PublishedFormAnnotation>().Select(annotation => annotation.Form.Split('.')).Where(form => form is [PublishedFormAnnotation.Development, _]).Select(form => form[1]).Distinct())
+            {
+                PublishedFormAnnotation.Apply(resource, $"{PublishedFormAnnotation.Development}.{option}", ServicesOf($"{Name}.{option}.yaml"));
+            }
         }
     }
 
@@ -43,7 +48,7 @@ internal sealed partial class ComposeDevelopment
         {
             var purpose = name == $"{Name}.yaml"
                 ? "For development: every port on loopback, a known password, keys where wanted, the gateway built from the checkout, and no edge."
-                : "The ports of that option in the development form.";
+                : "What that option has in the development form.";
             await ComposeFiles.WriteAsync(Path.Combine(folder, name), $"# {purpose}\n", root, cancellationToken);
         }
     }

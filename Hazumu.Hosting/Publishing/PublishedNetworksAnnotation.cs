@@ -1,7 +1,7 @@
 namespace Hazumu.Hosting.Publishing;
 
 /// <summary>Which networks a published container joins; one without this annotation joins the backend's alone.</summary>
-/// <param name="Names">Of <see cref="Backend"/>, <see cref="Edge"/>, <see cref="Exporters"/>, <see cref="Logs"/> and <see cref="Cluster"/>.</param>
+/// <param name="Names">Of <see cref="Backend"/>, <see cref="Edge"/>, <see cref="Exporters"/>, <see cref="Logs"/>, <see cref="Cluster"/> and <see cref="Sources"/>.</param>
 internal sealed record PublishedNetworksAnnotation(params IReadOnlyList<string> Names) : IResourceAnnotation
 {
     /// <summary>The network of those that have none of their own: Compose's default one.</summary>
@@ -18,4 +18,7 @@ internal sealed record PublishedNetworksAnnotation(params IReadOnlyList<string> 
 
     /// <summary>The network of several gateways and the store that they share.</summary>
     public const string Cluster = "cluster";
+
+    /// <summary>The network of the edge and of the data sources that Grafana reaches through it only.</summary>
+    public const string Sources = "sources";
 }

@@ -24,6 +24,42 @@ public sealed class ChartGrafanaTests
         Assert.All(compose.Where(variable => !((YamlScalarNode)variable.Value).Value!.Contains("${", StringComparison.Ordinal)), variable => Assert.Equal((variable.Key, ((YamlScalarNode)variable.Value).Value), (variable.Key, chart[variable.Key])));
     }
 
+    /// <summary>Whoever is signed in reaches both through Grafana's proxy, and they answer everybody.</summary>
+    [Fact]
+    public async Task Data_sources_of_logs_and_alerts_go_through_the_list_of_Compose()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+        var chart = Variables(rendering);
+        var sources = Assert.Single(rendering.Workloads["grafana"].Pod.Containers, container => container.Name == "sources");
+        var variables = sources.Env.ToDictionary(variable => variable.Name, variable => variable.Value);
+
+        Assert.Equal(("http://127.0.0.1:3100", "http://127.0.0.1:9093"), (chart["LOKI_URL"], chart["ALERTMANAGER_URL"]));
+        Assert.Equal(("127.0.0.1", "hazumu-loki:3100", "hazumu-alertmanager:9093"), (variables["SOURCES_BIND"], variables["SOURCES_LOKI"], variables["SOURCES_ALERTMANAGER"]));
+        Assert.Equal(File.ReadAllText(RepositoryRoot.Combine("caddy", "sources.Caddyfile")), rendering.The<V1ConfigMap>("hazumu-grafana").Data["sources.Caddyfile"]);
+    }
+
+    [Fact]
+    public async Task Caddy_accepts_the_list_in_the_chart()
+    {
+        Skip.IfMissing(Component.Edge);
+        var data = (await Rendering.OfAsync("nvidia")).The<V1ConfigMap>("hazumu-grafana").Data;
+        var folder = Directory.CreateTempSubdirectory("hazumu-sources-");
+        try
+        {
+            foreach (var name in new[] { "Caddyfile", "sources.Caddyfile" })
+            {
+                await File.WriteAllTextAsync(Path.Combine(folder.FullName, name), data[name]);
+            }
+
+            var check = await ContainerEngine.RunAsync("run", "--rm", "--network", "none", "--user", "0", "--volume", $"{folder.FullName}:/etc/caddy:ro", "--entrypoint", "caddy", Component.Edge.Image, "validate", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile");
+            Assert.True(check.Succeeded, check.Output);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     [Fact]
     public async Task People_sign_in_by_OIDC_where_it_is_set_up()
     {

@@ -19,7 +19,7 @@ public sealed partial class ChartLogsTests
 
         var loki = with.The<V1Service>("hazumu-loki");
         var url = $"http://{loki.Metadata.Name}:{loki.Spec.Ports[0].Port}";
-        Assert.Equal((url, url), (Variable(with, "alloy", "LOKI_URL"), Variable(with, "grafana", "LOKI_URL")));
+        Assert.Equal((url, "http://127.0.0.1:3100"), (Variable(with, "alloy", "LOKI_URL"), Variable(with, "grafana", "LOKI_URL")));
         Assert.Equal("30d", Variable(with, "loki", "LOKI_RETENTION"));
         Assert.Equal("fast", with.The<V1StatefulSet>("hazumu-loki").Spec.VolumeClaimTemplates[0].Spec.StorageClassName);
         Assert.DoesNotContain(without.Objects, found => found.Metadata.Labels["app.kubernetes.io/component"] is "loki" or "alloy");

@@ -171,6 +171,7 @@ public sealed partial class ChartTests
                 {
                     "gateway" => rendering.Workloads.ContainsKey("valkey") ? ["http", "management", "cluster"] : ["http", "management"],
                     "valkey" => ["valkey"],
+                    "grafana" when container.Name == "sources" => ["sources"],
                     _ => ["http"],
                 };
                 Assert.Equal(ports, container.Ports.Select(port => port.Name));
@@ -503,7 +504,7 @@ public sealed partial class ChartTests
             yield return "privilege escalation";
         }
 
-        if (workload.Containers.Any(container => container.SecurityContext?.Capabilities is not { Drop: ["ALL"], Add: null }))
+        if (workload.Containers.Any(container => container.SecurityContext?.Capabilities is not { Drop: ["ALL"], Add: null or ["NET_BIND_SERVICE"] }))
         {
             yield return "capabilities";
         }

@@ -83,7 +83,7 @@ public class ComposeBackend : Backend
         var source = Published.Compose;
         foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
         {
-            var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal).Replace("hazumu-edge", $"{Name}-edge", StringComparison.Ordinal).Replace("hazumu-exporters", $"{Name}-exporters", StringComparison.Ordinal)
+            var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal).Replace("hazumu-edge", $"{Name}-edge", StringComparison.Ordinal).Replace("hazumu-exporters", $"{Name}-exporters", StringComparison.Ordinal).Replace("hazumu-sources", $"{Name}-sources", StringComparison.Ordinal)
                 // A dashboard has the same name.
                 .Replace("name: \"hazumu-logs\"", $"name: \"{Name}-logs\"", StringComparison.Ordinal);
             foreach (var component in Component.All)

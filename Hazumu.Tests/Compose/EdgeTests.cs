@@ -16,6 +16,12 @@ public sealed class EdgeContainer : IAsyncLifetime
         http://:8000 {
             respond "gateway {method} {uri}"
         }
+        http://:8001 {
+            respond "loki {method} {uri} tenant={header.X-Scope-OrgID}"
+        }
+        http://:8002 {
+            respond "alertmanager {method} {uri}"
+        }
         http://:3000 {
             respond "grafana {method} {uri} real={header.X-Real-IP} forwarded={header.Forwarded} for={header.X-Forwarded-For} prefix={header.X-Forwarded-Prefix} user={header.X-WEBAUTH-USER} original={header.X-Original-URL} referer={header.Referer}"
         }
@@ -34,7 +40,7 @@ public sealed class EdgeContainer : IAsyncLifetime
             return;
         }
 
-        _id = await StartAsync($"cat > /tmp/stand-in <<'END'\n{StandIn}\nEND\ncaddy run --config /tmp/stand-in --adapter caddyfile & ", "EDGE_GATEWAY=localhost:8000", "EDGE_GRAFANA=127.0.0.1:3000");
+        _id = await StartAsync($"cat > /tmp/stand-in <<'END'\n{StandIn}\nEND\ncaddy run --config /tmp/stand-in --adapter caddyfile & ", "EDGE_GATEWAY=localhost:8000", "EDGE_GRAFANA=127.0.0.1:3000", "SOURCES_LOKI=127.0.0.1:8001", "SOURCES_ALERTMANAGER=127.0.0.1:8002");
         _port = await PortAsync(_id);
         Client = ClientOf(_port);
         await Wait.UntilAsync("the edge", TimeSpan.FromSeconds(60), async () => Assert.StartsWith("gateway", await Client.GetStringAsync(new Uri("https://llm.example/api/version")), StringComparison.Ordinal));
@@ -54,7 +60,7 @@ public sealed class EdgeContainer : IAsyncLifetime
     /// <param name="variables">Environment variables.</param>
     public static Task<string> StartAsync(string before, params string[] variables) => ContainerEngine.RunOrThrowAsync(
     [
-        "run", "--detach", "--publish", "127.0.0.1::8443", "--volume", $"{RepositoryRoot.Combine("caddy")}:/etc/caddy:ro", "--env", "EDGE_HOST=llm.example",
+        "run", "--detach", "--publish", "127.0.0.1::8443", "--publish", "127.0.0.1::3100", "--publish", "127.0.0.1::9093", "--volume", $"{RepositoryRoot.Combine("caddy")}:/etc/caddy:ro", "--env", "EDGE_HOST=llm.example",
         // A proxy that nothing listens on, as Docker's client configuration may set it.
         "--env", "HTTP_PROXY=http://127.0.0.1:9", "--env", "http_proxy=http://127.0.0.1:9",
         .. variables.SelectMany(variable => new[] { "--env", variable }),
@@ -62,8 +68,10 @@ public sealed class EdgeContainer : IAsyncLifetime
     ]);
 
     /// <summary>The port of an edge on this machine.</summary>
-    public static async Task<int> PortAsync(string id) =>
-        int.Parse((await ContainerEngine.RunOrThrowAsync("port", id, "8443/tcp")).Split('\n')[0].Split(':')[^1], System.Globalization.CultureInfo.InvariantCulture);
+    /// <param name="id">The container.</param>
+    /// <param name="port">The port in it.</param>
+    public static async Task<int> PortAsync(string id, int port = 8443) =>
+        int.Parse((await ContainerEngine.RunOrThrowAsync("port", id, $"{port}/tcp")).Split('\n')[0].Split(':')[^1], System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>A client that connects to a port of this machine, whatever name it requests, and takes a certificate of Caddy's own authority.</summary>
     public static HttpClient ClientOf(int port) => new(new SocketsHttpHandler
@@ -80,15 +88,25 @@ public sealed class EdgeContainer : IAsyncLifetime
     });
 
     /// <summary>Requests a path of <c>llm.example</c>.</summary>
-    public async Task<(HttpStatusCode Status, string Body)> SendAsync(string method, string path, params (string Name, string Value)[] headers)
+    public Task<(HttpStatusCode Status, string Body)> SendAsync(string method, string path, params (string Name, string Value)[] headers) =>
+        SendAsync(Client, method, $"https://llm.example{path}", headers);
+
+    /// <summary>Requests a path as Grafana's data sources do.</summary>
+    public async Task<(HttpStatusCode Status, string Body)> SendToSourceAsync(int port, string method, string path, params (string Name, string Value)[] headers)
     {
-        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri($"https://llm.example{path}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false });
+        return await SendAsync(client, method, $"http://127.0.0.1:{await PortAsync(_id!, port)}{path}", headers);
+    }
+
+    private static async Task<(HttpStatusCode Status, string Body)> SendAsync(HttpClient client, string method, string address, (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(address, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
         foreach (var (name, value) in headers)
         {
             request.Headers.TryAddWithoutValidation(name, value);
         }
 
-        using var answer = await Client.SendAsync(request);
+        using var answer = await client.SendAsync(request);
         return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
     }
 }
@@ -157,6 +175,55 @@ public sealed class EdgeTests(EdgeContainer edge) : IClassFixture<EdgeContainer>
 
         Assert.Equal(HttpStatusCode.Forbidden, status);
         Assert.Equal("This path of a data source is closed at the edge; see 'Access' in docs/production.md.", body);
+    }
+
+    [Theory]
+    [InlineData(3100, "GET", "/loki/api/v1/labels?start=1", "loki")]
+    [InlineData(3100, "POST", "/loki/api/v1/query_range", "loki")]
+    [InlineData(3100, "GET", "/loki/api/v1/label/service/values", "loki")]
+    [InlineData(3100, "GET", "/loki/api/v1/tail?query=x", "loki")]
+    [InlineData(3100, "GET", "/loki/api/v1/index/stats?query=x", "loki")]
+    [InlineData(3100, "GET", "/loki/api/v1/status/buildinfo", "loki")]
+    [InlineData(9093, "GET", "/api/v2/status", "alertmanager")]
+    [InlineData(9093, "GET", "/api/v2/alerts/groups", "alertmanager")]
+    [InlineData(9093, "POST", "/api/v2/silences", "alertmanager")]
+    [InlineData(9093, "DELETE", "/api/v2/silence/0f7c", "alertmanager")]
+    public async Task A_data_source_reads_and_silences(int port, string method, string path, string source)
+    {
+        Skip.IfMissing(Component.Edge);
+
+        var (status, body) = await edge.SendToSourceAsync(port, method, path, ("X-Scope-OrgID", "other"));
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Equal($"{source} {method} {path}{(source == "loki" ? " tenant=" : "")}", body);
+    }
+
+    [Theory]
+    [InlineData(3100, "POST", "/loki/api/v1/push")]
+    [InlineData(3100, "POST", "/api/prom/push")]
+    [InlineData(3100, "POST", "/otlp/v1/logs")]
+    [InlineData(3100, "POST", "/loki/api/v1/delete")]
+    [InlineData(3100, "PUT", "/loki/api/v1/query")]
+    [InlineData(3100, "POST", "/loki/api/v1/tail")]
+    [InlineData(3100, "POST", "/flush")]
+    [InlineData(3100, "POST", "/log_level?log_level=debug")]
+    [InlineData(3100, "GET", "/ingester/shutdown")]
+    [InlineData(3100, "POST", "/ingester/shutdown")]
+    [InlineData(3100, "GET", "/config")]
+    [InlineData(3100, "POST", "/loki/api/v1/query/../push")]
+    [InlineData(3100, "POST", "/loki/api/v1/push/../query")]
+    [InlineData(3100, "POST", "/loki/api/v1/push/%2e%2e/query")]
+    [InlineData(3100, "POST", "/loki/api/v1/query%2f..%2fpush")]
+    [InlineData(3100, "POST", "//loki/api/v1/push")]
+    [InlineData(9093, "POST", "/api/v2/alerts")]
+    [InlineData(9093, "POST", "/-/reload")]
+    [InlineData(9093, "GET", "/metrics")]
+    [InlineData(9093, "DELETE", "/api/v2/silences")]
+    [InlineData(9093, "GET", "/debug/pprof/heap")]
+    public async Task Nothing_else_passes_to_a_data_source(int port, string method, string path)
+    {
+        Skip.IfMissing(Component.Edge);
+        Assert.Equal(HttpStatusCode.Forbidden, (await edge.SendToSourceAsync(port, method, path)).Status);
     }
 
     [Theory]

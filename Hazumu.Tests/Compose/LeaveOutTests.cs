@@ -70,6 +70,18 @@ public sealed class LeaveOutTests : IDisposable
         Assert.All(mounts, mount => Assert.Equal("apiVersion: 1\n", File.ReadAllText(Path.Combine(_folder.FullName, mount.Source))));
     }
 
+    [Theory]
+    [InlineData("http://loki:3100 http://alertmanager:9093", "edge")]
+    [InlineData("", "edge", "grafana")]
+    [InlineData("", "cadvisor")]
+    public async Task Grafanas_data_sources_go_straight_where_the_edge_is_left_out(string urls, params string[] leftOut)
+    {
+        await RunAsync(leftOut);
+
+        var variables = PublishedCompose.ServicesOf(Path.Combine(_folder.FullName, "left-out", "docker-compose.yaml")).Where(service => service.Name == "grafana").SelectMany(service => service.Entries("environment"));
+        Assert.Equal(urls, string.Join(' ', variables.Select(variable => variable.Value.ToString()).Reverse()));
+    }
+
     [Fact]
     public async Task A_Prometheus_that_runs_sees_another_choice_and_is_made_anew()
     {

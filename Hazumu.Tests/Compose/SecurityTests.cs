@@ -188,17 +188,28 @@ public sealed partial class SecurityTests
     {
         var networks = PublishedCompose.Services.Where(service => service.Has("networks")).ToLookup(service => string.Join(' ', service.List("networks")), service => service.Name);
 
-        Assert.Equal(["cluster", "default edge", "default exporters logs", "default logs", "edge", "exporters", "logs"], networks.Select(network => network.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["cluster", "default edge", "default exporters logs", "default logs sources", "default sources", "edge sources", "exporters", "logs"], networks.Select(network => network.Key).Order(StringComparer.Ordinal));
         Assert.Equal(["gateway", "valkey"], networks["cluster"].Order(StringComparer.Ordinal));
-        Assert.Equal(["edge"], networks["edge"]);
+        Assert.Equal(["edge"], networks["edge sources"]);
         Assert.Equal(["gateway", "grafana"], networks["default edge"].Order(StringComparer.Ordinal));
         Assert.Equal(["cadvisor", "gpuexporter", "nodeexporter"], networks["exporters"].Distinct().Order(StringComparer.Ordinal));
         Assert.Equal(["prometheus"], networks["default exporters logs"]);
-        Assert.Equal(["loki"], networks["default logs"]);
+        Assert.Equal(["loki"], networks["default logs sources"]);
+        Assert.Equal(["alertmanager"], networks["default sources"]);
         Assert.Equal(["alloy"], networks["logs"]);
         Assert.Equal(
-            ["default: hazumu-network", "edge: hazumu-edge", "exporters: hazumu-exporters", "logs: hazumu-logs", "cluster: hazumu-cluster"],
+            ["default: hazumu-network", "edge: hazumu-edge", "exporters: hazumu-exporters", "logs: hazumu-logs", "cluster: hazumu-cluster", "sources: hazumu-sources"],
             ((YamlMappingNode)PublishedCompose.Main["networks"]).Select(network => $"{network.Key}: {network.Value["name"]}"));
+    }
+
+    /// <summary>Whoever is signed in reaches both through Grafana's proxy, and they answer everybody.</summary>
+    [Fact]
+    public void Grafanas_data_sources_of_logs_and_alerts_go_through_the_edge()
+    {
+        var urls = PublishedCompose.Services.Where(service => service.Name == "grafana")
+            .SelectMany(service => service.Entries("environment")).Where(variable => variable.Key is "LOKI_URL" or "ALERTMANAGER_URL").Select(variable => variable.Value.ToString());
+
+        Assert.Equal(["http://edge:3100", "http://edge:9093"], urls.Order(StringComparer.Ordinal));
     }
 
     [Fact]

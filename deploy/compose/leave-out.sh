@@ -78,10 +78,17 @@ done > "$targets/expected.yaml"
     # What gives it its volume has nobody else to do that for.
     if has_service "$service-volume"; then printf '  %s:\n    profiles: ["left-out"]\n' "$service-volume"; fi
   done
-  # Grafana does not provision an Alertmanager that is not there.
-  case " $* " in *' grafana '*) ;; *' alertmanager '*)
-    printf 'apiVersion: 1\n' > "$folder/no-data-source.yml"
-    printf '  grafana:\n    volumes:\n      - { type: "bind", source: "%s/no-data-source.yml", target: "/etc/grafana/provisioning/datasources/alertmanager.yml", read_only: true }\n' "$folder"
+  case " $* " in *' grafana '*) ;; *' alertmanager '* | *' edge '*)
+    echo '  grafana:'
+    case " $* " in *' edge '*)
+      # Its data sources go through the edge.
+      printf '    environment: { ALERTMANAGER_URL: "http://alertmanager:9093", LOKI_URL: "http://loki:3100" }\n'
+      ;; esac
+    case " $* " in *' alertmanager '*)
+      # It is not provisioned as a data source.
+      printf 'apiVersion: 1\n' > "$folder/no-data-source.yml"
+      printf '    volumes:\n      - { type: "bind", source: "%s/no-data-source.yml", target: "/etc/grafana/provisioning/datasources/alertmanager.yml", read_only: true }\n' "$folder"
+      ;; esac
     ;; esac
   # Whether Prometheus has to be made anew, Compose sees by the label: a file of rules or jobs is read at the start.
   printf '  prometheus:\n    labels: { hazumu.targets: "%s" }\n' "$(cat "$targets"/* | cksum | tr ' ' '-')"
