@@ -52,7 +52,6 @@ internal static class HazumuCommand
 
     private static RootCommand Create(IReadOnlyList<string> args, Func<string, string?> variable) => new("Commands for Hazumu, the Aspire host for Ollama with a gateway and monitoring.")
     {
-        BundleCommand.Create(variable),
         DoctorCommand.Create(variable),
         GatewayKeysCommand.Create(args, variable),
         ImagesCommand.Create(),
@@ -60,6 +59,6 @@ internal static class HazumuCommand
         TestCommand.CreateFaults(),
         PublishCommand.Create(),
         DigestsCommand.Create(),
-        ImageFileCommand.Create(),
+        BundleCommand.Create(),
     };
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds images of the real programs from Debian's packages, for machines that reach no container registry: with the
 # names, paths, users, entrypoints and default commands of the upstream images, and the version that Debian has as tag.
-# The gateway's image is this checkout's program on the same base, with the .NET runtime of this machine, and otherwise as
-# Hazumu.Gateway/Dockerfile makes it.
+# The gateway's image is this checkout's program on the same base, with the .NET runtime of this machine, and otherwise as the .NET SDK
+# makes it (PublishContainer).
 #
 #   eng/images-from-debian.sh COMPONENT...   prints a line "COMPONENT IMAGE" for each image built
 #   eng/images-from-debian.sh --list         prints the components that can be built
@@ -124,14 +124,13 @@ image_gateway() {
   root=$(new_root "${libraries[@]}")
   copy_runtime "$root"
   mv "$WORK/gateway" "$root/app"
-  install -d -o "$GATEWAY_USER" -g "$GATEWAY_USER" "$root/data"
   echo "app:x:$GATEWAY_USER:$GATEWAY_USER:app:/home:/bin/false" >> "$root/etc/passwd"
   echo "app:x:$GATEWAY_USER:" >> "$root/etc/group"
   # To make a key takes cryptography, which the runtime looks for only when it is used.
   import "$root" gateway "$GATEWAY_IMAGE" 'keys create start --file /tmp/keys.json' \
     "LABEL hazumu.sources=$made_of" \
-    'WORKDIR /app' "USER $GATEWAY_USER" 'EXPOSE 8080' 'VOLUME /data' \
-    "ENV APP_UID=$GATEWAY_USER HTTP_PORTS=8080 DOTNET_RUNNING_IN_CONTAINER=true Gateway__Keys__File=/data/keys.json" \
+    'WORKDIR /app' "USER $GATEWAY_USER" 'EXPOSE 8080' \
+    "ENV APP_UID=$GATEWAY_USER HTTP_PORTS=8080 DOTNET_RUNNING_IN_CONTAINER=true" \
     'ENTRYPOINT ["/app/Hazumu.Gateway"]'
 }
 

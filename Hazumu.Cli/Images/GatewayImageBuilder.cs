@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using CliWrap;
 using CliWrap.Buffered;
 
@@ -9,11 +8,13 @@ namespace Hazumu.Cli.Images;
 /// <param name="engine">The engine's command.</param>
 /// <param name="store">The engine's images.</param>
 /// <param name="progress">Receives sentences about what goes on.</param>
-internal sealed partial class GatewayImageBuilder(Checkout checkout, string engine, ImageStore store, Action<string> progress)
+internal sealed class GatewayImageBuilder(Checkout checkout, string engine, ImageStore store, Action<string> progress)
 {
-    private const string Dockerfile = "Hazumu.Gateway/Dockerfile";
+    // The registry of the image that the gateway's is built on.
+    private static readonly Uri s_registry = new("https://mcr.microsoft.com/v2/");
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
 
-    /// <summary>Has the image on this machine: by its Dockerfile, else from this machine's .NET runtime and Debian's packages.</summary>
+    /// <summary>Has the image on this machine: built by the .NET SDK, or if it cannot get the base image, from this machine's .NET runtime and Debian's packages.</summary>
     /// <param name="gateway">The gateway.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="CliException">The image cannot be had.</exception>
@@ -26,24 +27,32 @@ internal sealed partial class GatewayImageBuilder(Checkout checkout, string engi
             {
                 throw new CliException($"the image {gateway.Image} (Hazumu:Gateway:Image) cannot be pulled ({pull.Reason})");
             }
-
-            return;
         }
-
-        foreach (Match stage in Stage().Matches(await File.ReadAllTextAsync(Path.Combine(checkout.Root, Dockerfile), cancellationToken)))
+        else if (await FindRegistryProblemAsync(cancellationToken) is { } problem)
         {
-            var image = stage.Groups["image"].Value;
-            var pull = await store.EnsureAsync(image, cancellationToken);
-            if (pull.Outcome != PullOutcome.Pulled)
-            {
-                progress($"{image} cannot be pulled ({pull.Reason}): building the gateway's image from this machine's .NET runtime and Debian's packages (log: .hazumu/gateway-image.log).");
-                await RunAsync(Path.Combine(checkout.Root, "eng", "images-from-debian.sh"), ["gateway"], cancellationToken);
-                return;
-            }
+            progress($"{s_registry.Host} does not answer ({problem}): building the gateway's image from this machine's .NET runtime and Debian's packages (log: .hazumu/gateway-image.log).");
+            await RunAsync(Path.Combine(checkout.Root, "eng", "images-from-debian.sh"), ["gateway"], cancellationToken);
         }
+        else
+        {
+            progress($"Building the image {gateway.Image} (log: .hazumu/gateway-image.log).");
+            var registry = engine == "podman" ? "Podman" : "Docker";
+            await RunAsync("dotnet", ["publish", "Hazumu.Gateway", "--os", "linux-musl", "-t:PublishContainer", $"-p:LocalRegistry={registry}"], cancellationToken);
+        }
+    }
 
-        progress($"Building the image {gateway.Image} (log: .hazumu/gateway-image.log).");
-        await RunAsync(engine, ["build", "--file", Dockerfile, "--tag", gateway.Image, "."], cancellationToken);
+    private static async Task<string?> FindRegistryProblemAsync(CancellationToken cancellationToken)
+    {
+        using var client = new HttpClient { Timeout = s_limit };
+        try
+        {
+            using var answer = await client.GetAsync(s_registry, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            return answer.IsSuccessStatusCode ? null : $"status {(int)answer.StatusCode}";
+        }
+        catch (Exception failure) when (failure is HttpRequestException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return failure.GetBaseException().Message;
+        }
     }
 
     private async Task RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
@@ -51,16 +60,13 @@ internal sealed partial class GatewayImageBuilder(Checkout checkout, string engi
         var build = await CliWrap.Cli.Wrap(program)
             .WithArguments(arguments)
             .WithWorkingDirectory(checkout.Root)
-            .WithEnvironmentVariables(variables => variables.Set("DOCKER_BUILDKIT", "1"))
             .WithValidation(CommandResultValidation.None)
             .ExecuteBufferedAsync(cancellationToken);
         await File.WriteAllTextAsync(Path.Combine(checkout.State, "gateway-image.log"), build.StandardOutput + build.StandardError, cancellationToken);
         if (build.ExitCode != 0)
         {
-            throw new CliException($"its image cannot be built ({build.StandardError.TrimEnd().Split('\n')[^1]}); .hazumu/gateway-image.log has more");
+            var output = build.StandardError.Trim() is { Length: > 0 } error ? error : build.StandardOutput.Trim();
+            throw new CliException($"its image cannot be built ({output.Split('\n')[^1]}); .hazumu/gateway-image.log has more");
         }
     }
-
-    [GeneratedRegex("^FROM (?<image>[^ \n]+)", RegexOptions.Multiline)]
-    private static partial Regex Stage();
 }
