@@ -1,4 +1,4 @@
-using Hazumu.AppHost;
+using Hazumu.Hosting.Settings;
 
 var builder = DistributedApplication.CreateBuilder(args);
 var hazumu = builder.AddHazumuSettings(args);
@@ -64,12 +64,12 @@ var alertmanager = builder.AddAlertmanager("alertmanager", hazumu.Alertmanager.P
     .WithConfiguration("../alertmanager")
     .WithDataVolume(hazumu.Alertmanager.Volume)
     .WithReceivers(hazumu.Alertmanager)
-    .WithDashboards(hazumu.Grafana)
     .WithSettings(hazumu.Alertmanager);
 
 var prometheus = builder.AddPrometheus("prometheus", hazumu.Prometheus.Port)
     .WithConfiguration("../prometheus")
     .WithRunbooks("../docs/runbooks", hazumu.Prometheus)
+    .WithDashboards(hazumu.Grafana)
     .WithDataVolume(hazumu.Prometheus.Volume)
     .WithRetention(hazumu.Prometheus)
     .WithScrapeTarget(gateway, endpointName: GatewayBuilderExtensions.ManagementEndpointName)
@@ -103,8 +103,8 @@ builder.AddCaddy("edge", hazumu.Edge)
     .WithDataSources(grafana)
     .WithSettings(hazumu.Edge);
 
-await using var app = builder.Build();
-if (!await GraphPrinter.PrintIfRequestedAsync(app, hazumu))
+// './hazumu up' checks the settings before it pulls images.
+if (!CommandLine.ChecksSettingsOnly(builder.Configuration))
 {
-    await app.RunAsync();
+    builder.Build().Run();
 }

@@ -35,9 +35,6 @@ public static class HazumuBuilderExtensions
         // A graph that runs here has one gateway.
         options.Valkey.Enabled = builder.ExecutionContext.IsPublishMode;
 
-        // Without an Ollama of the graph the gateway has no instance, unless the user configures one and enables the gateway by name.
-        options.Gateway.Enabled &= options.Ollama.Enabled || builder.Configuration[$"{HazumuOptions.SectionName}:{options.Gateway.Section}:{nameof(ComponentOptions.Enabled)}"] is not null;
-
         if (builder.ExecutionContext.IsRunMode)
         {
             IsolatedRun.Settle(options, builder.Configuration, builder.AppHostDirectory);
@@ -72,9 +69,6 @@ public static class HazumuBuilderExtensions
         ArgumentNullException.ThrowIfNull(settings);
 
         var application = builder.ApplicationBuilder;
-        var container = builder as IResourceBuilder<ContainerResource>;
-        settings.Resource ??= builder.Resource;
-        container?.WithImageFrom(settings);
         if (!settings.Enabled)
         {
             application.Resources.Remove(builder.Resource);
@@ -92,9 +86,13 @@ public static class HazumuBuilderExtensions
             endpoint.TargetHost = address == "127.0.0.1" ? endpoint.TargetHost : address;
         }
 
-        if (application.ExecutionContext.IsRunMode)
+        if (builder is IResourceBuilder<ContainerResource> container)
         {
-            container?.WithLabelsAndNetwork(settings);
+            container.WithImageFrom(settings);
+            if (application.ExecutionContext.IsRunMode)
+            {
+                container.WithLabelsAndNetwork(settings);
+            }
         }
 
         return builder;

@@ -67,12 +67,6 @@ printable "${EMAIL_TO:-}" Hazumu:Alertmanager:EmailTo
 printable "${EMAIL_FROM:-}" Hazumu:Alertmanager:EmailFrom
 printable "${EMAIL_SERVER:-}" Hazumu:Alertmanager:EmailServer
 printable "${EMAIL_USER:-}" Hazumu:Alertmanager:EmailUser
-printable "${GRAFANA_URL:-}" GRAFANA_URL
-
-# Links join paths to it. Grafana's own documents write the address with a slash at its end and without.
-GRAFANA_URL=${GRAFANA_URL:-}
-while [ "$GRAFANA_URL" != "${GRAFANA_URL%/}" ]; do GRAFANA_URL=${GRAFANA_URL%/}; done
-export GRAFANA_URL
 
 rm -rf "$TARGET"
 mkdir -p "$TARGET/templates"

@@ -90,26 +90,6 @@ public static class AlertmanagerBuilderExtensions
             .WithEnvironment("EMAIL_USER", settings, nameof(settings.EmailUser), settings.EmailUser ?? "");
     }
 
-    /// <summary>Has notifications link to dashboards.</summary>
-    /// <param name="builder">The resource builder.</param>
-    /// <param name="grafana">Where the dashboards are.</param>
-    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<AlertmanagerResource> WithDashboards(this IResourceBuilder<AlertmanagerResource> builder, ComponentOptions grafana)
-    {
-        ArgumentNullException.ThrowIfNull(builder);
-        ArgumentNullException.ThrowIfNull(grafana);
-
-        if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
-        {
-            return builder.WithEnvironment("GRAFANA_URL", grafana.Host.Production ? grafana.Host.Edge.GrafanaUrl : $"http://localhost:{grafana.Port}");
-        }
-
-        return builder.WithComposeEnvironment(
-            "GRAFANA_URL",
-            grafana.Host.Edge.PublishedGrafanaUrl,
-            development: $"http://localhost:{grafana.Variable(nameof(grafana.Port), grafana.Port)}");
-    }
-
     // The other problems, those of a published application too, are the script's to find.
     private static IEnumerable<string> FindProblems(AlertmanagerOptions settings, string folder)
     {

@@ -85,6 +85,23 @@ public static class PrometheusBuilderExtensions
             .WithEnvironment("RUNBOOK_URL", settings, nameof(settings.RunbookUrl), settings.RunbookUrl ?? $"http://localhost:{port}/user/");
     }
 
+    /// <summary>Sets the address of the dashboards to which alerts link.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="grafana">The settings of the Grafana that has them.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> WithDashboards(this IResourceBuilder<PrometheusResource> builder, ComponentOptions grafana)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(grafana);
+
+        return builder.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? builder.WithEnvironment("GRAFANA_URL", grafana.Host.Production ? grafana.Host.Edge.GrafanaUrl : $"http://localhost:{grafana.Port}")
+            : builder.WithComposeEnvironment(
+                "GRAFANA_URL",
+                grafana.Host.Edge.PublishedGrafanaUrl,
+                development: $"http://localhost:{grafana.Variable(nameof(grafana.Port), grafana.Port)}");
+    }
+
     /// <summary>Mounts the folder that holds <c>prometheus.yml</c>, read-only. The tests of its rules, in <c>tests</c>, are not published.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="source">The folder, relative to the AppHost's.</param>
@@ -220,7 +237,7 @@ public static class PrometheusBuilderExtensions
             .Where(target => PublishedOptionAnnotation.Of(target.Endpoint.Resource).Select(form => form.Option).DefaultIfEmpty().Contains(option));
     }
 
-    // With another address of the runbooks, Prometheus reads copies of its rules.
+    // With other addresses of the runbooks and of Grafana, Prometheus reads copies of its rules.
     private static async Task CopyRulesAsync(PrometheusResource resource, HttpCommandRequestContext context)
     {
         var container = RunningContainer.GetId(context.Services.GetRequiredService<ResourceNotificationService>(), resource);

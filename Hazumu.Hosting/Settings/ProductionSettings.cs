@@ -28,7 +28,7 @@ internal static class ProductionSettings
         options.Edge.Enabled &= options.Production;
         if (options.Production)
         {
-            StartupProblemException.ThrowIfAny([.. FindProblems(options, configuration)], exitCode: 2);
+            StartupProblemException.ThrowIfAny([.. FindProblems(options, configuration)]);
             options.Gateway.RequireKeys = true;
         }
     }

@@ -141,20 +141,6 @@ public sealed class StartScriptTests(IdleAlertmanager alertmanager) : IClassFixt
         Assert.Contains(line, result.Output, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("https://llm.example/grafana")]
-    [InlineData("https://llm.example/grafana/")]
-    [InlineData("https://llm.example/grafana//")]
-    public async Task Links_have_one_slash_however_the_address_ends(string address)
-    {
-        Skip.IfMissing(Component.Alertmanager);
-
-        var result = await alertmanager.CheckAsync([], [$"GRAFANA_URL={address}"]);
-
-        Assert.True(result.Succeeded, result.Output);
-        Assert.Contains("Dashboard: https://llm.example/grafana{{ . }}", result.Output, StringComparison.Ordinal);
-    }
-
     [Fact]
     public async Task A_channel_cannot_be_a_template_or_another_setting()
     {

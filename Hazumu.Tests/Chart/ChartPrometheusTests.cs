@@ -35,9 +35,9 @@ public sealed partial class ChartPrometheusTests
         """;
 
     [Theory]
-    [InlineData("nvidia", "https://prometheus.example/user/")]
-    [InlineData("least", "http://hazumu-prometheus:9090/user/")]
-    public async Task Prometheus_serves_the_runbooks_that_alerts_link_to(string values, string url)
+    [InlineData("nvidia", "https://prometheus.example/user/", "https://grafana.example")]
+    [InlineData("least", "http://hazumu-prometheus:9090/user/", null)]
+    public async Task Alerts_link_to_the_runbooks_that_Prometheus_serves_and_to_Grafana(string values, string url, string? grafana)
     {
         Skip.If(Helm.Missing);
 
@@ -47,6 +47,7 @@ public sealed partial class ChartPrometheusTests
         var runbooks = rendering.The<V1ConfigMap>(pod.Volumes.Single(volume => volume.Name == "runbooks").ConfigMap.Name).Data;
 
         Assert.Equal(url, pod.Containers[0].Env.Single(variable => variable.Name == "RUNBOOK_URL").Value);
+        Assert.Equal(grafana, pod.Containers[0].Env.SingleOrDefault(variable => variable.Name == "GRAFANA_URL")?.Value);
         Assert.Contains($"--web.user-assets={mount.MountPath}", pod.Containers[0].Args);
         Assert.Equal(
             Directory.EnumerateFiles(RepositoryRoot.Combine("docs", "runbooks")).ToDictionary(file => Path.GetFileName(file), File.ReadAllText),

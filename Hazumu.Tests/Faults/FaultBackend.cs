@@ -137,7 +137,6 @@ public sealed class FaultBackend : ComposeBackend
     /// <inheritdoc/>
     protected override Dictionary<string, string?> Environment() => new(base.Environment())
     {
-        // Rules with this address are read where they are mounted; with another one, copies that a reload does not renew.
         ["Hazumu__Prometheus__RunbookUrl"] = "http://localhost:9090/user/",
     };
 
@@ -158,6 +157,9 @@ public sealed class FaultBackend : ComposeBackend
                   - { type: volume, source: second, target: /volume }
               gateway:
                 environment: { ConnectionStrings__ollama-2: "Endpoint=http://ollama-2:11434" }
+              # Rules with these addresses are read where they are mounted; with others, copies that a reload does not renew.
+              prometheus:
+                environment: { GRAFANA_URL: "http://localhost:3000" }
               # As it has by its privileges, which this machine may refuse: the kernel's log, for out-of-memory kills.
               cadvisor:
                 devices: [/dev/kmsg]

@@ -41,7 +41,7 @@ public sealed class ProductionTests
             .Callback(new ContainerFileSystemCallbackContext { Model = model.Container("grafana"), Services = null! }, default);
         Assert.Equal(GoodPassword, Assert.IsType<ContainerFile>(Assert.Single(files)).Contents);
         Assert.Equal("true", grafana["GF_SECURITY_COOKIE_SECURE"]);
-        Assert.Equal("https://llm.example/grafana", (await model.EnvironmentAsync(model.Container("alertmanager")))["GRAFANA_URL"]);
+        Assert.Equal("https://llm.example/grafana", (await model.EnvironmentAsync(model.Container("prometheus")))["GRAFANA_URL"]);
     }
 
     [Fact]

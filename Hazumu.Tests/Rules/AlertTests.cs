@@ -88,7 +88,7 @@ public sealed partial class AlertTests
     [GeneratedRegex(@"^(vector\(1\)|[\w:]+ == 1)$")]
     private static partial Regex State();
 
-    [GeneratedRegex(@"^/d/(?<uid>[a-z-]+)(\?var-(?<variable>\w+)=\S.*)?$")]
+    [GeneratedRegex(@"^http://localhost:3000/d/(?<uid>[a-z-]+)(\?var-(?<variable>\w+)=\S.*)?$")]
     private static partial Regex Dashboard();
 
     [GeneratedRegex("^## (?<text>.+)$", RegexOptions.Multiline)]

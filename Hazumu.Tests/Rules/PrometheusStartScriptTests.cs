@@ -34,6 +34,28 @@ public sealed class PrometheusStartScriptTests : IDisposable
             File.ReadAllText(Path.Combine(Copy, "rules", name))));
     }
 
+    [Theory]
+    [InlineData("https://llm.example/grafana")]
+    [InlineData("https://llm.example/grafana/")]
+    [InlineData("https://llm.example/grafana//")]
+    public async Task Alerts_link_to_the_dashboards_where_Grafana_is(string url)
+    {
+        var start = await RunAsync(null, "--web.enable-lifecycle", url);
+
+        Assert.Equal((0, $"--config.file={Copy}/prometheus.yml --web.enable-lifecycle"), (start.ExitCode, start.Output.Trim()));
+        Assert.All(RuleFiles.NamesIn("rules"), name => Assert.Equal(
+            File.ReadAllText(RepositoryRoot.Combine("prometheus", "rules", name)).Replace("http://localhost:3000/d/", "https://llm.example/grafana/d/", StringComparison.Ordinal),
+            File.ReadAllText(Path.Combine(Copy, "rules", name))));
+    }
+
+    [Fact]
+    public async Task An_address_of_Grafana_without_a_scheme_is_refused()
+    {
+        var start = await RunAsync(null, "--web.enable-lifecycle", "llm.example/grafana");
+
+        Assert.Equal((1, "Prometheus is not started: GRAFANA_URL is 'llm.example/grafana'; set an address such as 'https://llm.example/grafana'."), (start.ExitCode, start.Output.Trim()));
+    }
+
     [Fact]
     public async Task Copy_renews_the_rules_and_starts_nothing()
     {
@@ -66,7 +88,7 @@ public sealed class PrometheusStartScriptTests : IDisposable
 
     private string Copy => Path.Combine(_folder.FullName, "copy");
 
-    private async Task<CliResult> RunAsync(string? url, string argument = "--web.enable-lifecycle")
+    private async Task<CliResult> RunAsync(string? url, string argument = "--web.enable-lifecycle", string? grafana = null)
     {
         var program = Path.Combine(_folder.FullName, "prometheus");
         await File.WriteAllTextAsync(program, "#!/bin/sh\necho \"$@\"\n");
@@ -77,6 +99,7 @@ public sealed class PrometheusStartScriptTests : IDisposable
             ["PROMETHEUS_SOURCE"] = RepositoryRoot.Combine("prometheus"),
             ["PROMETHEUS_TARGET"] = Copy,
             ["RUNBOOK_URL"] = url,
+            ["GRAFANA_URL"] = grafana,
         });
     }
 }
