@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Xunit;
 
 namespace Hazumu.Testing;
 
@@ -38,6 +39,55 @@ public static class Wait
             return Task.CompletedTask;
         },
         timeout);
+
+    /// <summary>Waits until a number that grows stands still.</summary>
+    /// <param name="number">The number, which is 0 before it grows.</param>
+    /// <param name="duration">How long it must not have changed.</param>
+    /// <returns>The number.</returns>
+    public static async Task<long> UntilStillAsync(Func<long> number, TimeSpan duration)
+    {
+        ArgumentNullException.ThrowIfNull(number);
+
+        var (last, since) = (0L, Stopwatch.StartNew());
+        await UntilAsync(
+            () =>
+            {
+                var now = number();
+                if (now != last)
+                {
+                    last = now;
+                    since.Restart();
+                }
+
+                Assert.True(last > 0 && since.Elapsed >= duration, $"It has been {last} for {since.Elapsed}.");
+            },
+            TimeSpan.FromSeconds(20));
+        return last;
+    }
+
+    /// <summary>Asserts that something stays so for a while. For what must not happen, which gives no sign to wait for.</summary>
+    /// <param name="duration">How long.</param>
+    /// <param name="assertion">The assertion, which must hold at any time.</param>
+    public static async Task WhileAsync(TimeSpan duration, Func<Task> assertion)
+    {
+        ArgumentNullException.ThrowIfNull(assertion);
+
+        for (var watch = Stopwatch.StartNew(); watch.Elapsed < duration; await Task.Delay(TimeSpan.FromMilliseconds(10)))
+        {
+            await assertion();
+        }
+
+        await assertion();
+    }
+
+    /// <inheritdoc cref="WhileAsync(TimeSpan, Func{Task})"/>
+    public static Task WhileAsync(TimeSpan duration, Action assertion) => WhileAsync(
+        duration,
+        () =>
+        {
+            assertion();
+            return Task.CompletedTask;
+        });
 
     private static async Task RetryAsync(Func<Task> attempt, TimeSpan timeout, TimeSpan interval)
     {

@@ -93,8 +93,7 @@ public sealed class AdmissionTests
         await Assert.Single(engine.Exchanges).Gone.WaitAsync(TimeSpan.FromSeconds(10));
 
         // Its handler has not returned: the slot is not free, though nobody is there for the answer.
-        await Task.Delay(150);
-        Assert.Equal((1, 1), (engine.Running, InUse(group[0])));
+        await Wait.WhileAsync(TimeSpan.FromMilliseconds(150), () => Assert.Equal((1, 1), (engine.Running, InUse(group[0]))));
 
         engine.Release(2);
         Assert.Equal(200, (await next).Status);

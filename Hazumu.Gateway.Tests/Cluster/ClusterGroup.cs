@@ -53,6 +53,10 @@ internal sealed class ClusterGroup : IAsyncDisposable
         return group;
     }
 
+    /// <summary>Waits until its connections count as ones that have held, which takes a second.</summary>
+    public Task HoldsAsync() => Wait.WhileAsync(
+        TimeSpan.FromSeconds(1.2), () => Assert.All(_gateways, gateway => Assert.Equal(_gateways.Count - 1, gateway.Service<ClusterAdmission>().Peers)));
+
     /// <summary>Starts one at its place again.</summary>
     public async Task<TestGateway> RestartAsync(int number) => _gateways[number] = await StartOneAsync();
 

@@ -1,5 +1,6 @@
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
+using Hazumu.Testing;
 using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Gateway.Tests.Keys;
@@ -56,9 +57,7 @@ public sealed class KeyFileEditorTests : IDisposable
         using (new FileStream(Path + ".lock", FileMode.Create, FileAccess.Write, FileShare.None))
         {
             update = KeyFileEditor.UpdateAsync(Path, _ => [TestKeys.Make().Key], CancellationToken.None);
-            await Task.Delay(100);
-            Assert.False(update.IsCompleted);
-            Assert.False(File.Exists(Path));
+            await Wait.WhileAsync(TimeSpan.FromMilliseconds(100), () => Assert.Equal((false, false), (update.IsCompleted, File.Exists(Path))));
         }
 
         await update;

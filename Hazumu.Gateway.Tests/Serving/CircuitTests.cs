@@ -78,8 +78,9 @@ public sealed class CircuitTests
         await back.LoadAsync("mock");
         await back.WaitUntilAsync(engine => engine.Inferences().Count > 0);
         Assert.Equal(CircuitState.HalfOpen, StateOf(gateway, "engine"));
-        await Task.Delay(200);
-        Assert.Equal((CircuitState.HalfOpen, 1, Herd - 1), (StateOf(gateway, "engine"), back.Inferences().Count, gateway.Waiting()));
+        await Wait.WhileAsync(
+            TimeSpan.FromMilliseconds(200),
+            () => Assert.Equal((CircuitState.HalfOpen, 1, Herd - 1), (StateOf(gateway, "engine"), back.Inferences().Count, gateway.Waiting())));
 
         await back.WaitUntilAsync(engine => engine.Inferences().Count > 1);
         Assert.Equal(CircuitState.Closed, StateOf(gateway, "engine"));

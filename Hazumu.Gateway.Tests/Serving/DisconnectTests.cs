@@ -54,9 +54,9 @@ public sealed class DisconnectTests
 
         // Its handler has not returned: the slot is not free, though nobody is there for the answer.
         await gateway.Measured.RequestsAsync(1);
-        await Task.Delay(150);
-        Assert.Equal((1, 1), (engine.Running, engine.Exchanges.Count));
-        Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.slots.used"));
+        await Wait.WhileAsync(
+            TimeSpan.FromMilliseconds(150),
+            () => Assert.Equal((1, 1, 1d), (engine.Running, engine.Exchanges.Count, gateway.Measured.Now("hazumu.gateway.slots.used"))));
 
         engine.Release(2);
         Assert.Equal(200, (await next).Status);

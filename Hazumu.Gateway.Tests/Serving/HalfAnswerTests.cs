@@ -110,6 +110,7 @@ public sealed class HalfAnswerTests
             await exchange.ReadBodyAsync();
             if (Encoding.UTF8.GetString(exchange.Body).Contains("title", StringComparison.Ordinal))
             {
+                // It has been generating for longer than UnstreamedWithin.
                 await Task.Delay(20);
                 exchange.Reset();
                 return;

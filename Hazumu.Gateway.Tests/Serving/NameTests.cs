@@ -20,11 +20,19 @@ public sealed class NameTests
         await using var __ = three;
         await using var ___ = four;
         IPAddress[]? known = [Address(2), Address(3)];
+        var failures = 0;
         await using var gateway = await TestGateway.StartAsync(
             [("ollama", new Uri($"http://engines.test:{port}"))],
-            services => services.AddSingleton<NameResolver>((host, _) => host == "engines.test" && Volatile.Read(ref known) is { } addresses
-                ? Task.FromResult(addresses)
-                : throw new SocketException((int)SocketError.HostNotFound)),
+            services => services.AddSingleton<NameResolver>((host, _) =>
+            {
+                if (host == "engines.test" && Volatile.Read(ref known) is { } addresses)
+                {
+                    return Task.FromResult(addresses);
+                }
+
+                Interlocked.Increment(ref failures);
+                throw new SocketException((int)SocketError.HostNotFound);
+            }),
             "--Gateway:Fleet:ProbeInterval=100ms");
 
         await HasAsync("ollama@127.0.0.2, ollama@127.0.0.3");
@@ -44,7 +52,7 @@ public sealed class NameTests
         // A name server that fails takes nobody away.
         Volatile.Write(ref known, null);
         await Wait.UntilAsync(() => Assert.Single(gateway.Logged, line => line.Contains("'engines.test' cannot be resolved", StringComparison.Ordinal)));
-        await Task.Delay(300);
+        await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref failures) > 3));
         await HasAsync("ollama@127.0.0.3, ollama@127.0.0.4");
         Assert.Single(gateway.Logged, line => line.Contains("cannot be resolved", StringComparison.Ordinal));
         Assert.Equal(200, (await gateway.Http.ChatAsync()).Status);

@@ -122,6 +122,7 @@ public sealed class SlotTests
                 if (exchange.Gone.IsCompleted)
                 {
                     Interlocked.Increment(ref left);
+                    // It lets go a little later.
                     await Task.Delay(2);
                     return;
                 }

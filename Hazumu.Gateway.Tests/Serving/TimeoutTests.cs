@@ -123,6 +123,7 @@ public sealed class TimeoutTests
         await connection.SendAsync($"POST /api/blobs/sha256:{Convert.ToHexStringLower(SHA256.HashData(blob))} HTTP/1.1\r\nHost: gateway\r\nContent-Length: {blob.Length}\r\n\r\n");
         for (var part = 0; part < 12; part++)
         {
+            // A slow line: twice as long in all as the engine may take for its first byte.
             await connection.SendAsync(blob.AsMemory(part * 2048, 2048));
             await Task.Delay(250);
         }

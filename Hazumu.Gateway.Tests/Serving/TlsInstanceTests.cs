@@ -25,6 +25,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
     private WebApplication _proxy = null!;
     private Uri _address = null!;
     private volatile string _key = Key;
+    private int _served;
 
     public TlsInstanceTests()
     {
@@ -57,6 +58,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
                 return;
             }
 
+            Interlocked.Increment(ref _served);
             await forwarder.SendAsync(context, _engine.Address.GetLeftPart(UriPartial.Authority), client);
         });
         await _proxy.StartAsync();
@@ -107,7 +109,8 @@ public sealed class TlsInstanceTests : IAsyncLifetime
         await Wait.UntilAsync(() => Assert.Equal(200, gateway.Http.ChatAsync().GetAwaiter().GetResult().Status));
 
         File.Move(KeyFile, $"{KeyFile}.away");
-        await Task.Delay(1_000);
+        var before = Volatile.Read(ref _served);
+        await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref _served) > before + 10, "It is not asked any more."));
         Assert.Equal(200, (await gateway.Http.ChatAsync()).Status);
         File.Move($"{KeyFile}.away", KeyFile);
     }

@@ -168,9 +168,7 @@ public sealed class DisconnectTests
         using var next = await RawConnection.OpenAsync(gateway.Address);
         await next.SendAsync("POST", "/api/chat", Chat);
         await Wait.UntilAsync(() => Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.queued")));
-        await Task.Delay(50);
-        Assert.Equal(1, gateway.Measured.Now("hazumu.gateway.slots.used"));
-        Assert.Single(engine.Exchanges);
+        await Wait.WhileAsync(TimeSpan.FromMilliseconds(50), () => Assert.Equal((1d, 1), (gateway.Measured.Now("hazumu.gateway.slots.used"), engine.Exchanges.Count)));
         done.SetResult();
         Assert.Equal(200, (await next.ReadAsync()).Status);
     }
@@ -210,7 +208,7 @@ public sealed class DisconnectTests
         var connection = await RawConnection.OpenAsync(gateway.Address, receiveBuffer: 8192);
         await connection.SendAsync("POST", path, Streamed(path));
         var exchange = await engine.WaitForAsync();
-        await StandsStillAsync(() => exchange.Sent);
+        await Wait.UntilStillAsync(() => exchange.Sent, TimeSpan.FromMilliseconds(200));
         Go(connection, way);
 
         await exchange.Ended.WaitAsync(s_soon);
@@ -332,14 +330,6 @@ public sealed class DisconnectTests
         else
         {
             connection.Dispose();
-        }
-    }
-
-    private static async Task StandsStillAsync(Func<long> count)
-    {
-        for (var (last, still) = (0L, 0); still < 4; still = count() == last && last > 0 ? still + 1 : 0, last = count())
-        {
-            await Task.Delay(50);
         }
     }
 

@@ -154,6 +154,13 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
     public IEnumerable<JsonElement> AccessLines() =>
         _lines.Where(line => line.StartsWith("{\"time\":", StringComparison.Ordinal)).Select(line => JsonSerializer.Deserialize<JsonElement>(line));
 
+    /// <summary>Waits until as many requests wait for a slot.</summary>
+    public Task WaitsAsync(int count) => Wait.UntilAsync(async () =>
+    {
+        var lines = (await Http.GetStringAsync("/metrics")).Split('\n').Where(line => line.StartsWith("hazumu_gateway_queued{", StringComparison.Ordinal));
+        Assert.Equal(count, lines.Sum(line => double.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture)));
+    });
+
     public async ValueTask DisposeAsync()
     {
         Http?.Dispose();
@@ -168,7 +175,7 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
 
     private static ProcessStartInfo Start(IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        var start = new ProcessStartInfo("dotnet")
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -90,14 +90,7 @@ public sealed class LargeTests
         using var answer = await client.GetAsync(new Uri("/large", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead);
         var exchange = await engine.WaitForAsync();
 
-        var sent = 0L;
-        await Wait.UntilAsync(() =>
-        {
-            var last = sent;
-            Thread.Sleep(200);
-            sent = exchange.Sent;
-            Assert.True(sent > 0 && sent == last);
-        });
+        var sent = await Wait.UntilStillAsync(() => exchange.Sent, TimeSpan.FromMilliseconds(200));
         Assert.InRange(sent, 1, 48 * Megabyte);
 
         // And then all of it, as it was sent.
