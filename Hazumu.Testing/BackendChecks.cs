@@ -248,7 +248,9 @@ public abstract partial class BackendChecks(Backend backend)
     {
         backend.SkipIfMissing(Component.Loki);
 
-        foreach (var query in DashboardSet.LogQueries())
+        var queries = DashboardSet.LogQueries().ToList();
+        Assert.NotEmpty(queries);
+        foreach (var query in queries)
         {
             await QueryLogsAsync(query.ToQuery());
         }

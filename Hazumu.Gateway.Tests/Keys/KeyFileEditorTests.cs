@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Testing;
@@ -99,12 +100,10 @@ public sealed class KeyFileEditorTests : IDisposable
     }
 
     [Fact]
+    [UnsupportedOSPlatform("windows")]
     public async Task The_file_and_its_folder_are_for_their_owner_alone()
     {
-        if (OperatingSystem.IsWindows())
-        {
-            return;
-        }
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "a file has no mode on Windows");
 
         var path = _folder.File("below/keys.json");
         await KeyFileEditor.UpdateAsync(path, keys => keys, CancellationToken.None);
@@ -115,12 +114,10 @@ public sealed class KeyFileEditorTests : IDisposable
     }
 
     [Fact]
+    [UnsupportedOSPlatform("windows")]
     public async Task A_mode_that_was_widened_lasts()
     {
-        if (OperatingSystem.IsWindows())
-        {
-            return;
-        }
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "a file has no mode on Windows");
 
         TestKeys.Write(Path);
         File.SetUnixFileMode(Path, OwnerOnly | UnixFileMode.GroupRead);

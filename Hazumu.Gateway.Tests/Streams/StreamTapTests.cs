@@ -7,6 +7,10 @@ public class StreamTapTests
 {
     public static TheoryData<string> Names => [.. RecordedStreams.All.Select(stream => stream.Name)];
 
+    /// <summary>Answers that end with an object. What only an event's name tells is known at the blank line that ends it.</summary>
+    public static TheoryData<string> EndedByAnObject =>
+        [.. RecordedStreams.All.Where(stream => stream.Facts.IsComplete && stream.ContentType != "text/plain" && stream != RecordedStreams.AnthropicNames).Select(stream => stream.Name)];
+
     [Theory]
     [MemberData(nameof(Names))]
     public void Reads_an_answer_that_comes_whole(string name)
@@ -52,16 +56,10 @@ public class StreamTapTests
     }
 
     [Theory]
-    [MemberData(nameof(Names))]
+    [MemberData(nameof(EndedByAnObject))]
     public void Is_not_complete_before_the_closing_object_is_whole(string name)
     {
         var stream = Stream(name);
-        // What only an event's name tells is known at the blank line that ends it.
-        if (!stream.Facts.IsComplete || stream.ContentType == "text/plain" || stream == RecordedStreams.AnthropicNames)
-        {
-            return;
-        }
-
         // An answer may lack what ends its last line; without its last bracket, or quote, it is cut.
         var last = stream.Text.TrimEnd().Length;
         var bytes = Encoding.UTF8.GetByteCount(stream.Text[..last]);
@@ -244,6 +242,29 @@ public class StreamTapTests
 
                 tap.Complete(ref facts);
                 Assert.True(facts.InputTokens >= 0 && facts.OutputTokens >= 0 && facts.Events <= bytes.Length);
+            }
+        }
+    }
+
+    [Fact]
+    public void An_answer_behind_noise_is_read()
+    {
+        var random = new Random(20260823);
+        foreach (var stream in RecordedStreams.All.Where(stream => stream.Facts.IsComplete && stream.ContentType is "application/x-ndjson" or "text/event-stream"))
+        {
+            for (var round = 0; round < 300; round++)
+            {
+                var tap = StreamTap.For(stream.ContentType, stream.Dialect);
+                StreamFacts facts = default;
+
+                tap.Observe(Damage(stream.Bytes, random), ref facts);
+                tap.Observe("\n\n"u8, ref facts);
+                var before = facts.Events;
+                tap.Observe(stream.Bytes, ref facts);
+                tap.Complete(ref facts);
+
+                Assert.True(facts.IsComplete, $"{stream.Name}, round {round}");
+                Assert.Equal(stream.Facts.Events, facts.Events - before);
             }
         }
     }

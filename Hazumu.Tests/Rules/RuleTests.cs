@@ -142,7 +142,7 @@ public sealed partial class RuleTests
         Assert.Equal(
             RuleFiles.Rules.Where(rule => files.Contains(rule.File)).Select(rule => rule.Group.Name).Distinct().Order(StringComparer.Ordinal),
             file.Value.GroupEvalOrder.Order(StringComparer.Ordinal));
-    });
+    }, throwIfEmpty: true);
 
     private static List<Rule> Constants(string name)
     {

@@ -1,5 +1,8 @@
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using OpenTelemetry.Metrics;
 
 namespace Hazumu.Tests.ServiceDefaults;
 
@@ -39,6 +42,10 @@ public sealed class OtlpEndpointTests
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
 
         await host.StartAsync(limit.Token);
+        var health = await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(limit.Token);
         await host.StopAsync(limit.Token);
+
+        Assert.Equal(HealthStatus.Healthy, Assert.Single(health.Entries, entry => entry.Key == "self").Value.Status);
+        Assert.NotNull(host.Services.GetService<MeterProvider>());
     }
 }
