@@ -25,7 +25,7 @@ public class ModelQueueTests
     }
 
     [Fact]
-    public void Who_comes_back_is_in_front_of_its_key_and_of_no_other()
+    public void A_request_that_returns_goes_to_the_front_of_its_own_key()
     {
         var queue = new ModelQueue();
         Add(queue, "b1", "a1", "a2");
@@ -37,7 +37,7 @@ public class ModelQueueTests
     }
 
     [Fact]
-    public void Who_has_left_is_not_counted_and_has_no_turn()
+    public void A_request_that_has_left_is_not_counted_and_gets_no_turn()
     {
         var queue = new ModelQueue();
         var tickets = Add(queue, "a1", "a2", "b1");
@@ -53,7 +53,7 @@ public class ModelQueueTests
     }
 
     [Fact]
-    public void Whose_time_is_over_is_found_behind_those_that_came_back()
+    public void An_expired_request_is_found_behind_returned_ones()
     {
         var queue = new ModelQueue();
         var tickets = Add(queue, "a2", "a3", "a4", "b1");

@@ -39,7 +39,7 @@ public class RouterTests
     }
 
     [Fact]
-    public void A_model_that_nobody_has_goes_to_somebody_who_says_so()
+    public void An_unknown_model_goes_to_an_instance_which_answers_that()
     {
         using var fleet = new TestFleet();
         var a = fleet.Add("a", "other");
@@ -48,7 +48,7 @@ public class RouterTests
     }
 
     [Fact]
-    public void An_instance_that_has_not_been_asked_may_have_it()
+    public void An_instance_whose_models_are_unknown_may_have_it()
     {
         using var fleet = new TestFleet();
         var a = fleet.Add("a");
@@ -58,7 +58,7 @@ public class RouterTests
     }
 
     [Fact]
-    public void Who_is_tied_to_nothing_goes_where_the_fewest_are()
+    public void A_request_without_affinity_goes_to_the_least_loaded_instance()
     {
         using var fleet = new TestFleet("Slots=4");
         var (a, b, c) = (fleet.Add("a", "m"), fleet.Add("b", "m"), fleet.Add("c", "m"));
@@ -169,7 +169,7 @@ public class RouterTests
     }
 
     [Fact]
-    public void A_load_at_an_instance_that_has_failed_since_holds_nobody_up()
+    public void A_load_at_an_instance_that_failed_since_does_not_hold_up_others()
     {
         using var fleet = new TestFleet();
         var a = fleet.Add("a", "m");
@@ -227,7 +227,7 @@ public class RouterTests
     }
 
     [Fact]
-    public void What_another_instance_has_too_is_missed_less()
+    public void A_model_that_another_instance_has_too_is_evicted_first()
     {
         using var fleet = new TestFleet();
         var a = fleet.Add("a", "m", "only");
@@ -242,7 +242,7 @@ public class RouterTests
     }
 
     [Fact]
-    public void What_runs_is_not_put_out_for_it()
+    public void A_model_in_use_is_not_evicted()
     {
         using var fleet = new TestFleet();
         var a = fleet.Add("a", "m", "x");
@@ -279,7 +279,7 @@ public class RouterTests
     }
 
     [Fact]
-    public void Nobody_goes_where_the_circuit_is_open_or_who_has_left()
+    public void No_request_goes_to_an_instance_with_an_open_circuit_or_that_left()
     {
         using var fleet = new TestFleet();
         var a = fleet.Add("a", "m");
@@ -340,7 +340,7 @@ public class RouterTests
     }
 
     [Fact]
-    public void What_was_not_in_memory_when_asked_is_cold_unless_it_has_answered_since()
+    public void A_model_not_in_memory_at_the_last_probe_is_cold_until_it_answers()
     {
         using var fleet = new TestFleet();
         var a = fleet.Add("a", "m");

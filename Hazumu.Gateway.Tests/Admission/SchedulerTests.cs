@@ -12,7 +12,7 @@ public sealed class SchedulerTests
     private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(20);
 
     [Fact]
-    public async Task As_many_run_as_there_are_slots_and_who_waits_is_next()
+    public async Task As_many_requests_run_as_there_are_slots_and_the_first_queued_is_next()
     {
         using var fleet = Warm("Slots=2");
         var first = await Lease(fleet, "m");
@@ -41,7 +41,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task The_place_in_the_queue_is_told_to_each()
+    public async Task Each_queued_request_gets_its_position()
     {
         using var fleet = Warm("Slots=1");
         var running = Ticket("m");
@@ -55,7 +55,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task A_full_queue_refuses_over_all_models_together()
+    public async Task The_queue_limit_counts_all_models_together()
     {
         using var fleet = Warm("Slots=1", "Queue:Limit=2");
         await Lease(fleet, "m");
@@ -72,7 +72,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task A_key_that_fills_the_queue_shuts_nobody_out()
+    public async Task A_key_that_fills_the_queue_does_not_shut_out_others()
     {
         using var fleet = Warm("Slots=1", "Queue:Limit=10");
         await Lease(fleet, "m");
@@ -138,7 +138,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task Who_has_failed_elsewhere_is_not_refused_by_a_full_queue_and_is_first()
+    public async Task A_retry_is_first_and_not_refused_by_a_full_queue()
     {
         using var fleet = Warm("Slots=1", "Queue:Limit=1");
         var retried = Ticket("m");
@@ -161,7 +161,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task The_longer_it_takes_the_later_who_is_refused_should_ask_again()
+    public async Task Retry_after_grows_with_the_time_that_requests_take()
     {
         using var fleet = Warm("Slots=1", "Queue:Limit=4");
         var lease = await Lease(fleet, "m");
@@ -177,7 +177,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task Who_waits_past_the_deadline_is_refused_and_not_before()
+    public async Task A_queued_request_is_refused_at_its_deadline_and_not_before()
     {
         using var fleet = Warm("Slots=1", "Queue:Timeout=30s");
         await Lease(fleet, "m");
@@ -362,7 +362,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task Without_any_instance_nobody_waits()
+    public async Task Without_any_instance_no_request_waits()
     {
         using var fleet = new TestFleet();
 
@@ -370,7 +370,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task Who_goes_away_leaves_the_queue_at_once_and_the_next_moves_up()
+    public async Task A_cancelled_request_leaves_the_queue_and_the_next_moves_up()
     {
         using var fleet = Warm("Slots=1");
         var lease = await Lease(fleet, "m");
@@ -387,7 +387,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task Who_goes_away_when_its_slot_has_come_still_gets_it_to_give_back()
+    public async Task A_request_cancelled_after_its_grant_still_gets_the_slot_to_release()
     {
         using var fleet = Warm("Slots=1");
         var lease = await Lease(fleet, "m");
@@ -401,7 +401,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task Who_has_gone_before_it_asks_is_not_counted()
+    public async Task A_request_cancelled_before_it_queues_is_not_counted()
     {
         using var fleet = Warm();
 
@@ -412,7 +412,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task Closing_refuses_all_at_once_and_whoever_comes_later()
+    public async Task Closing_refuses_all_queued_and_later_requests()
     {
         using var fleet = Warm("Slots=1");
         await Lease(fleet, "m");
@@ -574,7 +574,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task Who_ran_before_the_circuit_opened_ends_no_trial()
+    public async Task A_request_that_ran_before_the_circuit_opened_ends_no_trial()
     {
         using var fleet = Warm("Slots=4", "Fleet:OpenFor=5s");
         var instance = fleet.Fleet.Instances[0];
@@ -597,7 +597,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public async Task Who_waits_for_an_instance_that_leaves_goes_to_another()
+    public async Task A_request_queued_for_an_instance_that_leaves_goes_to_another()
     {
         using var fleet = Warm("Slots=1");
         await Lease(fleet, "m");

@@ -51,7 +51,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public async Task Keys_take_turns_whichever_gateway_they_come_to_and_places_are_those_of_one_queue()
+    public async Task Keys_take_turns_in_one_queue_across_gateways()
     {
         await using var engine = HeldEngine.Start();
         await using var group = await ClusterGroup.StartAsync(
@@ -76,7 +76,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public async Task Who_goes_away_leaves_the_queue_and_the_engine_wherever_it_came_in()
+    public async Task A_cancelled_request_leaves_queue_and_engine_at_any_gateway()
     {
         await using var engine = HeldEngine.Start();
         await using var group = await ClusterGroup.StartAsync(2, [engine.Address]);
@@ -104,7 +104,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public async Task A_keys_limits_hold_over_all_gateways()
+    public async Task A_keys_limits_hold_across_all_gateways()
     {
         await using var engine = await MockEngine.StartAsync(new() { Parallel = 8, Tokens = 16 });
         await using var group = await ClusterGroup.StartAsync(
@@ -137,7 +137,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public async Task A_conversation_stays_with_its_instance_whichever_gateway_it_comes_to_and_a_retry_goes_elsewhere()
+    public async Task A_conversation_keeps_its_instance_across_gateways_and_a_retry_changes_it()
     {
         await using var a = await MockEngine.StartAsync(new() { Parallel = 8 });
         await using var b = await MockEngine.StartAsync(new() { Parallel = 8 });
@@ -166,7 +166,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public async Task The_gateway_that_admits_tells_of_the_fleet_and_the_others_do_not()
+    public async Task Only_the_gateway_that_admits_reports_the_fleet()
     {
         await using var engine = HeldEngine.Start();
         await using var group = await ClusterGroup.StartAsync(3, [engine.Address]);

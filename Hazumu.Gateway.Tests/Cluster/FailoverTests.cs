@@ -20,7 +20,7 @@ public sealed class FailoverTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public async Task One_is_killed_under_load_and_no_request_that_had_not_begun_is_lost_nor_a_stream_of_the_others(int victim)
+    public async Task Killing_a_gateway_under_load_loses_only_its_own_streams_that_had_begun(int victim)
     {
         await using var a = await MockEngine.StartAsync(s_engine);
         await using var b = await MockEngine.StartAsync(s_engine);
@@ -108,7 +108,7 @@ public sealed class FailoverTests
     }
 
     [Fact]
-    public async Task Streams_and_who_waits_outlive_the_gateway_that_admitted_them()
+    public async Task Streams_and_queued_requests_outlive_the_gateway_that_admitted_them()
     {
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
         await using var group = await ClusterGroup.StartAsync(3, [engine.Address]);
@@ -156,7 +156,7 @@ public sealed class FailoverTests
     }
 
     [Fact]
-    public async Task One_that_is_told_to_stop_hands_over_what_still_runs()
+    public async Task A_gateway_that_stops_hands_over_running_requests()
     {
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
         await using var store = await ValkeyServer.StartAsync();
@@ -247,7 +247,7 @@ public sealed class FailoverTests
     }
 
     [Fact]
-    public async Task A_slot_given_just_before_a_connection_breaks_is_told_again_however_late_it_is_taken()
+    public async Task A_slot_granted_before_a_connection_breaks_is_sent_again()
     {
         await using var engine = HeldEngine.Start();
         await using var group = await ClusterGroup.StartAsync(2, [engine.Address]);

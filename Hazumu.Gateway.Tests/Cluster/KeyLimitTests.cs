@@ -56,7 +56,7 @@ public sealed class KeyLimitTests
     }
 
     [Fact]
-    public async Task A_request_that_waits_for_another_gateways_slot_is_refused_when_its_key_is_revoked()
+    public async Task A_request_queued_at_another_gateway_is_refused_when_its_key_is_revoked()
     {
         using var folder = new TemporaryFolder();
         var (running, runningKey) = TestKeys.Make("running");
@@ -83,7 +83,7 @@ public sealed class KeyLimitTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Who_admits_next_knows_what_keys_have_used(bool isKilled)
+    public async Task The_next_gateway_that_admits_knows_the_usage_of_keys(bool isKilled)
     {
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
         await using var store = await ValkeyServer.StartAsync();

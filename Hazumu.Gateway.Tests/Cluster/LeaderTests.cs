@@ -44,19 +44,21 @@ public sealed class LeaderTests
 
         await group.Store.KillAsync();
         await Wait.UntilAsync(() => Assert.All(group.All, gateway => Assert.False(gateway.Service<ClusterAdmission>().IsStoreUp)));
-        await Task.Delay(2 * ClusterAdmission.Patience);
+        await Wait.WhileAsync(2 * ClusterAdmission.Patience, NothingHasChanged);
         await ClusterGroup.AdmitsAsync(group[0], group.All.Skip(1));
         Assert.Equal([0, 0, 0], group.All.Select(gateway => gateway.Measured.Now("hazumu.gateway.store.up")));
 
         await group.Store.RestartAsync();
         await Wait.UntilAsync(() => Assert.All(group.All, gateway => Assert.True(gateway.Service<ClusterAdmission>().IsStoreUp)));
-        await Task.Delay(2 * ClusterStore.Expiry);
+        await Wait.WhileAsync(2 * ClusterStore.Expiry, NothingHasChanged);
         await ClusterGroup.AdmitsAsync(group[0], group.All.Skip(1));
         Assert.Equal([1, 1, 1], group.All.Select(gateway => gateway.Measured.Now("hazumu.gateway.store.up")));
         Assert.Equal((1, 2), (engine.Running, group[0].Waiting()));
         engine.Release(3);
         Assert.All(await Task.WhenAll(asked), answer => Assert.Equal(200, answer.Status));
         Assert.Equal(1, engine.Most);
+
+        void NothingHasChanged() => Assert.Equal([true, false, false], group.All.Select(gateway => gateway.Service<IAdmission>().IsAdmitting));
     }
 
     [Fact]

@@ -37,7 +37,7 @@ public sealed class GatewaySettingsTests : IDisposable
     }
 
     [Fact]
-    public void What_the_section_says_wins_over_a_connection_string()
+    public void The_settings_section_wins_over_a_connection_string()
     {
         var options = GatewaySettings.Read(Configuration(("ConnectionStrings:a", "Endpoint=http://reference"), ("Gateway:Instances:A", "http://configured")));
 
@@ -67,7 +67,7 @@ public sealed class GatewaySettingsTests : IDisposable
     [InlineData("Gateway:AllowCloudModels", "maybe")]
     [InlineData("Gateway:Keys:Required", "on")]
     [InlineData("Gateway:Quue:Limit", "5")]
-    public void What_is_not_allowed_is_told_with_its_key(string key, string value)
+    public void A_value_that_is_not_allowed_is_reported_with_its_key(string key, string value)
     {
         var problem = Assert.Throws<StartupProblemException>(() => GatewaySettings.Read(Configuration((key, value))));
 
@@ -75,7 +75,7 @@ public sealed class GatewaySettingsTests : IDisposable
     }
 
     [Fact]
-    public void A_change_takes_effect_and_is_told_once()
+    public void A_change_takes_effect_and_is_logged_once()
     {
         using var settings = Start();
         var seen = new List<int>();
@@ -99,7 +99,7 @@ public sealed class GatewaySettingsTests : IDisposable
     [InlineData("""{"Gateway": {"Slots": 4, "slots": 5}}""", "Gateway:slots")]
     [InlineData("[]", "JSON")]
     [InlineData("", "JSON")]
-    public void A_broken_change_keeps_what_was_and_is_told_in_one_line(string text, string problem)
+    public void A_broken_change_keeps_the_settings_and_is_logged_in_one_line(string text, string problem)
     {
         using var settings = Start();
         settings.Changed += _ => Assert.Fail("Nothing has changed.");
@@ -132,7 +132,7 @@ public sealed class GatewaySettingsTests : IDisposable
     }
 
     [Fact]
-    public void What_those_who_take_them_first_refuse_nobody_gets()
+    public void Settings_that_a_check_rejects_reach_no_subscriber()
     {
         using var settings = Start();
         settings.Checking += _ => throw new KeyFileException("The keys are wrong.");
@@ -146,7 +146,7 @@ public sealed class GatewaySettingsTests : IDisposable
     }
 
     [Fact]
-    public void Whatever_else_is_wrong_with_a_change_does_not_end_the_gateway()
+    public void An_unexpected_failure_of_a_change_does_not_end_the_gateway()
     {
         using var settings = Start();
         using var folder = new TemporaryFolder();

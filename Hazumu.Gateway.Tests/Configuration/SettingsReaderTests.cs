@@ -21,7 +21,7 @@ public class SettingsReaderTests
     }
 
     [Fact]
-    public void What_is_not_set_keeps_its_default()
+    public void A_setting_that_is_not_set_keeps_its_default()
     {
         var sample = Read();
 
@@ -67,7 +67,7 @@ public class SettingsReaderTests
     [InlineData("Nested:Wiat", "5", "Unknown setting 'Sample:Nested:Wiat' with the value '5'; 'Sample:Nested' has Wait, Text.")]
     [InlineData("Sections:x:Wiat", "5", "Unknown setting 'Sample:Sections:x:Wiat' with the value '5'; 'Sample:Sections:x' has Wait, Text.")]
     [InlineData("ApiKee:Key", "hush", "Unknown setting 'Sample:ApiKee'; 'Sample' has Wait, Count, Maybe, IsOn, Path, Names, Sections, Nested.")]
-    public void What_is_wrong_is_told_in_one_sentence(string key, string value, string sentence)
+    public void A_wrong_value_is_reported_in_one_sentence(string key, string value, string sentence)
     {
         var problem = Assert.Throws<StartupProblemException>(() => Read((key, value)));
 
@@ -88,7 +88,7 @@ public class SettingsReaderTests
     }
 
     [Fact]
-    public void All_that_is_wrong_is_told_at_once() =>
+    public void All_wrong_values_are_reported_at_once() =>
         Assert.Equal(3, Assert.Throws<StartupProblemException>(() => Read(("Wait", "x"), ("Count", "x"), ("Nested:Nope", "x"))).Problems.Count);
 
     [Fact]

@@ -80,7 +80,7 @@ public sealed class AuthenticatorTests : IDisposable
     }
 
     [Fact]
-    public void Without_any_key_one_is_missing_where_it_is_required_and_nobody_calls_where_it_is_not()
+    public void A_request_without_key_is_refused_if_keys_are_required_else_anonymous()
     {
         foreach (var (authorization, apiKey) in new[] { (null, null), ("", ""), ("Bearer", ""), ("Bearer ", " "), ("Basic", null) })
         {
@@ -295,7 +295,7 @@ public sealed class AuthenticatorTests : IDisposable
     }
 
     [Fact]
-    public void Telling_who_calls_allocates_nothing()
+    public void Authenticating_a_caller_allocates_nothing()
     {
         var authenticator = Authenticator(isRequired: true);
         HttpRequest[] requests =
@@ -349,7 +349,7 @@ public sealed class AuthenticatorTests : IDisposable
     }
 
     [Fact]
-    public void Nobody_may_do_all_where_no_key_is_needed_and_only_what_needs_none_where_refused()
+    public void Anonymous_callers_may_do_everything_and_refused_ones_only_open_routes()
     {
         foreach (var (_, _, operation) in OperationTable.Routes)
         {

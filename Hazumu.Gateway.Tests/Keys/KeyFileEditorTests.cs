@@ -79,7 +79,7 @@ public sealed class KeyFileEditorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_broken_file_is_not_written_over()
+    public async Task A_broken_file_is_not_overwritten()
     {
         await File.WriteAllTextAsync(Path, "broken");
 
@@ -89,7 +89,7 @@ public sealed class KeyFileEditorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_folder_that_cannot_be_made_is_told()
+    public async Task A_folder_that_cannot_be_created_is_reported()
     {
         await File.WriteAllTextAsync(_folder.File("file"), "");
 

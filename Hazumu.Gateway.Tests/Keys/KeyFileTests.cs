@@ -47,7 +47,7 @@ public sealed class KeyFileTests : IDisposable
     }
 
     [Fact]
-    public void What_is_written_is_indented_and_reads_the_same()
+    public void A_written_file_is_indented_and_reads_the_same()
     {
         var written = Encoding.UTF8.GetString(KeyFile.Format(Parse(Valid)));
 
@@ -59,7 +59,7 @@ public sealed class KeyFileTests : IDisposable
     }
 
     [Fact]
-    public void What_is_not_set_is_not_written()
+    public void A_property_that_is_not_set_is_not_written()
     {
         var written = Encoding.UTF8.GetString(KeyFile.Format([TestKeys.Make().Key]));
 
@@ -105,7 +105,7 @@ public sealed class KeyFileTests : IDisposable
     [InlineData("""{"version":1,"keys":[],"keys":[]}""", "there twice")]
     [InlineData("""{"version":1,"keys":[],"extra":1}""", "the file has the unknown member 'extra'; known are version, keys")]
     [InlineData("""{"version":1,"keys":[]} x""", "no valid JSON")]
-    public void A_broken_file_is_told_in_one_sentence(string content, string expected) => AssertSentence(expected, () => Parse(content));
+    public void A_broken_file_is_reported_in_one_sentence(string content, string expected) => AssertSentence(expected, () => Parse(content));
 
     [Theory]
     [InlineData("\"name\": \"alice\"", "\"name\": \"a b\"", "the 'name' of key 1 must be 1 to 64 letters")]
@@ -130,7 +130,7 @@ public sealed class KeyFileTests : IDisposable
     [InlineData("\"concurrentRequests\": 4", "\"concurrentRequests\": \"4\"", "at $.keys[0].concurrentRequests")]
     [InlineData("2026-01-01T00:00:00Z", "yesterday", "'created' of key 1 ('alice') must be a date or time such as 2027-01-01")]
     [InlineData("2027-01-01", "2027-02-30", "'expires' of key 1 ('alice') must be a date or time such as 2027-01-01")]
-    public void A_broken_key_is_told_in_one_sentence(string right, string wrong, string expected)
+    public void A_broken_key_is_reported_in_one_sentence(string right, string wrong, string expected)
     {
         Assert.Contains(right, Valid, StringComparison.Ordinal);
 
@@ -151,7 +151,7 @@ public sealed class KeyFileTests : IDisposable
     }
 
     [Fact]
-    public void Two_keys_of_one_name_or_id_are_told()
+    public void Two_keys_with_the_same_name_or_id_are_reported()
     {
         var (alice, _) = TestKeys.Make("alice");
         var (upper, _) = TestKeys.Make("ALICE");

@@ -28,7 +28,7 @@ public class KeyLimitsTests
     [InlineData(7)]
     [InlineData(60)]
     [InlineData(1000)]
-    public void Requests_are_allowed_up_to_the_limit_and_then_exactly_when_told(int limit)
+    public void Requests_are_allowed_up_to_the_limit_and_again_after_Retry_After(int limit)
     {
         var caller = Caller(requests: limit);
         for (var i = 0; i < limit; i++)
@@ -181,7 +181,7 @@ public class KeyLimitsTests
     }
 
     [Fact]
-    public void The_limit_that_holds_longest_is_told()
+    public void The_limit_that_holds_longest_is_reported()
     {
         var caller = Caller(requests: 1, tokens: 60, concurrent: 1);
         AssertAllowed(caller);
@@ -202,7 +202,7 @@ public class KeyLimitsTests
     }
 
     [Fact]
-    public void What_is_used_outlasts_a_reload_and_other_limits_apply_at_once()
+    public void Usage_outlasts_a_reload_and_changed_limits_apply_at_once()
     {
         for (var i = 0; i < 10; i++)
         {
@@ -272,7 +272,7 @@ public class KeyLimitsTests
     }
 
     [Fact]
-    public void What_another_gateway_knows_counts_where_it_is_more_and_runs_out_alike()
+    public void Usage_that_another_gateway_reports_counts_if_it_is_more_and_expires()
     {
         var caller = Caller(requests: 4, tokens: 60);
         AssertAllowed(caller);

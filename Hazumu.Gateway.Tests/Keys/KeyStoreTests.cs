@@ -81,7 +81,7 @@ public sealed class KeyStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_broken_file_leaves_the_keys_and_is_told_once()
+    public void A_broken_file_leaves_the_keys_and_is_logged_once()
     {
         var (key, text) = TestKeys.Make();
         TestKeys.Write(Path, key);
@@ -108,7 +108,7 @@ public sealed class KeyStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_cannot_be_read_any_more_leaves_the_keys_and_is_told_once()
+    public void An_unreadable_file_leaves_the_keys_and_is_logged_once()
     {
         var (key, text) = TestKeys.Make();
         TestKeys.Write(Path, key);
@@ -282,7 +282,7 @@ public sealed class KeyStoreTests : IDisposable
 
     [Theory]
     [MemberData(nameof(WrongConfiguredKeys))]
-    public void A_wrong_configured_key_is_told_in_one_sentence_without_the_key(string settings, string expected)
+    public void A_wrong_configured_key_is_reported_in_one_sentence_without_the_key(string settings, string expected)
     {
         var values = settings.Split('|').Select(setting => setting.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
         var configured = new ConfiguredKey
@@ -305,7 +305,7 @@ public sealed class KeyStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_wrong_configured_name_is_told() =>
+    public void A_wrong_configured_name_is_reported() =>
         Assert.Contains(
             "a key with the name 'a b'",
             Assert.Throws<KeyFileException>(() => Store(options => options.Configured["a b"] = new ConfiguredKey { Key = Plain })).Message,

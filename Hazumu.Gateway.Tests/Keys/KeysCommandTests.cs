@@ -163,7 +163,7 @@ public sealed class KeysCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_not_there_is_not_revoked_and_nothing_is_made_for_it()
+    public async Task Revoking_an_unknown_key_fails_and_creates_nothing()
     {
         await AssertFails("There is no key 'alice'", "keys", "revoke", "alice", "--file", _folder.File("typo/keys.json"));
 
@@ -174,7 +174,7 @@ public sealed class KeysCommandTests : IDisposable
     [InlineData("create", "alice")]
     [InlineData("list", null)]
     [InlineData("revoke", "alice")]
-    public async Task A_broken_file_is_told(string command, string? name)
+    public async Task A_broken_file_is_reported(string command, string? name)
     {
         await File.WriteAllTextAsync(Path, "broken");
 
@@ -212,7 +212,7 @@ public sealed class KeysCommandTests : IDisposable
     [InlineData("keys create alice --ollama-public-key /dev/null")]
     [InlineData("keys revoke")]
     [InlineData("keys list x")]
-    public async Task What_is_not_understood_is_told_and_changes_nothing(string line)
+    public async Task Arguments_that_are_not_understood_are_reported_and_change_nothing(string line)
     {
         var (code, output, error) = await Run(line.Split(' '));
 
@@ -222,7 +222,7 @@ public sealed class KeysCommandTests : IDisposable
     }
 
     [Fact]
-    public void Only_the_word_keys_asks_for_it()
+    public void Only_the_argument_keys_runs_the_command()
     {
         Assert.True(KeysCommand.IsAsked(["keys"]));
         Assert.True(KeysCommand.IsAsked(["keys", "list"]));

@@ -71,7 +71,7 @@ public class ModelListTests
     [InlineData("x?")]
     [InlineData("a/b/c/*")]
     [InlineData("x:")]
-    public void What_is_no_pattern_is_told(string pattern)
+    public void A_malformed_pattern_is_reported(string pattern)
     {
         Assert.False(ModelList.TryParse(["x", pattern], out _, out var wrong));
         Assert.Equal(pattern, wrong);

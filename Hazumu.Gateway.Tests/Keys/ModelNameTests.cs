@@ -57,7 +57,7 @@ public class ModelNameTests
     [InlineData("x:local:cloud")]
     [InlineData("x:8b-cloud:cloud")]
     [InlineData("x\0")]
-    public void What_Ollama_calls_no_name_is_none(string name) => Assert.Null(ModelName.Normalise(name));
+    public void A_name_that_Ollama_rejects_is_no_model_name(string name) => Assert.Null(ModelName.Normalise(name));
 
     [Fact]
     public void The_longest_name_fits_and_a_longer_one_is_none()

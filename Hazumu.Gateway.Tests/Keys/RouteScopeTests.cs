@@ -83,7 +83,7 @@ public class RouteScopeTests
     [InlineData("PATCH", Scope.Admin)]
     [InlineData("DELETE", Scope.Admin)]
     [InlineData("FROB", Scope.Admin)]
-    public void What_is_unknown_needs_read_or_admin(string method, object scope)
+    public void An_unknown_route_needs_read_or_admin(string method, object scope)
     {
         foreach (var path in new[] { "/unknown", "/api/experimental/web_search", "/v1/unknown", "/v1", "", "*" })
         {
@@ -92,7 +92,7 @@ public class RouteScopeTests
     }
 
     [Fact]
-    public async Task No_spelling_of_a_path_needs_less_than_what_is_unknown_and_the_engine_is_sent_what_was_matched()
+    public async Task No_spelling_of_a_path_lowers_its_scope_and_the_matched_path_is_sent()
     {
         await using var server = await PathServer.StartAsync();
         var checks = 0;

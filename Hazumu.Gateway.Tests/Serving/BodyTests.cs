@@ -76,7 +76,7 @@ public sealed class BodyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Body_over_the_limit_gets_413_by_its_length_or_by_what_has_come()
+    public async Task Body_over_the_limit_returns_413_by_its_length_or_its_bytes()
     {
         await using var gateway = await StartAsync("--Gateway:Body:Limit=100000", "--Gateway:Keys:Required=false");
         using var told = await RawConnection.OpenAsync(gateway.Address);

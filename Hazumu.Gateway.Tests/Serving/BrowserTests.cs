@@ -179,7 +179,7 @@ public sealed class BrowserTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_instance_that_is_not_there_names_the_others_only_to_who_may_read()
+    public async Task An_unknown_instance_lists_the_others_only_to_callers_that_may_read()
     {
         await using var gateway = await StartAsync(
             "--Gateway:Keys:Required=true",

@@ -8,7 +8,7 @@ namespace Hazumu.Gateway.Tests.Serving;
 public sealed class DisconnectTests
 {
     [Fact]
-    public async Task Who_goes_away_while_it_waits_leaves_at_once_and_the_engine_never_hears_of_it()
+    public async Task A_client_that_disconnects_in_the_queue_never_reaches_the_engine()
     {
         await using var engine = HeldEngine.Start();
         await using var gateway = await TestGateway.StartAsync(engine.Address);

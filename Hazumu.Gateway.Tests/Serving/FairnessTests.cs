@@ -42,7 +42,7 @@ public sealed class FairnessTests : IDisposable
     }
 
     [Fact]
-    public async Task Ten_thousand_wait_over_HTTP2_through_a_reload_of_the_settings_and_all_are_answered()
+    public async Task Ten_thousand_queued_HTTP2_requests_survive_a_reload_of_the_settings()
     {
         const int Crowd = 10_000;
         var file = _folder.File("settings.json");
@@ -136,7 +136,7 @@ public sealed class FairnessTests : IDisposable
     }
 
     [Fact]
-    public async Task Two_thousand_who_wait_may_all_go_away_at_once()
+    public async Task Two_thousand_queued_requests_can_be_cancelled_at_once()
     {
         const int Crowd = 2_000;
         await using var engine = HeldEngine.Start();

@@ -112,7 +112,7 @@ public sealed class FleetManagementTests
     }
 
     [Fact]
-    public async Task Model_made_behind_the_gateways_back_is_shown_and_deleted_at_once()
+    public async Task Model_created_at_an_instance_directly_is_listed_and_deleted_at_once()
     {
         await using var engines = await Two.StartAsync("--Gateway:Fleet:ModelsInterval=1h");
         engines.B.Options = engines.B.Options with { Models = [new MockModel("mock"), new MockModel("behind")] };

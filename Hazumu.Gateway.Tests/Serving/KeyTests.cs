@@ -26,7 +26,7 @@ public sealed class KeyTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
-    public async Task Who_has_no_key_or_a_wrong_one_is_told_in_its_dialect(string path)
+    public async Task A_missing_or_wrong_key_is_refused_in_the_clients_dialect(string path)
     {
         var key = Make();
         await using var gateway = await StartAsync();
@@ -186,7 +186,7 @@ public sealed class KeyTests : IAsyncLifetime
     [InlineData("POST", "/api/create", """{"model":"made","from":"mock"}""")]
     [InlineData("POST", "/api/copy", """{"source":"mock","destination":"copied"}""")]
     [InlineData("DELETE", "/api/delete", """{"model":"spare"}""")]
-    public async Task What_manages_models_needs_the_scope_admin(string method, string path, string body)
+    public async Task Managing_models_needs_the_scope_admin(string method, string path, string body)
     {
         var user = Make();
         var admin = Make("root", Scope.Admin);
@@ -201,7 +201,7 @@ public sealed class KeyTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
-    public async Task Limits_are_kept_and_told_in_the_clients_dialect(string path)
+    public async Task Limits_are_enforced_and_reported_in_the_clients_dialect(string path)
     {
         var twice = Make("twice", change: key => key with { RequestsPerMinute = 2 });
         var chatty = Make("chatty", change: key => key with { TokensPerMinute = 30 });
@@ -226,7 +226,7 @@ public sealed class KeyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Concurrent_requests_are_limited_and_a_place_is_free_when_one_is_over_or_gone()
+    public async Task Concurrent_requests_are_limited_until_one_completes_or_disconnects()
     {
         var key = Make(change: key => key with { ConcurrentRequests = 1 });
         _engine.Options = _engine.Options with { Tokens = 1_000, TokenTime = TimeSpan.FromMilliseconds(20) };

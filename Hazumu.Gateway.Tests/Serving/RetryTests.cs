@@ -37,7 +37,7 @@ public sealed class RetryTests
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public async Task A_request_that_fails_before_it_is_answered_is_made_once_more_elsewhere(Failure failure, string path)
+    public async Task A_request_that_fails_before_its_answer_is_retried_elsewhere(Failure failure, string path)
     {
         await using var engines = await Two.StartAsync();
         await FailAsync(engines.A, failure);
@@ -78,7 +78,7 @@ public sealed class RetryTests
 
     [Theory]
     [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
-    public async Task What_has_begun_is_never_made_again(string path)
+    public async Task Retry_is_not_attempted_after_the_first_byte(string path)
     {
         await using var engines = await Two.StartAsync();
 
@@ -101,7 +101,7 @@ public sealed class RetryTests
     [InlineData(404)]
     [InlineData(500)]
     [InlineData(502)]
-    public async Task What_an_engine_refuses_or_fails_at_is_its_answer(int status)
+    public async Task An_error_response_of_the_engine_is_passed_on(int status)
     {
         await using var engines = await Two.StartAsync();
         engines.A.Inject(new MockFault(MockFaultKind.Status) { Status = status, Message = "out of memory" });
@@ -130,7 +130,7 @@ public sealed class RetryTests
 
     [Theory]
     [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
-    public async Task Where_all_fail_the_client_is_told_in_its_dialect_after_as_many_attempts_as_are_set(string path)
+    public async Task The_last_failure_is_returned_in_the_clients_dialect_after_all_attempts(string path)
     {
         await using var engines = await Two.StartAsync("--Gateway:Retries:Limit=1");
         engines.A.Inject(new MockFault(MockFaultKind.ResetBeforeResponse));
@@ -146,7 +146,7 @@ public sealed class RetryTests
     }
 
     [Fact]
-    public async Task Where_the_budget_is_spent_nothing_is_made_again()
+    public async Task A_spent_retry_budget_allows_no_retry()
     {
         await using var engines = await Two.StartAsync("--Gateway:Retries:Limit=1", "--Gateway:Retries:BudgetPercent=0", "--Gateway:Fleet:FailureThreshold=100");
         engines.A.Inject(new MockFault(MockFaultKind.ResetBeforeResponse));
@@ -182,7 +182,7 @@ public sealed class RetryTests
     }
 
     [Fact]
-    public async Task What_manages_models_is_not_made_twice()
+    public async Task A_management_request_is_not_retried()
     {
         await using var engines = await Two.StartAsync();
         engines.A.Inject(new MockFault(MockFaultKind.ResetBeforeResponse) { Path = "/api/pull", Times = 1 });

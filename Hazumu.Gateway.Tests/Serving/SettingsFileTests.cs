@@ -46,7 +46,7 @@ public sealed class SettingsFileTests : IDisposable
     }
 
     [Fact]
-    public async Task A_broken_file_changes_nothing_and_is_told_in_a_line_each_time()
+    public async Task A_broken_file_changes_nothing_and_is_logged_in_one_line_each_time()
     {
         await using var engine = await MockEngine.StartAsync(new() { Tokens = 1 });
         await WriteAsync("""{"Gateway":{"Slots":2}}""");

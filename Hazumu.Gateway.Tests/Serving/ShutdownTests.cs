@@ -10,7 +10,7 @@ namespace Hazumu.Gateway.Tests.Serving;
 public sealed class ShutdownTests
 {
     [Fact]
-    public async Task Streams_are_finished_and_who_waits_is_refused_and_nobody_new_comes_in()
+    public async Task Stopping_drains_streams_and_refuses_queued_and_new_requests()
     {
         await using var engine = await MockEngine.StartAsync(new() { Tokens = 30, TokenTime = TimeSpan.FromMilliseconds(50) });
         await using var gateway = await GatewayProcess.StartAsync(engine.Address);

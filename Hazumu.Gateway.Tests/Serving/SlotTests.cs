@@ -12,7 +12,7 @@ public sealed class SlotTests
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public async Task An_engine_never_runs_more_at_once_than_it_has_slots_and_its_own_queue_stays_empty(int slots)
+    public async Task An_engine_gets_no_more_requests_at_once_than_it_has_slots(int slots)
     {
         await using var engine = await MockEngine.StartAsync(new()
         {
@@ -100,7 +100,7 @@ public sealed class SlotTests
     }
 
     [Fact]
-    public async Task Its_queue_stays_empty_where_clients_go_away_in_the_middle_of_a_stream_at_any_moment()
+    public async Task The_engines_queue_stays_empty_when_clients_disconnect_during_streams()
     {
         const int Crowd = 300;
         var (running, most, left) = (0, 0, 0);
@@ -173,7 +173,7 @@ public sealed class SlotTests
     }
 
     [Fact]
-    public async Task Who_waited_is_told_its_place_in_the_queue()
+    public async Task A_queued_requests_answer_has_its_position()
     {
         await using var engine = HeldEngine.Start();
         await using var gateway = await TestGateway.StartAsync(engine.Address);
@@ -217,7 +217,7 @@ public sealed class SlotTests
 
     [Theory]
     [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
-    public async Task Who_has_waited_too_long_is_refused_in_its_dialect(string path)
+    public async Task A_request_that_waited_too_long_is_refused_in_its_dialect(string path)
     {
         await using var engine = HeldEngine.Start();
         await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Queue:Timeout=300ms");
@@ -235,7 +235,7 @@ public sealed class SlotTests
 
     [Theory]
     [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
-    public async Task Where_nothing_can_be_reached_a_request_waits_a_little_and_is_told_so(string path)
+    public async Task Without_a_reachable_instance_a_request_waits_briefly_and_is_refused(string path)
     {
         await using var gateway = await TestGateway.StartAsync(new Uri("http://127.0.0.1:1"), "--Gateway:Queue:OutageTimeout=300ms", "--Gateway:Fleet:FailureThreshold=1", "--Gateway:Retries:Limit=0");
         await Wait.UntilAsync(() => Assert.Equal(2, gateway.Measured.Now("hazumu.gateway.circuit.state")));

@@ -12,7 +12,7 @@ public sealed class TimeoutTests
 {
     [Theory]
     [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
-    public async Task An_engine_that_hangs_before_it_answers_is_cut_and_nobody_else_is_asked(string path)
+    public async Task An_engine_that_hangs_before_its_answer_is_cut_off_without_a_retry(string path)
     {
         await using var engines = await Two.StartAsync("--Gateway:Timeouts:FirstByte=300ms");
         engines.A.Inject(new MockFault(MockFaultKind.HangBeforeHeaders));

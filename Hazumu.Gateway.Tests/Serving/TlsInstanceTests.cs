@@ -76,7 +76,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Ask.Dialects), MemberType = typeof(Ask))]
-    public async Task It_is_reached_with_its_key_whatever_the_client_sends_and_the_key_is_nowhere_else(string path)
+    public async Task The_instances_key_is_sent_whatever_the_client_sends_and_never_shown(string path)
     {
         await using var gateway = await StartAsync();
 
@@ -101,7 +101,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_key_that_is_replaced_is_used_without_a_restart_and_one_that_is_gone_stays_in_use()
+    public async Task A_replaced_key_file_takes_effect_and_a_removed_one_stays_in_use()
     {
         await using var gateway = await StartAsync("--Gateway:Fleet:ProbeInterval=200ms");
         _key = "another-key-of-the-gpu-host";
@@ -116,7 +116,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_certificate_of_somebody_else_is_refused()
+    public async Task A_certificate_of_another_authority_is_refused()
     {
         var (stranger, certificate) = OwnCertificates.Make();
         await File.WriteAllTextAsync(CaFile, stranger.ExportCertificatePem());
@@ -134,7 +134,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
     [InlineData("--Gateway:InstanceAccess:gpu-1:KeyFile=/nonexistent/key", "The file of 'Gateway:InstanceAccess:gpu-1:KeyFile' cannot be read")]
     [InlineData("--Gateway:InstanceAccess:gpu-1:CaFile={key}", "holds no certificate; it needs those of the authorities, in PEM.")]
     [InlineData("--Gateway:InstanceAccess:gpu-1:KeyFile={ca}", "must hold a key of 1 to 4096 visible ASCII characters")]
-    public async Task A_wrong_setting_is_told_in_a_sentence(string arguments, string sentence)
+    public async Task A_wrong_setting_is_reported_in_a_sentence(string arguments, string sentence)
     {
         var (exitCode, _, error) = await GatewayProcess.RunAsync(
             [$"--Gateway:Instances:gpu-1={_address}", .. arguments.Replace("{key}", KeyFile, StringComparison.Ordinal).Replace("{ca}", CaFile, StringComparison.Ordinal).Split(' '), "--urls=http://127.0.0.1:0"]);

@@ -118,7 +118,7 @@ public sealed class MeasuredTests : IClassFixture<MeasuredTests.Warm>
     }
 
     [Fact]
-    public async Task The_access_log_and_the_scrape_tell_the_same_and_keep_secrets()
+    public async Task Access_log_and_metrics_agree_and_contain_no_secret()
     {
         await using var engine = await StartEngineAsync();
         await using var gateway = await GatewayProcess.StartAsync(engine.Address, "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:alice:Key={Secret}");

@@ -56,7 +56,7 @@ public sealed class ProtocolTests(ProtocolTests.Certificate certificate) : IClas
 
     [Theory]
     [MemberData(nameof(Wires))]
-    public async Task Each_piece_is_there_before_the_next_is_made(string wire)
+    public async Task Each_chunk_arrives_before_the_next_is_sent(string wire)
     {
         using var wanted = new SemaphoreSlim(0);
         await using var engine = RawEngine.Start(async exchange =>
@@ -124,7 +124,7 @@ public sealed class ProtocolTests(ProtocolTests.Certificate certificate) : IClas
     [Theory]
     [InlineData("HTTP/2")]
     [InlineData("HTTP/2, TLS")]
-    public async Task What_befalls_one_stream_of_a_connection_leaves_the_others_alone(string wire)
+    public async Task A_failing_stream_of_a_connection_leaves_the_others_alone(string wire)
     {
         var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var engine = RawEngine.Start(async exchange =>

@@ -117,7 +117,7 @@ public sealed class WireTests
     [Theory]
     [InlineData(200, "")]
     [InlineData(400, """{"error":"invalid digest format"}""")]
-    public async Task An_answer_before_the_upload_is_over_reaches_the_client(int status, string body)
+    public async Task An_answer_before_the_end_of_the_upload_reaches_the_client(int status, string body)
     {
         // As Ollama does where it has the blob, or does not want it; who uploads need not have asked first.
         await using var engine = RawEngine.Start(async exchange =>
@@ -154,7 +154,7 @@ public sealed class WireTests
     }
 
     [Fact]
-    public async Task A_client_that_asks_before_it_uploads_is_told_before_it_uploads()
+    public async Task Expect_100_continue_is_answered_before_the_upload()
     {
         await using var engine = RawEngine.Start(async exchange =>
         {
@@ -176,7 +176,7 @@ public sealed class WireTests
     [InlineData("HTTP/1.1 99999 OK\r\n\r\n", "engine_error")]
     [InlineData("this is no HTTP at all\r\n\r\n", "engine_error")]
     [InlineData("", "engine_unreachable")]
-    public async Task An_engine_that_speaks_nonsense_is_told_as_an_engine_that_fails(string nonsense, string outcome)
+    public async Task A_malformed_response_counts_as_a_failure_of_the_engine(string nonsense, string outcome)
     {
         await using var engine = RawEngine.Start(async exchange =>
         {

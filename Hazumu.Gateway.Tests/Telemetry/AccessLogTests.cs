@@ -32,7 +32,7 @@ public sealed class AccessLogTests : IDisposable
     }
 
     [Fact]
-    public void A_line_tells_all_that_is_known()
+    public void A_line_has_everything_that_is_known()
     {
         using var server = new Activity("server").SetIdFormat(ActivityIdFormat.W3C).Start();
 
@@ -61,7 +61,7 @@ public sealed class AccessLogTests : IDisposable
     }
 
     [Fact]
-    public void What_is_not_known_is_left_out()
+    public void Unknown_values_are_left_out()
     {
         var request = Samples.Asked("DELETE", "/api/delete", 0.0123456, Outcome.Unauthorized, 401);
 
@@ -128,7 +128,7 @@ public sealed class AccessLogTests : IDisposable
     }
 
     [Fact]
-    public void No_secret_is_told()
+    public void No_secret_is_logged()
     {
         var context = Context("POST", "/api/chat", "agent");
         context.Request.QueryString = new QueryString("?key=hunter2");
@@ -147,7 +147,7 @@ public sealed class AccessLogTests : IDisposable
     [InlineData("192.0.2.7", "192.0.2.7")]
     [InlineData("::ffff:192.0.2.7", "192.0.2.7")]
     [InlineData("2001:db8::1", "2001:db8::1")]
-    public void A_client_is_told_in_its_own_notation(string address, string told)
+    public void A_clients_address_is_logged_in_its_own_notation(string address, string told)
     {
         var context = Context("POST", "/api/chat", "agent");
         context.Connection.RemoteIpAddress = IPAddress.Parse(address);

@@ -72,7 +72,7 @@ public sealed class GatewayMetricsTests : IDisposable
     }
 
     [Fact]
-    public void An_answer_in_one_piece_has_no_first_token_and_tells_no_phases_of_the_engine()
+    public void An_unstreamed_answer_has_no_first_token_and_no_phases_of_the_engine()
     {
         var request = Samples.OpenAI();
         request.WantsStream = false;
@@ -195,7 +195,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [InlineData(0, 0, "queue")]
     [InlineData(3, 0, "prefill")]
     [InlineData(3, 4, "decode")]
-    public void A_disconnect_tells_the_phase_it_came_in_and_is_no_error(double sent, double firstByte, string phase)
+    public void A_disconnect_is_counted_by_its_phase_and_is_no_error(double sent, double firstByte, string phase)
     {
         var request = Samples.Asked("POST", "/api/chat", 5, Outcome.ClientDisconnect, 0);
         request.Model = "tiny:latest";
@@ -240,7 +240,7 @@ public sealed class GatewayMetricsTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_inference_is_counted_and_not_timed()
+    public void A_request_that_is_no_inference_is_counted_and_not_timed()
     {
         var request = Samples.Asked("POST", "/api/pull", 600, Outcome.Success, 200);
         request.Caller = new Caller("root");
@@ -254,7 +254,7 @@ public sealed class GatewayMetricsTests : IDisposable
     }
 
     [Fact]
-    public void A_model_that_nobody_has_is_not_a_label_of_its_own()
+    public void An_unknown_model_gets_no_label_of_its_own()
     {
         for (var attempt = 0; attempt < 3; attempt++)
         {
@@ -288,7 +288,7 @@ public sealed class GatewayMetricsTests : IDisposable
     }
 
     [Fact]
-    public void Requests_under_way_are_told_per_dialect()
+    public void Requests_in_flight_are_counted_per_dialect()
     {
         var request = Samples.OpenAI();
         _gateway.Metrics.Begin(request);
@@ -302,7 +302,7 @@ public sealed class GatewayMetricsTests : IDisposable
     }
 
     [Fact]
-    public void Gauges_tell_the_fleet_as_it_is()
+    public void Gauges_show_the_fleet_as_it_is()
     {
         _gateway.Fleet.Instances = [new("ollama", IsUp: true, Circuit: 0), new("ollama-2", IsUp: false, Circuit: 2)];
         _gateway.Fleet.Slots = [new("ollama", "tiny:latest", Used: 3, Total: 4)];

@@ -68,7 +68,7 @@ public sealed class LineWriterTests
     }
 
     [Fact]
-    public void What_a_slow_reader_does_not_take_is_dropped_and_counted_and_the_rest_arrives()
+    public void Lines_that_a_slow_reader_misses_are_dropped_and_counted()
     {
         var dropped = 0;
         using var output = new GatedStream();
@@ -116,7 +116,7 @@ public sealed class LineWriterTests
     }
 
     [Fact]
-    public void Lines_that_nobody_can_read_are_counted_and_the_next_are_tried_again()
+    public void Lines_that_cannot_be_written_are_counted_and_the_next_are_tried()
     {
         var dropped = 0;
         using var output = new GatedStream { Error = new IOException("Broken pipe") };
@@ -134,7 +134,7 @@ public sealed class LineWriterTests
     }
 
     [Fact]
-    public void What_comes_after_the_end_is_counted_as_dropped()
+    public void A_line_after_the_end_is_counted_as_dropped()
     {
         var dropped = 0;
         using var output = new GatedStream();

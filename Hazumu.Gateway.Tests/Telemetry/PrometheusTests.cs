@@ -114,7 +114,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Counts_add_up_over_requests()
+    public async Task Counters_add_up_across_requests()
     {
         var text = await ScrapeAsync("/native", "/openai", "/broken", "/gone");
 
@@ -145,7 +145,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Gauges_are_there_without_traffic_and_go_with_what_they_tell()
+    public async Task Gauges_exist_without_traffic_and_go_with_their_subject()
     {
         var before = await ScrapeAsync();
         Assert.All(s_fleet, metric => Value(before, metric, _name));

@@ -12,7 +12,7 @@ public sealed class RefusedAddressesTests
     public RefusedAddressesTests() => _refused = new(_clock);
 
     [Fact]
-    public void The_address_that_was_refused_most_tells_the_number()
+    public void Most_is_the_count_of_the_address_that_was_refused_most()
     {
         Count(3, Outcome.Unauthorized, "192.0.2.1");
         Count(5, Outcome.Unauthorized, "192.0.2.2");
@@ -24,7 +24,7 @@ public sealed class RefusedAddressesTests
     }
 
     [Fact]
-    public void What_is_older_than_five_minutes_is_forgotten()
+    public void A_refusal_older_than_five_minutes_is_forgotten()
     {
         for (var minute = 0; minute < 8; minute++)
         {
@@ -52,7 +52,7 @@ public sealed class RefusedAddressesTests
     }
 
     [Fact]
-    public void Whatever_else_a_request_ends_with_does_not_count()
+    public void Other_outcomes_of_a_request_do_not_count()
     {
         Count(9, Outcome.Success, "192.0.2.1");
         _refused.Count(Outcome.Unauthorized, address: null);

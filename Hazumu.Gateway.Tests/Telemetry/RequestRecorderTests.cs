@@ -48,7 +48,7 @@ public sealed class RequestRecorderTests : IDisposable
     }
 
     [Fact]
-    public void The_end_is_now_where_nobody_said_when()
+    public void The_end_is_now_unless_it_was_set()
     {
         var request = Samples.Native();
         request.Ended = 0;
@@ -71,7 +71,7 @@ public sealed class RequestRecorderTests : IDisposable
     }
 
     [Fact]
-    public void A_failure_to_measure_fails_no_request_is_told_once_and_leaves_nothing_under_way()
+    public void A_failure_to_measure_fails_no_request_and_is_logged_once()
     {
         var recorder = new RequestRecorder(new GatewayMetrics(new SeparateMeterFactory(), new BrokenFleet(), _gateway.Settings, _gateway.Time), _trace, _log, _errors);
         for (var number = 0; number < 3; number++)

@@ -39,7 +39,7 @@ public sealed class RequestTraceTests : IDisposable
     }
 
     [Fact]
-    public void A_dialect_without_durations_has_the_spans_that_bytes_tell()
+    public void A_dialect_without_durations_gets_spans_from_its_bytes()
     {
         Trace(Samples.Anthropic());
 
@@ -48,7 +48,7 @@ public sealed class RequestTraceTests : IDisposable
     }
 
     [Fact]
-    public void The_servers_span_tells_what_came_of_the_request()
+    public void The_server_span_has_the_outcome_of_the_request()
     {
         var server = Trace(Samples.Native());
 
@@ -103,7 +103,7 @@ public sealed class RequestTraceTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_inference_has_no_phases()
+    public void A_request_that_is_no_inference_has_no_phases()
     {
         var server = Trace(Samples.Asked("POST", "/api/pull", 600, Outcome.Success, 200));
 
@@ -125,7 +125,7 @@ public sealed class RequestTraceTests : IDisposable
     [Theory]
     [InlineData(ActivitySamplingResult.PropagationData)]
     [InlineData(ActivitySamplingResult.AllData)]
-    public void Nothing_is_added_to_a_span_that_nobody_records(ActivitySamplingResult sampling)
+    public void Nothing_is_added_to_a_span_that_is_not_recorded(ActivitySamplingResult sampling)
     {
         var server = Trace(Samples.Native(), sampling);
 

@@ -33,7 +33,7 @@ public class CircuitTests
     }
 
     [Fact]
-    public void It_is_half_open_when_its_time_is_over_and_a_probe_was_answered()
+    public void It_is_half_open_after_its_time_and_a_successful_probe()
     {
         Fail(at: 0, times: 3);
 
@@ -100,7 +100,7 @@ public class CircuitTests
     }
 
     [Fact]
-    public void Where_nobody_asks_probes_close_it()
+    public void Without_requests_probes_close_it()
     {
         HalfOpen();
         for (var probes = 0; probes < 3; probes++)

@@ -5,7 +5,7 @@ namespace Hazumu.Gateway.Tests.Upstreams;
 public class DemandRatesTests
 {
     [Fact]
-    public void A_steady_demand_is_told_as_it_is()
+    public void A_steady_demand_is_measured()
     {
         var rates = new DemandRates();
         for (var second = 0; second < 600; second++)

@@ -16,7 +16,7 @@ public sealed class AlertPathTests
     public AlertPathTests() => Skip.IfMissing(Component.Alertmanager);
 
     [Fact]
-    public async Task A_test_alert_arrives_and_is_over()
+    public async Task A_test_alert_arrives_and_resolves()
     {
         await using var receiver = await Receiver.StartAsync(HttpStatusCode.OK);
         await using var alertmanager = await AlertmanagerContainer.StartAsync(receiver.Address);

@@ -69,7 +69,7 @@ public sealed class ChartFilesTests
     }
 
     [Fact]
-    public void What_the_chart_lacks_is_told()
+    public void Components_that_the_chart_lacks_are_documented()
     {
         var text = File.ReadAllText(RepositoryRoot.Combine("docs", "kubernetes.md"));
 

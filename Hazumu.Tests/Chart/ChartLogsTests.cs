@@ -12,7 +12,7 @@ public sealed partial class ChartLogsTests
     public ChartLogsTests() => Skip.If(Helm.Missing);
 
     [Fact]
-    public async Task One_switch_adds_Loki_and_Alloy_and_tells_Grafana()
+    public async Task One_switch_adds_Loki_and_Alloy_and_a_Grafana_data_source()
     {
         var with = await Rendering.OfAsync("nvidia");
         var without = await Rendering.OfAsync("least");
@@ -66,7 +66,7 @@ public sealed partial class ChartLogsTests
     }
 
     [Fact]
-    public async Task Levels_are_told_as_in_Compose()
+    public async Task Log_levels_are_recognized_as_in_Compose()
     {
         var repository = File.ReadAllText(RepositoryRoot.Combine("alloy", "config.alloy"));
         var chart = await ConfigurationAsync("nvidia");

@@ -109,7 +109,7 @@ public sealed partial class ChartPrometheusTests
     }
 
     [Fact]
-    public async Task What_a_kubelet_measures_gets_the_labels_that_rules_and_dashboards_read()
+    public async Task A_kubelets_metrics_get_the_labels_that_rules_and_dashboards_read()
     {
         Skip.If(Helm.Missing);
 

@@ -43,7 +43,7 @@ public sealed partial class ChartTests
     [InlineData(Oidc, "grafana.oidc is enabled, but Grafana does not know under which address")]
     [InlineData($"{Oidc},grafana.externalUrl=https://g.example", "grafana.oidc is enabled, but Grafana may not reach the provider")]
     [InlineData("ollama.replica=2", "additional properties 'replica' not allowed")]
-    public async Task What_is_missing_or_wrong_is_said_in_a_sentence(string value, string sentence)
+    public async Task A_missing_or_wrong_value_is_reported_in_a_sentence(string value, string sentence)
     {
         var result = await Helm.RunAsync("template", "hazumu", ChartFolder.Folder, "--values", ChartFolder.ValuesFile("least"), "--set", value);
 
@@ -94,7 +94,7 @@ public sealed partial class ChartTests
     }
 
     [Fact]
-    public async Task Every_component_of_the_graph_has_its_workload_and_a_Service_where_it_is_asked()
+    public async Task Every_component_has_its_workload_and_a_Service_if_it_is_called()
     {
         var rendering = await Rendering.OfAsync("nvidia");
         var known = ChartFolder.Known;
@@ -142,7 +142,7 @@ public sealed partial class ChartTests
     [InlineData("nvidia", "nodeexporter: hostPath")]
     [InlineData("dcgm", "gpuexporter: root|nodeexporter: hostPath")]
     [InlineData("amd", "gpuexporter: hostPath, root, privileged, capabilities|nodeexporter: hostPath")]
-    public async Task The_exceptions_are_no_wider_than_told(string values, string exceptions) =>
+    public async Task The_security_exceptions_are_no_wider_than_documented(string values, string exceptions) =>
         Assert.Equal(
             exceptions.Split('|'),
             (await Rendering.OfAsync(values)).Workloads.Values
@@ -246,7 +246,7 @@ public sealed partial class ChartTests
     }
 
     [Fact]
-    public async Task Where_replicas_come_and_go_their_common_name_tells_the_gateway()
+    public async Task Autoscaled_replicas_reach_the_gateway_by_their_common_name()
     {
         var rendering = await Rendering.OfAsync("amd");
 
@@ -258,7 +258,7 @@ public sealed partial class ChartTests
     }
 
     [Fact]
-    public async Task The_gateway_asks_for_keys_that_a_Secret_has()
+    public async Task The_gateway_requires_the_keys_of_a_Secret()
     {
         var rendering = await Rendering.OfAsync("least");
         var keys = Assert.Single(rendering.Workloads["gateway"].Pod.Volumes, volume => volume.Name == "keys");
@@ -460,7 +460,7 @@ public sealed partial class ChartTests
     }
 
     [Fact]
-    public async Task What_keeps_data_has_a_claim_of_its_own_and_what_must_stay_a_disruption_budget()
+    public async Task Stateful_workloads_have_claims_and_the_serving_ones_disruption_budgets()
     {
         var rendering = await Rendering.OfAsync("nvidia");
 

@@ -26,7 +26,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task What_is_left_out_is_not_missed()
+    public async Task A_component_that_is_left_out_is_not_missed()
     {
         await using var graph = await StartAsync();
         var results = await CheckRunner.RunAsync(new DoctorOptions { Gateway = graph.Addresses.Gateway }, CancellationToken.None);
@@ -50,7 +50,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task A_component_that_does_not_answer_is_told_once()
+    public async Task A_component_that_does_not_answer_is_reported_once()
     {
         await using var graph = await StartAsync();
         await graph.StopAsync("prometheus");
@@ -65,7 +65,7 @@ public sealed class CheckTests
     [Theory]
     [InlineData(503, "Unhealthy", "gateway is not well: it answers http://[0-9.:]+/health with 503 \\(Unhealthy\\); its log tells more.")]
     [InlineData(404, "", "What answers on http://[0-9.:]+/ is not gateway: it has no 'health'; see which program is there, or correct gateway's port.")]
-    public async Task A_component_that_is_not_well_is_told(int status, string body, string expected)
+    public async Task An_unhealthy_component_is_reported(int status, string body, string expected)
     {
         await using var graph = await StartAsync();
         graph.Answer("gateway/health", body, status);
@@ -114,7 +114,7 @@ public sealed class CheckTests
     [Theory]
     [InlineData("down", "connection refused", "blackbox of job blackbox is down: connection refused; docs/runbooks/ScrapeFailing.md tells what to do.")]
     [InlineData("unknown", "", "blackbox of job blackbox has not been scraped yet; look again in half a minute.")]
-    public async Task A_target_that_is_not_up_is_told_with_its_reason(string health, string error, string expected)
+    public async Task A_target_that_is_down_is_reported_with_its_reason(string health, string error, string expected)
     {
         await using var graph = await StartAsync();
         graph.Answer(Targets, Data($$"""{"activeTargets": [{{Target("gateway", "gateway")}}, {{Target("blackbox", "blackbox", health, error)}}]}"""));
@@ -127,7 +127,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task A_job_without_target_is_told_unless_its_component_is_left_out()
+    public async Task A_job_without_target_is_reported_unless_its_component_is_left_out()
     {
         await using var graph = await StartAsync();
         graph.AnswerQuery("hazumu:expected_job:info", ("""{"job": "gateway"}""", 1), ("""{"job": "ollama"}""", 1));
@@ -137,7 +137,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task A_Prometheus_without_targets_is_told()
+    public async Task A_Prometheus_without_targets_is_reported()
     {
         await using var graph = await StartAsync();
         graph.Answer(Targets, Data("""{"activeTargets": []}"""));
@@ -146,7 +146,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task An_instance_that_fails_its_probe_is_told()
+    public async Task An_instance_that_fails_its_probe_is_reported()
     {
         await using var graph = await StartAsync();
         graph.AnswerQuery("probe_success == 0", ("""{"job": "ollama-health", "instance": "ollama-2"}""", 0));
@@ -158,7 +158,7 @@ public sealed class CheckTests
     [InlineData("", "Prometheus has no rules, so no alert can fire")]
     [InlineData("""{"name": "slo", "interval": 15, "lastEvaluation": "NOW", "rules": [{"name": "GatewayDown", "health": "err", "lastError": "many-to-many"}]}""", "Rule GatewayDown of group slo fails: many-to-many;")]
     [InlineData("""{"name": "slo", "interval": 15, "lastEvaluation": "2020-01-01T00:00:00Z", "rules": []}""", "Group slo is evaluated every 15 s, but was not for 3")]
-    public async Task Rules_that_are_missing_failing_or_late_are_told(string groups, string expected)
+    public async Task Rules_that_are_missing_failing_or_late_are_reported(string groups, string expected)
     {
         await using var graph = await StartAsync();
         graph.Answer(Rules, Data($$"""{"groups": [{{groups.Replace("NOW", $"{DateTimeOffset.UtcNow:O}", StringComparison.Ordinal)}}]}"""));
@@ -182,7 +182,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task A_configuration_that_could_not_be_loaded_is_told()
+    public async Task A_configuration_that_could_not_be_loaded_is_reported()
     {
         await using var graph = await StartAsync();
         graph.Answer(Runtime, Data("""{"startTime": "2026-01-01T00:00:00Z", "lastConfigTime": "2026-01-01T00:00:00Z", "reloadConfigSuccess": false, "storageRetention": "15d"}"""));
@@ -191,7 +191,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task Grafana_is_asked_as_its_administrator()
+    public async Task Grafana_is_queried_as_its_administrator()
     {
         await using var graph = await StartAsync();
         graph.Login = "root:se:cret";
@@ -204,7 +204,7 @@ public sealed class CheckTests
     [InlineData("uid/hazumu-prometheus/health", 400, """{"status": "ERROR", "message": "connection refused"}""", "Grafana gets no answer from Prometheus (http://prometheus:9090): connection refused;")]
     [InlineData("uid/hazumu-prometheus/health", 200, """{"status": "ERROR", "message": "no data"}""", "Grafana gets no answer from Prometheus (http://prometheus:9090): no data;")]
     [InlineData("proxy/uid/alertmanager/api/v2/status", 502, "bad gateway", "Grafana gets no answer from Alertmanager (http://alertmanager:9093): 502, bad gateway;")]
-    public async Task A_data_source_that_does_not_answer_is_told(string path, int status, string body, string expected)
+    public async Task A_data_source_that_does_not_answer_is_reported(string path, int status, string body, string expected)
     {
         await using var graph = await StartAsync();
         graph.Answer($"grafana/api/datasources/{path}", body, status);
@@ -213,7 +213,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task A_data_source_that_is_missing_is_told_and_one_without_address_is_not_asked()
+    public async Task A_missing_data_source_is_reported_and_one_without_address_skipped()
     {
         await using var graph = await StartAsync();
         graph.Answer("grafana/api/datasources", """[{"uid": "alertmanager", "name": "Alertmanager", "type": "alertmanager", "url": ""}]""");
@@ -224,7 +224,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task A_test_alert_says_that_nothing_is_wrong_and_is_over_at_once()
+    public async Task A_test_alert_says_that_nothing_is_wrong_and_resolves_at_once()
     {
         await using var graph = await StartAsync();
         var result = await graph.CheckAsync("alert path");
@@ -239,7 +239,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task A_receiver_that_refuses_is_told_beside_one_that_does_not()
+    public async Task A_receiver_that_refuses_is_reported_beside_one_that_accepts()
     {
         await using var graph = await StartAsync();
         graph.Ways["slack"] = false;
@@ -251,7 +251,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task A_receiver_that_does_not_answer_is_told()
+    public async Task A_receiver_that_does_not_answer_is_reported()
     {
         await using var graph = await StartAsync();
         graph.Ways["webhook"] = null;
@@ -264,7 +264,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task That_nobody_is_told_is_a_note()
+    public async Task Having_no_receiver_is_a_note()
     {
         await using var graph = await StartAsync();
         graph.Ways.Clear();
@@ -286,7 +286,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task An_alert_that_does_not_get_to_Alertmanager_is_told_with_the_address_it_is_sent_to()
+    public async Task An_alert_that_does_not_reach_Alertmanager_is_reported_with_its_address()
     {
         await using var graph = await StartAsync();
         graph.HasWatchdog = false;
@@ -324,7 +324,7 @@ public sealed class CheckTests
     [Theory]
     [InlineData(-10)]
     [InlineData(10)]
-    public async Task How_old_an_alert_is_is_told_by_Alertmanagers_own_clock(int minutes)
+    public async Task The_age_of_an_alert_is_measured_by_Alertmanagers_clock(int minutes)
     {
         await using var graph = await StartAsync();
         graph.Skew = TimeSpan.FromMinutes(minutes);
@@ -349,7 +349,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task Metrics_that_do_not_tell_receivers_apart_are_told()
+    public async Task Metrics_that_do_not_distinguish_receivers_are_reported()
     {
         await using var graph = await StartAsync();
         graph.Answer("alertmanager/metrics", "alertmanager_notification_requests_total{integration=\"webhook\"} 5\n");
@@ -359,7 +359,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task Clocks_that_are_wrong_are_told()
+    public async Task Wrong_clocks_are_reported()
     {
         await using var graph = await StartAsync();
         graph.Skew = TimeSpan.FromMinutes(-1);
@@ -381,7 +381,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task What_the_watching_costs_is_told_by_component()
+    public async Task The_cost_of_monitoring_is_reported_by_component()
     {
         await using var graph = await StartAsync();
         Assert.Equal("1.5 % of one core, 130 MB, 2,500 series (cadvisor 0.5 % 70 MB, prometheus 1.0 % 60 MB)", (await graph.CheckAsync("cost")).Summary);
@@ -401,7 +401,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task Without_cAdvisor_nobody_knows_the_cost()
+    public async Task Without_cAdvisor_the_cost_is_unknown()
     {
         await using var graph = await StartAsync();
         graph.AnswerQuery(CostCheck.Memory);
@@ -431,7 +431,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task Samples_that_will_not_fit_are_told()
+    public async Task Samples_that_will_not_fit_are_reported()
     {
         await using var graph = await StartAsync();
         graph.AnswerQuery("sum(rate(prometheus_tsdb_head_samples_appended_total{job=\"prometheus\"}[2m]))", ("{}", 100_000));
@@ -442,7 +442,7 @@ public sealed class CheckTests
     }
 
     [Fact]
-    public async Task What_is_not_known_of_the_disk_is_a_note()
+    public async Task An_unknown_disk_size_is_a_note()
     {
         await using var graph = await StartAsync();
         graph.AnswerQuery(Disks);
@@ -468,6 +468,6 @@ public sealed class CheckTests
     [InlineData("")]
     [InlineData("soon")]
     [InlineData("15d or soon")]
-    public void A_retention_that_is_neither_is_told(string retention) =>
+    public void A_malformed_retention_is_reported(string retention) =>
         Assert.Contains("neither a duration nor a size", Assert.Throws<CheckException>(() => DiskCheck.Predict(retention, rate: 1)).Message, StringComparison.Ordinal);
 }

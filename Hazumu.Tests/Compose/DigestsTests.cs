@@ -12,7 +12,7 @@ public sealed partial class DigestsTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public async Task Every_image_that_is_published_is_asked_for()
+    public async Task Every_published_image_is_looked_up()
     {
         Skip.If(Shell.Missing);
 

@@ -57,7 +57,7 @@ public sealed class EdgeConfigurationTests
     [InlineData("EDGE_ALLOW_GATEWAY=192.0.2.7,10.0.0.256", "Hazumu:Edge:AllowGateway is '192.0.2.7,10.0.0.256'; allowed: addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas.")]
     [InlineData("EDGE_ALLOW_GATEWAY=::1::2", "Hazumu:Edge:AllowGateway is '::1::2'; allowed: addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas.")]
     [InlineData("EDGE_ALLOW_GATEWAY=fd00::/129", "Hazumu:Edge:AllowGateway is 'fd00::/129'; allowed: addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas.")]
-    public async Task What_cannot_be_is_told_in_a_sentence(string variable, string sentence)
+    public async Task Contradictory_settings_are_reported_in_a_sentence(string variable, string sentence)
     {
         var check = await CheckAsync(withCertificate: false, variable);
 

@@ -277,7 +277,7 @@ public sealed class EdgeTests(EdgeContainer edge) : IClassFixture<EdgeContainer>
     [InlineData("", "/grafana/login", "The edge cannot reach Grafana: it is not part of this application, is starting, or has stopped.")]
     [InlineData("", "/api/tags", "{\"error\":\"The edge cannot reach the gateway:")]
     [InlineData("EDGE_GRAFANA_HOST=llm.example", "/login", "The edge cannot reach Grafana:")]
-    public async Task What_is_absent_behind_the_edge_is_named(string variable, string path, string sentence)
+    public async Task An_absent_upstream_of_the_edge_is_named(string variable, string path, string sentence)
     {
         Skip.IfMissing(Component.Edge);
 

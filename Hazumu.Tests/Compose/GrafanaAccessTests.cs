@@ -156,7 +156,7 @@ public sealed class GrafanaAccessTests : IDisposable
     }
 
     [Fact]
-    public async Task People_who_came_by_OIDC_keep_their_role_and_get_their_teams()
+    public async Task OIDC_users_keep_their_role_and_get_their_teams()
     {
         await using var grafana = await FakeGrafana.StartAsync();
         grafana.Users["carol"] = new(7, "Viewer") { IsExternal = true };
@@ -210,7 +210,7 @@ public sealed class GrafanaAccessTests : IDisposable
     [InlineData("user alice owner\n", "line 1 of access.conf: the role is 'owner'; allowed: viewer, operator, admin.")]
     [InlineData("team a\"b\n", "line 1 of access.conf: 'a\"b' may have letters, digits, '.', '_', '@' and '-'.")]
     [InlineData("user erin viewer\n", "the first password of 'erin' has fewer than 12 characters.")]
-    public async Task What_cannot_be_applied_is_told_in_a_sentence(string file, string sentence)
+    public async Task A_user_that_cannot_be_applied_is_reported_in_a_sentence(string file, string sentence)
     {
         Write("grafana_users", "erin short\n");
         await using var grafana = await FakeGrafana.StartAsync();
@@ -221,7 +221,7 @@ public sealed class GrafanaAccessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_password_that_Grafana_no_longer_has_is_told()
+    public async Task A_password_that_Grafana_no_longer_has_is_reported()
     {
         await using var grafana = await FakeGrafana.StartAsync();
         Write("grafana_admin_password", "another-password");

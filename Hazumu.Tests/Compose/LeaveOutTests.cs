@@ -32,7 +32,7 @@ public sealed class LeaveOutTests : IDisposable
     [InlineData("edge gateway", "alertmanagers.json blackbox.json cadvisor.json ollama-health.json ollama.json services.json", "nodeexporter alertmanager", "alertmanager blackbox cadvisor nodeexporter ollama ollama-health")]
     [InlineData("ollama edge", "alertmanagers.json blackbox.json cadvisor.json ollama.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager blackbox cadvisor gateway nodeexporter")]
     [InlineData("grafana", "alertmanagers.json blackbox.json cadvisor.json ollama-health.json ollama.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager blackbox cadvisor gateway nodeexporter ollama ollama-health")]
-    public async Task What_is_left_out_has_no_target_and_is_not_expected(string leftOut, string files, string services, string expected)
+    public async Task A_component_left_out_has_no_target_and_is_not_expected(string leftOut, string files, string services, string expected)
     {
         await RunAsync(leftOut.Split(' '));
 
@@ -83,7 +83,7 @@ public sealed class LeaveOutTests : IDisposable
     }
 
     [Fact]
-    public async Task A_Prometheus_that_runs_sees_another_choice_and_is_made_anew()
+    public async Task Another_choice_changes_the_label_that_recreates_Prometheus()
     {
         await RunAsync("cadvisor");
         var folder = await ProcessRunner.RunOrThrowAsync("ls", ["-di", Targets]);
@@ -114,7 +114,7 @@ public sealed class LeaveOutTests : IDisposable
     [InlineData("gateway", "'gateway' cannot be left out alone, as 'edge' waits for it; name both: sh leave-out.sh edge gateway")]
     [InlineData("ollama-volume", "'ollama-volume' goes with 'ollama'; name that.")]
     [InlineData("cad.*", "'cad.*' cannot be left out; name services of docker-compose.yaml other than prometheus.")]
-    public async Task What_cannot_be_left_out_is_refused_and_changes_nothing(string name, string expected)
+    public async Task Leaving_out_a_required_component_is_refused_and_changes_nothing(string name, string expected)
     {
         await RunAsync("cadvisor");
         var refused = await ProcessRunner.RunAsync("sh", [Path.Combine(_folder.FullName, "leave-out.sh"), name]);

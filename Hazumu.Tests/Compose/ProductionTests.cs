@@ -214,7 +214,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
     }
 
     [Fact]
-    public async Task What_is_kept_survives_the_kill_of_every_container()
+    public async Task Data_survives_the_kill_of_every_container()
     {
         backend.SkipIfMissing();
 

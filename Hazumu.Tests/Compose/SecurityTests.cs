@@ -179,7 +179,7 @@ public sealed partial class SecurityTests
     }
 
     [Fact]
-    public void What_waits_waits_for_more_than_a_start() => Assert.All(
+    public void Services_wait_for_healthy_dependencies() => Assert.All(
         PublishedCompose.Services.SelectMany(service => service.Entries("depends_on").Values),
         dependency => Assert.True(dependency["condition"].ToString() is "service_healthy" or "service_completed_successfully"));
 
@@ -239,7 +239,7 @@ public sealed partial class SecurityTests
     }
 
     [Fact]
-    public void What_gives_a_volume_to_its_user_has_the_users_own_image_in_every_file() => Assert.All(
+    public void A_volumes_owner_task_uses_the_image_of_the_service_in_every_file() => Assert.All(
         PublishedCompose.Services.Where(service => service.Has("image")).GroupBy(service => service.File),
         file => Assert.All(
             file.Where(service => PublishedCompose.Services.Any(other => other.Name == $"{service.Name}-volume")),
@@ -279,7 +279,7 @@ public sealed partial class SecurityTests
         });
 
     [Fact]
-    public void What_a_program_keeps_lies_in_its_volume() => Assert.All(
+    public void A_programs_data_lies_in_its_volume() => Assert.All(
         PublishedCompose.Services.SelectMany(service => service.List("command").Select(argument => (Service: service, Path: StoragePath().Match(argument)))).Where(one => one.Path.Success),
         one => Assert.Contains(one.Service.Mounts, mount => mount.IsWritable && $"{one.Path.Groups["path"].Value}/".StartsWith($"{mount.Target}/", StringComparison.Ordinal)));
 
@@ -314,7 +314,7 @@ public sealed partial class SecurityTests
     }
 
     [Fact]
-    public void What_is_asked_stays_here() =>
+    public void Ollama_sends_no_prompts_to_its_cloud() =>
         Assert.Equal("1", Assert.Single(PublishedCompose.Services, service => service is { Name: "ollama", IsWhole: true }).Text("environment", "OLLAMA_NO_CLOUD"));
 
     [Fact]

@@ -89,7 +89,7 @@ public sealed class SeveralGatewaysTests(SeveralGatewaysBackend backend) : IClas
     private const int Clients = 8;
 
     [Fact]
-    public async Task A_key_that_is_made_or_revoked_at_one_is_so_at_the_other()
+    public async Task A_key_created_or_revoked_at_one_gateway_is_so_at_the_other()
     {
         backend.SkipIfMissing();
 

@@ -70,7 +70,7 @@ public sealed partial class LogConfigurationTests
     public void Expressions_are_those_that_Go_understands() => Assert.All(Expressions(s_alloy).Append(s_firstLine), expression => Assert.Equal(0, Regex.Count("", expression, RegexOptions.NonBacktracking)));
 
     [Fact]
-    public void Loki_forgets_by_time_alone_and_reports_to_nobody()
+    public void Loki_deletes_by_age_only_and_sends_no_usage_reports()
     {
         var loki = ConfigurationFile.ReadUnderscored<LokiFile>("loki", "loki.yaml");
 

@@ -58,7 +58,7 @@ public sealed partial class NodeExporterMountTests
     }
 
     [Fact]
-    public async Task The_node_exporter_tells_of_disks_alone_and_of_one_that_it_may_not_ask()
+    public async Task The_node_exporter_reports_disks_only_and_marks_unreadable_ones()
     {
         Skip.IfMissing(Component.NodeExporter);
 

@@ -63,7 +63,7 @@ public sealed partial class PrometheusConfigurationTests
     }
 
     [Fact]
-    public async Task What_a_further_Compose_file_adds_is_found()
+    public async Task Targets_of_a_further_Compose_file_are_found()
     {
         Skip.IfMissing(Component.Prometheus);
 
@@ -100,7 +100,7 @@ public sealed partial class PrometheusConfigurationTests
     [Theory]
     [InlineData("cadvisor")]
     [InlineData("ollama")]
-    public void What_the_dashboards_read_of_cAdvisor_is_kept(string job)
+    public void cAdvisor_metrics_that_dashboards_read_are_kept(string job)
     {
         var keep = Assert.Single(PrometheusConfiguration.Read().Job(job).MetricRelabelConfigs, rule => rule.SourceLabels.SequenceEqual(["service", "__name__"]));
         var metrics = DashboardSet.Expressions().SelectMany(expression => CAdvisorMetric().Matches(expression.Expression)).Select(match => match.Value).Distinct().ToList();

@@ -38,7 +38,7 @@ public sealed partial class RecordedExporterTests
     [InlineData("nvidia-gpu-exporter-nvml")]
     [InlineData("dcgm-exporter")]
     [InlineData("amd-device-metrics-exporter")]
-    public Task What_reads_GPUs_has_data_with_any_vendors_exporter(string exporter)
+    public Task GPU_queries_have_data_with_any_vendors_exporter(string exporter)
     {
         Skip.IfMissing(Component.Prometheus);
         return AssertAsync([exporter], expression => expression.Sources is ["gpuexporter"]);
@@ -66,7 +66,7 @@ public sealed partial class RecordedExporterTests
     }
 
     [Fact]
-    public Task An_XID_of_a_program_is_told_and_no_fault_of_the_card()
+    public Task An_XID_of_a_program_is_shown_and_is_no_fault_of_the_GPU()
     {
         Skip.IfMissing(Component.Prometheus);
         return AssertValuesAsync("nvidia-gpu-exporter-nvml", new()
@@ -88,14 +88,14 @@ public sealed partial class RecordedExporterTests
     }
 
     [Fact]
-    public Task What_reads_the_host_has_data()
+    public Task Host_queries_have_data()
     {
         Skip.IfMissing(Component.Prometheus);
         return AssertAsync(["node-exporter"], expression => expression.Sources is ["nodeexporter"]);
     }
 
     [Fact]
-    public Task What_watches_the_watchers_has_data()
+    public Task Monitoring_queries_have_data()
     {
         Skip.IfMissing(Component.Prometheus);
         return AssertAsync(["prometheus", "alertmanager", "loki", "alloy"], expression => expression.Dashboard == "monitoring");

@@ -61,7 +61,7 @@ public abstract class DashboardSizeTests
     }
 
     [Fact]
-    public async Task Marks_do_not_paint_over_the_panels()
+    public async Task Annotations_do_not_cover_the_panels()
     {
         foreach (var expression in DashboardSet.Expressions().Where(expression => expression.IsAnnotation))
         {

@@ -55,7 +55,7 @@ public sealed partial class DashboardTests
 
     /// <summary>What people type may have brackets and backticks, and must not change the query.</summary>
     [Fact]
-    public void What_is_searched_in_logs_is_quoted()
+    public void The_search_text_of_log_queries_is_quoted()
     {
         var queries = DashboardSet.LogQueries().Where(expression => expression.Dashboard == "logs" && expression.Expression.Contains("search", StringComparison.Ordinal)).ToList();
 
@@ -261,7 +261,7 @@ public sealed partial class DashboardTests
         name => Assert.True(KnownMetrics.All.Contains(name), $"{expression} reads '{name}': not in docs/metrics.md, not recorded, not in known-metrics.txt.")));
 
     [Fact]
-    public void What_is_empty_while_all_is_well_exists() => Assert.Subset(
+    public void Panels_listed_as_empty_while_healthy_exist() => Assert.Subset(
         DashboardSet.Expressions().Select(expression => (expression.Dashboard, expression.Panel, expression.RefId)).ToHashSet(),
         DashboardSet.EmptyWhileWell.Keys.ToHashSet());
 

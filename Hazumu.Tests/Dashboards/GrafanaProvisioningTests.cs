@@ -33,7 +33,7 @@ public sealed class GrafanaProvisioningTests
     }
 
     [Fact]
-    public void Loki_is_not_asked_for_alerts() =>
+    public void Grafana_does_not_query_Loki_for_alerts() =>
         Assert.False(Assert.Single(ConfigurationFile.ReadCamelCase<LokiFile>("grafana", "provisioning", "datasources", "loki.yml").Datasources).JsonData.ManageAlerts);
 
     [Fact]

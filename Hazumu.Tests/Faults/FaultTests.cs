@@ -29,7 +29,7 @@ public sealed class FaultTests(FaultBackend graph, ITestOutputHelper output) : I
     [Theory(Explicit = true)]
     [Trait("Category", "Faults")]
     [MemberData(nameof(Minutes))]
-    public async Task Healthy_load_wakes_nobody(double minutes)
+    public async Task Healthy_load_pages_no_one(double minutes)
     {
         Skip.If(FaultBackend.Missing);
 
@@ -54,7 +54,7 @@ public sealed class FaultTests(FaultBackend graph, ITestOutputHelper output) : I
     [Theory(Explicit = true)]
     [Trait("Category", "Faults")]
     [MemberData(nameof(Names))]
-    public async Task A_fault_wakes_somebody_for_the_right_reason_and_in_time(string name)
+    public async Task A_fault_pages_with_the_right_alert_in_time(string name)
     {
         var fault = Fault.All.Single(fault => fault.Name == name);
         Skip.If(FaultBackend.Missing ?? fault.Missing);
@@ -73,7 +73,7 @@ public sealed class FaultTests(FaultBackend graph, ITestOutputHelper output) : I
     }
 
     [Fact]
-    public Task A_lost_watcher_pages_nobody()
+    public Task A_lost_exporter_does_not_page()
     {
         Skip.If(FaultBackend.Missing);
         return RunAsync("Blackbox exporter down");

@@ -50,7 +50,7 @@ public sealed class AppHostBackendTests(AppHostBackend backend) : BackendChecks(
     }
 
     [Fact]
-    public async Task The_pull_command_tells_why_a_model_cannot_be_pulled()
+    public async Task The_pull_command_reports_why_a_model_cannot_be_pulled()
     {
         backend.SkipIfMissing(Component.Ollama);
 

@@ -34,7 +34,7 @@ public sealed class TwoInstancesTests(TwoInstancesBackend backend, ITestOutputHe
     private sealed record Answer(Seen Seen, string? Instance = null, int Tokens = 0, string? Problem = null);
 
     [Fact]
-    public async Task An_instance_killed_under_load_loses_no_request_that_had_not_begun_to_stream_and_the_metrics_add_up()
+    public async Task Killing_an_instance_under_load_loses_only_streams_that_had_begun()
     {
         backend.SkipIfMissing(Component.Ollama, Component.Gateway, Component.Prometheus);
 

@@ -141,7 +141,7 @@ public sealed class GatewayTests
     }
 
     [Fact]
-    public async Task What_no_container_can_reach_is_not_scraped()
+    public async Task A_gateway_that_containers_cannot_reach_is_not_scraped()
     {
         await using var model = await CreateAsync();
         ContainerAccess.Apply(new ContainerAccess(Problem: "there is no way"), model.Resources);
@@ -162,7 +162,7 @@ public sealed class GatewayTests
     }
 
     [Fact]
-    public async Task Open_WebUI_is_there_when_it_is_asked_for()
+    public async Task Open_WebUI_is_left_out_by_default()
     {
         await using var model = await CreateAsync();
         Assert.DoesNotContain(model.Resources, resource => resource.Name.StartsWith("openwebui", StringComparison.Ordinal));
@@ -200,7 +200,7 @@ public sealed class GatewayTests
     }
 
     [Fact]
-    public async Task Open_WebUI_has_accounts_and_tells_nobody_of_them()
+    public async Task Open_WebUI_has_accounts_and_sends_no_telemetry()
     {
         await using var model = await CreateAsync("--Hazumu:OpenWebUI:Enabled=true", "--Parameters:openwebui-key=hzm_aaaaaaaa_secret");
         model.OnHost(LinuxHost);
@@ -213,7 +213,7 @@ public sealed class GatewayTests
     }
 
     [Fact]
-    public async Task Open_WebUI_without_the_gateway_is_told()
+    public async Task Open_WebUI_without_the_gateway_is_reported()
     {
         var problem = await Assert.ThrowsAnyAsync<Exception>(() => CreateAsync("--Hazumu:OpenWebUI:Enabled=true", "--Hazumu:Gateway:Enabled=false"));
         Assert.Contains("Hazumu:Gateway:Enabled is 'false'; change one of them.", problem.ToString(), StringComparison.Ordinal);

@@ -37,7 +37,7 @@ public sealed class GpuChoiceTests
     [Theory]
     [InlineData(GpuMode.Nvidia, "'nvidia'", "NVIDIA Container Toolkit")]
     [InlineData(GpuMode.Amd, "'amd'", "/dev/kfd")]
-    public void A_demanded_GPU_that_is_not_there_is_told(GpuMode mode, string value, string remedy)
+    public void A_required_GPU_that_is_missing_is_reported(GpuMode mode, string value, string remedy)
     {
         var problem = Assert.Throws<StartupProblemException>(() => GpuChoice.Make(mode, new HostFacts()));
         Assert.Contains("Hazumu:Gpu", problem.Message, StringComparison.Ordinal);

@@ -104,7 +104,7 @@ public sealed class GraphTests
     }
 
     [Fact]
-    public async Task References_show_who_reads_whom()
+    public async Task References_show_which_component_reads_which()
     {
         await using var model = await CreateAsync("--Hazumu:Models=tinyllama");
 
@@ -259,7 +259,7 @@ public sealed class GraphTests
     }
 
     [Fact]
-    public async Task Models_whose_names_differ_only_in_what_a_resource_cannot_be_called_get_names_of_their_own()
+    public async Task Models_whose_names_give_the_same_resource_name_get_different_ones()
     {
         await using var model = await CreateAsync("--Hazumu:Models=a.b,a-b,hf.co/some-organisation/Some-Very-Long-Model-Name-Instruct-GGUF:Q4_K_M,hf.co/some-organisation/Some-Very-Long-Model-Name-Instruct-GGUF:Q4_K_S");
 
@@ -371,7 +371,7 @@ public sealed class GraphTests
     [Theory]
     [InlineData("--Hazumu:Loki:Enabled=false")]
     [InlineData("--Hazumu:Alloy:Enabled=true")]
-    public async Task Logs_are_kept_only_where_that_is_asked_for(string option)
+    public async Task Logs_are_stored_only_if_enabled(string option)
     {
         await using var model = await CreateAsync(option);
         model.OnHost(GatewayTests.LinuxHost);
@@ -476,7 +476,7 @@ public sealed class GraphTests
     [InlineData("WebhookUrlFile", "/no/such/file", "'Hazumu:Alertmanager:WebhookUrlFile' is '/no/such/file', where there is no file; correct the path.")]
     [InlineData("EmailTo", "a@b.example", "'Hazumu:Alertmanager:EmailTo' is set, but not EmailServer and EmailFrom, without which no e-mail can be sent.")]
     [InlineData("EmailUser", "a", "'Hazumu:Alertmanager:EmailUser' is set, but not EmailPasswordFile, a file with that user's password.")]
-    public void A_receiver_that_could_not_work_is_told(string setting, string value, string sentence)
+    public void A_receiver_that_could_not_work_is_reported(string setting, string value, string sentence)
     {
         var alertmanager = DistributedApplication.CreateBuilder().AddAlertmanager("alertmanager");
         var problem = Assert.Throws<StartupProblemException>(() => alertmanager.WithReceivers(OptionsTests.Read(($"Hazumu:Alertmanager:{setting}", value)).Alertmanager));

@@ -9,7 +9,7 @@ namespace Hazumu.Tests.Model;
 public sealed class InstanceTests
 {
     [Fact]
-    public async Task There_is_one_unless_more_are_asked_for()
+    public async Task There_is_one_instance_unless_more_are_set()
     {
         await using var model = await CreateAsync();
         Assert.Equal("ollama", Assert.Single(model.Resources.OfType<OllamaResource>()).Name);
@@ -48,11 +48,11 @@ public sealed class InstanceTests
     }
 
     [Fact]
-    public void Ports_follow_the_first_and_pass_over_those_of_other_components() =>
+    public void Ports_follow_the_first_and_skip_those_of_other_components() =>
         Assert.Equal([11434, 11437, 11438], Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "3")));
 
     [Fact]
-    public void Ports_pass_over_the_edges_redirect() =>
+    public void Ports_skip_the_edges_redirect() =>
         Assert.Equal([8079, 8081], Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "2"), ("Hazumu:Ollama:Port", "8079"), ("Hazumu:Edge:HttpPort", "8080"), ("Hazumu:CAdvisor:Port", "9000")));
 
     [Fact]
@@ -60,11 +60,11 @@ public sealed class InstanceTests
         Assert.Equal([11434, 11437], Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "2"), ("Hazumu:Gateway:Enabled", "false")));
 
     [Fact]
-    public void Ports_that_something_else_has_are_passed_over() =>
+    public void Ports_in_use_are_skipped() =>
         Assert.Equal([11434, 11438], Choose(isTaken: port => port is 11434 or 11437, ("Hazumu:Ollama:Instances", "2")));
 
     [Fact]
-    public void Too_few_ports_are_told()
+    public void Too_few_ports_are_reported()
     {
         var problem = Assert.Throws<StartupProblemException>(() => Choose(isTaken: _ => false, ("Hazumu:Ollama:Instances", "3"), ("Hazumu:Ollama:Port", "65534")));
         Assert.Equal("There is no free port above 65534 for instance 3 of Ollama; set Hazumu:Ollama:Port to a lower port.", problem.Message);

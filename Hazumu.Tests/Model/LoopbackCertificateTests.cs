@@ -13,7 +13,7 @@ public sealed class LoopbackCertificateTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public void A_certificate_for_loopback_is_made_once_and_kept()
+    public void A_certificate_for_loopback_is_created_once_and_kept()
     {
         var made = Assert.Single(Load());
         var kept = Assert.Single(Load());

@@ -39,11 +39,11 @@ public sealed class OptionsTests
     [InlineData("Hazumu:Gpuu", "none", "Unknown setting 'Hazumu:Gpuu' with the value 'none'; 'Hazumu' has Gpu, Production, Models, BindAddress, Network, ImageRegistry, Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter, GpuExporter, Loki, Alloy, Valkey, Edge, OpenWebUI.")]
     [InlineData("Hazumu:Blackbox:Volume", "v", "Unknown setting 'Hazumu:Blackbox:Volume' with the value 'v'; 'Hazumu:Blackbox' has Enabled, Port, Image.")]
     [InlineData("Hazumu:Prometheus", "9091", "'Hazumu:Prometheus' is '9091'; it is a section with Volume, Enabled, Port, Image, Retention, RunbookUrl.")]
-    public void A_bad_setting_is_told_in_a_sentence(string key, string value, string sentence) =>
+    public void A_bad_setting_is_reported_in_a_sentence(string key, string value, string sentence) =>
         Assert.Equal(sentence, Assert.Single(Assert.Throws<StartupProblemException>(() => Read((key, value))).Problems));
 
     [Fact]
-    public void All_bad_settings_are_told_at_once() =>
+    public void All_bad_settings_are_reported_at_once() =>
         Assert.Equal(2, Assert.Throws<StartupProblemException>(() => Read(("Hazumu:Gpu", "x"), ("Hazumu:Ollama:Port", "x"))).Problems.Count);
 
     [Fact]
@@ -64,7 +64,7 @@ public sealed class OptionsTests
     [InlineData("--gpu=none", "Unknown option '--gpu=none'")]
     [InlineData("--Hazum:Gpu=none", "Unknown option '--Hazum:Gpu=none'")]
     [InlineData("up", "'up' is not an option")]
-    public void An_argument_that_nobody_reads_is_told(string argument, string beginning) =>
+    public void An_unknown_argument_is_reported(string argument, string beginning) =>
         Assert.StartsWith(beginning, Assert.Throws<StartupProblemException>(() => CommandLine.Check([argument])).Message, StringComparison.Ordinal);
 
     [Theory]
@@ -72,7 +72,7 @@ public sealed class OptionsTests
     [InlineData("--Hazumu:Gpu", "none")]
     [InlineData("--operation", "publish", "--step", "publish", "--output-path", "/tmp/out")]
     [InlineData("Hazumu:Gpu=none")]
-    public void An_argument_that_is_read_passes(params string[] arguments) => Assert.Null(Record.Exception(() => CommandLine.Check(arguments)));
+    public void A_known_argument_is_accepted(params string[] arguments) => Assert.Null(Record.Exception(() => CommandLine.Check(arguments)));
 
     [Theory]
     [InlineData("README.md")]

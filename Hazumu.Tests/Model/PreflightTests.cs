@@ -10,21 +10,21 @@ namespace Hazumu.Tests.Model;
 public sealed class PreflightTests
 {
     [Fact]
-    public async Task A_missing_engine_is_told()
+    public async Task A_missing_engine_is_reported()
     {
         var problem = await Assert.ThrowsAsync<StartupProblemException>(() => Engine(("ASPIRE_CONTAINER_RUNTIME", "no-such-engine")).GetInfoAsync(default));
         Assert.StartsWith("No container engine: there is no 'no-such-engine' command on PATH; install Docker", problem.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task An_engine_that_fails_is_told()
+    public async Task An_engine_that_fails_is_reported()
     {
         var problem = await Assert.ThrowsAsync<StartupProblemException>(() => Engine(("ASPIRE_CONTAINER_RUNTIME", "false")).GetInfoAsync(default));
         Assert.StartsWith("The container engine does not answer 'false info'", problem.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_taken_port_is_told_with_its_holder()
+    public async Task A_taken_port_is_reported_with_its_holder()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -43,7 +43,7 @@ public sealed class PreflightTests
     }
 
     [Fact]
-    public async Task A_port_asked_for_twice_is_told()
+    public async Task A_port_that_is_set_twice_is_reported()
     {
         HostPort[] ports = [new(IPAddress.Loopback, 1234, "'a'", "Hazumu:A:Port"), new(IPAddress.Loopback, 1234, "'b'", "Hazumu:B:Port")];
         var problems = await new PortCheck(Engine()).FindProblemsAsync(ports, default);
@@ -64,7 +64,7 @@ public sealed class PreflightTests
     }
 
     [Fact]
-    public async Task An_address_of_another_machine_is_told()
+    public async Task An_address_of_another_machine_is_reported()
     {
         // 192.0.2.0/24 is set aside for documentation (RFC 5737): no machine has it.
         var problem = await Assert.ThrowsAsync<StartupProblemException>(() =>

@@ -70,7 +70,7 @@ public sealed class ProductionTests
     public void A_password_that_is_easy_to_guess_is_refused(string? password, string? why) => Assert.Equal(why, ProductionSettings.WhyWeak(password));
 
     [Fact]
-    public void What_contradicts_production_is_told_at_once()
+    public void Settings_that_contradict_production_are_reported_at_once()
     {
         var problems = Settle(("Hazumu:Production", "true"), ("Hazumu:Gateway:RequireKeys", "false"), ("Hazumu:Edge:Tls", "files"), ("Parameters:grafana-admin-password", "admin"));
 
@@ -84,7 +84,7 @@ public sealed class ProductionTests
     }
 
     [Fact]
-    public void A_certificate_that_is_not_there_is_told()
+    public void A_missing_certificate_is_reported()
     {
         var builder = DistributedApplication.CreateBuilder();
         var settings = new EdgeOptions { Section = "Edge", CertificateFile = "/nowhere/certificate.pem" };

@@ -18,7 +18,7 @@ public sealed class PromptHealthCheckTests
     }
 
     [Fact]
-    public async Task A_component_that_stays_unhealthy_is_told_in_the_end()
+    public async Task A_component_that_stays_unhealthy_is_reported_in_the_end()
     {
         var check = Make(healthyFrom: int.MaxValue, patience: TimeSpan.FromMilliseconds(20));
         Assert.Equal(HealthStatus.Unhealthy, await RunAsync(check));
@@ -26,7 +26,7 @@ public sealed class PromptHealthCheckTests
     }
 
     [Fact]
-    public async Task A_component_that_was_healthy_is_told_at_once()
+    public async Task A_component_that_was_healthy_is_reported_at_once()
     {
         var check = Make(healthyFrom: 1, patience: TimeSpan.FromMinutes(1), healthyUntil: 1);
         Assert.Equal(HealthStatus.Healthy, await RunAsync(check));

@@ -76,7 +76,7 @@ public sealed class PrometheusStartScriptTests : IDisposable
     [InlineData("https://wiki.example/a b")]
     [InlineData("https://wiki.example/\"")]
     [InlineData("javascript:alert(1)")]
-    public async Task What_is_no_address_is_refused_with_the_setting_and_its_value(string url)
+    public async Task A_malformed_address_is_refused_with_the_setting_and_its_value(string url)
     {
         var start = await RunAsync(url);
 

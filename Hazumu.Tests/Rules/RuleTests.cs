@@ -42,7 +42,7 @@ public sealed partial class RuleTests
     }
 
     [Fact]
-    public void What_rules_read_of_cAdvisor_is_kept()
+    public void cAdvisor_metrics_that_rules_read_are_kept()
     {
         var keep = Assert.Single(PrometheusConfiguration.Read().Job("ollama").MetricRelabelConfigs, rule => rule.SourceLabels.SequenceEqual(["service", "__name__"]));
         var metrics = RuleFiles.Rules.SelectMany(rule => PromQL.MetricNames(rule.Expression)).Where(name => name.StartsWith("container_", StringComparison.Ordinal)).Distinct().ToList();
@@ -52,7 +52,7 @@ public sealed partial class RuleTests
     }
 
     [Fact]
-    public void What_a_recording_rule_makes_is_tested_or_read_by_an_alert_that_is()
+    public void A_recording_rule_is_tested_or_read_by_a_tested_alert()
     {
         var tested = RuleFiles.Tests.Values.SelectMany(file => file.Tests).SelectMany(test => test.PromqlExprTest).Select(check => check.Expr)
             .Concat(RuleFiles.Alerts.Select(alert => alert.Expression))

@@ -23,7 +23,7 @@ public sealed class HealthEndpointTests
     }
 
     [Fact]
-    public async Task A_failing_check_makes_the_service_unhealthy_but_alive_and_says_nothing_about_why()
+    public async Task A_failing_check_makes_the_service_unhealthy_but_alive_without_a_reason()
     {
         await using var service = await LocalServer.StartServiceAsync(configure: builder => builder.Services.AddHealthChecks()
             .AddCheck("store", () => HealthCheckResult.Unhealthy("no route to 10.1.2.3", new IOException("secret path"))));

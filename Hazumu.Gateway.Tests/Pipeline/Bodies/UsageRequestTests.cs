@@ -30,7 +30,7 @@ public class UsageRequestTests
     [InlineData("""{"stream":true,"stream_options":5}""")]
     [InlineData("""{"stream":true,"stream_options":{"include_usage":false,"include_usage":false}}""")]
     [InlineData("""{"stream":true""")]
-    public void Leaves_a_body_alone_that_asks_already_or_cannot_be_understood(string body) => Assert.Null(Write(body));
+    public void A_body_that_requests_usage_or_is_malformed_is_left_unchanged(string body) => Assert.Null(Write(body));
 
     private static string? Write(string body)
     {

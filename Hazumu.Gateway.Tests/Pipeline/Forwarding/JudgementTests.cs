@@ -71,7 +71,7 @@ public class JudgementTests
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public void Each_exception_is_the_fault_of_who_caused_it(string name)
+    public void Each_exception_is_attributed_to_its_cause(string name)
     {
         var (error, exception, end) = s_failures[name];
 

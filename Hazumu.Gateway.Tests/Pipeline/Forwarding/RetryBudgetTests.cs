@@ -19,7 +19,7 @@ public class RetryBudgetTests
     }
 
     [Fact]
-    public void What_is_not_spent_is_not_saved_up()
+    public void An_unspent_budget_is_not_saved_up()
     {
         var budget = new RetryBudget();
         for (var requests = 0; requests < 10_000; requests++)
