@@ -57,7 +57,7 @@ public abstract class Backend : IAsyncLifetime
 
     /// <summary>Why this graph cannot have components on this machine, or <see langword="null"/> where it can.</summary>
     /// <param name="components">The components; none means the graph itself.</param>
-    protected virtual string? WhyMissing(IReadOnlyList<Component> components) => ContainerEngine.Missing ?? Component.WhyMissing(components);
+    protected virtual string? WhyMissing(IReadOnlyList<Component> components) => ContainerCli.Missing ?? Component.WhyMissing(components);
 
     /// <inheritdoc/>
     public async ValueTask InitializeAsync()
@@ -120,7 +120,7 @@ public abstract class Backend : IAsyncLifetime
     {
         foreach (var container in await FindContainersAsync(component))
         {
-            await ContainerEngine.RunOrThrowAsync("kill", "--signal", signal, container);
+            await ContainerCli.RunOrThrowAsync("kill", "--signal", signal, container);
         }
     }
 
@@ -133,7 +133,7 @@ public abstract class Backend : IAsyncLifetime
         var containers = await FindContainersAsync(component);
         return containers.Length == 0
             ? $"'{component}' has no container."
-            : $"The log of '{component}':\n{(await ContainerEngine.RunAsync("logs", "--tail", "60", containers[0])).Output}";
+            : $"The log of '{component}':\n{(await ContainerCli.RunAsync("logs", "--tail", "60", containers[0])).Output}";
     }
 
     /// <summary>The identifiers of a component's containers, running or not.</summary>
@@ -141,7 +141,7 @@ public abstract class Backend : IAsyncLifetime
     protected async Task<string[]> FindContainersAsync(Component? component = null)
     {
         string[] filters = component is null ? [] : ["--filter", $"label=hazumu.service={component.Service}"];
-        var containers = await ContainerEngine.RunOrThrowAsync(["ps", "--all", "--quiet", "--no-trunc", "--filter", $"label=hazumu.network={Name}", .. filters]);
+        var containers = await ContainerCli.RunOrThrowAsync(["ps", "--all", "--quiet", "--no-trunc", "--filter", $"label=hazumu.network={Name}", .. filters]);
         return containers.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
@@ -163,18 +163,18 @@ public abstract class Backend : IAsyncLifetime
     {
         foreach (var container in await FindContainersAsync())
         {
-            await ContainerEngine.RunOrThrowAsync("rm", "--force", "--volumes", container);
+            await ContainerCli.RunOrThrowAsync("rm", "--force", "--volumes", container);
         }
 
-        var volumes = (await ContainerEngine.RunOrThrowAsync("volume", "ls", "--quiet", "--filter", $"name={Name}")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var volumes = (await ContainerCli.RunOrThrowAsync("volume", "ls", "--quiet", "--filter", $"name={Name}")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         foreach (var volume in volumes)
         {
-            await ContainerEngine.RunOrThrowAsync("volume", "rm", volume);
+            await ContainerCli.RunOrThrowAsync("volume", "rm", volume);
         }
 
-        if ((await ContainerEngine.RunAsync("network", "inspect", Name)).Succeeded)
+        if ((await ContainerCli.RunAsync("network", "inspect", Name)).Succeeded)
         {
-            await ContainerEngine.RunOrThrowAsync("network", "rm", Name);
+            await ContainerCli.RunOrThrowAsync("network", "rm", Name);
         }
     }
 

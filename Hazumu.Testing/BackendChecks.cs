@@ -354,7 +354,7 @@ public abstract partial class BackendChecks(Backend backend)
             var address = $"http://{component.Service}:{s_probes[component].Port}/{s_probes[component].Path}";
             await UntilAsync($"{address} to answer on the network", component, async () =>
             {
-                var outsider = await ContainerEngine.RunAsync("run", "--rm", "--network", backend.NetworkOf(component), "--entrypoint", "wget", Component.Prometheus.Image, "-q", "-O", "/dev/null", "-T", "5", address);
+                var outsider = await ContainerCli.RunAsync("run", "--rm", "--network", backend.NetworkOf(component), "--entrypoint", "wget", Component.Prometheus.Image, "-q", "-O", "/dev/null", "-T", "5", address);
                 Assert.True(outsider.Succeeded, outsider.Output);
             });
         }

@@ -98,12 +98,12 @@ public sealed partial record Component
             return $"{Service}: left out by Hazumu__{Section}__Enabled=false";
         }
 
-        if (ContainerEngine.Missing is { } reason)
+        if (ContainerCli.Missing is { } reason)
         {
             return $"{Service}: {reason}";
         }
 
-        if (_needsThisMachine && !ContainerEngine.SharesThisMachine)
+        if (_needsThisMachine && !ContainerCli.SharesThisMachine)
         {
             return $"{Service}: containers of this engine do not see this machine";
         }
@@ -113,12 +113,12 @@ public sealed partial record Component
             return $"{Service}: nothing without {needed}";
         }
 
-        if (!_hasPulledImage || ContainerEngine.RunAsync("image", "inspect", Image).GetAwaiter().GetResult().Succeeded)
+        if (!_hasPulledImage || ContainerCli.RunAsync("image", "inspect", Image).GetAwaiter().GetResult().Succeeded)
         {
             return null;
         }
 
-        var pull = ProcessRunner.RunAsync(ContainerEngine.Program, ["pull", "--quiet", Image], TimeSpan.FromMinutes(15)).GetAwaiter().GetResult();
+        var pull = ProcessRunner.RunAsync(ContainerCli.Program, ["pull", "--quiet", Image], TimeSpan.FromMinutes(15)).GetAwaiter().GetResult();
         return !pull.Succeeded && Unreachable().IsMatch(pull.Output)
             ? $"{Service}: the image {Image} is not on this machine and its registry cannot be reached"
             : null;

@@ -59,7 +59,7 @@ public static class Promtool
 
     // As root, because only the owner may enter a temporary folder.
     private static Task<CliResult> RunImageAsync(string input, IEnumerable<string> volumes, string[] arguments) => ProcessRunner.RunAsync(
-        ContainerEngine.Program,
+        ContainerCli.Program,
         [
             "run", "--rm", "--interactive", "--network", "none", "--user", "0", "--entrypoint", Name, "--workdir", "/etc/prometheus",
             .. volumes.Prepend($"{RepositoryRoot.Combine("prometheus")}:/etc/prometheus:ro").SelectMany(volume => new[] { "--volume", volume }),

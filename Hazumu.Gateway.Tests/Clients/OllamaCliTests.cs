@@ -75,7 +75,7 @@ public sealed class OllamaCliTests : IDisposable
         }
 
         environment["HOME"] = "/root";
-        return ContainerEngine.RunAsync(
+        return ContainerCli.RunAsync(
             [
                 "run", "--rm", "--pull", "never", "--network", "host", "--volume", $"{keys}:/root/.ollama",
                 .. environment.Where(variable => variable.Value is not null).SelectMany(variable => (string[])["--env", string.Create(CultureInfo.InvariantCulture, $"{variable.Key}={variable.Value}")]),

@@ -27,12 +27,12 @@ public sealed class FailoverTests
         await a.LoadAsync("mock");
         await b.LoadAsync("mock");
         await using var store = await ValkeyServer.StartAsync();
-        var gateways = new List<GatewayProcess>();
+        var gateways = new List<TestGatewayProcess>();
         try
         {
             for (var number = 0; number < 3; number++)
             {
-                var gateway = await GatewayProcess.StartAsync([("a", a.Address), ("b", b.Address)], [$"--Gateway:Slots={Slots}", .. store.Arguments]);
+                var gateway = await TestGatewayProcess.StartAsync([("a", a.Address), ("b", b.Address)], [$"--Gateway:Slots={Slots}", .. store.Arguments]);
                 gateways.Add(gateway);
                 var role = number == 0 ? "This gateway leads" : "The gateway at http://127.0.0.1:";
                 await Wait.UntilAsync(() => Assert.Contains(gateway.Printed, line => line.Contains(role, StringComparison.Ordinal)));
@@ -113,7 +113,7 @@ public sealed class FailoverTests
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
         await using var group = await ClusterGroup.StartAsync(3, [engine.Address]);
         using var stream = await group[2].Http.BeginAsync(body: Ask.Body("stream"));
-        var waiting = new List<Task<Answer>>();
+        var waiting = new List<Task<ChatAnswer>>();
         for (var number = 0; number < 12; number++)
         {
             waiting.Add(group[1 + (number % 2)].Http.ChatAsync(body: Ask.Body($"waits {number:00}")));
@@ -160,7 +160,7 @@ public sealed class FailoverTests
     {
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
         await using var store = await ValkeyServer.StartAsync();
-        await using var old = await GatewayProcess.StartAsync([("e", engine.Address)], store.Arguments);
+        await using var old = await TestGatewayProcess.StartAsync([("e", engine.Address)], store.Arguments);
         await LeadsAsync(old);
         await using var young = await TestGateway.StartAsync([("e", engine.Address)], store.Arguments);
         await Wait.UntilAsync(() => Assert.Equal(1, young.Service<ClusterAdmission>().Peers));
@@ -191,7 +191,7 @@ public sealed class FailoverTests
         await using var engine = await MockEngine.StartAsync(s_engine);
         await using var store = await ValkeyServer.StartAsync();
         string[] arguments = [$"--Gateway:Slots={Slots}", .. store.Arguments];
-        await using var old = await GatewayProcess.StartAsync([("e", engine.Address)], arguments);
+        await using var old = await TestGatewayProcess.StartAsync([("e", engine.Address)], arguments);
         await LeadsAsync(old);
         await using var young = await TestGateway.StartAsync([("e", engine.Address)], arguments);
         await Wait.UntilAsync(() => Assert.Equal(1, young.Service<ClusterAdmission>().Peers));
@@ -221,7 +221,7 @@ public sealed class FailoverTests
         Assert.Equal((Slots, 0), (engine.Statistics.Models["mock:latest"].MaxInFlight, engine.Statistics.Models["mock:latest"].MaxWaiting));
     }
 
-    private static Task LeadsAsync(GatewayProcess gateway) =>
+    private static Task LeadsAsync(TestGatewayProcess gateway) =>
         Wait.UntilAsync(() => Assert.Contains(gateway.Printed, line => line.Contains("This gateway leads", StringComparison.Ordinal)));
 
     [Fact]

@@ -88,7 +88,7 @@ public sealed class KeyLimitTests
         await using var engine = HeldEngine.Start(beginsAtOnce: true);
         await using var store = await ValkeyServer.StartAsync();
         string[] arguments = [.. store.Arguments, .. s_keys];
-        await using var old = await GatewayProcess.StartAsync([("e", engine.Address)], arguments);
+        await using var old = await TestGatewayProcess.StartAsync([("e", engine.Address)], arguments);
         await Wait.UntilAsync(() => Assert.Contains(old.Printed, line => line.Contains("This gateway leads", StringComparison.Ordinal)));
         await using var next = await TestGateway.StartAsync([("e", engine.Address)], arguments);
         await using var young = await TestGateway.StartAsync([("e", engine.Address)], arguments);

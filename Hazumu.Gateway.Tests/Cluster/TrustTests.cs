@@ -88,7 +88,7 @@ public sealed class ClusterSettingsTests
     public async Task A_single_gateway_does_not_load_the_clusters_libraries()
     {
         await using var engine = await MockEngine.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address);
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address);
         Assert.Equal(200, (await gateway.Http.ChatAsync()).Status);
 
         Assert.DoesNotContain(gateway.Libraries.Select(Path.GetFileName), library => library!.Contains("Redis", StringComparison.Ordinal) || library.Contains("Grpc", StringComparison.Ordinal));
@@ -103,7 +103,7 @@ public sealed class ClusterSettingsTests
     [InlineData("--Gateway:Cluster:Address=gateway-1", "'Gateway:Cluster:Address' is 'gateway-1'; allowed: an http or https URL")]
     public async Task A_wrong_setting_is_reported_in_a_sentence(string arguments, string sentence)
     {
-        var (exitCode, _, error) = await GatewayProcess.RunAsync([.. arguments.Split(' '), "--urls=http://127.0.0.1:0"]);
+        var (exitCode, _, error) = await TestGatewayProcess.RunAsync([.. arguments.Split(' '), "--urls=http://127.0.0.1:0"]);
 
         Assert.Equal(1, exitCode);
         Assert.Contains(sentence, error, StringComparison.Ordinal);

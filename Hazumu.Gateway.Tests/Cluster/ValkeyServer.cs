@@ -52,7 +52,7 @@ internal sealed class ValkeyServer : IAsyncDisposable
         }
         else
         {
-            _container = (await ContainerEngine.RunOrThrowAsync(
+            _container = (await ContainerCli.RunOrThrowAsync(
                 "run", "--detach", "--rm", "--publish", $"127.0.0.1:{port}:6379", Component.Valkey.Image, "valkey-server", "--requirepass", Password, "--save", "")).Trim();
         }
 
@@ -77,7 +77,7 @@ internal sealed class ValkeyServer : IAsyncDisposable
 
         if (_container is not null)
         {
-            await ContainerEngine.RunAsync("rm", "--force", "--volumes", _container);
+            await ContainerCli.RunAsync("rm", "--force", "--volumes", _container);
             _container = null;
         }
     }

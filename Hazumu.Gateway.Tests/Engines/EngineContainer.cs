@@ -18,8 +18,8 @@ internal sealed class EngineContainer : IAsyncDisposable
     public Uri Address { get; }
 
     /// <summary>Why an image cannot be run, or <see langword="null"/> where it can; nothing is pulled for these tests.</summary>
-    public static string? WhyMissing(string image) => ContainerEngine.Missing
-        ?? (ContainerEngine.RunAsync("image", "inspect", "--format", "{{.Id}}", image).GetAwaiter().GetResult().Succeeded ? null : $"the image '{image}' is not on this machine");
+    public static string? WhyMissing(string image) => ContainerCli.Missing
+        ?? (ContainerCli.RunAsync("image", "inspect", "--format", "{{.Id}}", image).GetAwaiter().GetResult().Succeeded ? null : $"the image '{image}' is not on this machine");
 
     /// <summary>Starts one, and waits until it answers.</summary>
     /// <param name="image">Its image.</param>
@@ -29,19 +29,19 @@ internal sealed class EngineContainer : IAsyncDisposable
     /// <param name="arguments">Arguments of the engine.</param>
     public static async Task<EngineContainer> StartAsync(string image, int port, string ready, string? model, params string[] arguments)
     {
-        var id = (await ContainerEngine.RunOrThrowAsync(["create", "--pull", "never", "--publish", $"127.0.0.1::{port}", image, .. arguments])).Trim();
+        var id = (await ContainerCli.RunOrThrowAsync(["create", "--pull", "never", "--publish", $"127.0.0.1::{port}", image, .. arguments])).Trim();
         try
         {
             if (model is not null)
             {
                 var file = Path.GetTempFileName();
                 await File.WriteAllBytesAsync(file, TinyModel.File);
-                await ContainerEngine.RunOrThrowAsync("cp", file, $"{id}:{model}");
+                await ContainerCli.RunOrThrowAsync("cp", file, $"{id}:{model}");
                 File.Delete(file);
             }
 
-            await ContainerEngine.RunOrThrowAsync("start", id);
-            var published = (await ContainerEngine.RunOrThrowAsync("port", id, $"{port}/tcp")).Split('\n')[0].Trim();
+            await ContainerCli.RunOrThrowAsync("start", id);
+            var published = (await ContainerCli.RunOrThrowAsync("port", id, $"{port}/tcp")).Split('\n')[0].Trim();
             var container = new EngineContainer(id, new Uri($"http://{published}/"));
             using var http = new HttpClient { BaseAddress = container.Address };
             await Wait.UntilAsync(() => Assert.True(http.GetAsync(new Uri(ready, UriKind.Relative)).GetAwaiter().GetResult().IsSuccessStatusCode), TimeSpan.FromSeconds(60));
@@ -49,10 +49,10 @@ internal sealed class EngineContainer : IAsyncDisposable
         }
         catch
         {
-            await ContainerEngine.RunAsync("rm", "--force", "--volumes", id);
+            await ContainerCli.RunAsync("rm", "--force", "--volumes", id);
             throw;
         }
     }
 
-    public async ValueTask DisposeAsync() => await ContainerEngine.RunAsync("rm", "--force", "--volumes", _id);
+    public async ValueTask DisposeAsync() => await ContainerCli.RunAsync("rm", "--force", "--volumes", _id);
 }

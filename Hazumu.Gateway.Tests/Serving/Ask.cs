@@ -34,25 +34,25 @@ internal static class Ask
     }
 
     /// <summary>A chat and its whole answer.</summary>
-    public static Task<Answer> ChatAsync(this HttpClient http, string path = Native, string? body = null, string? key = null, CancellationToken cancellationToken = default) =>
+    public static Task<ChatAnswer> ChatAsync(this HttpClient http, string path = Native, string? body = null, string? key = null, CancellationToken cancellationToken = default) =>
         http.AnswerAsync(HttpMethod.Post, path, body ?? Body(), key, cancellationToken);
 
     /// <summary>Any request and its whole answer.</summary>
-    public static async Task<Answer> AnswerAsync(
+    public static async Task<ChatAnswer> AnswerAsync(
         this HttpClient http, HttpMethod method, string path, string? body = null, string? key = null, CancellationToken cancellationToken = default)
     {
         using var request = Request(method, path, body, key);
         request.Version = http.DefaultRequestVersion;
         request.VersionPolicy = http.DefaultVersionPolicy;
         using var response = await http.SendAsync(request, cancellationToken);
-        return new Answer(
+        return new ChatAnswer(
             (int)response.StatusCode,
             await response.Content.ReadAsStringAsync(cancellationToken),
             response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase));
     }
 
     /// <summary>Has the gateway refuse in the client's own dialect, in one sentence.</summary>
-    public static void IsRefusal(this Answer answer, string path, HttpStatusCode status, string type, string sentence)
+    public static void IsRefusal(this ChatAnswer answer, string path, HttpStatusCode status, string type, string sentence)
     {
         Assert.True((int)status == answer.Status, $"{answer}");
         var body = JsonSerializer.Deserialize<JsonElement>(answer.Text);
@@ -75,7 +75,7 @@ internal static class Ask
     }
 
     /// <summary>Has the refusal tell when to come back, in whole seconds.</summary>
-    public static void TellsWhenToComeBack(this Answer answer, int least = 1, int most = 60) =>
+    public static void TellsWhenToComeBack(this ChatAnswer answer, int least = 1, int most = 60) =>
         Assert.InRange(int.Parse(answer["Retry-After"] ?? "-1", null), least, most);
 
     private static HttpRequestMessage Request(HttpMethod method, string path, string? body, string? key)
@@ -96,7 +96,7 @@ internal static class Ask
 }
 
 /// <summary>An answer that has come whole.</summary>
-internal sealed record Answer(int Status, string Text, IReadOnlyDictionary<string, string> Headers)
+internal sealed record ChatAnswer(int Status, string Text, IReadOnlyDictionary<string, string> Headers)
 {
     /// <summary>The instance that gave it.</summary>
     public string? Instance => this["Hazumu-Instance"];

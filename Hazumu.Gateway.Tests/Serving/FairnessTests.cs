@@ -63,7 +63,7 @@ public sealed class FairnessTests : IDisposable
         await ReplaceAsync(file, $$$"""{"Gateway":{"Slots":1,"Queue":{"Limit":{{{Crowd}}} } } }""");
         gateway.Service<GatewaySettings>().ReloadIfChanged();
         var watch = Stopwatch.StartNew();
-        var asked = new List<Task<Answer>>(Crowd) { http.ChatAsync(body: Ask.Body("first")) };
+        var asked = new List<Task<ChatAnswer>>(Crowd) { http.ChatAsync(body: Ask.Body("first")) };
         await engine.HoldsAsync(1);
         while (asked.Count < Crowd)
         {
@@ -121,7 +121,7 @@ public sealed class FairnessTests : IDisposable
 
         var pieces = Enumerable.Range(0, Crowd).Select(number => gateway.Http.ChatAsync("/api/embed", $$"""{"model":"mock","input":"piece {{number}}"}""", Greedy)).ToList();
         await Wait.UntilAsync(() => Assert.True(gateway.Waiting() > Crowd / 4), TimeSpan.FromSeconds(30));
-        var chats = new List<Answer>();
+        var chats = new List<ChatAnswer>();
         while (chats.Count < 5)
         {
             chats.Add(await gateway.Http.ChatAsync(key: Modest));

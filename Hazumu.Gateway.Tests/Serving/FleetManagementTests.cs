@@ -223,6 +223,6 @@ public sealed class FleetManagementTests
 
     private static MockModel Aged(string name, int days) => new(name) { ModifiedAt = new DateTimeOffset(2026, 11, 1, 0, 0, 0, TimeSpan.Zero).AddDays(-days) };
 
-    private static List<JsonElement> Lines(Answer answer) =>
+    private static List<JsonElement> Lines(ChatAnswer answer) =>
         [.. answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
 }

@@ -393,7 +393,7 @@ public sealed class KeyTests : IAsyncLifetime
         (await gateway.Http.AnswerAsync(HttpMethod.Post, "/api/show", """{"model":"spare"}""", some)).IsRefusal("/api/show", HttpStatusCode.Forbidden, "", "'spare'");
         (await gateway.Http.AnswerAsync(HttpMethod.Get, "/v1/models/spare", key: some)).IsRefusal("/v1/models/spare", HttpStatusCode.Forbidden, "permission_error", "'spare'");
 
-        IEnumerable<string?> Names(Answer answer) => JsonSerializer.Deserialize<JsonElement>(answer.Text).GetProperty(list).EnumerateArray().Select(model => model.GetProperty(name).GetString());
+        IEnumerable<string?> Names(ChatAnswer answer) => JsonSerializer.Deserialize<JsonElement>(answer.Text).GetProperty(list).EnumerateArray().Select(model => model.GetProperty(name).GetString());
     }
 
     [Theory]

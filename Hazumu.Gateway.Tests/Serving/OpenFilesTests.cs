@@ -25,7 +25,7 @@ public sealed class OpenFilesTests
 
         const int Limit = 700, Crowd = 400;
         await using var engine = await MockEngine.StartAsync(new() { Parallel = 1_000, Tokens = 100_000, TokenTime = TimeSpan.FromMilliseconds(200) });
-        await using var gateway = await GatewayProcess.StartLimitedAsync(Limit, [("engine", engine.Address)], "--Gateway:Slots=1000");
+        await using var gateway = await TestGatewayProcess.StartLimitedAsync(Limit, [("engine", engine.Address)], "--Gateway:Slots=1000");
         var connections = new List<RawConnection>();
         try
         {

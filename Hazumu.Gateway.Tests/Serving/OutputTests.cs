@@ -57,7 +57,7 @@ public sealed partial class OutputTests
     public async Task A_line_that_is_logged_for_a_request_carries_its_id()
     {
         await using var engine = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")] });
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address, "--Logging:LogLevel:Yarp=Information");
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address, "--Logging:LogLevel:Yarp=Information");
         gateway.Http.DefaultRequestHeaders.Add("X-Request-Id", "of-the-test");
 
         await gateway.Http.ChatAsync();
@@ -70,7 +70,7 @@ public sealed partial class OutputTests
     public async Task The_console_loggers_format_can_be_chosen()
     {
         await using var engine = await MockEngine.StartAsync();
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address, "--Logging:Console:FormatterName=systemd");
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address, "--Logging:Console:FormatterName=systemd");
 
         Assert.Contains(gateway.Printed, line => line.StartsWith("<6>Microsoft.Hosting.Lifetime[14] Now listening on: http://127.0.0.1:", StringComparison.Ordinal));
     }
@@ -78,7 +78,7 @@ public sealed partial class OutputTests
     [Fact]
     public async Task An_unknown_format_is_refused_in_a_sentence()
     {
-        var (exitCode, _, error) = await GatewayProcess.RunAsync("--Logging:Console:FormatterName=xml", "--urls=http://127.0.0.1:0");
+        var (exitCode, _, error) = await TestGatewayProcess.RunAsync("--Logging:Console:FormatterName=xml", "--urls=http://127.0.0.1:0");
 
         Assert.Equal(1, exitCode);
         Assert.Equal("'Logging:Console:FormatterName' is 'xml'; allowed: json, simple, systemd.", error.Trim());

@@ -85,7 +85,7 @@ public sealed class RequestIdTests
     public async Task The_access_log_has_the_id_of_an_answer_and_of_a_refusal()
     {
         await using var engine = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")] });
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address);
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address);
 
         var answered = await gateway.Http.ChatAsync(Ask.Anthropic);
         var refused = await gateway.Http.AnswerAsync(HttpMethod.Post, Ask.OpenAI, "{");

@@ -50,7 +50,7 @@ public sealed class SettingsFileTests : IDisposable
     {
         await using var engine = await MockEngine.StartAsync(new() { Tokens = 1 });
         await WriteAsync("""{"Gateway":{"Slots":2}}""");
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address, $"--Gateway:SettingsFile={File}");
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address, $"--Gateway:SettingsFile={File}");
         (string Broken, string Told)[] mistakes =
         [
             ("""{"Gateway":{"Slots":2}""", Path.GetFileName(File)),

@@ -13,7 +13,7 @@ public sealed class ShutdownTests
     public async Task Stopping_drains_streams_and_refuses_queued_and_new_requests()
     {
         await using var engine = await MockEngine.StartAsync(new() { Tokens = 30, TokenTime = TimeSpan.FromMilliseconds(50) });
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address);
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address);
         using var stream = await gateway.Http.BeginAsync();
         var waiting = ((string[])[Ask.Native, Ask.OpenAI, Ask.Anthropic]).Select(path => (Path: path, Answer: gateway.Http.ChatAsync(path))).ToList();
         await gateway.WaitsAsync(waiting.Count);
@@ -43,7 +43,7 @@ public sealed class ShutdownTests
     public async Task A_stream_without_end_holds_it_up_no_longer_than_is_set()
     {
         await using var engine = await MockEngine.StartAsync(new() { Tokens = 100_000, TokenTime = TimeSpan.FromMilliseconds(50) });
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address, "--Gateway:Timeouts:Drain=500ms");
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address, "--Gateway:Timeouts:Drain=500ms");
         using var stream = await gateway.Http.BeginAsync();
         var watch = Stopwatch.StartNew();
 

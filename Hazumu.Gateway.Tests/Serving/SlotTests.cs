@@ -180,7 +180,7 @@ public sealed class SlotTests
 
         var running = gateway.Http.ChatAsync();
         await engine.HoldsAsync(1);
-        var waiting = new List<Task<Answer>>();
+        var waiting = new List<Task<ChatAnswer>>();
         for (var place = 1; place <= 4; place++)
         {
             waiting.Add(gateway.Http.ChatAsync(place % 2 == 0 ? Ask.OpenAI : Ask.Native));

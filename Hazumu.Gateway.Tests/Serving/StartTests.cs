@@ -58,7 +58,7 @@ public sealed class StartTests : IDisposable
 
     private static async Task FailsAsync(string names, params string[] arguments)
     {
-        var (exitCode, output, error) = await GatewayProcess.RunAsync(["--urls=http://127.0.0.1:0", .. arguments]);
+        var (exitCode, output, error) = await TestGatewayProcess.RunAsync(["--urls=http://127.0.0.1:0", .. arguments]);
 
         Assert.Equal(1, exitCode);
         var sentence = Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));

@@ -136,7 +136,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
     [InlineData("--Gateway:InstanceAccess:gpu-1:KeyFile={ca}", "must hold a key of 1 to 4096 visible ASCII characters")]
     public async Task A_wrong_setting_is_reported_in_a_sentence(string arguments, string sentence)
     {
-        var (exitCode, _, error) = await GatewayProcess.RunAsync(
+        var (exitCode, _, error) = await TestGatewayProcess.RunAsync(
             [$"--Gateway:Instances:gpu-1={_address}", .. arguments.Replace("{key}", KeyFile, StringComparison.Ordinal).Replace("{ca}", CaFile, StringComparison.Ordinal).Split(' '), "--urls=http://127.0.0.1:0"]);
 
         Assert.Equal(1, exitCode);

@@ -50,7 +50,7 @@ public sealed class UnknownRouteTests : IAsyncLifetime
             using var connection = await RawConnection.OpenAsync(target.Address);
             await connection.SendAsync(method, path, method == "GET" ? "" : Ask.Body(), key is null ? "X-Key: none" : $"Authorization: Bearer {key}");
             var raw = await connection.ReadAsync();
-            var answer = new Answer(raw.Status, raw.Text, raw.Headers.ToDictionary(header => header.Name, header => header.Value, StringComparer.OrdinalIgnoreCase));
+            var answer = new ChatAnswer(raw.Status, raw.Text, raw.Headers.ToDictionary(header => header.Name, header => header.Value, StringComparer.OrdinalIgnoreCase));
             answer.IsRefusal(right, HttpStatusCode.NotFound, "not_found_error", $"There is no route '{method} {path}'; use '{right}'.");
         }
 

@@ -56,5 +56,5 @@ public sealed class WhereAnotherAdmits : GatewayFixture
 /// <summary>The gateway as it is run, whose sockets' threads do all the work.</summary>
 public sealed class AsItIsRun : GatewayFixture
 {
-    private protected override async Task<IGatewayUnderTest> StartAsync(Uri engine, params string[] arguments) => await GatewayProcess.StartAsync(engine, arguments);
+    private protected override async Task<IGatewayUnderTest> StartAsync(Uri engine, params string[] arguments) => await TestGatewayProcess.StartAsync(engine, arguments);
 }

@@ -20,7 +20,7 @@ public sealed class LargeTests
     public async Task A_blob_is_uploaded_whole_in_little_memory(int megabytes, bool tellsLength)
     {
         await using var engine = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")], RememberedBodyBytes = 0 });
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address);
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address);
         await UploadAsync(gateway, 8, tellsLength);
 
         // The engine compares the digest: nothing is lost or out of place.
@@ -37,7 +37,7 @@ public sealed class LargeTests
     {
         const int Connections = 100;
         await using var engine = await MockEngine.StartAsync(new MockEngineOptions { Models = [new MockModel("mock")], RememberedBodyBytes = 0 });
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address, ["--Gateway:Body:MemoryLimit=33554432", "--Gateway:Connections:PerAddress=1000", .. setting.Length > 0 ? (string[])[setting] : []]);
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address, ["--Gateway:Body:MemoryLimit=33554432", "--Gateway:Connections:PerAddress=1000", .. setting.Length > 0 ? (string[])[setting] : []]);
         using var chat = new StringContent("""{"model":"mock","messages":[],"stream":false}""");
         (await gateway.Http.PostAsync(new Uri("/api/chat", UriKind.Relative), chat)).Dispose();
         var before = gateway.PeakMemory;
@@ -82,7 +82,7 @@ public sealed class LargeTests
 
             await exchange.EndChunksAsync();
         });
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address, "--Kestrel:Endpoints:test:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:test:Protocols=Http1", "--Kestrel:Endpoints:two:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:two:Protocols=Http2");
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address, "--Kestrel:Endpoints:test:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:test:Protocols=Http1", "--Kestrel:Endpoints:two:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:two:Protocols=Http2");
         const string Listening = "Now listening on: ";
         var addresses = gateway.Printed.Where(line => line.Contains(Listening, StringComparison.Ordinal)).Select(line => new Uri(line.Split(Listening)[1])).ToList();
         using var client = TestGateway.Client(addresses[wire == "HTTP/2" ? 1 : 0], wire == "HTTP/2" ? HttpVersion.Version20 : HttpVersion.Version11);
@@ -106,7 +106,7 @@ public sealed class LargeTests
         Assert.InRange(gateway.PeakMemory - before, 0, Allowed);
     }
 
-    private static async Task UploadAsync(GatewayProcess gateway, int megabytes, bool tellsLength)
+    private static async Task UploadAsync(TestGatewayProcess gateway, int megabytes, bool tellsLength)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (var i = 0; i < megabytes; i++)

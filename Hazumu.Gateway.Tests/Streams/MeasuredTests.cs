@@ -121,7 +121,7 @@ public sealed class MeasuredTests : IClassFixture<MeasuredTests.Warm>
     public async Task Access_log_and_metrics_agree_and_contain_no_secret()
     {
         await using var engine = await StartEngineAsync();
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address, "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:alice:Key={Secret}");
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address, "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:alice:Key={Secret}");
         foreach (var (path, options) in ((string, string)[])[("/api/chat", ""), ("/v1/chat/completions", ",\"stream\":true"), ("/v1/messages", ",\"max_tokens\":50")])
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, $"{path}?secret={Prompt}") { Content = new StringContent(Body(options), Encoding.UTF8, "application/json") };

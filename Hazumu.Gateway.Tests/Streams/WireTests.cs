@@ -213,7 +213,7 @@ public sealed class WireTests
 
             exchange.Close();
         });
-        await using var gateway = await GatewayProcess.StartAsync(engine.Address);
+        await using var gateway = await TestGatewayProcess.StartAsync(engine.Address);
 
         foreach (var target in (string[])["/api/chat?chunked", "/api/chat?length"])
         {

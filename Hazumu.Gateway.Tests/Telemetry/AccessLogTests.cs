@@ -36,7 +36,7 @@ public sealed class AccessLogTests : IDisposable
     {
         using var server = new Activity("server").SetIdFormat(ActivityIdFormat.W3C).Start();
 
-        var line = LineOf(Samples.Native(), Context("POST", "/api/chat", "ollama-python/0.5.1 (x86_64 linux)"), server);
+        var line = LineOf(TelemetrySamples.Native(), Context("POST", "/api/chat", "ollama-python/0.5.1 (x86_64 linux)"), server);
 
         Assert.Equal(
             OneLine("""
@@ -55,7 +55,7 @@ public sealed class AccessLogTests : IDisposable
     [InlineData("caf\u00E9/1.0", "café/1.0")]
     public void User_agent_outside_ASCII_is_logged_as_text(string header, string text)
     {
-        using var json = JsonDocument.Parse(LineOf(Samples.Native(), Context("POST", "/api/chat", header)));
+        using var json = JsonDocument.Parse(LineOf(TelemetrySamples.Native(), Context("POST", "/api/chat", header)));
 
         Assert.Equal(text, json.RootElement.GetProperty("user_agent").GetString());
     }
@@ -63,7 +63,7 @@ public sealed class AccessLogTests : IDisposable
     [Fact]
     public void Unknown_values_are_left_out()
     {
-        var request = Samples.Asked("DELETE", "/api/delete", 0.0123456, Outcome.Unauthorized, 401);
+        var request = TelemetrySamples.Asked("DELETE", "/api/delete", 0.0123456, Outcome.Unauthorized, 401);
 
         var line = LineOf(request, new DefaultHttpContext { Request = { Method = "DELETE", Path = "/api/delete" } });
 
@@ -82,7 +82,7 @@ public sealed class AccessLogTests : IDisposable
     [InlineData("/\u65e5\u672c\u8a9e \ud83d\ude00 </script>")]
     public void Hostile_text_stays_inside_its_member(string text)
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         request.Model = text;
 
         var line = LineOf(request, Context("POST", text, text));
@@ -103,7 +103,7 @@ public sealed class AccessLogTests : IDisposable
     public void Half_a_character_is_replaced(int half, string after)
     {
         var text = $"/a{(char)half}{after}";
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         request.Model = text;
 
         var line = LineOf(request, Context("POST", text, "agent"));
@@ -116,7 +116,7 @@ public sealed class AccessLogTests : IDisposable
     [Fact]
     public void Long_text_is_cut_off()
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         request.Model = new string('m', 127) + "\ud83d\ude00" + new string('m', 100_000);
 
         var line = LineOf(request, Context("POST", "/" + new string('\u65e5', 100_000), new string('u', 100_000)));
@@ -138,7 +138,7 @@ public sealed class AccessLogTests : IDisposable
         context.Request.Headers.Referer = "http://hunter2/";
         context.Request.Body = new MemoryStream("""{"model":"tiny","prompt":"hunter2"}"""u8.ToArray());
 
-        var line = LineOf(Samples.Native(), context);
+        var line = LineOf(TelemetrySamples.Native(), context);
 
         Assert.DoesNotContain("hunter2", line, StringComparison.Ordinal);
     }
@@ -152,7 +152,7 @@ public sealed class AccessLogTests : IDisposable
         var context = Context("POST", "/api/chat", "agent");
         context.Connection.RemoteIpAddress = IPAddress.Parse(address);
 
-        using var json = JsonDocument.Parse(LineOf(Samples.Native(), context));
+        using var json = JsonDocument.Parse(LineOf(TelemetrySamples.Native(), context));
 
         Assert.Equal(told, json.RootElement.GetProperty("client").GetString());
     }
@@ -167,7 +167,7 @@ public sealed class AccessLogTests : IDisposable
         foreach (var isOn in new[] { true, false, true })
         {
             options = new TelemetryOptions { AccessLog = { Enabled = isOn } };
-            var request = Samples.Native();
+            var request = TelemetrySamples.Native();
             log.Record(request, RequestPhases.Of(request), Context("POST", "/api/chat", isOn ? "on" : "off"), server: null);
         }
 
@@ -186,7 +186,7 @@ public sealed class AccessLogTests : IDisposable
     [InlineData("POST", "/api/chat", false)]
     public void A_setting_leaves_out_probes(string method, string path, bool isProbe)
     {
-        var request = Samples.Asked(method, path, 0.001, Outcome.Success, 200);
+        var request = TelemetrySamples.Asked(method, path, 0.001, Outcome.Success, 200);
         Record(request, Context(method, path, "probe"));
         _gateway.Options.AccessLog.Probes = false;
         Record(request, Context(method, path, "probe"));
@@ -199,7 +199,7 @@ public sealed class AccessLogTests : IDisposable
     public void Lines_that_are_lost_are_counted()
     {
         _output.Error = new IOException("Broken pipe");
-        Record(Samples.Native(), Context("POST", "/api/chat", "agent"));
+        Record(TelemetrySamples.Native(), Context("POST", "/api/chat", "agent"));
         Assert.True(_log.Flush(s_limit));
 
         Assert.Equal(["1 {}"], _gateway["hazumu.gateway.access_log.dropped"]);
@@ -211,7 +211,7 @@ public sealed class AccessLogTests : IDisposable
         await _log.StartAsync(default);
         for (var number = 0; number < 100; number++)
         {
-            Record(Samples.Native(), Context("POST", "/api/chat", "agent"));
+            Record(TelemetrySamples.Native(), Context("POST", "/api/chat", "agent"));
         }
 
         await _log.StopAsync(default);
@@ -222,7 +222,7 @@ public sealed class AccessLogTests : IDisposable
     [Fact]
     public void A_line_costs_no_allocation()
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         var context = Context("POST", "/api/chat", "agent");
 
         Assert.Equal(0, Allocations.Of(RecordSome));

@@ -19,7 +19,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void A_native_stream_is_measured_by_the_engines_own_durations()
     {
-        _gateway.Record(Samples.Native());
+        _gateway.Record(TelemetrySamples.Native());
 
         AssertInference();
         Assert.Equal(
@@ -36,7 +36,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void An_OpenAI_stream_is_measured_by_its_first_and_last_byte()
     {
-        _gateway.Record(Samples.OpenAI());
+        _gateway.Record(TelemetrySamples.OpenAI());
 
         AssertInference();
         AssertPhasesByBytes();
@@ -45,7 +45,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void An_Anthropic_stream_is_measured_by_its_first_and_last_byte()
     {
-        _gateway.Record(Samples.Anthropic());
+        _gateway.Record(TelemetrySamples.Anthropic());
 
         AssertInference();
         AssertPhasesByBytes();
@@ -54,7 +54,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void All_until_the_first_byte_is_the_load_where_the_model_was_not_in_memory()
     {
-        var request = Samples.OpenAI();
+        var request = TelemetrySamples.OpenAI();
         request.IsCold = true;
 
         _gateway.Record(request);
@@ -74,7 +74,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void An_unstreamed_answer_has_no_first_token_and_no_phases_of_the_engine()
     {
-        var request = Samples.OpenAI();
+        var request = TelemetrySamples.OpenAI();
         request.WantsStream = false;
 
         _gateway.Record(request);
@@ -89,7 +89,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void A_native_answer_in_one_piece_has_the_engines_phases()
     {
-        var request = Samples.Native("POST", "/api/generate");
+        var request = TelemetrySamples.Native("POST", "/api/generate");
         request.WantsStream = false;
 
         _gateway.Record(request);
@@ -106,7 +106,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [InlineData("/v1/embeddings", 0, 0, 0.75)]
     public void Embeddings_are_all_prefill(string path, long total, long load, double prefill)
     {
-        var request = Samples.OpenAI(path);
+        var request = TelemetrySamples.OpenAI(path);
         request.WantsStream = false;
         request.Facts.OutputTokens = 0;
         request.Facts.TotalDuration = total;
@@ -122,7 +122,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void A_request_that_only_loads_a_model_is_all_load()
     {
-        var request = Samples.Native("POST", "/api/generate");
+        var request = TelemetrySamples.Native("POST", "/api/generate");
         request.IsCold = true;
         request.Facts = new StreamFacts { ResponseModel = "tiny", FinishReason = "load", IsComplete = true };
 
@@ -139,7 +139,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [InlineData(1)]
     public void Time_per_token_needs_two_tokens(long tokens)
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         request.Facts.OutputTokens = tokens;
 
         _gateway.Record(request);
@@ -151,7 +151,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void Tokens_are_counted_per_key()
     {
-        _gateway.Record(Samples.Native());
+        _gateway.Record(TelemetrySamples.Native());
 
         Assert.Equal(["26 {key=alice, type=input}", "298 {key=alice, type=output}"], _gateway["hazumu.gateway.key.tokens"]);
         Assert.Equal(["1 {dialect=native, key=alice, operation=chat, outcome=success}"], _gateway["hazumu.gateway.requests"]);
@@ -160,7 +160,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void An_error_in_a_stream_is_a_failure_with_its_type()
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         request.Outcome = Outcome.StreamError;
 
         _gateway.Record(request);
@@ -175,9 +175,9 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void A_refused_request_has_waited_and_used_no_tokens()
     {
-        var request = Samples.Asked("POST", "/api/chat", 30.25, Outcome.QueueTimeout, 503);
+        var request = TelemetrySamples.Asked("POST", "/api/chat", 30.25, Outcome.QueueTimeout, 503);
         request.Model = "tiny:latest";
-        request.QueueWait = Samples.Ticks(30);
+        request.QueueWait = TelemetrySamples.Ticks(30);
 
         _gateway.Record(request);
 
@@ -197,7 +197,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [InlineData(3, 4, "decode")]
     public void A_disconnect_is_counted_by_its_phase_and_is_no_error(double sent, double firstByte, string phase)
     {
-        var request = Samples.Asked("POST", "/api/chat", 5, Outcome.ClientDisconnect, 0);
+        var request = TelemetrySamples.Asked("POST", "/api/chat", 5, Outcome.ClientDisconnect, 0);
         request.Model = "tiny:latest";
         request.Sent = sent == 0 ? 0 : request.At(sent);
         request.FirstByte = firstByte == 0 ? 0 : request.At(firstByte);
@@ -213,10 +213,10 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void Retries_are_counted_and_are_not_the_gateways_own_time()
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         request.Attempts = 3;
-        request.QueueWait = Samples.Ticks(1.2);
-        request.RetryWait = Samples.Ticks(0.8);
+        request.QueueWait = TelemetrySamples.Ticks(1.2);
+        request.RetryWait = TelemetrySamples.Ticks(0.8);
 
         _gateway.Record(request);
 
@@ -227,12 +227,12 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void Cached_tokens_are_counted_with_their_request()
     {
-        _gateway.Record(Samples.Native());
+        _gateway.Record(TelemetrySamples.Native());
 
         Assert.Equal([$"6 {{{Chat}, gen_ai.token.modality=unknown, {Server}}}"], _gateway["gen_ai.client.inference.usage.cache_read.input_tokens"]);
         Assert.Equal(["1 {hazumu.instance=ollama, model=tiny:latest}"], _gateway["hazumu.gateway.prompt_cache.hits"]);
 
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         request.Facts.CachedTokens = 0;
         _gateway.Record(request);
 
@@ -242,7 +242,7 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void A_request_that_is_no_inference_is_counted_and_not_timed()
     {
-        var request = Samples.Asked("POST", "/api/pull", 600, Outcome.Success, 200);
+        var request = TelemetrySamples.Asked("POST", "/api/pull", 600, Outcome.Success, 200);
         request.Caller = new Caller("root");
         request.Model = "big";
         request.Instance = "ollama";
@@ -258,7 +258,7 @@ public sealed class GatewayMetricsTests : IDisposable
     {
         for (var attempt = 0; attempt < 3; attempt++)
         {
-            var request = Samples.Native();
+            var request = TelemetrySamples.Native();
             request.Model = $"made-up-{attempt}";
             request.Outcome = Outcome.EngineRefused;
             request.StatusCode = 404;
@@ -275,8 +275,8 @@ public sealed class GatewayMetricsTests : IDisposable
     {
         _gateway.Options.MaxKeys = 1;
         _gateway.Options.MaxInstances = 1;
-        _gateway.Record(Samples.Native());
-        var request = Samples.Native();
+        _gateway.Record(TelemetrySamples.Native());
+        var request = TelemetrySamples.Native();
         request.Caller = new Caller("bob");
         request.Instance = "ollama-2";
 
@@ -290,10 +290,10 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void Requests_in_flight_are_counted_per_dialect()
     {
-        var request = Samples.OpenAI();
+        var request = TelemetrySamples.OpenAI();
         _gateway.Metrics.Begin(request);
-        _gateway.Metrics.Begin(Samples.OpenAI());
-        _gateway.Metrics.Begin(Samples.Native());
+        _gateway.Metrics.Begin(TelemetrySamples.OpenAI());
+        _gateway.Metrics.Begin(TelemetrySamples.Native());
         _gateway.Metrics.End(request);
 
         _gateway.Observe();

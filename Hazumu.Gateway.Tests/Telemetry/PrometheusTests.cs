@@ -66,10 +66,10 @@ public sealed partial class PrometheusTests : IAsyncLifetime
             var recorder = context.RequestServices.GetRequiredService<IRequestRecorder>();
             var request = context.Request.Path.Value switch
             {
-                "/openai" => Mine(Samples.OpenAI()),
-                "/broken" => Mine(Samples.Native(), Outcome.StreamError),
-                "/gone" => Mine(Samples.Native(), Outcome.ClientDisconnect),
-                _ => Mine(Samples.Native()),
+                "/openai" => Mine(TelemetrySamples.OpenAI()),
+                "/broken" => Mine(TelemetrySamples.Native(), Outcome.StreamError),
+                "/gone" => Mine(TelemetrySamples.Native(), Outcome.ClientDisconnect),
+                _ => Mine(TelemetrySamples.Native()),
             };
             recorder.Begin(request);
             recorder.Record(request, context);

@@ -35,7 +35,7 @@ public sealed class RequestRecorderTests : IDisposable
     [Fact]
     public void A_request_is_measured_and_logged_once()
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         _recorder.Begin(request);
 
         _recorder.Record(request, new DefaultHttpContext());
@@ -50,7 +50,7 @@ public sealed class RequestRecorderTests : IDisposable
     [Fact]
     public void The_end_is_now_unless_it_was_set()
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         request.Ended = 0;
         var before = Stopwatch.GetTimestamp();
 
@@ -62,7 +62,7 @@ public sealed class RequestRecorderTests : IDisposable
     [Fact]
     public void The_end_that_was_said_stays()
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         var said = request.Ended;
 
         _recorder.Record(request, new DefaultHttpContext());
@@ -76,7 +76,7 @@ public sealed class RequestRecorderTests : IDisposable
         var recorder = new RequestRecorder(new GatewayMetrics(new SeparateMeterFactory(), new BrokenFleet(), _gateway.Settings, _gateway.Time), _trace, _log, _errors);
         for (var number = 0; number < 3; number++)
         {
-            var request = Samples.Native();
+            var request = TelemetrySamples.Native();
             recorder.Begin(request);
             recorder.Record(request, new DefaultHttpContext());
         }
@@ -93,7 +93,7 @@ public sealed class RequestRecorderTests : IDisposable
         {
             foreach (var outcome in Enum.GetValues<Outcome>())
             {
-                _recorder.Record(Samples.Asked(method, path.Replace("*", "x", StringComparison.Ordinal), 0.1, outcome, 0), new DefaultHttpContext());
+                _recorder.Record(TelemetrySamples.Asked(method, path.Replace("*", "x", StringComparison.Ordinal), 0.1, outcome, 0), new DefaultHttpContext());
             }
         }
 

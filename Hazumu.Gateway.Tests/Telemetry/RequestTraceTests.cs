@@ -22,7 +22,7 @@ public sealed class RequestTraceTests : IDisposable
     [Fact]
     public void The_phases_of_a_request_are_spans_one_after_the_other_below_the_servers()
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
 
         var server = Trace(request);
 
@@ -41,7 +41,7 @@ public sealed class RequestTraceTests : IDisposable
     [Fact]
     public void A_dialect_without_durations_gets_spans_from_its_bytes()
     {
-        Trace(Samples.Anthropic());
+        Trace(TelemetrySamples.Anthropic());
 
         Assert.Equal(["queue", "prefill", "decode"], _spans.Select(span => span.OperationName));
         Assert.Equal([2, 0.75, 6.7485], _spans.Select(span => Math.Round(span.Duration.TotalSeconds, 5)));
@@ -50,14 +50,14 @@ public sealed class RequestTraceTests : IDisposable
     [Fact]
     public void The_server_span_has_the_outcome_of_the_request()
     {
-        var server = Trace(Samples.Native());
+        var server = Trace(TelemetrySamples.Native());
 
         Assert.Equal("chat", server.GetTagItem("gen_ai.operation.name"));
         Assert.Equal("ollama", server.GetTagItem("gen_ai.provider.name"));
         Assert.Equal("tiny", server.GetTagItem("gen_ai.request.model"));
         Assert.Equal("tiny", server.GetTagItem("gen_ai.response.model"));
         Assert.Equal(["stop"], Assert.IsType<string[]>(server.GetTagItem("gen_ai.response.finish_reasons")));
-        Assert.Equal($"chat {Samples.Native().Model}", server.DisplayName);
+        Assert.Equal($"chat {TelemetrySamples.Native().Model}", server.DisplayName);
         Assert.Equal(2.751, server.GetTagItem("gen_ai.response.time_to_first_chunk"));
         Assert.Equal(26L, server.GetTagItem("gen_ai.usage.input_tokens"));
         Assert.Equal(298L, server.GetTagItem("gen_ai.usage.output_tokens"));
@@ -79,7 +79,7 @@ public sealed class RequestTraceTests : IDisposable
     [InlineData(Outcome.RateLimited, 429, "rate_limited", ActivityStatusCode.Unset)]
     internal void A_failure_has_its_type_and_is_an_error_where_it_is_ours(Outcome outcome, int statusCode, string error, ActivityStatusCode status)
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         request.Outcome = outcome;
         request.StatusCode = statusCode;
 
@@ -92,8 +92,8 @@ public sealed class RequestTraceTests : IDisposable
     [Fact]
     public void A_request_that_only_waited_has_that_span_alone()
     {
-        var request = Samples.Asked("POST", "/api/chat", 31, Outcome.QueueTimeout, 503);
-        request.QueueWait = Samples.Ticks(30);
+        var request = TelemetrySamples.Asked("POST", "/api/chat", 31, Outcome.QueueTimeout, 503);
+        request.QueueWait = TelemetrySamples.Ticks(30);
 
         Trace(request);
 
@@ -105,7 +105,7 @@ public sealed class RequestTraceTests : IDisposable
     [Fact]
     public void A_request_that_is_no_inference_has_no_phases()
     {
-        var server = Trace(Samples.Asked("POST", "/api/pull", 600, Outcome.Success, 200));
+        var server = Trace(TelemetrySamples.Asked("POST", "/api/pull", 600, Outcome.Success, 200));
 
         Assert.Empty(_spans);
         Assert.Equal("pull", server.GetTagItem("hazumu.operation"));
@@ -116,7 +116,7 @@ public sealed class RequestTraceTests : IDisposable
     [Fact]
     public void A_hostile_model_name_is_cut_off()
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         request.Model = new string('m', 100_000);
 
         Assert.Equal(128, Assert.IsType<string>(Trace(request).GetTagItem("gen_ai.request.model")).Length);
@@ -127,7 +127,7 @@ public sealed class RequestTraceTests : IDisposable
     [InlineData(ActivitySamplingResult.AllData)]
     public void Nothing_is_added_to_a_span_that_is_not_recorded(ActivitySamplingResult sampling)
     {
-        var server = Trace(Samples.Native(), sampling);
+        var server = Trace(TelemetrySamples.Native(), sampling);
 
         Assert.Equal(sampling == ActivitySamplingResult.AllData, _spans.Count == 4);
         Assert.Equal(sampling == ActivitySamplingResult.AllData, server.TagObjects.Any());
@@ -139,7 +139,7 @@ public sealed class RequestTraceTests : IDisposable
         Listen(ActivitySamplingResult.AllData);
         using var server = _servers.StartActivity("server", ActivityKind.Server)!;
 
-        _trace.Record(Samples.Native(), RequestPhases.Of(Samples.Native()), server);
+        _trace.Record(TelemetrySamples.Native(), RequestPhases.Of(TelemetrySamples.Native()), server);
 
         Assert.Same(server, Activity.Current);
     }
@@ -147,7 +147,7 @@ public sealed class RequestTraceTests : IDisposable
     [Fact]
     public void Without_a_span_nothing_happens_and_nothing_is_allocated()
     {
-        var request = Samples.Native();
+        var request = TelemetrySamples.Native();
         var phases = RequestPhases.Of(request);
 
         Assert.Equal(0, Allocations.Of(() => _trace.Record(request, in phases, server: null)));

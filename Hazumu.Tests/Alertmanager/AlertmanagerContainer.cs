@@ -30,13 +30,13 @@ internal sealed class AlertmanagerContainer : IAsyncDisposable
         var secrets = Directory.CreateTempSubdirectory("hazumu-alertmanager-");
         var file = Path.Combine(secrets.FullName, "alertmanager_webhook_url");
         await File.WriteAllTextAsync(file, webhook.AbsoluteUri);
-        var id = await ContainerEngine.RunOrThrowAsync(
+        var id = await ContainerCli.RunOrThrowAsync(
             "run", "--detach", "--publish", "127.0.0.1::9093", "--add-host", $"{Host}:host-gateway",
             "--volume", $"{RepositoryRoot.Combine("alertmanager")}:/etc/alertmanager:ro",
             "--volume", $"{file}:/run/secrets/alertmanager_webhook_url:ro",
             "--entrypoint", "/bin/sh", Component.Alertmanager.Image,
             Script, "--storage.path=/alertmanager", "--cluster.listen-address=", "--enable-feature=receiver-name-in-metrics");
-        var published = (await ContainerEngine.RunOrThrowAsync("port", id, "9093/tcp")).Split('\n')[0].Trim();
+        var published = (await ContainerCli.RunOrThrowAsync("port", id, "9093/tcp")).Split('\n')[0].Trim();
         var container = new AlertmanagerContainer(id, secrets, new Uri($"http://{published}/"));
         try
         {
@@ -56,11 +56,11 @@ internal sealed class AlertmanagerContainer : IAsyncDisposable
     }
 
     /// <summary>What it has said.</summary>
-    public async Task<string> LogAsync() => (await ContainerEngine.RunAsync("logs", _id)).Output;
+    public async Task<string> LogAsync() => (await ContainerCli.RunAsync("logs", _id)).Output;
 
     public async ValueTask DisposeAsync()
     {
-        await ContainerEngine.RunOrThrowAsync("rm", "--force", "--volumes", _id);
+        await ContainerCli.RunOrThrowAsync("rm", "--force", "--volumes", _id);
         _secrets.Delete(recursive: true);
     }
 }

@@ -11,7 +11,7 @@ public sealed class IdleAlertmanager : IAsyncLifetime
     /// <param name="secrets">The secrets that have content.</param>
     /// <param name="variables">Environment variables: <c>EMAIL_TO=ops@example.org</c>.</param>
     /// <param name="before">What the shell does first, in the folder with the secrets.</param>
-    public Task<CliResult> CheckAsync(IEnumerable<string> secrets, IEnumerable<string> variables, string before = ":") => ContainerEngine.RunAsync(
+    public Task<CliResult> CheckAsync(IEnumerable<string> secrets, IEnumerable<string> variables, string before = ":") => ContainerCli.RunAsync(
     [
         "exec", .. variables.SelectMany(variable => new[] { "--env", variable }), _id!, "/bin/sh", "-c",
         $$"""
@@ -29,7 +29,7 @@ public sealed class IdleAlertmanager : IAsyncLifetime
     {
         if (Component.Alertmanager.Missing is null)
         {
-            _id = await ContainerEngine.RunOrThrowAsync(
+            _id = await ContainerCli.RunOrThrowAsync(
                 "run", "--detach", "--network", "none", "--volume", $"{RepositoryRoot.Combine("alertmanager")}:/etc/alertmanager:ro",
                 "--entrypoint", "/bin/sleep", Component.Alertmanager.Image, "600");
         }
@@ -39,7 +39,7 @@ public sealed class IdleAlertmanager : IAsyncLifetime
     {
         if (_id is not null)
         {
-            await ContainerEngine.RunOrThrowAsync("rm", "--force", "--volumes", _id);
+            await ContainerCli.RunOrThrowAsync("rm", "--force", "--volumes", _id);
         }
     }
 }

@@ -63,7 +63,7 @@ public class ComposeBackend : Backend
     public override async Task<bool> IsHealthyAsync(Component component)
     {
         var container = Assert.Single(await FindContainersAsync(component));
-        return await ContainerEngine.RunOrThrowAsync("inspect", "--format", "{{.State.Status}}/{{.State.Health.Status}}", container) == "running/healthy";
+        return await ContainerCli.RunOrThrowAsync("inspect", "--format", "{{.State.Status}}/{{.State.Health.Status}}", container) == "running/healthy";
     }
 
     /// <summary>Runs a program in a component's container.</summary>

@@ -8,7 +8,7 @@ internal static class ComposeCommand
     private static readonly Lazy<string[]?> s_command = new(Look);
 
     /// <summary>Why there is no Compose, or <see langword="null"/> where there is.</summary>
-    public static string? Missing => ContainerEngine.Missing ?? (s_command.Value is null ? "no Docker Compose v2 on this machine" : null);
+    public static string? Missing => ContainerCli.Missing ?? (s_command.Value is null ? "no Docker Compose v2 on this machine" : null);
 
     /// <summary>The program and its first arguments: <c>HAZUMU_COMPOSE</c> where <c>./hazumu</c> has set it, else the engine's plugin.</summary>
     public static string[] Find() => s_command.Value ?? throw new InvalidOperationException(Missing);
@@ -41,7 +41,7 @@ internal static class ComposeCommand
 
     private static string[]? Look()
     {
-        var candidates = new List<string[]> { new[] { ContainerEngine.Program, "compose" } };
+        var candidates = new List<string[]> { new[] { ContainerCli.Program, "compose" } };
         if (Environment.GetEnvironmentVariable("HAZUMU_COMPOSE") is { Length: > 0 } given)
         {
             candidates.Insert(0, given is "docker compose" or "podman compose" ? given.Split(' ') : [given]);

@@ -79,7 +79,7 @@ public sealed class EdgeConfigurationTests
                 File.SetUnixFileMode(folder.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
             }
 
-            return await ContainerEngine.RunAsync(
+            return await ContainerCli.RunAsync(
             [
                 "run", "--rm", "--network", "none", "--user", "65532:65532", "--read-only", "--tmpfs", "/data:uid=65532", "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--security-opt", "no-new-privileges",
                 "--volume", $"{RepositoryRoot.Combine("caddy")}:/etc/caddy:ro", "--volume", $"{folder.FullName}:/run/secrets:ro",

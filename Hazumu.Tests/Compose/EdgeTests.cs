@@ -51,14 +51,14 @@ public sealed class EdgeContainer : IAsyncLifetime
         Client?.Dispose();
         if (_id is not null)
         {
-            await ContainerEngine.RunOrThrowAsync("rm", "--force", "--volumes", _id);
+            await ContainerCli.RunOrThrowAsync("rm", "--force", "--volumes", _id);
         }
     }
 
     /// <summary>Starts an edge named <c>llm.example</c>.</summary>
     /// <param name="before">What the shell does first.</param>
     /// <param name="variables">Environment variables.</param>
-    public static Task<string> StartAsync(string before, params string[] variables) => ContainerEngine.RunOrThrowAsync(
+    public static Task<string> StartAsync(string before, params string[] variables) => ContainerCli.RunOrThrowAsync(
     [
         "run", "--detach", "--publish", "127.0.0.1::8443", "--publish", "127.0.0.1::3100", "--publish", "127.0.0.1::9093", "--volume", $"{RepositoryRoot.Combine("caddy")}:/etc/caddy:ro", "--env", "EDGE_HOST=llm.example",
         // A proxy that nothing listens on, as Docker's client configuration may set it.
@@ -71,7 +71,7 @@ public sealed class EdgeContainer : IAsyncLifetime
     /// <param name="id">The container.</param>
     /// <param name="port">The port in it.</param>
     public static async Task<int> PortAsync(string id, int port = 8443) =>
-        int.Parse((await ContainerEngine.RunOrThrowAsync("port", id, $"{port}/tcp")).Split('\n')[0].Split(':')[^1], System.Globalization.CultureInfo.InvariantCulture);
+        int.Parse((await ContainerCli.RunOrThrowAsync("port", id, $"{port}/tcp")).Split('\n')[0].Split(':')[^1], System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>A client that connects to a port of this machine, whatever name it requests, and takes a certificate of Caddy's own authority.</summary>
     public static HttpClient ClientOf(int port) => new(new SocketsHttpHandler
@@ -295,7 +295,7 @@ public sealed class EdgeTests(EdgeContainer edge) : IClassFixture<EdgeContainer>
         }
         finally
         {
-            await ContainerEngine.RunOrThrowAsync("rm", "--force", "--volumes", id);
+            await ContainerCli.RunOrThrowAsync("rm", "--force", "--volumes", id);
         }
     }
 }

@@ -9,9 +9,9 @@ namespace Hazumu.Tests.Compose;
 internal static class GatewayImage
 {
     private static readonly Lazy<string?> s_notBuilt = new(() =>
-        ContainerEngine.Missing
+        ContainerCli.Missing
         ?? (Environment.GetEnvironmentVariable("HAZUMU_GATEWAY_PROBLEM") is { Length: > 0 } problem ? $"gateway: {problem}" : null)
-        ?? (ContainerEngine.RunAsync("image", "inspect", Component.Gateway.Image).GetAwaiter().GetResult().Succeeded
+        ?? (ContainerCli.RunAsync("image", "inspect", Component.Gateway.Image).GetAwaiter().GetResult().Succeeded
             ? null
             : $"gateway: the image {Component.Gateway.Image} has not been built here"));
 

@@ -23,7 +23,7 @@ public class ProductionBackend : ComposeBackend
         ?? Component.Edge.Missing
         ?? Component.Prometheus.Missing
         ?? GatewayImage.NotBuilt
-        ?? (ContainerEngine.SharesThisMachine ? null : "containers of this engine do not see this machine");
+        ?? (ContainerCli.SharesThisMachine ? null : "containers of this engine do not see this machine");
 
     /// <summary>The ports of the edge on this machine.</summary>
     public int HttpsPort { get; } = FindFreePort();
@@ -178,7 +178,7 @@ public class ProductionBackend : ComposeBackend
     public async Task<JsonElement> InspectAsync(string service)
     {
         var container = await ComposeAsync(["ps", "--all", "--quiet", service]);
-        return JsonSerializer.Deserialize<JsonElement>(await ContainerEngine.RunOrThrowAsync("inspect", container.Output.Trim()))[0];
+        return JsonSerializer.Deserialize<JsonElement>(await ContainerCli.RunOrThrowAsync("inspect", container.Output.Trim()))[0];
     }
 
     /// <summary>Starts the edge anew, with what <see cref="EdgeSettings"/> says.</summary>

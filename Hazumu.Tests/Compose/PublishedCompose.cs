@@ -16,11 +16,11 @@ internal static class PublishedCompose
     public static YamlMappingNode Main { get; } = Read(Path.Combine(Folder, "docker-compose.yaml"));
 
     /// <summary>Every service of production's files with its name; one that an option changes is there more than once.</summary>
-    public static IEnumerable<ComposeService> Services => ProductionFiles.SelectMany(ServicesOf);
+    public static IEnumerable<PublishedService> Services => ProductionFiles.SelectMany(ServicesOf);
 
     /// <summary>The services of one file.</summary>
-    public static IEnumerable<ComposeService> ServicesOf(string file) =>
-        ((YamlMappingNode)Read(file)["services"]).Select(entry => new ComposeService(Path.GetFileName(file), ((YamlScalarNode)entry.Key).Value!, (YamlMappingNode)entry.Value));
+    public static IEnumerable<PublishedService> ServicesOf(string file) =>
+        ((YamlMappingNode)Read(file)["services"]).Select(entry => new PublishedService(Path.GetFileName(file), ((YamlScalarNode)entry.Key).Value!, (YamlMappingNode)entry.Value));
 
     /// <summary>A file's mapping.</summary>
     public static YamlMappingNode Read(string file)
@@ -36,7 +36,7 @@ internal static class PublishedCompose
 /// <param name="File">The file's name.</param>
 /// <param name="Name">The service's name.</param>
 /// <param name="Node">What stands under it.</param>
-internal sealed record ComposeService(string File, string Name, YamlMappingNode Node)
+internal sealed record PublishedService(string File, string Name, YamlMappingNode Node)
 {
     /// <summary>Whether the file has the whole service, and not only what an option adds to it.</summary>
     public bool IsWhole => Has("security_opt");

@@ -6,7 +6,7 @@ using YamlDotNet.RepresentationModel;
 
 namespace Hazumu.Tests.Compose;
 
-/// <summary>What has to hold of production's form, as its files say it. <c>ProductionTests</c> looks whether it holds when it runs.</summary>
+/// <summary>What has to hold of production's form, as its files say it. <c>ComposeProductionTests</c> looks whether it holds when it runs.</summary>
 public sealed partial class SecurityTests
 {
     // Who runs as root, and why it cannot do otherwise.
@@ -156,8 +156,8 @@ public sealed partial class SecurityTests
 
         Assert.Equal(("valkey:6379", "/run/secrets/valkey_password", "${GATEWAY_REPLICAS:-2}"),
             (gateway.Text("environment", "Gateway__Cluster__Store"), gateway.Text("environment", "Gateway__Cluster__PasswordFile"), gateway.Text("deploy", "replicas")));
-        Assert.All((ComposeService[])[gateway, valkey], service => Assert.Equal("valkey_password", Assert.Single(service.List("secrets"))));
-        Assert.All((ComposeService[])[gateway, valkey], service => Assert.Equal("cluster", Assert.Single(service.List("networks"))));
+        Assert.All((PublishedService[])[gateway, valkey], service => Assert.Equal("valkey_password", Assert.Single(service.List("secrets"))));
+        Assert.All((PublishedService[])[gateway, valkey], service => Assert.Equal("cluster", Assert.Single(service.List("networks"))));
         Assert.DoesNotContain(PublishedCompose.Services.Where(service => service.File != "docker-compose.cluster.yaml" && service.Has("networks")), service => service.List("networks").Contains("cluster"));
         Assert.False(valkey.Has("ports") || valkey.Has("volumes"));
         Assert.DoesNotContain(PublishedCompose.Main["services"]["gateway"].ToString(), "Cluster", StringComparison.Ordinal);

@@ -31,7 +31,7 @@ public sealed class SeveralGatewaysBackend : ProductionBackend
     /// <param name="metric">A metric without labels of its own.</param>
     public static async Task<double> MetricAsync(string container, string metric)
     {
-        var metrics = await ContainerEngine.RunOrThrowAsync("exec", container, "wget", "-q", "-O", "-", "http://127.0.0.1:8081/metrics");
+        var metrics = await ContainerCli.RunOrThrowAsync("exec", container, "wget", "-q", "-O", "-", "http://127.0.0.1:8081/metrics");
         return double.Parse(metrics.Split('\n').Single(line => line.StartsWith($"{metric}{{", StringComparison.Ordinal)).Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
     }
 
@@ -96,17 +96,17 @@ public sealed class SeveralGatewaysTests(SeveralGatewaysBackend backend) : IClas
         await backend.WaitForAllAsync();
         var gateways = await backend.FindGatewaysAsync();
 
-        var created = await ContainerEngine.RunOrThrowAsync("exec", gateways[0], "/app/Hazumu.Gateway", "keys", "create", "shared");
+        var created = await ContainerCli.RunOrThrowAsync("exec", gateways[0], "/app/Hazumu.Gateway", "keys", "create", "shared");
         var key = ProductionBackend.FindKey(created);
         await AssertAnswersAsync("200");
-        await ContainerEngine.RunOrThrowAsync("exec", gateways[1], "/app/Hazumu.Gateway", "keys", "revoke", "shared");
+        await ContainerCli.RunOrThrowAsync("exec", gateways[1], "/app/Hazumu.Gateway", "keys", "revoke", "shared");
         await AssertAnswersAsync("401");
 
         Task AssertAnswersAsync(string status) => Wait.UntilAsync($"both to answer {status}", TimeSpan.FromSeconds(10), async () =>
         {
             foreach (var gateway in gateways)
             {
-                var answer = await ContainerEngine.RunAsync("exec", gateway, "wget", "-S", "-O", "/dev/null", "--header", $"x-api-key: {key}", "http://127.0.0.1:8080/api/tags");
+                var answer = await ContainerCli.RunAsync("exec", gateway, "wget", "-S", "-O", "/dev/null", "--header", $"x-api-key: {key}", "http://127.0.0.1:8080/api/tags");
                 Assert.Contains($"HTTP/1.1 {status}", answer.Output, StringComparison.Ordinal);
             }
         });
@@ -129,7 +129,7 @@ public sealed class SeveralGatewaysTests(SeveralGatewaysBackend backend) : IClas
         var clients = Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => AskAsync(requests, enough.Token)));
         await Wait.UntilAsync(() => Assert.True(requests.Count >= Clients, $"{requests.Count} requests have been answered."), TimeSpan.FromSeconds(30));
         var before = DateTimeOffset.UtcNow;
-        await ContainerEngine.RunOrThrowAsync(how, admits);
+        await ContainerCli.RunOrThrowAsync(how, admits);
         var after = DateTimeOffset.UtcNow;
         await Wait.UntilAsync("the other to admit", TimeSpan.FromSeconds(10), async () => Assert.Equal(1, await SeveralGatewaysBackend.MetricAsync(other, "hazumu_gateway_admits")));
         await Wait.UntilAsync(() => Assert.True(requests.Count(request => request.Began > after) >= 2 * Clients, "Too few requests are answered."), TimeSpan.FromSeconds(30));
@@ -147,7 +147,7 @@ public sealed class SeveralGatewaysTests(SeveralGatewaysBackend backend) : IClas
         Assert.Equal(SeveralGatewaysBackend.Slots, backend.Engine.Most);
 
         // It comes back as the youngest.
-        await ContainerEngine.RunOrThrowAsync("start", admits);
+        await ContainerCli.RunOrThrowAsync("start", admits);
         await backend.WaitForAllAsync();
         Assert.Equal(1, await SeveralGatewaysBackend.MetricAsync(other, "hazumu_gateway_admits"));
     }

@@ -9,7 +9,7 @@ public sealed class BlackboxConfigurationTests
     {
         Skip.IfMissing(Component.Blackbox);
 
-        var check = await ContainerEngine.RunAsync(
+        var check = await ContainerCli.RunAsync(
             "run", "--rm", "--network", "none",
             "--volume", $"{RepositoryRoot.Combine("blackbox")}:/etc/blackbox_exporter:ro",
             Component.Blackbox.Image,

@@ -80,21 +80,21 @@ public sealed partial class NodeExporterMountTests
                 File.SetUnixFileMode(Path.Combine(host.FullName, "var", "lib", "docker"), (UnixFileMode)0b111_001_000);
             }
 
-            var id = await ContainerEngine.RunOrThrowAsync(
+            var id = await ContainerCli.RunOrThrowAsync(
                 "run", "--detach", "--network", "none", "--user", "65534:65534", "--cap-drop", "ALL", "--volume", $"{host.FullName}:/host:ro", Component.NodeExporter.Image,
                 "--path.rootfs=/host", "--path.procfs=/host/proc", "--collector.disable-defaults", "--collector.filesystem", $"{Option}{Pattern}");
             try
             {
                 await Wait.UntilAsync("the node exporter to answer", TimeSpan.FromSeconds(30), async () =>
                 {
-                    var metrics = await ContainerEngine.RunOrThrowAsync("exec", id, "wget", "-q", "-O", "-", "http://127.0.0.1:9100/metrics");
+                    var metrics = await ContainerCli.RunOrThrowAsync("exec", id, "wget", "-q", "-O", "-", "http://127.0.0.1:9100/metrics");
                     Assert.Equal(s_measured.Except(["/var/lib/docker/volumes"]), MountsOf("node_filesystem_avail_bytes", metrics));
                     Assert.Equal(["/var/lib/docker/volumes"], MountsOf("node_filesystem_device_error", Regex.Replace(metrics, ".* 0\n", "")));
                 });
             }
             finally
             {
-                await ContainerEngine.RunOrThrowAsync("rm", "--force", "--volumes", id);
+                await ContainerCli.RunOrThrowAsync("rm", "--force", "--volumes", id);
             }
         }
         finally

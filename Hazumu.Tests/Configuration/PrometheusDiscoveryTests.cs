@@ -21,7 +21,7 @@ public sealed class PrometheusDiscoveryTests
             .SelectMany(service => service.Mounts)
             .Where(mount => mount.Type == "bind")
             .SelectMany(mount => new[] { "--volume", $"{Path.GetFullPath(mount.Source, PublishedCompose.Folder)}:{mount.Target}:ro" });
-        var id = await ContainerEngine.RunOrThrowAsync(
+        var id = await ContainerCli.RunOrThrowAsync(
         [
             "run", "--detach", "--network", "none", "--read-only", "--cap-drop", "ALL", "--user", "65534:65534", "--tmpfs", "/prometheus:uid=65534", .. mounts, Component.Prometheus.Image,
             "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus",
@@ -30,7 +30,7 @@ public sealed class PrometheusDiscoveryTests
         {
             await Wait.UntilAsync("Prometheus to find its targets", TimeSpan.FromSeconds(30), async () =>
             {
-                var answer = JsonSerializer.Deserialize<JsonElement>(await ContainerEngine.RunOrThrowAsync("exec", id, "wget", "-q", "-O", "-", "http://127.0.0.1:9090/api/v1/targets?scrapePool=services"));
+                var answer = JsonSerializer.Deserialize<JsonElement>(await ContainerCli.RunOrThrowAsync("exec", id, "wget", "-q", "-O", "-", "http://127.0.0.1:9090/api/v1/targets?scrapePool=services"));
                 var found = answer.GetProperty("data").GetProperty("activeTargets").EnumerateArray().Select(target => target.GetProperty("discoveredLabels").GetProperty("__address__").GetString()).ToHashSet();
                 Assert.Superset(expected.Split(' ').ToHashSet(), found!);
             }, LogAsync);
@@ -40,9 +40,9 @@ public sealed class PrometheusDiscoveryTests
         }
         finally
         {
-            await ContainerEngine.RunOrThrowAsync("rm", "--force", "--volumes", id);
+            await ContainerCli.RunOrThrowAsync("rm", "--force", "--volumes", id);
         }
 
-        async Task<string> LogAsync() => (await ContainerEngine.RunAsync("logs", id)).Output;
+        async Task<string> LogAsync() => (await ContainerCli.RunAsync("logs", id)).Output;
     }
 }

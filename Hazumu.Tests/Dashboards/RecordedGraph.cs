@@ -38,7 +38,7 @@ public abstract class RecordedGraph(GraphSize size) : IAsyncLifetime
             var data = s_kept is null ? Data : $"{Path.GetFullPath(Path.Combine(s_kept, Size.Engines.ToString(CultureInfo.InvariantCulture)))}:{Data}";
 
             // As root, because only the owner may enter a temporary folder.
-            _id = await ContainerEngine.RunOrThrowAsync(
+            _id = await ContainerCli.RunOrThrowAsync(
                 "run", "--detach", "--publish", "127.0.0.1::9090", "--user", "0", "--volume", data, "--volume", $"{work.FullName}:/work:ro", "--entrypoint", "/bin/sh", Component.Prometheus.Image,
                 "-c", $"[ -e {Data}/made ] || promtool tsdb create-blocks-from openmetrics /work/graph.om {Data} && touch {Data}/made && exec prometheus --config.file=/work/prometheus.yml --storage.tsdb.path={Data} --storage.tsdb.retention.time=10y");
             await StartedAsync();
@@ -58,7 +58,7 @@ public abstract class RecordedGraph(GraphSize size) : IAsyncLifetime
         _client.Dispose();
         if (_id is not null)
         {
-            await ContainerEngine.RunOrThrowAsync("rm", "--force", "--volumes", _id);
+            await ContainerCli.RunOrThrowAsync("rm", "--force", "--volumes", _id);
         }
     }
 
@@ -114,17 +114,17 @@ public abstract class RecordedGraph(GraphSize size) : IAsyncLifetime
 
     private async Task RecordAsync(int level)
     {
-        await ContainerEngine.RunOrThrowAsync(
+        await ContainerCli.RunOrThrowAsync(
             "exec", _id!, "promtool", "tsdb", "create-blocks-from", "rules", "--url=http://localhost:9090", $"--output-dir={Data}", "--eval-interval=60s",
             $"--start={GraphSeries.Start.AddMinutes(5).ToUnixTimeSeconds()}", $"--end={GraphSeries.End.ToUnixTimeSeconds()}", $"/work/level-{level}.yml");
         // It reads blocks when it starts.
-        await ContainerEngine.RunOrThrowAsync("restart", _id!);
+        await ContainerCli.RunOrThrowAsync("restart", _id!);
         await StartedAsync();
     }
 
     private async Task StartedAsync()
     {
-        var port = (await ContainerEngine.RunOrThrowAsync("port", _id!, "9090")).Split('\n')[0].Split(':')[^1].Trim();
+        var port = (await ContainerCli.RunOrThrowAsync("port", _id!, "9090")).Split('\n')[0].Split(':')[^1].Trim();
         _address = new Uri($"http://127.0.0.1:{port}");
         await Wait.UntilAsync("Prometheus to have read its blocks", TimeSpan.FromSeconds(60), async () => Assert.True((await _client.GetAsync(new Uri(_address, "-/ready"))).IsSuccessStatusCode));
     }

@@ -93,13 +93,13 @@ public sealed class FaultBackend : ComposeBackend
     public async Task ContainerAsync(string[] command, params string[] services)
     {
         var containers = await Task.WhenAll(services.Select(FindContainerAsync));
-        await ContainerEngine.RunOrThrowAsync([.. command, .. containers]);
+        await ContainerCli.RunOrThrowAsync([.. command, .. containers]);
     }
 
     /// <summary>The container of a service.</summary>
     /// <param name="service">The service, such as <c>ollama-2</c>.</param>
     public async Task<string> FindContainerAsync(string service) => Assert.Single(
-        (await ContainerEngine.RunOrThrowAsync("ps", "--all", "--quiet", "--no-trunc", "--filter", $"label=hazumu.network={Name}", "--filter", $"label=hazumu.instance={service}"))
+        (await ContainerCli.RunOrThrowAsync("ps", "--all", "--quiet", "--no-trunc", "--filter", $"label=hazumu.network={Name}", "--filter", $"label=hazumu.instance={service}"))
         .Split('\n', StringSplitOptions.RemoveEmptyEntries));
 
     /// <summary>The alerts that fire now in Prometheus, but for the one that always does: name and severity.</summary>
@@ -122,7 +122,7 @@ public sealed class FaultBackend : ComposeBackend
         {
             foreach (var container in await FindContainersAsync())
             {
-                Assert.Equal("running/healthy", await ContainerEngine.RunOrThrowAsync("inspect", "--format", "{{.State.Status}}/{{.State.Health.Status}}", container));
+                Assert.Equal("running/healthy", await ContainerCli.RunOrThrowAsync("inspect", "--format", "{{.State.Status}}/{{.State.Health.Status}}", container));
             }
         });
         await Wait.UntilAsync("no alert to fire", s_calmLimit, async () =>
@@ -201,7 +201,7 @@ public sealed class FaultBackend : ComposeBackend
 
         text.Append("# EOF\n");
         await File.WriteAllTextAsync(In("history.txt"), text.ToString());
-        await ContainerEngine.RunOrThrowAsync(
+        await ContainerCli.RunOrThrowAsync(
             "run", "--rm", "--network", "none", "--entrypoint", "promtool", "--volume", $"{Volume(Component.Prometheus)}:/prometheus", "--volume", $"{In("history.txt")}:/history.txt:ro",
             Component.Prometheus.Image, "tsdb", "create-blocks-from", "openmetrics", "/history.txt", "/prometheus");
     }

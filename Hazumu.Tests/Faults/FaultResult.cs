@@ -23,7 +23,7 @@ public sealed record FaultResult(string Fault, double? After, IReadOnlyList<stri
 
     /// <summary>What is not as promised; nothing where all is.</summary>
     /// <param name="fault">The fault.</param>
-    public IEnumerable<string> Misses(Fault fault)
+    public IEnumerable<string> Misses(InjectedFault fault)
     {
         ArgumentNullException.ThrowIfNull(fault);
 

@@ -11,18 +11,18 @@ public sealed class FaultRun
     private static readonly TimeSpan s_clearLimit = TimeSpan.FromMinutes(8);
 
     private readonly FaultBackend _graph;
-    private readonly Fault _fault;
+    private readonly InjectedFault _fault;
     private readonly Dictionary<(string Name, string Severity), DateTimeOffset> _fired = [];
     private HashSet<string> _firing = [];
 
-    private FaultRun(FaultBackend graph, Fault fault) => (_graph, _fault) = (graph, fault);
+    private FaultRun(FaultBackend graph, InjectedFault fault) => (_graph, _fault) = (graph, fault);
 
     /// <summary>Runs from calm to calm.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="fault">The fault.</param>
     /// <param name="duration">How long the fault lasts at least, so that what follows from it has time to fire.</param>
     /// <param name="quiet">How long all must have been calm at the end.</param>
-    public static async Task<FaultResult> RunAsync(FaultBackend graph, Fault fault, TimeSpan duration, TimeSpan quiet)
+    public static async Task<FaultResult> RunAsync(FaultBackend graph, InjectedFault fault, TimeSpan duration, TimeSpan quiet)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(fault);

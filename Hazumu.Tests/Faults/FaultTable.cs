@@ -51,7 +51,7 @@ public static class FaultTable
     {
         var text = new StringBuilder(await File.ReadAllTextAsync(Path.Combine(s_folder, "conditions.txt")));
         text.Append("\n| fault | alert | after | what else fired | cleared | requests that failed |\n|---|---|---|---|---|---|\n");
-        foreach (var fault in Fault.All)
+        foreach (var fault in InjectedFault.All)
         {
             if (fault.Missing is { } reason)
             {
@@ -73,7 +73,7 @@ public static class FaultTable
         }
 
         text.Append("\nHow each was injected:\n\n");
-        foreach (var fault in Fault.All)
+        foreach (var fault in InjectedFault.All)
         {
             text.Append(CultureInfo.InvariantCulture, $"- {fault.Name}: {fault.How}.\n");
         }
@@ -83,14 +83,14 @@ public static class FaultTable
         await File.WriteAllTextAsync(s_document, document[..from] + "\n" + text + document[document.IndexOf(End, StringComparison.Ordinal)..]);
     }
 
-    private static string Alert(Fault fault) => fault.Expectation switch
+    private static string Alert(InjectedFault fault) => fault.Expectation switch
     {
         Expectation.Page => $"[{fault.Alert}](runbooks/{fault.Alert}.md)",
         Expectation.Warning => $"[{fault.Alert}](runbooks/{fault.Alert}.md), a warning",
         _ => "none, as it should be",
     };
 
-    private static string Seconds(Fault fault, double? seconds, int target) => seconds is not { } value
+    private static string Seconds(InjectedFault fault, double? seconds, int target) => seconds is not { } value
         ? fault.Expectation == Expectation.Silence ? "–" : "**never**"
         : value <= target ? $"{value:0} s" : $"**{value:0} s**";
 
@@ -106,8 +106,8 @@ public static class FaultTable
 
     private static async Task<string> DescribeConditionsAsync()
     {
-        var engine = await ContainerEngine.RunOrThrowAsync("version", "--format", "{{.Server.Version}}");
-        var kernel = (await ContainerEngine.RunOrThrowAsync("info", "--format", "{{.KernelVersion}}, {{.NCPU}} processors, {{.MemTotal}}")).Split(", ");
+        var engine = await ContainerCli.RunOrThrowAsync("version", "--format", "{{.Server.Version}}");
+        var kernel = (await ContainerCli.RunOrThrowAsync("info", "--format", "{{.KernelVersion}}, {{.NCPU}} processors, {{.MemTotal}}")).Split(", ");
         var images = FaultBackend.Needed
             .Where(component => component != Component.Gateway)
             .Select(component => component.Image[(component.Image.LastIndexOf('/') + 1)..]);

@@ -22,7 +22,7 @@ public sealed class FaultTests(FaultBackend graph, ITestOutputHelper output) : I
     // Longer than Alertmanager remembers a group that has nothing left to tell, and than an alert that follows takes to fire.
     private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(45);
 
-    public static TheoryData<string> Names => [.. Fault.All.Select(fault => fault.Name)];
+    public static TheoryData<string> Names => [.. InjectedFault.All.Select(fault => fault.Name)];
 
     public static TheoryData<double> Minutes => [double.Parse(Environment.GetEnvironmentVariable("HAZUMU_FAULTS_HEALTHY_MINUTES") ?? "60", System.Globalization.CultureInfo.InvariantCulture)];
 
@@ -56,7 +56,7 @@ public sealed class FaultTests(FaultBackend graph, ITestOutputHelper output) : I
     [MemberData(nameof(Names))]
     public async Task A_fault_pages_with_the_right_alert_in_time(string name)
     {
-        var fault = Fault.All.Single(fault => fault.Name == name);
+        var fault = InjectedFault.All.Single(fault => fault.Name == name);
         Skip.If(FaultBackend.Missing ?? fault.Missing);
 
         var result = await FaultRun.RunAsync(graph, fault, s_duration, s_quiet);
@@ -81,7 +81,7 @@ public sealed class FaultTests(FaultBackend graph, ITestOutputHelper output) : I
 
     private async Task RunAsync(string name)
     {
-        var fault = Fault.All.Single(fault => fault.Name == name);
+        var fault = InjectedFault.All.Single(fault => fault.Name == name);
         var result = await FaultRun.RunAsync(graph, fault, TimeSpan.Zero, TimeSpan.Zero);
         output.WriteLine(result.ToString());
         Assert.Empty(result.Misses(fault));

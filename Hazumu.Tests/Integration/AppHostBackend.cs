@@ -102,7 +102,7 @@ public class AppHostBackend : Backend
     /// <param name="component">The component.</param>
     /// <param name="command">The program and its arguments.</param>
     public async Task RunInAsync(Component component, params string[] command) =>
-        await ContainerEngine.RunOrThrowAsync(["exec", Assert.Single(await FindContainersAsync(component)), .. command]);
+        await ContainerCli.RunOrThrowAsync(["exec", Assert.Single(await FindContainersAsync(component)), .. command]);
 
     /// <summary>Waits for a model's resource.</summary>
     /// <param name="resource">The resource's name.</param>

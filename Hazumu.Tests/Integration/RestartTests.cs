@@ -23,7 +23,7 @@ public sealed class RestartTests
 
             await backend.StopAsync();
             await Wait.UntilAsync("the network to be gone", TimeSpan.FromSeconds(30), async () =>
-                Assert.False((await ContainerEngine.RunAsync("network", "inspect", backend.Name)).Succeeded));
+                Assert.False((await ContainerCli.RunAsync("network", "inspect", backend.Name)).Succeeded));
 
             // Named without its tag: a pull of this model would fail, since no library has it.
             backend.Models = TinyModel.Name.Split(':')[0];
@@ -46,13 +46,13 @@ public sealed class RestartTests
         await backend.InitializeAsync();
         try
         {
-            await ContainerEngine.RunOrThrowAsync("run", "--detach", "--name", outsider, "--network", backend.Name, "--entrypoint", "sleep", Component.Prometheus.Image, "300");
+            await ContainerCli.RunOrThrowAsync("run", "--detach", "--name", outsider, "--network", backend.Name, "--entrypoint", "sleep", Component.Prometheus.Image, "300");
             await backend.StopAsync();
-            Assert.True((await ContainerEngine.RunAsync("network", "inspect", backend.Name)).Succeeded);
+            Assert.True((await ContainerCli.RunAsync("network", "inspect", backend.Name)).Succeeded);
         }
         finally
         {
-            await ContainerEngine.RunAsync("rm", "--force", "--volumes", outsider);
+            await ContainerCli.RunAsync("rm", "--force", "--volumes", outsider);
             await backend.DisposeAsync();
         }
     }

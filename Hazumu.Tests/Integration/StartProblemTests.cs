@@ -31,7 +31,7 @@ public sealed class StartProblemTests
     [Fact]
     public async Task A_taken_port_ends_the_process_before_anything_starts()
     {
-        Skip.If(ContainerEngine.Missing);
+        Skip.If(ContainerCli.Missing);
 
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -42,8 +42,8 @@ public sealed class StartProblemTests
         Assert.Equal(1, result.ExitCode);
         Assert.Contains($"Port {port} of 127.0.0.1, for 'blackbox', is taken", result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", result.Output, StringComparison.Ordinal);
-        Assert.Empty(await ContainerEngine.RunOrThrowAsync("ps", "--all", "--quiet", "--filter", $"label=hazumu.network={_network}"));
-        Assert.False((await ContainerEngine.RunAsync("network", "inspect", _network)).Succeeded);
+        Assert.Empty(await ContainerCli.RunOrThrowAsync("ps", "--all", "--quiet", "--filter", $"label=hazumu.network={_network}"));
+        Assert.False((await ContainerCli.RunAsync("network", "inspect", _network)).Succeeded);
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class StartProblemTests
         Skip.IfMissing(Component.Prometheus);
 
         var (production, volume) = ($"{_network}-production", $"{_network}_data");
-        await ContainerEngine.RunOrThrowAsync(
+        await ContainerCli.RunOrThrowAsync(
             "run", "--detach", "--name", production, "--label", "com.docker.compose.project=shop", "--volume", $"{volume}:/prometheus", "--entrypoint", "sleep", Component.Prometheus.Image, "300");
         try
         {
@@ -60,13 +60,13 @@ public sealed class StartProblemTests
 
             Assert.Equal(1, result.ExitCode);
             Assert.Contains($"The Compose application 'shop' runs on this engine with this graph's network '{_network}' or volumes (containers: {production}); stop it, or ", result.Output, StringComparison.Ordinal);
-            Assert.Equal("true", (await ContainerEngine.RunOrThrowAsync("inspect", "--format", "{{.State.Running}}", production)).Trim());
-            Assert.False((await ContainerEngine.RunAsync("network", "inspect", _network)).Succeeded);
+            Assert.Equal("true", (await ContainerCli.RunOrThrowAsync("inspect", "--format", "{{.State.Running}}", production)).Trim());
+            Assert.False((await ContainerCli.RunAsync("network", "inspect", _network)).Succeeded);
         }
         finally
         {
-            await ContainerEngine.RunAsync("rm", "--force", "--volumes", production);
-            await ContainerEngine.RunAsync("volume", "rm", volume);
+            await ContainerCli.RunAsync("rm", "--force", "--volumes", production);
+            await ContainerCli.RunAsync("volume", "rm", volume);
         }
     }
 
@@ -76,7 +76,7 @@ public sealed class StartProblemTests
         Skip.IfMissing(Component.Prometheus);
 
         var other = $"{_network}-other";
-        await ContainerEngine.RunOrThrowAsync("run", "--detach", "--name", other, "--label", $"hazumu.network={_network}", "--entrypoint", "sleep", Component.Prometheus.Image, "300");
+        await ContainerCli.RunOrThrowAsync("run", "--detach", "--name", other, "--label", $"hazumu.network={_network}", "--entrypoint", "sleep", Component.Prometheus.Image, "300");
         try
         {
             var result = await RunAsync();
@@ -86,7 +86,7 @@ public sealed class StartProblemTests
         }
         finally
         {
-            await ContainerEngine.RunAsync("rm", "--force", "--volumes", other);
+            await ContainerCli.RunAsync("rm", "--force", "--volumes", other);
         }
     }
 

@@ -16,6 +16,6 @@ public sealed class TwoInstancesBackend : AppHostBackend
 
     /// <summary>Ends an instance without a warning, as a crash would.</summary>
     /// <param name="instance">Its name.</param>
-    public async Task KillAsync(string instance) => await ContainerEngine.RunOrThrowAsync(
-        "kill", await ContainerEngine.RunOrThrowAsync("ps", "--quiet", "--filter", $"label=hazumu.network={Name}", "--filter", $"label=hazumu.instance={instance}"));
+    public async Task KillAsync(string instance) => await ContainerCli.RunOrThrowAsync(
+        "kill", await ContainerCli.RunOrThrowAsync("ps", "--quiet", "--filter", $"label=hazumu.network={Name}", "--filter", $"label=hazumu.instance={instance}"));
 }

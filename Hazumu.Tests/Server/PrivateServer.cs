@@ -28,8 +28,8 @@ internal sealed partial class PrivateServer : IAsyncDisposable
     /// <summary>Why there can be none here, or <see langword="null"/> where there can.</summary>
     public static string? Missing { get; } =
         !OperatingSystem.IsLinux() ? "an engine of its own needs Linux"
-        : ContainerEngine.Missing is { } engine ? engine
-        : ContainerEngine.Program != "docker" || !ContainerEngine.SharesThisMachine ? "an engine of its own needs this machine's Docker"
+        : ContainerCli.Missing is { } engine ? engine
+        : ContainerCli.Program != "docker" || !ContainerCli.SharesThisMachine ? "an engine of its own needs this machine's Docker"
         : !Environment.IsPrivilegedProcess ? "an engine of its own needs root"
         : Array.Find(["dockerd", "unshare", "nsenter"], program => !IsOnPath(program)) is { } program ? $"an engine of its own needs '{program}' on PATH"
         : null;

@@ -25,14 +25,14 @@ public sealed class ScriptTests : IAsyncLifetime
     {
         Published.CopyFolder(Published.Compose, Application);
         await WriteApplicationAsync(Name);
-        await ContainerEngine.RunOrThrowAsync("volume", "create", "--label", "com.docker.compose.project=production", Key);
+        await ContainerCli.RunOrThrowAsync("volume", "create", "--label", "com.docker.compose.project=production", Key);
         await RunInAsync(Key, "echo production > /volume/file");
     }
 
     public async ValueTask DisposeAsync()
     {
         await RunAsync("compose", "down", "--volumes", "--timeout", "0");
-        await ContainerEngine.RunAsync("volume", "rm", "--force", Key, Name);
+        await ContainerCli.RunAsync("volume", "rm", "--force", Key, Name);
         _folder.Delete(recursive: true);
     }
 
@@ -128,7 +128,7 @@ public sealed class ScriptTests : IAsyncLifetime
             await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).ReplaceLineEndings("\r\n"));
         }
 
-        var result = await ContainerEngine.RunAsync(
+        var result = await ContainerCli.RunAsync(
             "run", "--rm", "--network", "none", "--user", "0", "--volume", $"{_folder.FullName}:/source:ro", "--entrypoint", "/bin/sh", Component.Alertmanager.Image, "-c",
             """
             set -e
@@ -182,7 +182,7 @@ public sealed class ScriptTests : IAsyncLifetime
 
     private async Task<string> StateAsync() => (await RunAsync("compose", "ps", "--format", "{{.State}}", "app")).Output.Trim();
 
-    private static Task<string> RunInAsync(string volume, string command) => ContainerEngine.RunOrThrowAsync(
+    private static Task<string> RunInAsync(string volume, string command) => ContainerCli.RunOrThrowAsync(
         "run", "--rm", "--network", "none", "--user", "0", "--volume", $"{volume}:/volume", "--entrypoint", "/bin/sh", Component.Alertmanager.Image, "-c", command);
 
     private Task<CliResult> RunAsync(params string[] arguments) => RunAsync("", "docker", arguments);

@@ -123,7 +123,7 @@ public sealed class UpgradeTests : IAsyncLifetime
         await ProcessRunner.RunOrThrowAsync("sh", ["leave-out.sh", "cadvisor"], workingDirectory: Application);
         await TestBundle.WriteAsync(Path.Combine(_folder.FullName, "newer.tar.gz"), s_time.AddDays(1), change: folder => File.AppendAllText(Path.Combine(folder, "caddy", "Caddyfile"), "# newer\n"));
 
-        var result = await ContainerEngine.RunAsync(
+        var result = await ContainerCli.RunAsync(
             "run", "--rm", "--network", "none", "--user", "0", "--volume", $"{_folder.FullName}:/source:ro", "--entrypoint", "/bin/sh", Component.Alertmanager.Image, "-c",
             """
             set -e

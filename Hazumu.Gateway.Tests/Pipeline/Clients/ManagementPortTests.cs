@@ -70,7 +70,7 @@ public sealed class ManagementPortTests : IAsyncLifetime
     public async Task Connections_of_clients_do_not_exhaust_it()
     {
         await _gateway.DisposeAsync();
-        await using var gateway = await GatewayProcess.StartAsync(_engine.Address, $"--Gateway:Management:Port={_port}", $"--Gateway:Connections:Limit={ConnectionLimit}");
+        await using var gateway = await TestGatewayProcess.StartAsync(_engine.Address, $"--Gateway:Management:Port={_port}", $"--Gateway:Connections:Limit={ConnectionLimit}");
         var crowd = new List<RawConnection>();
         try
         {

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Tests.Model;
 
-public sealed class ProductionTests
+public sealed class ProductionModelTests
 {
     private const string GoodPassword = "correct-horse-battery";
 

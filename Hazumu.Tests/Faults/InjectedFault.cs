@@ -22,7 +22,7 @@ public enum Expectation
 /// <param name="Alert">The right alert; empty where there is none.</param>
 /// <param name="InjectAsync">Makes it happen.</param>
 /// <param name="CureAsync">Takes it away; works also where the fault was made only in part.</param>
-public sealed record Fault(string Name, string How, Expectation Expectation, string Alert, Func<FaultBackend, Task> InjectAsync, Func<FaultBackend, Task> CureAsync)
+public sealed record InjectedFault(string Name, string How, Expectation Expectation, string Alert, Func<FaultBackend, Task> InjectAsync, Func<FaultBackend, Task> CureAsync)
 {
     /// <summary>Why it cannot be injected on this machine, or <see langword="null"/> where it can.</summary>
     public string? Missing { get; init; }
@@ -38,7 +38,7 @@ public sealed record Fault(string Name, string How, Expectation Expectation, str
     private static Crowd? s_crowd;
 
     /// <summary>Every fault, in the order of the table: those that spoil an error budget come last.</summary>
-    public static readonly IReadOnlyList<Fault> All =
+    public static readonly IReadOnlyList<InjectedFault> All =
     [
         new("One of two instances gone", "`docker kill` of `ollama-2`", Expectation.Page, "OllamaDown",
             graph => graph.ContainerAsync(["kill"], s_second),
@@ -52,7 +52,7 @@ public sealed record Fault(string Name, string How, Expectation Expectation, str
             graph => CutAsync(graph, "--append"),
             graph => CutAsync(graph, "--delete"))
         {
-            Missing = OperatingSystem.IsLinux() && Environment.UserName == "root" && ContainerEngine.SharesThisMachine ? null : "needs Linux and root",
+            Missing = OperatingSystem.IsLinux() && Environment.UserName == "root" && ContainerCli.SharesThisMachine ? null : "needs Linux and root",
         },
 
         new("Out-of-memory kill", "a memory limit of 300 MB for `ollama-2`, and a process in it that wants more; the kernel kills the server, the engine starts it again", Expectation.Page, "ContainerOutOfMemory",
@@ -126,8 +126,8 @@ public sealed record Fault(string Name, string How, Expectation Expectation, str
 
     private static async Task CutAsync(FaultBackend graph, string change)
     {
-        var engine = await ContainerEngine.RunOrThrowAsync("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", await graph.FindContainerAsync(s_second));
-        var gateway = await ContainerEngine.RunOrThrowAsync("inspect", "--format", "{{.State.Pid}}", await graph.FindContainerAsync("gateway"));
+        var engine = await ContainerCli.RunOrThrowAsync("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", await graph.FindContainerAsync(s_second));
+        var gateway = await ContainerCli.RunOrThrowAsync("inspect", "--format", "{{.State.Pid}}", await graph.FindContainerAsync("gateway"));
         await ProcessRunner.RunOrThrowAsync("nsenter", ["--net", "--target", gateway, "iptables", change, "INPUT", "--source", engine, "--jump", "DROP"]);
     }
 
@@ -137,10 +137,10 @@ public sealed record Fault(string Name, string How, Expectation Expectation, str
         await graph.ContainerAsync(["update", "--memory", "300m", "--memory-swap", "300m"], s_second);
         var container = await graph.FindContainerAsync(s_second);
         var before = await RestartsAsync();
-        await ContainerEngine.RunAsync("exec", container, "sh", "-c", "echo 1000 > /proc/1/oom_score_adj; exec tail /dev/zero");
+        await ContainerCli.RunAsync("exec", container, "sh", "-c", "echo 1000 > /proc/1/oom_score_adj; exec tail /dev/zero");
         await Wait.UntilAsync("the kernel to kill the server", TimeSpan.FromSeconds(10), async () => Assert.NotEqual(before, await RestartsAsync()));
 
-        Task<string> RestartsAsync() => ContainerEngine.RunOrThrowAsync("inspect", "--format", "{{.RestartCount}}", container);
+        Task<string> RestartsAsync() => ContainerCli.RunOrThrowAsync("inspect", "--format", "{{.RestartCount}}", container);
     }
 
     private static string BadRules(FaultBackend graph) => Path.Combine(graph.Folder.FullName, "prometheus", "rules", "bad.yaml");

@@ -3,7 +3,7 @@ using System.ComponentModel;
 namespace Hazumu.Testing;
 
 /// <summary>The container engine that the tests use: Docker, or Podman where Aspire is told to use it.</summary>
-public static class ContainerEngine
+public static class ContainerCli
 {
     private static readonly Lazy<string?> s_missing = new(FindOutWhyMissing);
 

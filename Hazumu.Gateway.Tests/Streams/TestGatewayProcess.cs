@@ -9,7 +9,7 @@ namespace Hazumu.Gateway.Tests.Streams;
 /// <summary>
 /// The gateway as it is run: a process of its own, with its sockets tuned, its access log on standard output, and a memory that is its alone.
 /// </summary>
-internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
+internal sealed class TestGatewayProcess : IAsyncDisposable, IGatewayUnderTest
 {
     private const string Listening = "Now listening on: ";
 
@@ -17,7 +17,7 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
     private readonly ConcurrentQueue<string> _lines = new();
     private readonly TaskCompletionSource<Uri> _listens = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private GatewayProcess(Process process) => _process = process;
+    private TestGatewayProcess(Process process) => _process = process;
 
     /// <inheritdoc/>
     public Uri Address { get; private set; } = null!;
@@ -52,14 +52,14 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
     }
 
     /// <summary>Starts it in front of one engine, the instance <c>engine</c>.</summary>
-    public static Task<GatewayProcess> StartAsync(Uri engine, params string[] arguments) => StartAsync([("engine", engine)], arguments);
+    public static Task<TestGatewayProcess> StartAsync(Uri engine, params string[] arguments) => StartAsync([("engine", engine)], arguments);
 
     /// <summary>Starts it in front of some engines.</summary>
-    public static Task<GatewayProcess> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments) =>
+    public static Task<TestGatewayProcess> StartAsync(IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments) =>
         StartAsync(Start([.. GatewayArguments.Of(instances, arguments)]));
 
     /// <summary>Starts it with a limit of open files.</summary>
-    public static Task<GatewayProcess> StartLimitedAsync(int openFiles, IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
+    public static Task<TestGatewayProcess> StartLimitedAsync(int openFiles, IEnumerable<(string Name, Uri Engine)> instances, params string[] arguments)
     {
         var start = Start([.. GatewayArguments.Of(instances, arguments)]);
         start.ArgumentList.Insert(0, start.FileName);
@@ -72,9 +72,9 @@ internal sealed class GatewayProcess : IAsyncDisposable, IGatewayUnderTest
         return StartAsync(start);
     }
 
-    private static async Task<GatewayProcess> StartAsync(ProcessStartInfo start)
+    private static async Task<TestGatewayProcess> StartAsync(ProcessStartInfo start)
     {
-        var gateway = new GatewayProcess(new Process { StartInfo = start });
+        var gateway = new TestGatewayProcess(new Process { StartInfo = start });
         try
         {
             gateway._process.OutputDataReceived += (_, line) => gateway.Take(line.Data);

@@ -7,7 +7,7 @@ using Hazumu.Testing;
 namespace Hazumu.Tests.Compose;
 
 /// <summary>Production's form, run for real.</summary>
-public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<ProductionBackend>
+public sealed class ComposeProductionTests(ProductionBackend backend) : IClassFixture<ProductionBackend>
 {
     private static readonly string[] s_roots = ["cadvisor"];
 
@@ -153,15 +153,15 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
             var container = await backend.InspectAsync(service);
             var id = container.GetProperty("Id").GetString()!;
             var seen = container.ToString()
-                + await ContainerEngine.RunOrThrowAsync("top", id, "-o", "pid,args")
-                + (await ContainerEngine.RunAsync("logs", id)).Output
+                + await ContainerCli.RunOrThrowAsync("top", id, "-o", "pid,args")
+                + (await ContainerCli.RunAsync("logs", id)).Output
                 + string.Concat(await VariablesAsync(container));
             // The gateway passes a query on, as all of a request, and Ollama logs it; no key belongs there, and none is taken from there.
             Assert.All(service == "ollama" ? secrets : secrets.Append(InQuery), secret => Assert.False(seen.Contains(secret, StringComparison.Ordinal), $"{service} shows a secret."));
         }
 
         // The edge's log has the request all the same.
-        Assert.Contains("\"uri\":\"/api/tags\"", (await ContainerEngine.RunAsync("logs", (await backend.InspectAsync("edge")).GetProperty("Id").GetString()!)).Output, StringComparison.Ordinal);
+        Assert.Contains("\"uri\":\"/api/tags\"", (await ContainerCli.RunAsync("logs", (await backend.InspectAsync("edge")).GetProperty("Id").GetString()!)).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -228,7 +228,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
             var process = (await backend.InspectAsync(service)).GetProperty("State").GetProperty("Pid").GetInt32();
             killed.Add(service, process);
             // The engine takes its own 'kill' for a wish that the container stay down; and a container's first process ignores one from inside.
-            await ContainerEngine.RunOrThrowAsync("run", "--rm", "--pid", "host", "--network", "none", "--user", "0", "--entrypoint", "sh", Component.Prometheus.Image, "-c", $"kill -9 {process}");
+            await ContainerCli.RunOrThrowAsync("run", "--rm", "--pid", "host", "--network", "none", "--user", "0", "--entrypoint", "sh", Component.Prometheus.Image, "-c", $"kill -9 {process}");
         }
 
         await Wait.UntilAsync("every container to run anew", TimeSpan.FromMinutes(2), async () =>
@@ -297,7 +297,7 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
             }
 
             var address = new Uri($"http://127.0.0.1:{ProductionBackend.FindFreePort()}/");
-            await ContainerEngine.RunOrThrowAsync(
+            await ContainerCli.RunOrThrowAsync(
                 "run", "--detach", "--name", front, "--network", "host", "--volume", $"{secrets.FullName}:/run/secrets:ro",
                 "--env", $"ASPNETCORE_URLS={address}", "--env", $"Gateway__Instances__far={backend.Address}",
                 "--env", "Gateway__InstanceAccess__far__KeyFile=/run/secrets/key", "--env", "Gateway__InstanceAccess__far__CaFile=/run/secrets/ca.pem",
@@ -313,11 +313,11 @@ public sealed class ProductionTests(ProductionBackend backend) : IClassFixture<P
             await backend.ExecuteOrThrowAsync("gateway", "/app/Hazumu.Gateway", "keys", "revoke", "front");
             await Wait.UntilAsync("the instance to be down", TimeSpan.FromSeconds(30), async () =>
                 Assert.Matches("hazumu_gateway_instance_up\\{[^}]*hazumu_instance=\"far\"[^}]*\\} 0", await backend.Http.GetStringAsync(new Uri(address, "metrics"))));
-            Assert.Contains("401", (await ContainerEngine.RunAsync("logs", front)).Output, StringComparison.Ordinal);
+            Assert.Contains("401", (await ContainerCli.RunAsync("logs", front)).Output, StringComparison.Ordinal);
         }
         finally
         {
-            await ContainerEngine.RunAsync("rm", "--force", "--volumes", front);
+            await ContainerCli.RunAsync("rm", "--force", "--volumes", front);
             secrets.Delete(recursive: true);
         }
     }

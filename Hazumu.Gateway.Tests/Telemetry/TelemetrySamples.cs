@@ -7,7 +7,7 @@ using Hazumu.Gateway.Streams;
 namespace Hazumu.Gateway.Tests.Telemetry;
 
 /// <summary>Requests that are over, made by hand. Times are seconds after a request's start.</summary>
-internal static class Samples
+internal static class TelemetrySamples
 {
     /// <summary>A streamed native chat: 2 s in the queue, then what the engine tells, over after 10 s.</summary>
     public static GatewayRequest Native(string method = "POST", string path = "/api/chat") => Streamed(method, path, (ref StreamFacts facts) =>

@@ -8,7 +8,7 @@ using Hazumu.Testing;
 namespace Hazumu.Gateway.Tests.Serving;
 
 /// <summary>Instances that die and come back.</summary>
-public sealed class CircuitTests
+public sealed class OutageTests
 {
     private static readonly string[] s_quick = ["--Gateway:Fleet:OpenFor=500ms", "--Gateway:Fleet:ProbeInterval=200ms"];
 

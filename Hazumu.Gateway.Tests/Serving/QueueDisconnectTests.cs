@@ -5,7 +5,7 @@ using Hazumu.Testing;
 namespace Hazumu.Gateway.Tests.Serving;
 
 /// <summary>Clients that go away.</summary>
-public sealed class DisconnectTests
+public sealed class QueueDisconnectTests
 {
     [Fact]
     public async Task A_client_that_disconnects_in_the_queue_never_reaches_the_engine()
