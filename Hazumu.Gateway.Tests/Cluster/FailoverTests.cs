@@ -177,7 +177,9 @@ public sealed class FailoverTests
         await young.WaitsAsync(1);
 
         // It runs on, and its slot is not free.
-        await Wait.WhileAsync(1.5 * ClusterAdmission.Settling, () => Assert.Equal((1, 1), (engine.Exchanges.Count, AdmissionTests.InUse(young))));
+        void SlotIsHeld() => Assert.Equal((1, 1), (engine.Exchanges.Count, AdmissionTests.InUse(young)));
+        await Wait.UntilAsync(SlotIsHeld);
+        await Wait.WhileAsync(1.5 * ClusterAdmission.Settling, SlotIsHeld);
         engine.Release(2);
         Assert.Contains("\"done\":true", await stream.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal(200, (await waiting).Status);
