@@ -51,7 +51,7 @@ public sealed class ChartGrafanaTests
                 await File.WriteAllTextAsync(Path.Combine(folder.FullName, name), data[name]);
             }
 
-            var check = await ContainerEngine.RunAsync("run", "--rm", "--network", "none", "--user", "0", "--volume", $"{folder.FullName}:/etc/caddy:ro", "--entrypoint", "caddy", Component.Edge.Image, "validate", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile");
+            var check = await ContainerCli.RunAsync("run", "--rm", "--network", "none", "--user", "0", "--volume", $"{folder.FullName}:/etc/caddy:ro", "--entrypoint", "caddy", Component.Edge.Image, "validate", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile");
             Assert.True(check.Succeeded, check.Output);
         }
         finally
