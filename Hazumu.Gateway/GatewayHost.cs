@@ -9,6 +9,7 @@ using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Pipeline.Clients;
 using Hazumu.Gateway.Pipeline.Forwarding;
 using Hazumu.Gateway.Pipeline.Management;
+using Hazumu.Gateway.Pipeline.Steps;
 using Hazumu.Gateway.Telemetry;
 using Hazumu.Gateway.Upstreams;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -92,10 +93,11 @@ internal static class GatewayHost
         app.MapDefaultEndpoints();
 
         // Health and metrics are endpoints; everything else goes through, whatever its path.
-        var gateway = app.Services.GetRequiredService<GatewayHandler>();
+        var gateway = app.Services.GetRequiredService<RequestPipeline>();
+        var browsers = app.Services.GetRequiredService<BrowserRules>();
         var management = app.Services.GetRequiredService<GatewaySettings>().Current.Management.Port;
         app.Use(next => context =>
-            ManagementPort.IsOwn(context, management) ? gateway.HandleOwnAsync(context, next)
+            ManagementPort.IsOwn(context, management) ? browsers.ProtectAsync(context, next)
             : context.Connection.LocalPort == management ? ManagementPort.RefuseAsync(context)
             : gateway.HandleAsync(context));
         Connect(app.Services, app.Lifetime);
@@ -214,12 +216,16 @@ internal static class GatewayHost
         services.AddHttpForwarder();
         services.AddSingleton<RetryBudget>();
         services.AddSingleton<BodyBudget>();
-        services.AddSingleton<ModelGate>();
-        services.AddSingleton<InferenceHandler>();
         services.AddSingleton<InstanceBroadcast>();
         services.AddSingleton<ManagementHandler>();
         services.AddSingleton<MergedReads>();
-        services.AddSingleton<GatewayHandler>();
+        services.AddSingleton<Receive>();
+        services.AddSingleton<Authenticate>();
+        services.AddSingleton<ReadHead>();
+        services.AddSingleton<Admit>();
+        services.AddSingleton<Forward>();
+        services.AddSingleton<Complete>();
+        services.AddSingleton<RequestPipeline>();
         services.AddHealthChecks().AddCheck<FleetHealthCheck>("instances");
     }
 

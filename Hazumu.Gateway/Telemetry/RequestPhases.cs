@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Pipeline.Requests;
 
@@ -48,9 +47,9 @@ internal readonly record struct RequestPhases
         var total = request.Ended - request.Started;
         var phases = new RequestPhases
         {
-            Total = Seconds(total),
-            Served = Seconds(total - request.BodyWait),
-            Body = Seconds(request.BodyWait),
+            Total = request.Seconds(total),
+            Served = request.Seconds(total - request.BodyWait),
+            Body = request.Seconds(request.BodyWait),
         };
 
         if (request.Operation.Handling != Handling.Infer)
@@ -60,7 +59,7 @@ internal readonly record struct RequestPhases
 
         phases = phases with
         {
-            Queue = request.Sent != 0 || request.QueueWait != 0 ? Seconds(request.QueueWait) : null,
+            Queue = request.Sent != 0 || request.QueueWait != 0 ? request.Seconds(request.QueueWait) : null,
             Overhead = Own(request),
         };
 
@@ -70,8 +69,8 @@ internal readonly record struct RequestPhases
     private RequestPhases WithAnswer(GatewayRequest request)
     {
         ref var facts = ref request.Facts;
-        var untilFirst = Seconds(request.FirstByte - request.Sent);
-        var afterFirst = request.LastByte != 0 ? Seconds(request.LastByte - request.FirstByte) : (double?)null;
+        var untilFirst = request.Seconds(request.FirstByte - request.Sent);
+        var afterFirst = request.LastByte != 0 ? request.Seconds(request.LastByte - request.FirstByte) : (double?)null;
         var isEmbedding = request.Operation.GenAiName == "embeddings";
 
         var phases = this;
@@ -79,7 +78,7 @@ internal readonly record struct RequestPhases
         {
             phases = phases with
             {
-                FirstToken = Seconds(request.FirstByte - request.Started - request.BodyWait),
+                FirstToken = request.Seconds(request.FirstByte - request.Started - request.BodyWait),
                 PerOutputToken = facts.OutputTokens > 1 ? afterFirst / (facts.OutputTokens - 1) : null,
             };
         }
@@ -119,10 +118,8 @@ internal readonly record struct RequestPhases
         var before = (request.Sent != 0 ? request.Sent : request.Ended)
             - request.Started - request.BodyWait - request.QueueWait - request.RetryWait;
         var after = request.LastByte != 0 ? request.Ended - request.LastByte : 0;
-        return Seconds(before) + Seconds(after);
+        return request.Seconds(before) + request.Seconds(after);
     }
-
-    private static double Seconds(long ticks) => Math.Max(ticks, 0) / (double)Stopwatch.Frequency;
 
     private static double Nanoseconds(long nanoseconds) => Math.Max(nanoseconds, 0) / 1e9;
 }

@@ -18,7 +18,7 @@ internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace
     {
         if (request.Ended == 0)
         {
-            request.Ended = Stopwatch.GetTimestamp();
+            request.Ended = request.Clock.GetTimestamp();
         }
 
         metrics.End(request);

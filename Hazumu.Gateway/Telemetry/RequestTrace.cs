@@ -96,7 +96,7 @@ internal sealed class RequestTrace(TimeProvider time) : IDisposable
             return;
         }
 
-        var clock = new Clock(Stopwatch.GetTimestamp(), time.GetUtcNow());
+        var clock = new Clock(request.Clock, request.Clock.GetTimestamp(), time.GetUtcNow());
         var sent = clock.At(request.Sent != 0 ? request.Sent : request.Ended);
         Add(server, Attributes.Queue, sent - Length(phases.Queue), sent);
         var loaded = Add(server, Attributes.Load, sent, sent + Length(phases.Load));
@@ -117,9 +117,9 @@ internal sealed class RequestTrace(TimeProvider time) : IDisposable
 
     private static TimeSpan Length(double? seconds) => TimeSpan.FromSeconds(seconds ?? 0);
 
-    /// <summary>Ties the timestamps of a <see cref="Stopwatch"/> to the time of day.</summary>
-    private readonly record struct Clock(long Timestamp, DateTimeOffset Now)
+    /// <summary>Ties timestamps to the time of day.</summary>
+    private readonly record struct Clock(TimeProvider Time, long Timestamp, DateTimeOffset Now)
     {
-        public DateTimeOffset At(long timestamp) => Now - Stopwatch.GetElapsedTime(timestamp, Timestamp);
+        public DateTimeOffset At(long timestamp) => Now - Time.GetElapsedTime(timestamp, Timestamp);
     }
 }

@@ -4,13 +4,9 @@ using System.Net.Sockets;
 namespace Hazumu.Gateway.Upstreams;
 
 /// <summary>
-/// A connection to an engine that is told, when a request is broken off, how to learn that the engine has let go: it stops sending, which
-/// the engine takes for a disconnect, and waits for the engine to close its side. Go's server does that once the handler has returned, Kestrel's at once.
+/// A connection to an engine. When its request is broken off, it stops sending, which the engine takes for a disconnect, and waits for the
+/// engine to close its side: Go's server does that once the handler has returned, Kestrel's immediately. <see cref="UpstreamRelease"/> reports it.
 /// </summary>
-/// <remarks>
-/// <c>SocketsHttpHandler</c> breaks a request off by disposing its connection, on the thread that cancels. <see cref="LetGo"/> marks
-/// that thread, so the connection knows which request it was for.
-/// </remarks>
 internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
 {
     private const int LargestHead = 4 * 1024;
@@ -115,10 +111,10 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
     {
         if (disposing && Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
-            if (LetGo.Current is { } letGo)
+            if (UpstreamRelease.Current is { } release)
             {
-                letGo.Begin();
-                _ = WaitForEngineAsync(letGo);
+                release.Begin();
+                _ = WaitForEngineAsync(release);
             }
             else
             {
@@ -205,7 +201,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         }
     }
 
-    private async Task WaitForEngineAsync(LetGo letGo)
+    private async Task WaitForEngineAsync(UpstreamRelease release)
     {
         try
         {
@@ -225,7 +221,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         finally
         {
             CloseSocket();
-            letGo.End();
+            release.End();
         }
     }
 

@@ -76,6 +76,26 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         }
     }
 
+    /// <summary>Whether another instance than this one can be tried for a model.</summary>
+    /// <param name="instance">The instance.</param>
+    /// <param name="model">The model's full name.</param>
+    /// <param name="avoids">Whether an attempt has just failed at an instance.</param>
+    public bool HasOther(Instance instance, string model, Func<Instance, long, bool> avoids)
+    {
+        lock (Gate)
+        {
+            foreach (var other in _instances)
+            {
+                if (other != instance && other.IsUsable && other.Has(model) != false && !avoids(other, Now))
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>Whether any instance is known to have a model.</summary>
     public bool Knows(string model)
     {

@@ -50,6 +50,9 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
     /// <summary>Whether it begins as an object in JSON does.</summary>
     public bool IsObject => _first == (byte)'{';
 
+    /// <summary>What was found at its beginning; nothing if it is not read for that.</summary>
+    public RequestHeadResult Head { get; set; }
+
     /// <summary>Bytes that have come.</summary>
     public long BytesRead { get; private set; }
 

@@ -1,5 +1,6 @@
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Pipeline.Requests;
+using Hazumu.Gateway.Streams;
 using Hazumu.Gateway.Upstreams;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 
@@ -50,6 +51,17 @@ internal sealed class BrowserRules(GatewaySettings settings, ICorsService cors)
         headers.ApplyCors = response => cors.ApplyResult(result, response);
         request.Headers.Origin = default;
         return null;
+    }
+
+    /// <summary>Lets a request reach an endpoint of the gateway's own (health, metrics, peers), if it may.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="next">The endpoint.</param>
+    public Task ProtectAsync(HttpContext context, RequestDelegate next)
+    {
+        var headers = AnswerHeaders.Attach(context, Dialect.Native);
+        return Check(context, headers) is { } refusal
+            ? DialectError.WriteAsync(context, Dialect.Native, refusal.Status, refusal.Message).AsTask()
+            : next(context);
     }
 
     // Shown to people; whatever else a client may have put there is not.

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Runtime.ExceptionServices;
@@ -38,11 +37,9 @@ internal sealed class Attempt : HttpTransformer
     private readonly GatewayRequest _request;
     private readonly RequestBody? _body;
     private readonly Lease? _lease;
-    private readonly Func<bool>? _tryRetryBusy;
-    private readonly Func<bool>? _canMove;
-    private readonly string[] _removedHeaders;
+    private readonly Retries? _retries;
     private readonly CancellationTokenSource _cancel = new();
-    private readonly LetGo _letGo = new();
+    private readonly UpstreamRelease _release = new();
 
     // How it went; and apart from that, since a cancellation may come at any time, as what it was cancelled, plus one.
     private AttemptEnd? _end;
@@ -54,18 +51,14 @@ internal sealed class Attempt : HttpTransformer
     /// <param name="instance">Where it goes.</param>
     /// <param name="lease">The slot, where it needs one.</param>
     /// <param name="body">The body, if it was read; else it passes as it comes.</param>
-    /// <param name="removedHeaders">Request headers that are not for the engine.</param>
-    /// <param name="tryRetryBusy">Takes another attempt from the budget where the engine answers 503.</param>
-    /// <param name="canMove">Whether another instance could be tried where this one is lost.</param>
-    public Attempt(
-        GatewayRequest request, Instance instance, Lease? lease, RequestBody? body, string[] removedHeaders, Func<bool>? tryRetryBusy = null, Func<bool>? canMove = null)
+    /// <param name="retries">The further attempts that may follow; <see langword="null"/> if none may.</param>
+    public Attempt(GatewayRequest request, Instance instance, Lease? lease, RequestBody? body, Retries? retries = null)
     {
         _request = request;
         _lease = lease;
         _body = body;
-        _removedHeaders = removedHeaders;
-        _tryRetryBusy = tryRetryBusy;
-        _canMove = canMove;
+        _retries = retries;
+        LastProgress = request.Clock.GetTimestamp();
         Instance = instance;
         Node = new LinkedListNode<Attempt>(this);
     }
@@ -76,14 +69,14 @@ internal sealed class Attempt : HttpTransformer
     /// <summary>Its place among the watched.</summary>
     public LinkedListNode<Attempt> Node { get; }
 
-    /// <summary>When something last moved; <see cref="Stopwatch"/> ticks.</summary>
-    public long LastProgress { get; private set; } = Stopwatch.GetTimestamp();
+    /// <summary>When something last moved.</summary>
+    public long LastProgress { get; private set; }
 
     /// <summary>Whether the answer's first byte is here.</summary>
     public bool HasBegun { get; private set; }
 
-    /// <summary>When the engine has let go of a request that was broken off.</summary>
-    public Task LetGo => _letGo.Task;
+    /// <summary>Completes when the engine has released a request that was broken off.</summary>
+    public Task UpstreamReleased => _release.Task;
 
     /// <summary>Makes the attempt.</summary>
     public async ValueTask<AttemptEnd> RunAsync(HttpContext context, IHttpForwarder forwarder, AttemptWatch watch)
@@ -98,12 +91,12 @@ internal sealed class Attempt : HttpTransformer
 
         // So that it is this attempt that breaks the connection off, and learns when the engine has let go.
         context.RequestAborted = _cancel.Token;
+        _release.Attach();
         watch.Add(this);
         ForwarderError error;
         try
         {
-            _request.Sent = Stopwatch.GetTimestamp();
-            _request.Attempts++;
+            _request.BeginAttempt(Instance.Name, _lease?.IsCold == true);
             error = await forwarder.SendAsync(context, Instance.Targets.Prefix, Instance.Client, s_config, this);
         }
         finally
@@ -142,14 +135,14 @@ internal sealed class Attempt : HttpTransformer
     /// <summary>Breaks it off because its instance cannot be reached, where the answer has not begun and another instance can be tried.</summary>
     public void OnInstanceLost()
     {
-        if (!HasBegun && _canMove?.Invoke() == true)
+        if (!HasBegun && _retries?.CanMove == true)
         {
             Cancel(AttemptEnd.InstanceLost);
         }
     }
 
     /// <summary>Something of the request has moved.</summary>
-    public void OnProgress() => LastProgress = Stopwatch.GetTimestamp();
+    public void OnProgress() => LastProgress = _request.Clock.GetTimestamp();
 
     /// <inheritdoc/>
     public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
@@ -160,10 +153,7 @@ internal sealed class Attempt : HttpTransformer
 
         // The engine's own name, not the gateway's: Ollama refuses names that it does not know where it listens on loopback.
         proxyRequest.Headers.Host = null;
-        foreach (var header in _removedHeaders)
-        {
-            proxyRequest.Headers.Remove(header);
-        }
+        proxyRequest.Headers.Remove(GatewayHeaders.Instance);
     }
 
     /// <inheritdoc/>
@@ -175,8 +165,8 @@ internal sealed class Attempt : HttpTransformer
             return false;
         }
 
-        LastProgress = _request.HeadersReceived = Stopwatch.GetTimestamp();
-        if (proxyResponse.StatusCode == HttpStatusCode.ServiceUnavailable && _tryRetryBusy?.Invoke() == true)
+        LastProgress = _request.HeadersReceived = _request.Clock.GetTimestamp();
+        if (proxyResponse.StatusCode == HttpStatusCode.ServiceUnavailable && _retries?.TryMove() == true)
         {
             Restore(httpContext);
             _end = AttemptEnd.Busy;
@@ -212,7 +202,7 @@ internal sealed class Attempt : HttpTransformer
         _end = await CopyBodyAsync(httpContext, proxyResponse, cancellationToken);
         if (_end != AttemptEnd.Answered)
         {
-            _letGo.Watch(proxyResponse);
+            _release.BreakOff(proxyResponse);
         }
 
         return false;
@@ -255,7 +245,7 @@ internal sealed class Attempt : HttpTransformer
                 }
 
                 var count = await reading;
-                LastProgress = _request.LastByte = Stopwatch.GetTimestamp();
+                LastProgress = _request.LastByte = _request.Clock.GetTimestamp();
                 if (count == 0)
                 {
                     break;
@@ -432,7 +422,7 @@ internal sealed class Attempt : HttpTransformer
     {
         if (Interlocked.CompareExchange(ref _cancelledAs, (int)end + 1, 0) == 0)
         {
-            _letGo.Watch(_cancel);
+            _release.BreakOff(_cancel);
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Upstreams;
 
@@ -77,13 +76,13 @@ internal sealed class AttemptWatch(Fleet fleet, GatewaySettings settings, TimePr
     private void Look()
     {
         var timeouts = settings.Current.Timeouts;
-        var now = Stopwatch.GetTimestamp();
+        var now = time.GetTimestamp();
         List<Attempt> late = [];
         lock (_lock)
         {
             foreach (var attempt in _attempts)
             {
-                if (Stopwatch.GetElapsedTime(attempt.LastProgress, now) > attempt.LimitOf(timeouts))
+                if (time.GetElapsedTime(attempt.LastProgress, now) > attempt.LimitOf(timeouts))
                 {
                     late.Add(attempt);
                 }

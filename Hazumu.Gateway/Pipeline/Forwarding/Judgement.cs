@@ -1,6 +1,7 @@
 using System.Net;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Pipeline.Requests;
+using Hazumu.Gateway.Streams;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Hazumu.Gateway.Pipeline.Forwarding;
@@ -126,25 +127,18 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
     /// <summary>What follows from an end.</summary>
     public static Judgement Of(AttemptEnd end) => s_table[(int)end];
 
-    /// <summary>Records how a request ended whose last attempt this was.</summary>
-    /// <returns>What the client is answered; <see langword="null"/> where it has an answer, or part of one.</returns>
-    public GatewayRefusal? Conclude(GatewayRequest request, int status)
-    {
-        request.Outcome = Outcome ?? OutcomeOf(request, status);
-        if (Fault == Fault.Client && Outcome != Requests.Outcome.ClientDisconnect)
-        {
-            request.Instance = null;
-        }
+    /// <summary>How the request ends whose last attempt this was.</summary>
+    /// <param name="facts">What the answer said.</param>
+    /// <param name="status">The status that the client got.</param>
+    public Completion Complete(in StreamFacts facts, int status) =>
+        new(Outcome ?? OutcomeOf(facts, status), Refusal, ExemptsInstance: Fault == Fault.Client && Outcome != Requests.Outcome.ClientDisconnect);
 
-        return Refusal;
-    }
-
-    private static Outcome OutcomeOf(GatewayRequest request, int status) => status switch
+    private static Outcome OutcomeOf(in StreamFacts facts, int status) => status switch
     {
         >= 500 => Requests.Outcome.EngineError,
         >= 400 => Requests.Outcome.EngineRefused,
-        _ when request.Facts.HasError => Requests.Outcome.StreamError,
-        _ when !request.Facts.IsComplete => Requests.Outcome.StreamTruncated,
+        _ when facts.HasError => Requests.Outcome.StreamError,
+        _ when !facts.IsComplete => Requests.Outcome.StreamTruncated,
         _ => Requests.Outcome.Success,
     };
 

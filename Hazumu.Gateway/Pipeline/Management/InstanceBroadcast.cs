@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Text.Json;
 using Hazumu.Gateway.Configuration;
@@ -19,20 +18,20 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor, GatewaySettings se
     private const int LargestAnswer = 1024 * 1024;
 
     /// <summary>Sends a request whose body is here.</summary>
-    public ValueTask<GatewayRefusal?> SendAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances, RequestBody? body) =>
+    public ValueTask<Completion> SendAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances, RequestBody? body) =>
         SendAsync(context, request, instances, _ => body?.Open(), body?.Length);
 
     /// <summary>Sends the client's body to all instances as it comes, at the pace of the slowest.</summary>
-    public async ValueTask<GatewayRefusal?> UploadAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances)
+    public async ValueTask<Completion> UploadAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances)
     {
         var uploads = instances.Select(_ => new Pipe()).ToList();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         var reading = CopyAsync(context, request, uploads, end.Token);
         try
         {
-            var refusal = await SendAsync(context, request, instances, index => uploads[index].Reader.AsStream(), context.Request.ContentLength);
+            var completion = await SendAsync(context, request, instances, index => uploads[index].Reader.AsStream(), context.Request.ContentLength);
             await reading;
-            return refusal;
+            return completion;
         }
         finally
         {
@@ -75,10 +74,9 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor, GatewaySettings se
         }
     }
 
-    private async ValueTask<GatewayRefusal?> SendAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances, Func<int, Stream?> body, long? length)
+    private async ValueTask<Completion> SendAsync(HttpContext context, GatewayRequest request, IReadOnlyList<Instance> instances, Func<int, Stream?> body, long? length)
     {
-        request.Sent = Stopwatch.GetTimestamp();
-        request.Attempts++;
+        request.BeginAttempt(instance: null, isCold: false);
         var progress = new CombinedProgress(instances.Count);
         var sending = Task.WhenAll(instances.Select((instance, index) => SendAsync(context, instance, index, body(index), length, progress)));
         context.Response.Headers[GatewayHeaders.Instance] = string.Join(", ", instances.Select(instance => instance.HeaderName));
@@ -107,9 +105,8 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor, GatewaySettings se
         var failed = answers.Where(answer => answer.Problem is not null && !(isAbsenceFine && answer.Status == StatusCodes.Status404NotFound)).ToList();
         if (failed.Count == 0)
         {
-            request.Outcome = Outcome.Success;
             await WriteSuccessAsync(context, answers.First(answer => answer.Problem is null), success);
-            return null;
+            return Completion.Success;
         }
 
         // All for the same reason: that is the engines' own answer.
@@ -117,12 +114,11 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor, GatewaySettings se
         var message = failed.Count == answers.Length && failed.All(answer => answer.Problem == failed[0].Problem) ? failed[0].Problem! : Describe(failed, answers);
         if (!context.Response.HasStarted)
         {
-            return new(status < 500 ? Outcome.EngineRefused : Outcome.EngineError, status, message);
+            return new GatewayRefusal(status < 500 ? Outcome.EngineRefused : Outcome.EngineError, status, message);
         }
 
-        request.Outcome = Outcome.StreamError;
         await WriteLineAsync(context, [.. JsonSerializer.SerializeToUtf8Bytes(new { error = message }), (byte)'\n']);
-        return null;
+        return new(Outcome.StreamError);
     }
 
     private static string Describe(List<Answer> failed, Answer[] all)

@@ -4,6 +4,8 @@ using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Pipeline.Forwarding;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Pipeline.Requests;
+using Hazumu.Gateway.Pipeline.Steps;
+using Hazumu.Gateway.Streams;
 using Hazumu.Gateway.Upstreams;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -14,45 +16,51 @@ namespace Hazumu.Gateway.Pipeline.Management;
 /// header <c>Hazumu-Instance</c> names, else to one that has the model, else to the first that is well; what changes a model goes to all that have it.
 /// </summary>
 /// <remarks>Not tried again: what changes something must not be done twice.</remarks>
-internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonitor monitor, InstanceBroadcast broadcast, IHttpForwarder forwarder, AttemptWatch watch, GatewaySettings settings)
+internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMonitor monitor, InstanceBroadcast broadcast, IHttpForwarder forwarder, AttemptWatch watch, GatewaySettings settings)
 {
-    private static readonly string[] s_removedHeaders = [GatewayHeaders.Instance];
-
     /// <summary>Handles a request.</summary>
-    /// <returns>Why it is refused; <see langword="null"/> where it was answered, or broken off.</returns>
-    public async ValueTask<GatewayRefusal?> HandleAsync(HttpContext context, GatewayRequest request)
+    public async ValueTask<Completion> HandleAsync(HttpContext context, GatewayRequest request)
     {
         RequestBody? body = null;
-        RequestHeadResult head = default;
         if (request.Operation.Model is ModelPlace.Body or ModelPlace.Source)
         {
-            (body, head, var refusal) = await gate.ReadAsync(context, request);
-            if (body is null)
+            var read = await readHead.RunAsync(context, request);
+            if (!read.TryGetBody(out body, out var refusal))
             {
                 return refusal;
             }
         }
-        else if (request.Operation.Model == ModelPlace.Path && gate.Check(request, context.Request.Path.Value!["/v1/models/".Length..]) is { } refusal)
+        else if (request.Operation.Model == ModelPlace.Path && readHead.Check(request, context.Request.Path.Value!["/v1/models/".Length..]) is { } refusal)
         {
             return refusal;
         }
 
         using (body)
         {
-            return await SendAsync(context, request, body, head);
+            return await SendAsync(context, request, body);
         }
     }
+
+    /// <summary>Whether a request runs no model but takes one out of memory: <c>ollama stop</c>.</summary>
+    public bool Unloads(HttpContext context, GatewayRequest request, RequestBody body) =>
+        body.Head is { UnloadsModel: true, HasPrompt: false }
+        && request.Operation is { Dialect: Dialect.Native, Name: "chat" or "generate" }
+        && (context.Request.Headers[GatewayHeaders.Instance].ToString().Length > 0 || fleet.Holding(request.FullModel!).Count > 1);
+
+    /// <summary>Takes a model out of memory: at the instance that is named, else at all.</summary>
+    public async ValueTask<Completion> UnloadAsync(HttpContext context, GatewayRequest request, RequestBody body) =>
+        context.Request.Headers[GatewayHeaders.Instance].ToString().Length > 0
+            ? await SendAsync(context, request, body)
+            : await broadcast.SendAsync(context, request, fleet.Holding(request.FullModel!), body);
 
     /// <summary>Sends a request where it belongs.</summary>
     /// <param name="context">The request.</param>
     /// <param name="request">What is known of it.</param>
-    /// <param name="body">Its body, if it was read.</param>
-    /// <param name="head">What the body says.</param>
-    /// <returns>Why it is refused; <see langword="null"/> where it was answered, or broken off.</returns>
-    public async ValueTask<GatewayRefusal?> SendAsync(HttpContext context, GatewayRequest request, RequestBody? body, RequestHeadResult head)
+    /// <param name="body">Its body; <see langword="null"/> if it was not read and passes as it comes.</param>
+    public async ValueTask<Completion> SendAsync(HttpContext context, GatewayRequest request, RequestBody? body)
     {
         var named = context.Request.Headers[GatewayHeaders.Instance].ToString();
-        var instances = await TargetsAsync(request, named, head, context.RequestAborted);
+        var instances = await TargetsAsync(request, named, body?.Head ?? default, context.RequestAborted);
         if (instances.Count == 0)
         {
             return named.Length > 0
@@ -72,21 +80,20 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
         return await ForwardAsync(context, request, instances[0], body);
     }
 
-    private async ValueTask<GatewayRefusal?> ForwardAsync(HttpContext context, GatewayRequest request, Instance instance, RequestBody? body)
+    private async ValueTask<Completion> ForwardAsync(HttpContext context, GatewayRequest request, Instance instance, RequestBody? body)
     {
-        request.Instance = instance.Name;
         if (body is not null)
         {
             context.Request.Body = body.Open();
         }
 
-        var end = await new Attempt(request, instance, lease: null, body, s_removedHeaders).RunAsync(context, forwarder, watch);
+        var end = await new Attempt(request, instance, lease: null, body).RunAsync(context, forwarder, watch);
         if (request.Operation.Scope == Scope.Admin)
         {
             monitor.Refresh(instance);
         }
 
-        return Judgement.Of(end).Conclude(request, context.Response.StatusCode);
+        return Judgement.Of(end).Complete(in request.Facts, context.Response.StatusCode);
     }
 
     // What changes a model goes to every instance that holds it, as they are now: one that kept the old model would answer in turn with the others.
@@ -97,7 +104,7 @@ internal sealed class ManagementHandler(ModelGate gate, Fleet fleet, FleetMonito
             return [.. fleet.Instances.Where(instance => instance.HeaderName == named)];
         }
 
-        var model = request.Model is { } given ? ModelName.Normalise(given) ?? given : null;
+        var model = request.FullModel;
         var isChange = request.Operation.Scope == Scope.Admin;
         if (fleet.Instances.Length > 1 && model is not null && (isChange || !fleet.Knows(model)))
         {

@@ -21,8 +21,7 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(5);
 
     /// <summary>Handles a request.</summary>
-    /// <returns>Why it is refused; <see langword="null"/> where it was answered.</returns>
-    public async ValueTask<GatewayRefusal?> HandleAsync(HttpContext context, GatewayRequest request)
+    public async ValueTask<Completion> HandleAsync(HttpContext context, GatewayRequest request)
     {
         var instances = fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
         if (fleet.Instances.Length == 1 && request.Caller.Key is not { Models.IsAll: false })
@@ -49,7 +48,7 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
             _ => Union(told, "models", "name", request.Caller),
         };
         await WriteAsync(context, answer);
-        return null;
+        return Completion.Success;
     }
 
     // One that is down has nothing to tell; its probe says so where that belongs.

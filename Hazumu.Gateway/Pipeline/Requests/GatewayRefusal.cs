@@ -1,4 +1,5 @@
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Pipeline.Forwarding;
 
@@ -13,9 +14,24 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
 {
     private const int LongestPath = 200;
 
+    /// <summary>The gateway itself failed.</summary>
+    public static GatewayRefusal GatewayFailed { get; } = new(Outcome.GatewayError, StatusCodes.Status500InternalServerError, "The gateway failed; its log tells more.");
+
     public static GatewayRefusal BadRequest(string message) => new(Outcome.BadRequest, StatusCodes.Status400BadRequest, message);
 
     public static GatewayRefusal Forbidden(string message) => new(Outcome.Forbidden, StatusCodes.Status403Forbidden, message);
+
+    /// <summary>The answer to a request that reaches a limit of its key.</summary>
+    public static GatewayRefusal From(in LimitDecision limit, Caller caller)
+    {
+        var name = limit.Reached switch
+        {
+            ReachedLimit.RequestsPerMinute => "requests per minute",
+            ReachedLimit.TokensPerMinute => "tokens per minute",
+            _ => "requests at the same time",
+        };
+        return new(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, $"The key '{caller.Name}' has reached its limit ({name}); try again in {Seconds(limit.RetryAfter)}.", limit.RetryAfter);
+    }
 
     /// <summary>The answer to a request that gets no slot.</summary>
     public static GatewayRefusal From(SlotDecision admission, string model) => admission.Status switch
@@ -34,7 +50,7 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
     }
 
     /// <summary>What <c>Retry-After</c> says, for a sentence: some clients show nothing else.</summary>
-    public static string Seconds(TimeSpan wait) => $"{Math.Max(1, Math.Ceiling(wait.TotalSeconds)):0} s";
+    private static string Seconds(TimeSpan wait) => $"{Math.Max(1, Math.Ceiling(wait.TotalSeconds)):0} s";
 
     /// <summary>The route is unknown. A client's mistake, no attack: it does not count as a refusal.</summary>
     public static GatewayRefusal NotFound(string method, string path, string? right) => new(

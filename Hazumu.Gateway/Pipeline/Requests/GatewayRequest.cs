@@ -1,63 +1,88 @@
-using System.Diagnostics;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Pipeline.Requests;
 
-/// <summary>
-/// What is known of one request: made at the door, filled on the way, read at the end by metrics, trace and access log.
-/// Times are <see cref="Stopwatch"/> ticks; zero where that point was not reached.
-/// </summary>
+/// <summary>What is known of one request: set on its way, read at its end by metrics, trace and access log. Each member has one writer.</summary>
+/// <remarks>Times are timestamps of <see cref="Clock"/>; zero if that point was not reached.</remarks>
 internal sealed class GatewayRequest
 {
-    /// <summary>What is asked for.</summary>
+    private readonly TimeProvider _clock = TimeProvider.System;
+    private string? _instance;
+    private StreamFacts _facts;
+
+    /// <summary>The clock that the request is timed by.</summary>
+    public TimeProvider Clock
+    {
+        get => _clock;
+        init => (_clock, Started) = (value, value.GetTimestamp());
+    }
+
+    // Set when the request is received.
+
+    /// <summary>What the client wants.</summary>
     public required Operation Operation { get; init; }
 
-    /// <summary>The id by which the client, the log and the engine name it; empty where it was not given one.</summary>
+    /// <summary>The id by which the client, the log and the engine name the request; empty if it has none.</summary>
     public string Id { get; init; } = "";
 
-    /// <summary>Who asks.</summary>
+    /// <summary>When the request's headers were here.</summary>
+    public long Started { get; private init; } = TimeProvider.System.GetTimestamp();
+
+    // Set by authentication.
+
+    /// <summary>Who makes the request.</summary>
     public Caller Caller { get; set; } = Caller.Anonymous;
 
     /// <summary>Why the request is refused, if its credentials are the reason.</summary>
     public Refusal Refusal { get; set; }
 
+    // Set when the head is read.
+
     /// <summary>The model, as the client named it.</summary>
     public string? Model { get; set; }
 
-    /// <summary>Whether the client asked for a stream, by word or by the dialect's default.</summary>
+    /// <summary>The model by the full name under which instances have it, <c>llama3.2:latest</c>; <see langword="null"/> exactly if there is no model.</summary>
+    public string? FullModel { get; set; }
+
+    /// <summary>Whether the client wants a stream, by word or by the dialect's default.</summary>
     public bool WantsStream { get; set; }
 
-    /// <summary>Whether the gateway asked for usage where the client had not: that event is taken out again.</summary>
+    /// <summary>Whether the gateway requests the usage where the client does not: that event is taken out again.</summary>
     public bool AddedUsage { get; set; }
 
-    /// <summary>What ties requests of one conversation together: a hash of its session or of its prompt's beginning; zero where there is none.</summary>
+    /// <summary>What ties requests of one conversation together: a hash of its session or of its prompt's beginning; zero if there is none.</summary>
     public ulong Affinity { get; set; }
 
-    /// <summary>The instance that answered, or was tried last.</summary>
-    public string? Instance { get; set; }
+    /// <summary>Time spent waiting for the client's body.</summary>
+    public long BodyWait { get; set; }
+
+    /// <summary>Bytes of the client's body.</summary>
+    public long RequestBytes { get; set; }
+
+    // Set by admission.
+
+    /// <summary>The place in the queue when it joined, from 1; zero if it did not wait.</summary>
+    public int QueuePosition { get; set; }
+
+    /// <summary>Time spent in the queue, in all attempts.</summary>
+    public long QueueWait { get; set; }
+
+    // Set by attempts.
+
+    /// <summary>The instance that answered, or was tried last; <see langword="null"/> if it had no part in how the request ended.</summary>
+    public string? Instance
+    {
+        get => ExemptsInstance ? null : _instance;
+        set => _instance = value;
+    }
 
     /// <summary>Whether the model was not in that instance's memory.</summary>
     public bool IsCold { get; set; }
 
-    /// <summary>Attempts made; each but the first is a retry.</summary>
+    /// <summary>Attempts so far; each but the first is a retry.</summary>
     public int Attempts { get; set; }
-
-    /// <summary>The place in the queue when it joined, from 1; zero where it did not wait.</summary>
-    public int QueuePosition { get; set; }
-
-    /// <summary>When the request's headers were here.</summary>
-    public long Started { get; } = Stopwatch.GetTimestamp();
-
-    /// <summary>Ticks spent waiting for the client's body.</summary>
-    public long BodyWait { get; set; }
-
-    /// <summary>Ticks spent in the queue, over all attempts.</summary>
-    public long QueueWait { get; set; }
-
-    /// <summary>Ticks spent in attempts that failed before the last one, and in pauses between them.</summary>
-    public long RetryWait { get; set; }
 
     /// <summary>When the last attempt was handed to the forwarder.</summary>
     public long Sent { get; set; }
@@ -71,26 +96,33 @@ internal sealed class GatewayRequest
     /// <summary>When the last byte of the engine's body came.</summary>
     public long LastByte { get; set; }
 
-    /// <summary>When it was over.</summary>
-    public long Ended { get; set; }
-
-    /// <summary>Bytes of the client's body.</summary>
-    public long RequestBytes { get; set; }
-
     /// <summary>Bytes of the answer's body that the client got.</summary>
     public long ResponseBytes { get; set; }
 
-    /// <summary>Pieces that the answer's body came in.</summary>
+    /// <summary>Chunks that the answer's body came in.</summary>
     public int Chunks { get; set; }
 
-    /// <summary>The status that the client got.</summary>
-    public int StatusCode { get; set; }
+    /// <summary>What was read in the answer.</summary>
+    public ref StreamFacts Facts => ref _facts;
+
+    /// <summary>Time spent in attempts that failed before the last one, and in pauses between them.</summary>
+    public long RetryWait { get; set; }
+
+    // Set when the request is completed.
 
     /// <summary>How it ended.</summary>
     public Outcome Outcome { get; set; }
 
-    /// <summary>What the tap has read.</summary>
-    public ref StreamFacts Facts => ref _facts;
+    /// <summary>The status that the client got.</summary>
+    public int StatusCode { get; set; }
+
+    /// <summary>Whether the instance that was tried had no part in how the request ended.</summary>
+    public bool ExemptsInstance { get; set; }
+
+    // Set when the request is recorded.
+
+    /// <summary>When it ended.</summary>
+    public long Ended { get; set; }
 
     /// <summary>
     /// Tokens of the answer that count for the key: those that the engine reported at the end, else one for each event that was streamed.
@@ -100,5 +132,13 @@ internal sealed class GatewayRequest
         ? _facts.OutputTokens
         : Math.Max(_facts.OutputTokens, _facts.HasError ? _facts.Events - 1 : _facts.Events);
 
-    private StreamFacts _facts;
+    /// <summary>A span between two times, in seconds; zero if it is negative.</summary>
+    public double Seconds(long ticks) => Math.Max(ticks, 0) / (double)Clock.TimestampFrequency;
+
+    /// <summary>An attempt is handed to the forwarder.</summary>
+    public void BeginAttempt(string? instance, bool isCold)
+    {
+        (Instance, IsCold, Sent) = (instance, isCold, Clock.GetTimestamp());
+        Attempts++;
+    }
 }

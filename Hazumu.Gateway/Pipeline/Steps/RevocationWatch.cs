@@ -1,7 +1,7 @@
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Requests;
 
-namespace Hazumu.Gateway.Pipeline;
+namespace Hazumu.Gateway.Pipeline.Steps;
 
 /// <summary>Ends a request when its key is revoked or expires: one that waits at once, one that runs unless it may finish.</summary>
 internal sealed class RevocationWatch : IDisposable
@@ -29,6 +29,9 @@ internal sealed class RevocationWatch : IDisposable
 
     /// <summary>Whether it has ended the request.</summary>
     public bool HasEnded => _hasEnded;
+
+    /// <summary>How the request ends then.</summary>
+    public Completion Completion => Authenticate.Unauthorized(_context, $"The key '{_request.Caller.Name}' was revoked or has expired.");
 
     /// <summary>Watches a request until disposed; <see langword="null"/> if it has no key.</summary>
     public static RevocationWatch? Begin(HttpContext context, GatewayRequest request) =>

@@ -1,45 +1,47 @@
-using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 using Hazumu.Gateway.Upstreams;
 using Microsoft.Net.Http.Headers;
 
-namespace Hazumu.Gateway.Pipeline.Bodies;
+namespace Hazumu.Gateway.Pipeline.Steps;
 
-/// <summary>Reads a request's body and which model it is about, and decides whether its caller may name that model.</summary>
-internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fleet fleet, IAdmission admission)
+/// <summary>Reads a request's body and the model in it, and decides whether its caller may use that model.</summary>
+internal sealed class ReadHead(GatewaySettings settings, BodyBudget budget, Fleet fleet, FleetMonitor monitor, IAdmission admission)
 {
     // With these a request is judged before the rest of a large body is read.
     private const int Beginning = 64 * 1024;
 
     /// <summary>Reads the body, and finds the model in it.</summary>
-    /// <returns>The body, to be disposed; or why the request is refused.</returns>
     /// <exception cref="BadHttpRequestException">The body is malformed or too slow.</exception>
-    public async ValueTask<(RequestBody? Body, RequestHeadResult Head, GatewayRefusal? Refusal)> ReadAsync(HttpContext context, GatewayRequest request)
+    public async ValueTask<HeadResult> RunAsync(HttpContext context, GatewayRequest request)
     {
         var http = context.Request;
         var isZstd = request.Operation is { Dialect: not Dialect.Native, Model: ModelPlace.Body } && ZstdBody.IsUsedBy(http);
         if (!isZstd && http.Headers.ContentEncoding.Count > 0 && !string.Equals(http.Headers.ContentEncoding.ToString(), "identity", StringComparison.OrdinalIgnoreCase))
         {
-            return (null, default, new(Outcome.BadRequest, StatusCodes.Status415UnsupportedMediaType, "The request's body is compressed; send it without Content-Encoding."));
+            return new GatewayRefusal(Outcome.BadRequest, StatusCodes.Status415UnsupportedMediaType, "The request's body is compressed; send it without Content-Encoding.");
         }
 
         var body = new RequestBody(budget);
         try
         {
             var limit = settings.Current.Body.Limit;
-            var (head, refusal) = isZstd
+            var refusal = isZstd
                 ? await DecodeAsync(context, request, body, Math.Min(limit, ZstdBody.Limit))
                 : await ReadAsync(context, request, body, http.Body, http.ContentLength, limit);
             if (refusal is not null)
             {
                 body.Dispose();
-                return (null, head, refusal);
+                return refusal;
             }
+
+            AskForUsage(request, body);
 
             // A body that is here whole goes out with its length, however it came in.
             http.Headers.Remove(HeaderNames.TransferEncoding);
@@ -49,13 +51,31 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
             }
 
             http.Body = Stream.Null;
-            return (body, head, null);
+            return body;
         }
         catch
         {
             body.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Reads the stored models again if no instance is known to have the model of a request: it may have come beside the gateway.</summary>
+    /// <returns>Why the request is refused; <see langword="null"/> if it goes on.</returns>
+    public async ValueTask<GatewayRefusal?> ResolveModelAsync(GatewayRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Operation.Handling == Handling.Unknown && !request.Caller.Has(Scope.Infer))
+        {
+            return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope 'infer' that a request which names a model needs.");
+        }
+
+        if (fleet.Knows(request.FullModel!))
+        {
+            return null;
+        }
+
+        await monitor.RefreshStoredAsync(cancellationToken);
+        return Check(request, request.Model!);
     }
 
     /// <summary>Whether the caller may name this model.</summary>
@@ -67,7 +87,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
             return GatewayRefusal.BadRequest($"The model's name {problem}.");
         }
 
-        request.Model = model;
+        (request.Model, request.FullModel) = (model, ModelName.Normalise(model) ?? model);
         return CheckCloud(model)
             ?? (request.Caller.MayUse(model) ? null : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{model}'."));
     }
@@ -76,11 +96,11 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
         ? GatewayRefusal.Forbidden($"'{model}' runs in Ollama's cloud, and this gateway keeps prompts on its own machines.")
         : null;
 
-    private async ValueTask<(RequestHeadResult Head, GatewayRefusal? Refusal)> DecodeAsync(HttpContext context, GatewayRequest request, RequestBody body, int limit)
+    private async ValueTask<GatewayRefusal?> DecodeAsync(HttpContext context, GatewayRequest request, RequestBody body, int limit)
     {
         if (!budget.TryTakeMemory(ZstdBody.Memory))
         {
-            return (default, RefusalOf(ZstdBody.Memory > budget.MemoryLimit ? BodyRead.NeverFits : BodyRead.NoRoom, limit));
+            return RefusalOf(ZstdBody.Memory > budget.MemoryLimit ? BodyRead.NeverFits : BodyRead.NoRoom, limit);
         }
 
         try
@@ -95,18 +115,18 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
         }
     }
 
-    private async ValueTask<(RequestHeadResult Head, GatewayRefusal? Refusal)> ReadAsync(
+    private async ValueTask<GatewayRefusal?> ReadAsync(
         HttpContext context, GatewayRequest request, RequestBody body, Stream source, long? length, int limit)
     {
         var http = context.Request;
         if (length > limit)
         {
-            return (default, RefusalOf(BodyRead.TooLarge, limit));
+            return RefusalOf(BodyRead.TooLarge, limit);
         }
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         deadline.CancelAfter(settings.Current.Timeouts.Body);
-        var began = Stopwatch.GetTimestamp();
+        var began = request.Clock.GetTimestamp();
         try
         {
             var read = await body.ReadAsync(source, length, Beginning, limit, deadline.Token);
@@ -115,7 +135,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
                 var beginning = PlaceIn(request.Operation, http, body);
                 if (beginning is not (ModelPlace.Form or ModelPlace.None) && CheckEarly(request, body.Parse(request.Operation, beginning)) is { } early)
                 {
-                    return (default, early);
+                    return early;
                 }
 
                 read = await body.ReadAsync(source, length, long.MaxValue, limit, deadline.Token);
@@ -123,7 +143,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
 
             if (read != BodyRead.Done)
             {
-                return (default, RefusalOf(read, limit, isDecoded: source is ZstdBody));
+                return RefusalOf(read, limit, isDecoded: source is ZstdBody);
             }
         }
         catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
@@ -132,7 +152,7 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
         }
         finally
         {
-            request.BodyWait = Stopwatch.GetTimestamp() - began;
+            request.BodyWait = request.Clock.GetTimestamp() - began;
             request.RequestBytes = body.BytesRead;
         }
 
@@ -142,12 +162,22 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
             : body.Parse(request.Operation, place);
         if (Check(request, head) is { } refusal)
         {
-            return (head, refusal);
+            return refusal;
         }
 
+        body.Head = head;
         request.WantsStream = head.Stream ?? (request.Operation is { Dialect: Dialect.Native, GenAiName: not "embeddings" });
         request.Affinity = head.Affinity;
-        return (head, head.Model is null && request.Operation.Model != ModelPlace.Any ? GatewayRefusal.BadRequest("model is required") : null);
+        return head.Model is null && request.Operation.Model != ModelPlace.Any ? GatewayRefusal.BadRequest("model is required") : null;
+    }
+
+    private static void AskForUsage(GatewayRequest request, RequestBody body)
+    {
+        if (request.Operation is { Dialect: Dialect.OpenAI, Name: "chat" or "generate" } && UsageRequest.TextOf(body.Head.UsageChange) is { IsEmpty: false } text)
+        {
+            body.Replace(body.Head.UsagePlace, text);
+            request.AddedUsage = true;
+        }
     }
 
     // A body of an unknown route names a model where it is of a kind in which known routes name theirs.
@@ -219,4 +249,26 @@ internal sealed class ModelGate(GatewaySettings settings, BodyBudget budget, Fle
         BodyRead.NeverFits => new(Outcome.BadRequest, StatusCodes.Status413PayloadTooLarge, "The request's body is larger than all of the room that the gateway has for bodies; send less, or ask the gateway's operator to raise 'Gateway:Body:DiskLimit' or, without a disk, 'Gateway:Body:MemoryLimit'."),
         _ => new(Outcome.QueueFull, StatusCodes.Status503ServiceUnavailable, "The server is busy: the bodies of other requests leave no room for this one; try again later.", TimeSpan.FromSeconds(5)),
     };
+}
+
+/// <summary>A body that was read, or why its request is refused.</summary>
+internal readonly struct HeadResult
+{
+    private readonly RequestBody? _body;
+    private readonly GatewayRefusal? _refusal;
+
+    private HeadResult(RequestBody? body, GatewayRefusal? refusal) => (_body, _refusal) = (body, refusal);
+
+    /// <summary>Gets the body, to be disposed of; else the refusal.</summary>
+    public bool TryGetBody([NotNullWhen(true)] out RequestBody? body, [NotNullWhen(false)] out GatewayRefusal? refusal)
+    {
+        (body, refusal) = (_body, _refusal);
+        return refusal is null;
+    }
+
+    /// <summary>The body was read.</summary>
+    public static implicit operator HeadResult(RequestBody body) => new(body, null);
+
+    /// <summary>The request is refused.</summary>
+    public static implicit operator HeadResult(GatewayRefusal refusal) => new(null, refusal);
 }

@@ -1,0 +1,164 @@
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Pipeline.Forwarding;
+using Hazumu.Gateway.Pipeline.Management;
+using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
+using Hazumu.Gateway.Pipeline.Steps;
+using Hazumu.Gateway.Upstreams;
+
+namespace Hazumu.Gateway.Pipeline;
+
+/// <summary>
+/// The way of a request, from top to bottom: receive, match the operation, authenticate, limit, read the head, admit, forward (in one or
+/// several attempts), complete, record. A step returns what comes of it; none but <see cref="Complete"/> decides the outcome.
+/// </summary>
+/// <remarks>Requests for the gateway's own endpoints (health, metrics, peers) do not come here.</remarks>
+internal sealed class RequestPipeline(
+    Receive receive,
+    Authenticate authenticate,
+    ReadHead readHead,
+    IAdmission admission,
+    Admit admit,
+    Forward forward,
+    RetryBudget retries,
+    Complete complete,
+    IRequestRecorder recorder,
+    ManagementHandler management,
+    MergedReads merged,
+    GatewaySettings settings,
+    ILogger<RequestPipeline> logger)
+{
+    /// <summary>Handles a request, whatever comes of it.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        // Receive, and match the operation.
+        var received = receive.Begin(context);
+        var request = received.Request;
+        using var scope = RequestId.BeginScope(logger, request.Id);
+        recorder.Begin(request);
+        try
+        {
+            Completion completion;
+            try
+            {
+                completion = await RunAsync(context, received);
+            }
+#pragma warning disable CA1031 // Whatever it is, the client gets an answer in its dialect, and the log the rest.
+            catch (Exception error)
+#pragma warning restore CA1031
+            {
+                completion = complete.FromException(context, request, error);
+            }
+
+            await Complete.RunAsync(context, request, completion);
+        }
+        finally
+        {
+            recorder.Record(request, context);
+        }
+    }
+
+    private async ValueTask<Completion> RunAsync(HttpContext context, Received received)
+    {
+        var request = received.Request;
+        if (receive.Check(context, received) is { } rejected)
+        {
+            return rejected;
+        }
+
+        if (OwnAnswer.Serves(request.Operation))
+        {
+            return await OwnAnswer.WriteAsync(context, request.Operation);
+        }
+
+        // Authenticate. From here on the request also ends when its key is revoked.
+        if (authenticate.Run(context, request) is { } unauthorized)
+        {
+            return unauthorized;
+        }
+
+        using var revocation = RevocationWatch.Begin(context, request);
+        try
+        {
+            var completion = request.Operation switch
+            {
+                { Handling: Handling.Infer } or { Handling: Handling.Unknown, Model: not ModelPlace.None } => await LimitAsync(context, request),
+                { Handling: Handling.Merge } => await merged.HandleAsync(context, request),
+                _ => await management.HandleAsync(context, request),
+            };
+            return revocation is { HasEnded: true } && completion.Outcome == Outcome.ClientDisconnect ? revocation.Completion : completion;
+        }
+        catch (OperationCanceledException) when (revocation is { HasEnded: true })
+        {
+            return revocation.Completion;
+        }
+    }
+
+    private async ValueTask<Completion> LimitAsync(HttpContext context, GatewayRequest request)
+    {
+        // Limit: count the request against the limits of its key until it has ended.
+        var limit = await admission.CountRequestAsync(request.Caller, context.RequestAborted);
+        if (limit.Reached != ReachedLimit.None)
+        {
+            return GatewayRefusal.From(limit, request.Caller);
+        }
+
+        try
+        {
+            return await InferAsync(context, request);
+        }
+        finally
+        {
+            limit.Count?.Complete(request.Facts.InputTokens + request.CountedOutputTokens);
+        }
+    }
+
+    private async ValueTask<Completion> InferAsync(HttpContext context, GatewayRequest request)
+    {
+        // Read the head: the body is here whole then, and its model is one that the caller may use.
+        var read = await readHead.RunAsync(context, request);
+        if (!read.TryGetBody(out var body, out var refusal))
+        {
+            return refusal;
+        }
+
+        using (body)
+        {
+            if (request.Operation.Handling == Handling.Unknown && request.Model is null)
+            {
+                return await management.SendAsync(context, request, body);
+            }
+
+            if (await readHead.ResolveModelAsync(request, context.RequestAborted) is { } forbidden)
+            {
+                return forbidden;
+            }
+
+            if (management.Unloads(context, request, body))
+            {
+                return await management.UnloadAsync(context, request, body);
+            }
+
+            // Admit and forward, until an attempt is the last one.
+            retries.Earn(settings.Current.Retries.BudgetPercent);
+            var ticket = new Ticket(request.FullModel!, request.Affinity, request.Caller.Name) { IsShort = request.Operation.GenAiName == "embeddings", IsStreamed = request.WantsStream };
+            while (true)
+            {
+                var decision = await admit.RunAsync(request, ticket, context.RequestAborted);
+                if (decision.Lease is not { } lease)
+                {
+                    return decision.Status == AdmissionStatus.Cancelled ? Completion.ClientDisconnect : GatewayRefusal.From(decision, request.Model!);
+                }
+
+                lease.Unloads = body.Head.UnloadsModel;
+                if (await forward.RunAsync(context, request, lease, body, ticket) is { } completion)
+                {
+                    return completion;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Pipeline.Requests;
+
+namespace Hazumu.Gateway.Pipeline.Steps;
+
+/// <summary>Finds the caller of a request and checks that its key has the scope of the operation.</summary>
+internal sealed class Authenticate(Authenticator authenticator)
+{
+    /// <summary>Sets the caller, and removes the headers that hold the gateway's key.</summary>
+    /// <returns>Why the request is refused; <see langword="null"/> if it goes on.</returns>
+    public GatewayRefusal? Run(HttpContext context, GatewayRequest request)
+    {
+        var operation = request.Operation;
+        var authentication = authenticator.Authenticate(context.Request);
+        request.Caller = authentication.Caller;
+        if (authentication.Refusal != Refusal.None && operation.Scope != Scope.None)
+        {
+            request.Refusal = authentication.Refusal;
+            return Unauthorized(context, authentication.ToSentence(IsOllama(context)));
+        }
+
+        var isAllowed = request.Caller.May(operation.Scope);
+        if (operation.Handling == Handling.Unknown
+            && OperationTable.FindIntended(context.Request.Method, context.Request.Path.Value!) is var intended
+            && (intended is not null || !isAllowed))
+        {
+            return GatewayRefusal.NotFound(context.Request.Method, context.Request.Path.Value!, intended);
+        }
+
+        if (!isAllowed)
+        {
+            return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope '{string.Join(", ", ScopeNames.Of(operation.Scope))}' that this needs.");
+        }
+
+        authentication.Headers.RemoveFrom(context.Request.Headers);
+        return null;
+    }
+
+    /// <summary>Refuses a request whose key is missing or not valid any more.</summary>
+    /// <remarks>Ollama's client shows no message of a 401: it reports "You need to be signed in to Ollama", and exits with 0.</remarks>
+    public static GatewayRefusal Unauthorized(HttpContext context, string message) =>
+        new(Outcome.Unauthorized, IsOllama(context) ? StatusCodes.Status403Forbidden : StatusCodes.Status401Unauthorized, message);
+
+    private static bool IsOllama(HttpContext context) => context.Request.Headers.UserAgent.ToString().StartsWith("ollama/", StringComparison.Ordinal);
+}
