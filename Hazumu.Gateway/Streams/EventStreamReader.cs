@@ -27,6 +27,7 @@ internal struct EventStreamReader
     private EventPart _field;
     private bool _hasData;
     private bool _isAfterReturn;
+    private bool _isBlankLine;
     private int _nameLength;
     private ulong _name;
 
@@ -38,7 +39,10 @@ internal struct EventStreamReader
         Value,
     }
 
-    /// <summary>Reads on to the next part.</summary>
+    /// <summary>Whether a line has ended with a carriage return alone, which the specification allows and no engine does.</summary>
+    public bool HasLoneReturn { get; private set; }
+
+    /// <summary>Reads on to the next part. A line that ends with a carriage return ends when the next byte is here: that may belong to it.</summary>
     /// <param name="bytes">The bytes at hand; what is left of them afterwards.</param>
     /// <param name="piece">The piece of a name or of data. Lines of data are joined by line feeds.</param>
     public EventPart Read(ref ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> piece)
@@ -48,18 +52,28 @@ internal struct EventStreamReader
         {
             switch (_state)
             {
-                case State.LineStart when _isAfterReturn && bytes[0] == '\n':
+                case State.LineStart when _isAfterReturn:
                     _isAfterReturn = false;
-                    bytes = bytes[1..];
+                    HasLoneReturn |= bytes[0] != '\n';
+                    bytes = bytes[(bytes[0] == '\n' ? 1 : 0)..];
+                    if (_isBlankLine)
+                    {
+                        return EndEvent();
+                    }
+
                     break;
 
                 case State.LineStart when IsLineEnd(bytes[0]):
                     EndLine(ref bytes, 0);
-                    _hasData = false;
-                    return EventPart.End;
+                    _isBlankLine = true;
+                    if (!_isAfterReturn)
+                    {
+                        return EndEvent();
+                    }
+
+                    break;
 
                 case State.LineStart:
-                    _isAfterReturn = false;
                     _name = 0;
                     _nameLength = 0;
                     _state = State.FieldName;
@@ -101,6 +115,12 @@ internal struct EventStreamReader
         }
 
         return EventPart.None;
+    }
+
+    private EventPart EndEvent()
+    {
+        (_isBlankLine, _hasData) = (false, false);
+        return EventPart.End;
     }
 
     private static bool IsLineEnd(byte b) => b is (byte)'\n' or (byte)'\r';

@@ -19,17 +19,12 @@ internal sealed class UsageFilter : IDisposable
 
     private PooledBytes _part;
     private PooledBytes _finish;
-    private Line _line;
+    private EventStreamReader _events;
     private bool _isPassing;
     private bool _isOff;
 
-    private enum Line
-    {
-        Start,
-        StartReturn,
-        Inside,
-        InsideReturn,
-    }
+    /// <summary>Bytes that were passed on.</summary>
+    public long Written { get; private set; }
 
     /// <summary>Passes the next bytes of the stream on.</summary>
     /// <param name="bytes">The bytes as the engine sent them.</param>
@@ -42,7 +37,7 @@ internal sealed class UsageFilter : IDisposable
             if (_isOff)
             {
                 Flush(output);
-                output.Write(bytes);
+                Emit(bytes, output);
                 return;
             }
 
@@ -52,7 +47,7 @@ internal sealed class UsageFilter : IDisposable
             if (_isPassing || (!isWhole && _part.Count + piece.Length > Limit))
             {
                 Flush(output);
-                output.Write(piece);
+                Emit(piece, output);
                 _isPassing = !isWhole;
             }
             else if (!isWhole)
@@ -76,7 +71,7 @@ internal sealed class UsageFilter : IDisposable
     public void Flush(IBufferWriter<byte> output)
     {
         PassFinish(default, output);
-        output.Write(_part.Span);
+        Emit(_part.Span, output);
         _part.Clear();
     }
 
@@ -88,41 +83,16 @@ internal sealed class UsageFilter : IDisposable
         _isOff = true;
     }
 
-    // An event ends with a blank line. Line ends are LF or CRLF here; the lone CR, which the specification allows too, turns the filter off.
     private int FindEventEnd(ReadOnlySpan<byte> bytes)
     {
-        for (var i = 0; i < bytes.Length && !_isOff; i++)
+        var rest = bytes;
+        while (!_isOff)
         {
-            var b = bytes[i];
-            switch (_line)
+            var part = _events.Read(ref rest, out _);
+            _isOff = _events.HasLoneReturn;
+            if (part is EventPart.None or EventPart.End)
             {
-                case Line.Start or Line.StartReturn when b == '\n':
-                    _line = Line.Start;
-                    return i + 1;
-
-                case Line.Start when b == '\r':
-                    _line = Line.StartReturn;
-                    break;
-
-                case Line.InsideReturn when b == '\n':
-                    _line = Line.Start;
-                    break;
-
-                case Line.StartReturn or Line.InsideReturn:
-                    _isOff = true;
-                    break;
-
-                default:
-                    var end = bytes[i..].IndexOfAny((byte)'\n', (byte)'\r');
-                    if (end < 0)
-                    {
-                        _line = Line.Inside;
-                        return -1;
-                    }
-
-                    i += end;
-                    _line = bytes[i] == '\n' ? Line.Start : Line.InsideReturn;
-                    break;
+                return part == EventPart.End ? bytes.Length - rest.Length : -1;
             }
         }
 
@@ -148,8 +118,8 @@ internal sealed class UsageFilter : IDisposable
         }
         else
         {
-            output.Write(before);
-            output.Write(after);
+            Emit(before, output);
+            Emit(after, output);
         }
     }
 
@@ -159,16 +129,22 @@ internal sealed class UsageFilter : IDisposable
         var close = finish.LastIndexOf((byte)'}');
         if (timings.IsEmpty || close < 0)
         {
-            output.Write(finish);
+            Emit(finish, output);
         }
         else
         {
-            output.Write(finish[..close]);
-            output.Write(timings);
-            output.Write(finish[close..]);
+            Emit(finish[..close], output);
+            Emit(timings, output);
+            Emit(finish[close..], output);
         }
 
         _finish.Clear();
+    }
+
+    private void Emit(ReadOnlySpan<byte> bytes, IBufferWriter<byte> output)
+    {
+        Written += bytes.Length;
+        output.Write(bytes);
     }
 
     private struct PooledBytes : IDisposable

@@ -37,26 +37,21 @@ internal readonly struct UsageInEvent
 
     private static bool TryFindData(ReadOnlySpan<byte> bytes, out int start, out int length)
     {
-        start = 0;
-        length = 0;
-        for (var line = 0; line < bytes.Length;)
+        (start, length) = (0, 0);
+        var reader = default(EventStreamReader);
+        var rest = bytes;
+        while (reader.Read(ref rest, out var piece) is var part and not (EventPart.None or EventPart.End))
         {
-            var end = bytes[line..].IndexOf((byte)'\n') is var found and >= 0 ? line + found : bytes.Length;
-            if (bytes[line..end].StartsWith("data:"u8))
+            if (part == EventPart.Data && (length > 0 || !bytes.Overlaps(piece, out start)))
             {
-                if (start > 0)
-                {
-                    return false;
-                }
-
-                start = line + "data:"u8.Length;
-                length = end - start;
+                // More than one line.
+                return false;
             }
 
-            line = end + 1;
+            length = part == EventPart.Data ? piece.Length : length;
         }
 
-        return start > 0;
+        return length > 0;
     }
 
     private static UsageInEvent Read(ReadOnlySpan<byte> json, int start)

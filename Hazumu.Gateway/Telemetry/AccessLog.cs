@@ -6,6 +6,7 @@ using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
 using Hazumu.Gateway.Upstreams;
+using Microsoft.Extensions.ObjectPool;
 
 namespace Hazumu.Gateway.Telemetry;
 
@@ -22,13 +23,7 @@ internal sealed class AccessLog : IHostedService
 
     private static readonly TimeSpan s_flush = TimeSpan.FromSeconds(5);
 
-    // A thread makes its lines one after the other, always in the same place.
-    [ThreadStatic]
-    private static ArrayBufferWriter<byte>? t_line;
-
-    [ThreadStatic]
-    private static Utf8JsonWriter? t_json;
-
+    private readonly ObjectPool<Line> _pool = ObjectPool.Create<Line>();
     private readonly TelemetrySettings _settings;
     private readonly TimeProvider _time;
     private readonly LineWriter _lines;
@@ -54,11 +49,8 @@ internal sealed class AccessLog : IHostedService
             return;
         }
 
-        var line = t_line ??= new ArrayBufferWriter<byte>(1024);
-        var json = t_json ??= new Utf8JsonWriter(line, new JsonWriterOptions { SkipValidation = true });
-        line.ResetWrittenCount();
-        json.Reset();
-
+        var line = _pool.Get();
+        var json = line.Json;
         json.WriteStartObject();
         WriteRequest(json, request, context, server);
         WriteTimes(json, in phases);
@@ -66,8 +58,9 @@ internal sealed class AccessLog : IHostedService
         WriteClient(json, context);
         json.WriteEndObject();
         json.Flush();
-        line.Write("\n"u8);
-        _lines.Write(line.WrittenSpan);
+        line.Bytes.Write("\n"u8);
+        _lines.Write(line.Bytes.WrittenSpan);
+        _pool.Return(line);
     }
 
     /// <summary>Waits until all lines so far are written.</summary>
@@ -221,6 +214,24 @@ internal sealed class AccessLog : IHostedService
 
         json.WritePropertyName(name);
         json.WriteRawValue(text[..length], skipInputValidation: true);
+    }
+
+    private sealed class Line : IResettable, IDisposable
+    {
+        public Line() => Json = new Utf8JsonWriter(Bytes, new JsonWriterOptions { SkipValidation = true });
+
+        public ArrayBufferWriter<byte> Bytes { get; } = new(1024);
+
+        public Utf8JsonWriter Json { get; }
+
+        public bool TryReset()
+        {
+            Bytes.ResetWrittenCount();
+            Json.Reset();
+            return true;
+        }
+
+        public void Dispose() => Json.Dispose();
     }
 
     private static class Names

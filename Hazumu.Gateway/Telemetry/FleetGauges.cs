@@ -27,16 +27,8 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission a
         .Select(model => new ResidentModelGauge(instance.Name, model.Name, model.Size, model.SizeVram, model.ExpiresAt)));
 
     /// <inheritdoc/>
-    public IEnumerable<StaleModelGauge> StaleModels
-    {
-        get
-        {
-            lock (fleet.Gate)
-            {
-                return admission.IsAdmitting ? [.. fleet.StaleModels().Select(stale => new StaleModelGauge(stale.Instance.Name, stale.Model))] : [];
-            }
-        }
-    }
+    public IEnumerable<StaleModelGauge> StaleModels =>
+        admission.IsAdmitting ? fleet.StaleModels().Select(stale => new StaleModelGauge(stale.Instance.Name, stale.Model)) : [];
 
     /// <inheritdoc/>
     public bool Admits => admission.IsAdmitting;
@@ -51,16 +43,6 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission a
         return fleet.Knows(model) ? model : null;
     }
 
-    private List<T> Copy<T>(Func<Instance, IEnumerable<T>> read)
-    {
-        if (!admission.IsAdmitting)
-        {
-            return [];
-        }
-
-        lock (fleet.Gate)
-        {
-            return [.. fleet.Instances.SelectMany(read)];
-        }
-    }
+    private List<T> Copy<T>(Func<Instance, IEnumerable<T>> read) =>
+        admission.IsAdmitting ? fleet.Read(instances => instances.SelectMany(read).ToList()) : [];
 }

@@ -50,9 +50,6 @@ internal sealed class OutputLoggerProvider : ILoggerProvider, ISupportExternalSc
 
     private sealed class Logger(OutputLoggerProvider provider, string category) : ILogger
     {
-        [ThreadStatic]
-        private static StringWriter? t_text;
-
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => provider._scopes?.Push(state);
 
@@ -60,20 +57,11 @@ internal sealed class OutputLoggerProvider : ILoggerProvider, ISupportExternalSc
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            if (!IsEnabled(logLevel))
+            if (IsEnabled(logLevel))
             {
-                return;
-            }
-
-            var text = t_text ??= new StringWriter();
-            try
-            {
+                using var text = new StringWriter();
                 provider._formatter.Write(new LogEntry<TState>(logLevel, category, eventId, state, exception, formatter), provider._scopes, text);
                 provider._output.Lines.Write(Encoding.UTF8.GetBytes(text.ToString()));
-            }
-            finally
-            {
-                text.GetStringBuilder().Clear();
             }
         }
     }

@@ -14,7 +14,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
     private ImmutableArray<Instance> _instances = [];
     private FrozenSet<string> _diverged = [];
 
-    /// <summary>Guards the fleet, its instances and the queue.</summary>
+    /// <summary>Guards the fleet, its instances and the queue. Beside the fleet itself, only the scheduler takes it.</summary>
     public Lock Gate { get; } = new();
 
     /// <summary>How often each model is asked for.</summary>
@@ -51,6 +51,15 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         }
 
         OnChanged();
+    }
+
+    /// <summary>Reads the instances while nothing changes them.</summary>
+    public T Read<T>(Func<ImmutableArray<Instance>, T> read)
+    {
+        lock (Gate)
+        {
+            return read(_instances);
+        }
     }
 
     /// <summary>An instance by its name; <see langword="null"/> where it is not known.</summary>
@@ -136,9 +145,9 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         return newest is not null && newest.Digest != own.Digest;
     }
 
-    /// <summary>Every instance and model whose version is older than another instance's. The lock is held.</summary>
-    public IEnumerable<(Instance Instance, string Model)> StaleModels() =>
-        _diverged.SelectMany(model => _instances.Where(instance => IsStale(instance, model)).Select(instance => (instance, model)));
+    /// <summary>Every instance and model whose version is older than another instance's.</summary>
+    public List<(Instance Instance, string Model)> StaleModels() =>
+        Read(instances => _diverged.SelectMany(model => instances.Where(instance => IsStale(instance, model)).Select(instance => (instance, model))).ToList());
 
     /// <summary>Whether any instance is known to send a model's prompts to another host.</summary>
     public bool IsRemote(string model)

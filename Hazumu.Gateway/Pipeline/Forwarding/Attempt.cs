@@ -6,7 +6,6 @@ using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Pipeline.Requests;
-using Hazumu.Gateway.Streams;
 using Hazumu.Gateway.Upstreams;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
@@ -215,76 +214,79 @@ internal sealed class Attempt : HttpTransformer
 
     private async ValueTask<AttemptEnd> CopyBodyAsync(HttpContext context, HttpResponseMessage response, CancellationToken cancellationToken)
     {
-        var content = response.Content.Headers;
-        var isPlain = content.ContentEncoding.Count == 0;
-        var tap = StreamTap.For(isPlain ? content.ContentType?.MediaType : null, _request.Operation.Dialect, _request.AddedUsage);
-        using var filter = _request.AddedUsage && isPlain && content.ContentType?.MediaType == "text/event-stream" ? new UsageFilter() : null;
-        var writer = context.Response.BodyWriter;
-        var counted = filter is null ? null! : new CountingWriter(writer);
-        var buffer = ArrayPool<byte>.Shared.Rent(SmallBuffer);
+        using var body = new AnswerBody(_request, response, context.Response.BodyWriter);
         try
         {
             // Disposed of with the response.
             var source = await response.Content.ReadAsStreamAsync(cancellationToken);
-            var unflushed = 0;
-            var isAtLineEnd = true;
+            if (!await CopyAsync(source, body, cancellationToken))
+            {
+                return AttemptEnd.ClientGone;
+            }
+
+            body.Complete();
+            if (body.IsTruncated)
+            {
+                // The error says why; clients that pass over it, as OllamaSharp and OpenAI's for .NET do, see the stream break off.
+                body.WriteTruncation(context);
+                await SendRestAsync(body, cancellationToken);
+                return Finish(context, AttemptEnd.Truncated);
+            }
+
+            await TransformResponseTrailersAsync(context, response, cancellationToken);
+            return AttemptEnd.Answered;
+        }
+        catch (Exception error) when (IsBreak(error))
+        {
+            if (CancelledAs is { } cancelled)
+            {
+                return Finish(context, cancelled);
+            }
+
+            if (HasBegun || context.Response.HasStarted)
+            {
+                body.WriteHeldBack();
+                await SendRestAsync(body, cancellationToken);
+                return Finish(context, AttemptEnd.BrokenOff);
+            }
+
+            Restore(context);
+            return Judgement.EndOf(error);
+        }
+    }
+
+    /// <returns>Whether the client is there to the end.</returns>
+    private async ValueTask<bool> CopyAsync(Stream source, AnswerBody body, CancellationToken cancellationToken)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(SmallBuffer);
+        try
+        {
             while (true)
             {
                 var reading = source.ReadAsync(buffer, cancellationToken);
-                if (!reading.IsCompleted && unflushed > 0)
+                if (!reading.IsCompleted && body.Unflushed > 0 && !await FlushAsync(body, cancellationToken))
                 {
-                    // Nothing more is here: what has come goes out.
-                    if (!await FlushAsync(writer, cancellationToken))
-                    {
-                        Cancel(AttemptEnd.ClientGone);
-                        await Swallow(reading);
-                        return AttemptEnd.ClientGone;
-                    }
-
-                    unflushed = 0;
+                    Cancel(AttemptEnd.ClientGone);
+                    await Swallow(reading);
+                    return false;
                 }
 
                 var count = await reading;
                 LastProgress = _request.LastByte = _request.Clock.GetTimestamp();
                 if (count == 0)
                 {
-                    break;
+                    return true;
                 }
 
                 if (!HasBegun)
                 {
-                    HasBegun = true;
-                    _request.FirstByte = LastProgress;
-                    _body?.ReleaseIfSent();
-                    if ((int)response.StatusCode < 400)
-                    {
-                        _lease?.OnFirstByte();
-                    }
+                    OnFirstByte(body);
                 }
 
-                _request.Chunks++;
-                isAtLineEnd = buffer[count - 1] == (byte)'\n';
-                tap.Observe(buffer.AsSpan(0, count), ref _request.Facts);
-                if (filter is null)
+                body.Write(buffer.AsSpan(0, count));
+                if (body.Unflushed >= LargeBuffer && !await FlushAsync(body, cancellationToken))
                 {
-                    writer.Write(buffer.AsSpan(0, count));
-                    _request.ResponseBytes += count;
-                }
-                else
-                {
-                    filter.Write(buffer.AsSpan(0, count), counted);
-                    _request.ResponseBytes = counted.Written;
-                }
-
-                unflushed += count;
-                if (unflushed >= LargeBuffer)
-                {
-                    if (!await FlushAsync(writer, cancellationToken))
-                    {
-                        return AttemptEnd.ClientGone;
-                    }
-
-                    unflushed = 0;
+                    return false;
                 }
 
                 if (count == buffer.Length && count < LargeBuffer)
@@ -295,38 +297,6 @@ internal sealed class Attempt : HttpTransformer
                     buffer = ArrayPool<byte>.Shared.Rent(larger);
                 }
             }
-
-            if (filter is not null)
-            {
-                filter.Flush(counted);
-                _request.ResponseBytes = counted.Written;
-            }
-
-            tap.Complete(ref _request.Facts);
-            if (IsTruncated(content.ContentType?.MediaType, (int)response.StatusCode, isPlain))
-            {
-                return await BreakOffTruncatedAsync(context, writer, isAtLineEnd, cancellationToken);
-            }
-
-            await TransformResponseTrailersAsync(context, response, cancellationToken);
-            return AttemptEnd.Answered;
-        }
-        catch (Exception error) when (error is IOException or HttpRequestException or OperationCanceledException or ObjectDisposedException)
-        {
-            if (CancelledAs is { } cancelled)
-            {
-                return Finish(context, cancelled);
-            }
-
-            if (HasBegun || context.Response.HasStarted)
-            {
-                filter?.Flush(counted);
-                await SendRestAsync(writer, cancellationToken);
-                return Finish(context, AttemptEnd.BrokenOff);
-            }
-
-            Restore(context);
-            return Judgement.EndOf(error);
         }
         finally
         {
@@ -334,45 +304,38 @@ internal sealed class Attempt : HttpTransformer
         }
     }
 
-    private async ValueTask<bool> FlushAsync(System.IO.Pipelines.PipeWriter writer, CancellationToken cancellationToken)
+    private void OnFirstByte(AnswerBody body)
+    {
+        HasBegun = true;
+        _request.FirstByte = LastProgress;
+        _body?.ReleaseIfSent();
+        if (!body.IsError)
+        {
+            _lease?.OnFirstByte();
+        }
+    }
+
+    private async ValueTask<bool> FlushAsync(AnswerBody body, CancellationToken cancellationToken)
     {
         _isWriting = true;
-        var result = await writer.FlushAsync(cancellationToken);
+        var result = await body.FlushAsync(cancellationToken);
         _isWriting = false;
         return result is { IsCompleted: false, IsCanceled: false };
     }
 
     // What came before the engine broke off is the client's. Kestrel completes a flush before it has written to the socket, and an abort
     // discards what is not written by then (SocketConnection.Shutdown), the head of the answer too.
-    private async ValueTask SendRestAsync(System.IO.Pipelines.PipeWriter writer, CancellationToken cancellationToken)
+    private async ValueTask SendRestAsync(AnswerBody body, CancellationToken cancellationToken)
     {
         try
         {
-            await FlushAsync(writer, cancellationToken);
-            await Task.Delay(s_deliveryTime, cancellationToken);
+            await FlushAsync(body, cancellationToken);
+            await Task.Delay(s_deliveryTime, _request.Clock, cancellationToken);
         }
-        catch (Exception error) when (error is IOException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception error) when (IsBreak(error))
         {
-            // Nobody is there to have it.
+            // The client has gone.
         }
-    }
-
-    // What the client has got reads like a whole answer, and is none.
-    private bool IsTruncated(string? mediaType, int status, bool isPlain) =>
-        isPlain && status < 400 && _request.Operation.HasEndMark && mediaType is "application/x-ndjson" or "text/event-stream"
-        && _request.Facts is { IsComplete: false, HasError: false, FinishReason: null };
-
-    private async ValueTask<AttemptEnd> BreakOffTruncatedAsync(
-        HttpContext context, System.IO.Pipelines.PipeWriter writer, bool isAtLineEnd, CancellationToken cancellationToken)
-    {
-        // The error says why; clients that pass over it, as OllamaSharp and OpenAI's for .NET do, see the stream break off.
-        if (isAtLineEnd && context.Response.ContentLength is null)
-        {
-            _request.ResponseBytes += DialectError.WriteInStream(writer, context, _request.Operation.Dialect, "The model server ended its answer before it was complete.");
-        }
-
-        await SendRestAsync(writer, cancellationToken);
-        return Finish(context, AttemptEnd.Truncated);
     }
 
     // The client must not take what it has for the whole answer: its connection, or its HTTP/2 stream, is broken off too.
@@ -403,11 +366,13 @@ internal sealed class Attempt : HttpTransformer
         {
             await reading;
         }
-        catch (Exception error) when (error is IOException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception error) when (IsBreak(error))
         {
-            // It was broken off for the reason that is being told already.
+            // It was broken off for the reason that is being reported already.
         }
     }
+
+    private static bool IsBreak(Exception error) => error is IOException or HttpRequestException or OperationCanceledException or ObjectDisposedException;
 
     // As if this attempt had not been: what YARP has copied so far is taken back.
     private static void Restore(HttpContext context)
@@ -425,24 +390,4 @@ internal sealed class Attempt : HttpTransformer
             _release.BreakOff(_cancel);
         }
     }
-}
-
-/// <summary>Counts what goes through it.</summary>
-internal sealed class CountingWriter(IBufferWriter<byte> output) : IBufferWriter<byte>
-{
-    /// <summary>Bytes so far.</summary>
-    public long Written { get; private set; }
-
-    /// <inheritdoc/>
-    public void Advance(int count)
-    {
-        Written += count;
-        output.Advance(count);
-    }
-
-    /// <inheritdoc/>
-    public Memory<byte> GetMemory(int sizeHint = 0) => output.GetMemory(sizeHint);
-
-    /// <inheritdoc/>
-    public Span<byte> GetSpan(int sizeHint = 0) => output.GetSpan(sizeHint);
 }

@@ -117,7 +117,8 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor, GatewaySettings se
             return new GatewayRefusal(status < 500 ? Outcome.EngineRefused : Outcome.EngineError, status, message);
         }
 
-        await WriteLineAsync(context, [.. JsonSerializer.SerializeToUtf8Bytes(new { error = message }), (byte)'\n']);
+        DialectError.WriteInStream(context.Response.BodyWriter, context, request.Operation.Dialect, message);
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
         return new(Outcome.StreamError);
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Bodies;
@@ -60,7 +61,7 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
     public async ValueTask<Completion> SendAsync(HttpContext context, GatewayRequest request, RequestBody? body)
     {
         var named = context.Request.Headers[GatewayHeaders.Instance].ToString();
-        var instances = await TargetsAsync(request, named, body?.Head ?? default, context.RequestAborted);
+        var instances = await TargetsAsync(request, named, body, context.RequestAborted);
         if (instances.Count == 0)
         {
             return named.Length > 0
@@ -97,7 +98,7 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
     }
 
     // What changes a model goes to every instance that holds it, as they are now: one that kept the old model would answer in turn with the others.
-    private async ValueTask<IReadOnlyList<Instance>> TargetsAsync(GatewayRequest request, string named, RequestHeadResult head, CancellationToken cancellationToken)
+    private async ValueTask<IReadOnlyList<Instance>> TargetsAsync(GatewayRequest request, string named, RequestBody? body, CancellationToken cancellationToken)
     {
         if (named.Length > 0)
         {
@@ -112,22 +113,24 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
             await monitor.RefreshStoredAsync(cancellationToken, isForced: isChange);
         }
 
-        lock (fleet.Gate)
+        return fleet.Read(instances => Choose(instances, request, model, body?.Head ?? default));
+    }
+
+    private IReadOnlyList<Instance> Choose(ImmutableArray<Instance> instances, GatewayRequest request, string? model, RequestHeadResult head)
+    {
+        var usable = instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
+        List<Instance> holding = model is null ? [] : fleet.Holding(model);
+        return request.Operation.Name switch
         {
-            var usable = fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
-            List<Instance> holding = model is null ? [] : fleet.Holding(model);
-            return request.Operation.Name switch
-            {
-                "delete" or "copy" when holding.Count > 0 => holding,
-                "pull" when holding.Count > 0 => holding,
-                "pull" when settings.Current.Fleet.PullEverywhere => usable,
-                "pull" => [.. usable.OrderBy(instance => instance.Stored?.Values.Sum(stored => stored.Size) ?? 0).Take(1)],
-                // What is made of files is made of blobs, which every instance has got.
-                "create" when BaseOf(head) is { } basis => usable.Where(instance => instance.Has(basis) == true || holding.Contains(instance)).ToList() is { Count: > 0 } having ? having : [.. usable.Take(1)],
-                "create" or "blob" => usable,
-                _ => [.. holding.Concat(usable).Take(1)],
-            };
-        }
+            "delete" or "copy" or "pull" when holding.Count > 0 => holding,
+            "pull" when settings.Current.Fleet.PullEverywhere => usable,
+            "pull" => [.. usable.OrderBy(instance => instance.Stored?.Values.Sum(stored => stored.Size) ?? 0).Take(1)],
+
+            // What is made of files is made of blobs, which every instance has got.
+            "create" when BaseOf(head) is { } basis => usable.Where(instance => instance.Has(basis) == true || holding.Contains(instance)).ToList() is { Count: > 0 } having ? having : [.. usable.Take(1)],
+            "create" or "blob" => usable,
+            _ => [.. holding.Concat(usable).Take(1)],
+        };
     }
 
     private static string? BaseOf(RequestHeadResult head) =>
