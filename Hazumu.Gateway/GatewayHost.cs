@@ -26,7 +26,7 @@ internal static class GatewayHost
 
     /// <summary>
     /// Has the thread that learns of a socket's data handle it too, instead of waking another: half of what a token costs. Nothing here
-    /// blocks such a thread. To be called before the first socket; whoever has set the variables knows better.
+    /// blocks such a thread. Call it before the first socket. Variables that are set already win.
     /// </summary>
     /// <remarks>Source: dotnet/runtime, SocketAsyncEngine.Unix.cs.</remarks>
     public static void TuneSockets()
@@ -79,7 +79,7 @@ internal static class GatewayHost
         AddServer(builder, settings);
         AddServices(builder.Services, sources, settings);
 
-        // What fails in a start or an end is thrown to Program, which tells it in a sentence; the host would add the stack of every service.
+        // What fails in a start or an end is thrown to Program, which reports it in a sentence; the host would add the stack of every service.
         var isRunning = false;
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => isRunning && level >= LogLevel.Information);
 
@@ -187,7 +187,7 @@ internal static class GatewayHost
             provider.GetRequiredService<ILogger<GatewaySettings>>()));
         services.AddHostedService(provider => provider.GetRequiredService<GatewaySettings>());
 
-        // Told better by the gateway's own, and neither is free: each is a measurement or more for every request.
+        // The gateway's own metrics say more, and none is free: each is a measurement or more for every request.
         services.ConfigureOpenTelemetryMeterProvider(metrics => metrics.AddView(instrument =>
             instrument.Meter.Name is "System.Net.Http" or "System.Net.NameResolution" || instrument.Name is "http.server.request.duration" or "http.server.active_requests"
                 ? MetricStreamConfiguration.Drop

@@ -19,23 +19,23 @@ try
 }
 catch (OperationCanceledException)
 {
-    await TellAsync("Requests that were still running when the time of Gateway:Timeouts:Drain was over have been broken off.");
+    await WriteErrorAsync("Requests that were still running when the time of Gateway:Timeouts:Drain was over have been broken off.");
     return 0;
 }
 catch (Exception problem) when (problem is IOException or SocketException)
 {
     // Nothing else of a start lets one of these through.
-    await TellAsync($"The gateway cannot listen: {problem.Message}");
+    await WriteErrorAsync($"The gateway cannot listen: {problem.Message}");
     return 1;
 }
 catch (KeyFileException problem)
 {
-    await TellAsync(problem.Message);
+    await WriteErrorAsync(problem.Message);
     return 1;
 }
 
-// Whoever reads standard error may have stopped reading: the process ends all the same.
-static async Task TellAsync(string message)
+// The reader of standard error may have stopped reading: the process ends all the same.
+static async Task WriteErrorAsync(string message)
 {
     var written = Task.Run(() => Console.Error.WriteLine(message));
     await Task.WhenAny(written, Task.Delay(TimeSpan.FromSeconds(2)));

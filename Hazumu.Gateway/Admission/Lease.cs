@@ -47,7 +47,7 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
     /// <summary>Whether the model has answered.</summary>
     public bool HasAnswered { get; private set; }
 
-    /// <summary>Seconds that the instance took to load the model, where it or the stream's first byte told.</summary>
+    /// <summary>Seconds that the instance took to load the model, if the instance or the stream's first byte reported it.</summary>
     public double? LoadSeconds { get; set; }
 
     /// <summary>Whether the request has the instance drop the model when it is answered.</summary>
@@ -56,7 +56,7 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
     /// <summary>Is notified of what happens to the slot; <see langword="null"/> at a single gateway.</summary>
     public ILeaseObserver? Observer { get; set; }
 
-    /// <summary>The model has answered, so it is in memory: who waited for that may come.</summary>
+    /// <summary>The model has answered, so it is in memory: requests that waited for that may run.</summary>
     public void OnFirstByte()
     {
         if (!HasAnswered)

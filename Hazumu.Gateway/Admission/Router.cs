@@ -153,7 +153,7 @@ internal static class Router
     private static double LoadSecondsLeft(Fleet fleet, Instance instance, ModelSlots slots, long now) =>
         Math.Max(0, LoadSeconds(fleet, instance, slots.Model) - ((now - slots.LoadingSince) / 1_000d));
 
-    // The load that is missed: of the model that was used least lately, weighed by how soon it is likely to be asked for and whether
+    // The load that is missed: of the model that was used least lately, weighed by how soon it is likely to be requested and whether
     // another instance has it. Where one more model may fit, nothing.
     private static double EvictionSeconds(Fleet fleet, Instance instance, string model, long now)
     {

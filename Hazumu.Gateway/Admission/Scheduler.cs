@@ -13,7 +13,7 @@ internal enum AdmissionMode
     /// <summary>Not yet: requests wait.</summary>
     Paused,
 
-    /// <summary>Another one does, and must be asked.</summary>
+    /// <summary>Another gateway does.</summary>
     Elsewhere,
 }
 
@@ -26,7 +26,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
     /// <summary>How many short requests count as much as one that is not.</summary>
     public const int Weight = 16;
 
-    // An outage ends within a second of the engine's return, and clients' libraries wait as long as they are told to.
+    // An outage ends within a second of the engine's return, and clients' libraries obey Retry-After.
     private static readonly TimeSpan s_outageRetry = TimeSpan.FromSeconds(1);
 
     // After a 503: longer than most requests wait for a retry, shorter than what keeps an instance idle.
@@ -56,7 +56,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         settings.Changed += _ => DispatchAll();
     }
 
-    /// <summary>Whether slots are given here. Where that changes to elsewhere, whoever waits is sent there.</summary>
+    /// <summary>Whether slots are given here. A change to elsewhere moves the queued requests there.</summary>
     public AdmissionMode Mode
     {
         get => _mode;
@@ -93,7 +93,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         }
     }
 
-    /// <summary>Takes a slot, at once where one is free, else by waiting.</summary>
+    /// <summary>Acquires a slot, waiting in the queue if none is free.</summary>
     /// <param name="ticket">The request; after a failed attempt, the same again.</param>
     /// <param name="cancellationToken">Leaves the queue at once.</param>
     /// <returns>A slot, or why there is none; <see cref="AdmissionStatus.Cancelled"/> where the client went away, with no exception: ten thousand may leave at once.</returns>
@@ -136,7 +136,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
 
             _queues.TryGetValue(ticket.Model, out var queue);
 
-            // Who waits was here before; a retry was here before them.
+            // Queued requests were here before; a retry was here before them.
             if ((queue is null || ticket.IsAgain) && Place(ticket, options, waiting: 0) is { } lease)
             {
                 return new(new SlotDecision(lease));
@@ -169,13 +169,13 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
 
     /// <summary>Whether a request would be refused because the queue is full: known before its body is here.</summary>
     /// <param name="model">The model's normalised name.</param>
-    /// <param name="key">Who asks.</param>
+    /// <param name="key">The name of the key.</param>
     /// <returns>The refusal; <see langword="null"/> where the request may find a slot or a place.</returns>
     public SlotDecision? RefusalOf(string model, string key)
     {
         lock (_fleet.Gate)
         {
-            // Where nobody waits for the model, a slot may be free.
+            // If no request waits for the model, a slot may be free.
             var options = _settings.Current;
             var limit = (long)options.Queue.Limit * Weight;
             return _mode == AdmissionMode.Open && _weight + Weight > limit && _queues.TryGetValue(model, out var queue) && !HasShare(key, Weight, limit)
@@ -193,7 +193,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         }
     }
 
-    /// <summary>Lets nobody wait any longer: the gateway stops.</summary>
+    /// <summary>Rejects queued requests, and all later ones: the gateway stops.</summary>
     public void Close()
     {
         lock (_fleet.Gate)
@@ -277,7 +277,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
                 instance.Slots.Remove(slots.Model);
             }
 
-            // What this model frees is first for those who wait for it; an idle model may also make room for another.
+            // A slot of this model goes to requests for it first; an idle model may also make room for another.
             Dispatch(slots.Model);
             if (slots.InUse == 0 || end is LeaseEnd.Failed or LeaseEnd.Busy)
             {
@@ -303,7 +303,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
     /// <inheritdoc/>
     public void Dispose() => _timer?.Dispose();
 
-    /// <summary>Refuses whose deadline is over, and looks whether what was worth waiting for still is.</summary>
+    /// <summary>Rejects requests past their deadline, and re-evaluates the others.</summary>
     internal void Tick()
     {
         if (Waiting == 0)
@@ -406,7 +406,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         {
             if (ticket.Node is null)
             {
-                // A slot came first: whoever awaits it gives it back.
+                // A slot came first: the caller gives it back.
                 return;
             }
 
@@ -554,7 +554,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         slots.SawService(Math.Max(0, (now - began) / 1_000));
     }
 
-    // When those who wait now are likely to be served; from 1 s to a minute.
+    // When the requests that wait now are likely to be served; from 1 s to a minute.
     private TimeSpan RetryAfter(string model, int waiting, GatewayOptions options)
     {
         var service = 0d;

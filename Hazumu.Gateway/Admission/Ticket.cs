@@ -2,10 +2,10 @@ using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Admission;
 
-/// <summary>A request that asks for a slot, and its place in the queue while it waits.</summary>
+/// <summary>A request for a slot, and its place in the queue while it waits.</summary>
 /// <param name="model">The model's normalised name.</param>
 /// <param name="affinity">What ties a conversation together; zero for nothing.</param>
-/// <param name="key">Who asks: turns are taken between keys.</param>
+/// <param name="key">The name of the key: keys take turns.</param>
 internal sealed class Ticket(string model, ulong affinity, string key)
 {
     // After a failed attempt another instance is preferred; where there is none, the same may be tried again after this.
@@ -34,7 +34,7 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     /// <summary>When it got its last slot.</summary>
     public long Placed { get; set; }
 
-    /// <summary>Whether it has had a slot and asks for another.</summary>
+    /// <summary>Whether it has had a slot and needs another.</summary>
     public bool IsAgain { get; set; }
 
     /// <summary>Its place when it joined the queue, from 1; zero where it did not wait.</summary>

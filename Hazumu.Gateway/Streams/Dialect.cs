@@ -1,6 +1,6 @@
 namespace Hazumu.Gateway.Streams;
 
-/// <summary>The API that a client speaks; errors of the gateway's own are told in it.</summary>
+/// <summary>The API that a client speaks; the gateway's own errors are in it.</summary>
 internal enum Dialect
 {
     /// <summary>Ollama's own: <c>/api/*</c>, streamed as NDJSON. https://docs.ollama.com/api</summary>

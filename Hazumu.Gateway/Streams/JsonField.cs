@@ -3,7 +3,7 @@ namespace Hazumu.Gateway.Streams;
 /// <summary>A member of an engine's answer that a tap knows, under whatever name its dialect gives it.</summary>
 internal enum JsonField : byte
 {
-    /// <summary>A member that nobody asks for: it is passed over.</summary>
+    /// <summary>A member that is not wanted: it is passed over.</summary>
     None,
 
     /// <summary><c>model</c>.</summary>

@@ -581,7 +581,7 @@ internal struct JsonScanner
         }
         else
         {
-            // No engine escapes a name that is of interest: with the backslash in it, it is nobody's.
+            // No engine escapes a name that is of interest: with the backslash in it, it matches none.
             Append(bytes[..(end + 1)]);
             _state = State.KeyEscape;
         }

@@ -13,7 +13,7 @@ internal struct StreamFacts
     /// <summary>Tokens that the model made.</summary>
     public long OutputTokens;
 
-    /// <summary>Whether the engine told token counts.</summary>
+    /// <summary>Whether the engine reported token counts.</summary>
     public bool HasUsage;
 
     /// <summary>Time to load the model.</summary>
@@ -28,7 +28,7 @@ internal struct StreamFacts
     /// <summary>The engine's whole time.</summary>
     public long TotalDuration;
 
-    /// <summary>The model that answered, where it told; read once.</summary>
+    /// <summary>The model that answered, if the engine reported it; read once.</summary>
     public string? ResponseModel;
 
     /// <summary>Why generation ended: <c>stop</c>, <c>length</c>, <c>load</c>, <c>end_turn</c>.</summary>
@@ -37,7 +37,7 @@ internal struct StreamFacts
     /// <summary>Objects (NDJSON lines) or events of the stream, the closing one included; what the client does not get is not counted.</summary>
     public int Events;
 
-    /// <summary>Whether the stream told that it is complete: <c>done</c>, <c>[DONE]</c>, <c>message_stop</c>, or the end of a single JSON document.</summary>
+    /// <summary>Whether the stream reported that it is complete: <c>done</c>, <c>[DONE]</c>, <c>message_stop</c>, or the end of a single JSON document.</summary>
     public bool IsComplete;
 
     /// <summary>Whether an object or event of the stream is an error, under whatever status.</summary>

@@ -61,7 +61,7 @@ internal sealed class StreamTap
     /// <summary>The tap for an answer.</summary>
     /// <param name="contentType">The answer's content type.</param>
     /// <param name="dialect">The dialect it is in.</param>
-    /// <param name="hidesUsage">Whether the event that tells the usage is kept from the client: it is not counted then.</param>
+    /// <param name="hidesUsage">Whether the event that reports the usage is kept from the client: it is not counted then.</param>
     public static StreamTap For(string? contentType, Dialect dialect, bool hidesUsage = false)
     {
         var wanted = dialect switch

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Hazumu.Gateway.Streams;
 
 /// <summary>
-/// Takes the usage out of an OpenAI stream again, which the gateway asked for and the client did not, so that the client gets byte for
-/// byte what the engine would have sent it: the event that tells it, the zeros that Ollama puts into every chunk of
+/// Takes the usage out of an OpenAI stream again, which the gateway requested and the client did not, so that the client gets byte for
+/// byte what the engine would have sent it: the event that reports it, the zeros that Ollama puts into every chunk of
 /// <c>/v1/completions</c> then, and the timings that llama.cpp puts on the last event, whichever that is.
 /// </summary>
 /// <remarks>

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Hazumu.Gateway.Streams;
 
-/// <summary>Where a whole event of an OpenAI stream has what is there only because usage was asked for.</summary>
+/// <summary>Where a whole event of an OpenAI stream has what is there only because usage was requested.</summary>
 internal readonly struct UsageInEvent
 {
     /// <summary>Whether the event is there for the usage alone: it has no choices.</summary>
@@ -10,7 +10,7 @@ internal readonly struct UsageInEvent
 
     /// <summary>
     /// The member <c>usage</c> with one comma, where its numbers are all zero, or it is null: that is what engines add to other chunks.
-    /// Numbers there are told unasked (llama.cpp's <c>/v1/completions</c>).
+    /// Numbers there are reported without a request (llama.cpp's <c>/v1/completions</c>).
     /// </summary>
     public Range Cut { get; private init; }
 

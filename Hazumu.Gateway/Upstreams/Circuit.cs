@@ -22,7 +22,7 @@ internal sealed class Circuit
 {
     private const int LongestFactor = 12;
 
-    // Where nobody asks for anything, probes must do.
+    // Without requests, probes must do.
     private const int ProbesToClose = 3;
 
     private int _failures;

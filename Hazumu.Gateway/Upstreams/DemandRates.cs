@@ -1,6 +1,6 @@
 namespace Hazumu.Gateway.Upstreams;
 
-/// <summary>How often each model has been asked for of late: what an eviction would cost follows from it. Guarded by <see cref="Fleet"/>.</summary>
+/// <summary>How often each model was requested of late: what an eviction would cost follows from it. Guarded by <see cref="Fleet"/>.</summary>
 internal sealed class DemandRates
 {
     private const double HalfLifeSeconds = 60;
@@ -13,7 +13,7 @@ internal sealed class DemandRates
     private readonly Dictionary<string, (double Count, long At)> _models = new(StringComparer.Ordinal);
     private long _pruned = long.MinValue / 2;
 
-    /// <summary>A model was asked for.</summary>
+    /// <summary>A model was requested.</summary>
     public void Count(string model, long now)
     {
         if (_models.Count < Limit || _models.ContainsKey(model) || Prune(now))

@@ -95,7 +95,7 @@ internal static class EngineApi
     }
 
     /// <summary>The version: <c>GET /api/version</c>.</summary>
-    /// <returns>The version; <see langword="null"/> where the engine does not tell.</returns>
+    /// <returns>The version; <see langword="null"/> if the engine does not report it.</returns>
     /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
     public static async Task<string?> GetVersionAsync(Instance instance, CancellationToken cancellationToken)
     {

@@ -32,13 +32,13 @@ internal static class EngineClient
         ConnectTimeout = timeouts.Connect,
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
 
-        // Who gives up an answer wants the engine to stop, not to be listened to until it has said all.
+        // An answer that is given up is not read to its end: the engine should stop.
         ResponseDrainTimeout = TimeSpan.Zero,
 
         // As they came: a byte is a character, here as in Kestrel's requests and answers.
         RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
 
-        // The server's own activity is passed on; one more for each attempt would tell nothing that the phases do not.
+        // The server's own activity is passed on; one more for each attempt would show nothing that the phases do not.
         ActivityHeadersPropagator = null,
         ConnectCallback = async (context, cancellationToken) =>
         {

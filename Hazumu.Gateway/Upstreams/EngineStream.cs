@@ -14,7 +14,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
 
     private readonly CancellationTokenSource _disposed = new();
 
-    // SocketsHttpHandler, and who reads its streams, know a broken connection by IOException; a socket's own is none.
+    // SocketsHttpHandler, and the readers of its streams, know a broken connection by IOException; a socket's own is none.
     private readonly NetworkStream _reading = new(socket, ownsSocket: false);
     private byte[]? _head;
     private int _headLength;
@@ -63,7 +63,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         }
 
         // A part of a body may look like a head: it must not wait for what will never come. A request that expects 100 (Continue) is
-        // written between two reads, so that nothing tells its body from the next head: nothing is held from then on.
+        // written between two reads, so that nothing distinguishes its body from the next head: nothing is held from then on.
         var isWithin = _isWithin;
         _isWithin = true;
         _hasExpected |= !isWithin && buffer.Span.IndexOf("\r\nExpect:"u8) >= 0;
@@ -180,7 +180,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
     }
 
     // An engine may answer and close before it has read the whole body: Ollama does where it has the blob already. SocketsHttpHandler reads
-    // the answer only after the body, so that what cannot be written is dropped, and what there is to read tells how it went.
+    // the answer only after the body, so that what cannot be written is dropped, and what there is to read shows how it went.
     private async ValueTask SendRestAsync(ValueTask<int> sending, ReadOnlyMemory<byte> buffer)
     {
         try

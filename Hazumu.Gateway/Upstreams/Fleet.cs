@@ -5,7 +5,7 @@ using Hazumu.Gateway.Configuration;
 namespace Hazumu.Gateway.Upstreams;
 
 /// <summary>All instances, and what is known of each. One lock guards everything that changes; nothing is awaited under it.</summary>
-/// <remarks>Refreshed beside the way of a request, never on it: the monitor asks, requests only read.</remarks>
+/// <remarks>Refreshed beside the way of a request, never on it: the monitor refreshes it, requests only read it.</remarks>
 internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
 {
     // Longer than it takes Ollama to list a model that has just answered.
@@ -17,7 +17,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
     /// <summary>Guards the fleet, its instances and the queue. Beside the fleet itself, only the scheduler takes it.</summary>
     public Lock Gate { get; } = new();
 
-    /// <summary>How often each model is asked for.</summary>
+    /// <summary>How often each model is requested.</summary>
     public DemandRates Rates { get; } = new();
 
     /// <summary>The instances, in the order of their names.</summary>
@@ -189,7 +189,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
             {
                 OnFailure(instance, isProbe: true);
 
-                // What was in memory is gone with the process, or will be told anew.
+                // What was in memory is gone with the process, or will be reported anew.
                 foreach (var slots in instance.Slots.Values)
                 {
                     slots.IsResident = false;
@@ -213,14 +213,14 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
     /// <summary>Takes in what an instance has in memory.</summary>
     /// <param name="instance">The instance.</param>
     /// <param name="models">From <c>/api/ps</c>.</param>
-    /// <param name="asked">When it was asked: an answer that came since is newer.</param>
-    public void OnResident(Instance instance, IReadOnlyCollection<ResidentModel> models, long asked)
+    /// <param name="requestedAt">When it was requested: an answer that came since is newer.</param>
+    public void OnResident(Instance instance, IReadOnlyCollection<ResidentModel> models, long requestedAt)
     {
         lock (Gate)
         {
             foreach (var slots in instance.Slots.Values)
             {
-                if (slots.ResidentSeen + TrustMilliseconds < asked)
+                if (slots.ResidentSeen + TrustMilliseconds < requestedAt)
                 {
                     slots.IsResident = false;
                 }
@@ -232,7 +232,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
             {
                 var slots = instance.SlotsOf(model.Name);
                 slots.Resident = model;
-                if (slots.SawResident(asked, Now))
+                if (slots.SawResident(requestedAt, Now))
                 {
                     // An instance that loads a model works: what waits for a trial need not wait for its whole answer.
                     instance.Circuit.OnLoaded();
@@ -313,7 +313,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         return since;
     }
 
-    /// <summary>Has whoever waits look again.</summary>
+    /// <summary>Re-evaluates the queued requests.</summary>
     public void OnChanged() => Changed?.Invoke();
 
     private void FindDiverged() => _diverged = _instances

@@ -15,7 +15,7 @@ internal delegate Task<IPAddress[]> NameResolver(string host, CancellationToken 
 /// </summary>
 internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings, TimeProvider time, NameResolver names, ILogger<FleetMonitor> logger) : BackgroundService
 {
-    // An instance that is down is asked more often: what waits for it should not wait for the next round.
+    // An instance that is down is probed more often: what waits for it should not wait for the next round.
     private static readonly TimeSpan s_downInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_probeTimeout = TimeSpan.FromSeconds(5);
 
@@ -66,7 +66,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
                 }
                 catch (Exception error) when (IsEngineError(error, cancellationToken))
                 {
-                    // The probe tells of an instance that does not answer; the request finds out by itself.
+                    // The probe reports an instance that does not answer; the request finds out by itself.
                 }
             }
         }));
@@ -148,12 +148,12 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
 
         try
         {
-            var asked = fleet.Now;
+            var requestedAt = fleet.Now;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(s_probeTimeout);
             if (await EngineApi.GetResidentAsync(instance, limit.Token) is { } resident)
             {
-                fleet.OnResident(instance, resident, asked);
+                fleet.OnResident(instance, resident, requestedAt);
             }
         }
         catch (Exception error) when (IsEngineError(error, cancellationToken))
@@ -192,7 +192,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
 
         try
         {
-            var asked = fleet.Now;
+            var requestedAt = fleet.Now;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(s_probeTimeout);
 
@@ -202,15 +202,15 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
                 instance.Version = await EngineApi.GetVersionAsync(instance, limit.Token);
             }
 
-            if (instance.Stored is null || asked >= times.NextModels)
+            if (instance.Stored is null || requestedAt >= times.NextModels)
             {
                 await ReadModelsAsync(instance, times, limit.Token);
             }
 
             // An engine without this route has its models in memory always.
-            fleet.OnResident(instance, resident ?? [.. (instance.Stored ?? new Dictionary<string, StoredModel>()).Keys.Select(name => new ResidentModel(name, 0, 0, default))], asked);
+            fleet.OnResident(instance, resident ?? [.. (instance.Stored ?? new Dictionary<string, StoredModel>()).Keys.Select(name => new ResidentModel(name, 0, 0, default))], requestedAt);
             Report(instance, isUp: true, "");
-            times.NextProbe = IsUnsettled(instance) ? 0 : asked + (long)settings.Current.Fleet.ProbeInterval.TotalMilliseconds - 50;
+            times.NextProbe = IsUnsettled(instance) ? 0 : requestedAt + (long)settings.Current.Fleet.ProbeInterval.TotalMilliseconds - 50;
         }
         catch (Exception error) when (IsEngineError(error, cancellationToken))
         {
@@ -266,7 +266,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
                 var addresses = await ResolveAsync(name, url, cancellationToken);
                 if (addresses is null)
                 {
-                    // A name that cannot be resolved just now keeps its instances: their connections and probes tell.
+                    // A name that cannot be resolved just now keeps its instances: their connections and probes show whether they are there.
                     found.AddRange(_known.Where(known => known.Key.Name == name && known.Key.Url == text).Select(known => known.Value));
                     addresses = found.Exists(instance => IsOf(instance, name)) ? [] : [null];
                 }
@@ -340,7 +340,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
                 _known.Remove(known.Key);
             }
 
-            // Its running requests go on: its connections close when they are idle and nobody holds it any longer.
+            // Its running requests go on: its connections close when they are idle and no request holds it any longer.
         }
 
         foreach (var added in found.Except(before))

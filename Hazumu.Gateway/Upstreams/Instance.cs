@@ -29,7 +29,7 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>Slots by model.</summary>
     public Dictionary<string, ModelSlots> Slots { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>What it has on disk; <see langword="null"/> until it was asked.</summary>
+    /// <summary>What it has on disk; <see langword="null"/> until that was read.</summary>
     public IReadOnlyDictionary<string, StoredModel>? Stored { get; set; }
 
     /// <summary>Requests that run, over all models.</summary>
@@ -50,7 +50,7 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>Whether requests may go to it now.</summary>
     public bool IsUsable => !IsGone && Circuit.Admits;
 
-    /// <summary>The slots of a model, made when first asked for.</summary>
+    /// <summary>The slots of a model, created when first needed.</summary>
     public ModelSlots SlotsOf(string model)
     {
         if (!Slots.TryGetValue(model, out var slots))
@@ -69,7 +69,7 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
             ? 1
             : parallel;
 
-    /// <summary>Whether it has the model, on disk or in memory; <see langword="null"/> where it was not asked yet.</summary>
+    /// <summary>Whether it has the model, on disk or in memory; <see langword="null"/> if that was not read yet.</summary>
     public bool? Has(string model) => Stored is null
         ? Slots.TryGetValue(model, out var slots) && slots.IsResident ? true : null
         : Stored.ContainsKey(model) || (Slots.TryGetValue(model, out var known) && known.IsResident);

@@ -132,14 +132,14 @@ internal sealed class ModelSlots(string model)
     public void EndLoad() => IsLoading = false;
 
     /// <summary>Takes in that the model is in memory.</summary>
-    /// <param name="asked">When the instance was asked.</param>
+    /// <param name="requestedAt">When the list was requested.</param>
     /// <param name="now">When it has answered.</param>
     /// <returns>Whether a load has ended with that.</returns>
-    public bool SawResident(long asked, long now)
+    public bool SawResident(long requestedAt, long now)
     {
         IsResident = true;
-        ResidentSeen = Math.Max(ResidentSeen, asked);
-        if (!IsLoading || asked < LoadingSince)
+        ResidentSeen = Math.Max(ResidentSeen, requestedAt);
+        if (!IsLoading || requestedAt < LoadingSince)
         {
             return false;
         }

@@ -80,7 +80,7 @@ internal sealed partial class BodyBudget(GatewaySettings settings, ILogger<BodyB
             var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, FileOptions.DeleteOnClose);
             if (!OperatingSystem.IsWindows())
             {
-                // Also a process that is killed leaves nothing behind, and nobody else can open it.
+                // A process that is killed leaves nothing behind either, and no other process can open it.
                 File.Delete(path);
             }
 

@@ -9,7 +9,7 @@ internal static class ModelText
     /// <summary>What <see cref="ProblemOf"/> says of a longer one.</summary>
     public const string TooLong = "is longer than 512 characters";
 
-    /// <summary>Why a text can be nobody's name, as the end of a sentence; null where it may be one.</summary>
+    /// <summary>Why a text cannot be a name, as the end of a sentence; null where it may be one.</summary>
     public static string? ProblemOf(string name)
     {
         ArgumentNullException.ThrowIfNull(name);

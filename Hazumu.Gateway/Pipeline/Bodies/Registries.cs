@@ -5,8 +5,8 @@ using Hazumu.Gateway.Pipeline.Requests;
 namespace Hazumu.Gateway.Pipeline.Bodies;
 
 /// <summary>
-/// The registries that an instance may be sent to. The name of a model can have a host before it, and Ollama then connects to that: whoever
-/// may pull could reach every address that the instance reaches.
+/// The registries that an instance may be sent to. The name of a model can have a host before it, and Ollama then connects to that: a key
+/// that may pull could reach every address that the instance reaches.
 /// </summary>
 internal static class Registries
 {

@@ -18,16 +18,16 @@ internal readonly record struct RequestHeadResult
     /// <summary>The host (<c>remote_host</c>) that a model to be created sends its prompts to.</summary>
     public string? RemoteHost { get; init; }
 
-    /// <summary>Whether the client asks for a transfer without TLS (<c>insecure</c>).</summary>
+    /// <summary>Whether the client requests a transfer without TLS (<c>insecure</c>).</summary>
     public bool IsInsecure { get; init; }
 
     /// <summary>What the client says of streaming; null where it says nothing, and the dialect's default counts.</summary>
     public bool? Stream { get; init; }
 
-    /// <summary>Whether the client asks for the usage in its stream.</summary>
+    /// <summary>Whether the client requests the usage in its stream.</summary>
     public bool IncludesUsage { get; init; }
 
-    /// <summary>Whether the client asks to keep the model no longer than this: with no prompt, that unloads it.</summary>
+    /// <summary>Whether the client wants to keep the model no longer than this: with no prompt, that unloads it.</summary>
     public bool UnloadsModel { get; init; }
 
     /// <summary>Whether there is something to read for the model: a prompt, messages, an input. Without it, the model is only loaded.</summary>
@@ -39,7 +39,7 @@ internal readonly record struct RequestHeadResult
     /// <summary>Whether all of the object was read: what was not found is not there then, and what was found is not given again.</summary>
     public bool IsWhole { get; init; }
 
-    /// <summary>How <see cref="UsageRequest"/> has to ask for the usage.</summary>
+    /// <summary>How <see cref="UsageRequest"/> has to request the usage.</summary>
     public UsageChange UsageChange { get; init; }
 
     /// <summary>The bytes that take the place of <see cref="UsageChange"/>.</summary>

@@ -1,9 +1,9 @@
 namespace Hazumu.Gateway.Pipeline.Bodies;
 
-/// <summary>What has to be done to a request so that it asks for the usage.</summary>
+/// <summary>What has to be done to a request so that it requests the usage.</summary>
 internal enum UsageChange : byte
 {
-    /// <summary>Nothing: there is no stream, or it is asked for already, or what is there cannot be understood.</summary>
+    /// <summary>Nothing: there is no stream, or the usage is requested already, or what is there cannot be understood.</summary>
     None,
 
     /// <summary>The options are added, behind the last member.</summary>
@@ -23,7 +23,7 @@ internal enum UsageChange : byte
 }
 
 /// <summary>
-/// Asks for the usage (<c>stream_options.include_usage</c>) in a client's name, for the operations that know it:
+/// Requests the usage (<c>stream_options.include_usage</c>) in a client's name, for the operations that know it:
 /// <c>/v1/chat/completions</c> and <c>/v1/completions</c>.
 /// </summary>
 internal static class UsageRequest

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace Hazumu.Gateway.Pipeline.Clients;
 
-/// <summary>The addresses that belong to one client: one of IPv4; of IPv6 the network, since whoever has one address of it has all.</summary>
+/// <summary>The addresses that belong to one client: one of IPv4; of IPv6 the network, since a client that has one address of it has all.</summary>
 internal readonly record struct AddressBlock(bool IsIPv6, ulong Network)
 {
     /// <summary>The block of an address.</summary>

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Cors.Infrastructure;
 namespace Hazumu.Gateway.Pipeline.Clients;
 
 /// <summary>
-/// What keeps pages of strangers from using the gateway through the browser of somebody who may: Host and Origin are checked as Ollama
+/// Keeps pages of strangers from using the gateway through the browser of a user who may: Host and Origin are checked as Ollama
 /// checks them, and allowed pages of other origins get CORS headers with every answer. The engine sees neither header: it would compare
 /// the origin with a Host that is its own, and answer only for itself.
 /// </summary>

@@ -106,7 +106,7 @@ internal sealed class ClientConnections
         Interlocked.Decrement(ref _count);
         if (address is { } block && _perAddress.AddOrUpdate(block, 0, static (_, count) => count - 1) <= 0)
         {
-            // Only where nobody has come in between.
+            // Only if no connection has come in between.
             _perAddress.TryRemove(new(block, 0));
         }
     }

@@ -5,14 +5,14 @@ using Hazumu.Gateway.Streams;
 namespace Hazumu.Gateway.Pipeline.Clients;
 
 /// <summary>
-/// A port for those who run the gateway: health, metrics and peers. Clients' connections cannot exhaust it, and no path of the clients' port
+/// A port for operators: health, metrics and peers. Clients' connections cannot exhaust it, and no path of the clients' port
 /// leads to it, however it is spelled.
 /// </summary>
 internal static class ManagementPort
 {
     private static readonly PathString[] s_probes = ["/health", "/alive"];
 
-    /// <summary>Has the server listen on it, beside wherever else it is told to.</summary>
+    /// <summary>Has the server listen on it, beside its other addresses.</summary>
     public static void Listen(WebApplicationBuilder builder, int port)
     {
         if (builder.Configuration.GetSection("Kestrel:Endpoints").GetChildren().Any())

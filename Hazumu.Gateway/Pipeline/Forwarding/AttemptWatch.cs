@@ -4,7 +4,7 @@ using Hazumu.Gateway.Upstreams;
 namespace Hazumu.Gateway.Pipeline.Forwarding;
 
 /// <summary>
-/// Looks at all running attempts once a second and cuts those that stand still: one timer for all, none on the hot path. Where an
+/// Checks all running attempts once a second and cancels those without progress: one timer for all, none on the hot path. Where an
 /// instance is lost, its attempts that have no byte of an answer are moved to another.
 /// </summary>
 internal sealed class AttemptWatch(Fleet fleet, GatewaySettings settings, TimeProvider time) : IHostedService, IDisposable
@@ -49,7 +49,7 @@ internal sealed class AttemptWatch(Fleet fleet, GatewaySettings settings, TimePr
     public Task StartAsync(CancellationToken cancellationToken)
     {
         fleet.Lost += MoveAway;
-        _timer = time.CreateTimer(_ => Look(), null, s_interval, s_interval);
+        _timer = time.CreateTimer(_ => CheckProgress(), null, s_interval, s_interval);
         return Task.CompletedTask;
     }
 
@@ -73,7 +73,7 @@ internal sealed class AttemptWatch(Fleet fleet, GatewaySettings settings, TimePr
         }
     }
 
-    private void Look()
+    private void CheckProgress()
     {
         var timeouts = settings.Current.Timeouts;
         var now = time.GetTimestamp();
@@ -89,7 +89,7 @@ internal sealed class AttemptWatch(Fleet fleet, GatewaySettings settings, TimePr
             }
         }
 
-        // Not under the lock: to break one off runs whatever waits for it.
+        // Not under the lock: a cancellation runs the continuations of what it cancels.
         foreach (var attempt in late)
         {
             attempt.CutOff();

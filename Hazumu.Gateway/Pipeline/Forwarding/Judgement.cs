@@ -58,7 +58,7 @@ internal enum AttemptEnd
 /// <summary>Whose fault the end of an attempt is.</summary>
 internal enum Fault
 {
-    /// <summary>Nobody's.</summary>
+    /// <summary>No one's.</summary>
     None,
 
     /// <summary>The client's.</summary>
@@ -94,7 +94,7 @@ internal enum Retry
 /// <param name="Retry">Whether another attempt may follow.</param>
 /// <param name="Outcome">How the request ended where none follows; <see langword="null"/> where the engine's answer decides.</param>
 /// <param name="Status">The status that the gateway answers with where none follows; zero where the client has an answer, or part of one.</param>
-/// <param name="Message">What the client is told.</param>
+/// <param name="Message">The message for the client.</param>
 internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Retry Retry, Outcome? Outcome = null, int Status = 0, string Message = "")
 {
     private const string Broken = "The model server could not be reached or broke off before it answered; try again.";

@@ -2,7 +2,7 @@ using Hazumu.Gateway.Pipeline.Bodies;
 
 namespace Hazumu.Gateway.Pipeline.Forwarding;
 
-/// <summary>A body that is passed on as it comes, and tells that it does: an engine is not silent while it is still being spoken to.</summary>
+/// <summary>A body that is passed on as it comes, and reports progress: an engine may be silent while it still receives.</summary>
 internal sealed class UploadStream(Stream body, Action onProgress) : BodyStream
 {
     /// <inheritdoc/>

@@ -11,7 +11,7 @@ using Hazumu.Gateway.Upstreams;
 namespace Hazumu.Gateway.Pipeline.Management;
 
 /// <summary>
-/// What does not depend on a model is read from every instance and told as one: the models on disk and in memory, each once, and the oldest
+/// What does not depend on a model is read from every instance and merged: the models on disk and in memory, each once, and the oldest
 /// version. With one instance it is that instance's answer, byte for byte. A key that may use some models only is shown only those.
 /// </summary>
 internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
@@ -35,23 +35,23 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
         var answers = await Task.WhenAll(instances.Select(instance => ReadAsync(instance, path, request.Id, limit.Token)));
         context.RequestAborted.ThrowIfCancellationRequested();
 
-        var told = answers.OfType<JsonObject>().ToList();
-        if (told.Count == 0)
+        var known = answers.OfType<JsonObject>().ToList();
+        if (known.Count == 0)
         {
             return GatewayRefusal.Unreachable();
         }
 
         var answer = path switch
         {
-            "/api/version" => Oldest(told),
-            "/v1/models" => Union(told, "data", "id", request.Caller),
-            _ => Union(told, "models", "name", request.Caller),
+            "/api/version" => Oldest(known),
+            "/v1/models" => Union(known, "data", "id", request.Caller),
+            _ => Union(known, "models", "name", request.Caller),
         };
         await WriteAsync(context, answer);
         return Completion.Success;
     }
 
-    // One that is down has nothing to tell; its probe says so where that belongs.
+    // An instance that is down is left out; its probe reports it.
     private static async Task<JsonObject?> ReadAsync(Instance instance, string path, string requestId, CancellationToken cancellationToken)
     {
         try

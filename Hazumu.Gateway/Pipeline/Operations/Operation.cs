@@ -3,7 +3,7 @@ using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Pipeline.Operations;
 
-/// <summary>One thing that a client can ask for. <see cref="OperationTable"/> holds them all.</summary>
+/// <summary>One operation of the APIs. <see cref="OperationTable"/> holds them all.</summary>
 /// <param name="Name">The operation's name in the access log: <c>chat</c>, <c>pull</c>.</param>
 /// <param name="Dialect">Whose API it is part of.</param>
 /// <param name="Scope">The scope a key needs for it.</param>
@@ -15,7 +15,7 @@ internal sealed record Operation(string Name, Dialect Dialect, Scope Scope, Hand
     /// <summary>Whether it may be silent for hours, as a digest of hundreds of gigabytes is verified or written.</summary>
     public bool IsLong => Scope == Scope.Admin;
 
-    /// <summary>Whether its streams tell by their last object, and in no other way, that they are whole.</summary>
+    /// <summary>Whether its streams show by their last object, and in no other way, that they are whole.</summary>
     public bool HasEndMark => Name is "chat" or "generate" or "responses" or "pull" or "push" or "create";
 }
 

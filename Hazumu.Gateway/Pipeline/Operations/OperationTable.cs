@@ -11,7 +11,7 @@ namespace Hazumu.Gateway.Pipeline.Operations;
 /// <remarks>
 /// Matching is exact and case-sensitive, as Ollama's is. What matches nothing is passed on for newer engines, unless it is a known route
 /// spelled wrong. With keys on, it needs <see cref="Scope.Read"/> to GET or HEAD and <see cref="Scope.Admin"/> for anything else but
-/// OPTIONS, so that no spelling of a path asks for less than the route it means; without that scope it is not found.
+/// OPTIONS, so that no spelling of a path needs less than the route it means; without that scope it is not found.
 /// </remarks>
 internal static class OperationTable
 {

@@ -24,7 +24,7 @@ internal static class DialectError
     /// <param name="dialect">The client's dialect.</param>
     /// <param name="status">400 to 599.</param>
     /// <param name="message">One sentence: what is wrong and what to do.</param>
-    /// <param name="retryAfter">When to ask again; sent as <c>Retry-After</c>.</param>
+    /// <param name="retryAfter">When to try again; sent as <c>Retry-After</c>.</param>
     public static async ValueTask WriteAsync(HttpContext context, Dialect dialect, int status, string message, TimeSpan? retryAfter = null)
     {
         var response = context.Response;

@@ -9,7 +9,7 @@ namespace Hazumu.Gateway.Pipeline.Requests;
 /// <param name="Outcome">How the request ends.</param>
 /// <param name="Status">400 to 599.</param>
 /// <param name="Message">One sentence: what is wrong and what to do.</param>
-/// <param name="RetryAfter">When to ask again.</param>
+/// <param name="RetryAfter">When to try again.</param>
 internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Message, TimeSpan? RetryAfter = null)
 {
     private const int LongestPath = 200;

@@ -32,7 +32,7 @@ internal sealed class GatewayRequest
 
     // Set by authentication.
 
-    /// <summary>Who makes the request.</summary>
+    /// <summary>The caller.</summary>
     public Caller Caller { get; set; } = Caller.Anonymous;
 
     /// <summary>Why the request is refused, if its credentials are the reason.</summary>
