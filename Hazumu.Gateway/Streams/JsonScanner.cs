@@ -22,6 +22,29 @@ internal struct JsonScanner
     // Beyond this one more digit may not fit.
     private const long LastSafe = (long.MaxValue / 10) - 1;
 
+    private static readonly (Place Place, string Name, JsonField Field)[] s_names =
+    [
+        (Place.Root, "model", JsonField.Model), (Place.Root, "done", JsonField.Done), (Place.Root, "message", JsonField.Message),
+        (Place.Root, "choices", JsonField.Choices), (Place.Root, "usage", JsonField.Usage), (Place.Root, "type", JsonField.Type),
+        (Place.Root, "error", JsonField.Error), (Place.Root, "delta", JsonField.Delta), (Place.Root, "response", JsonField.Response),
+        (Place.Root, "status", JsonField.Status), (Place.Root, "done_reason", JsonField.FinishReason), (Place.Root, "stop_reason", JsonField.FinishReason),
+        (Place.Root, "total_duration", JsonField.TotalDuration), (Place.Root, "load_duration", JsonField.LoadDuration),
+        (Place.Root, "prompt_eval_duration", JsonField.PromptEvalDuration), (Place.Root, "eval_duration", JsonField.EvalDuration),
+        (Place.Root, "prompt_eval_count", JsonField.InputTokens), (Place.Root, "prompt_eval_cached_count", JsonField.CachedTokens),
+        (Place.Root, "eval_count", JsonField.OutputTokens),
+        (Place.Usage, "prompt_tokens", JsonField.InputTokens), (Place.Usage, "input_tokens", JsonField.InputTokens),
+        (Place.Usage, "completion_tokens", JsonField.OutputTokens), (Place.Usage, "output_tokens", JsonField.OutputTokens),
+        (Place.Usage, "prompt_tokens_details", JsonField.UsageDetails), (Place.Usage, "input_tokens_details", JsonField.UsageDetails),
+        (Place.Usage, "cache_read_input_tokens", JsonField.CacheReadTokens), (Place.Usage, "cache_creation_input_tokens", JsonField.CacheWriteTokens),
+        (Place.UsageDetails, "cached_tokens", JsonField.CachedTokens),
+        (Place.Choice, "finish_reason", JsonField.FinishReason), (Place.Delta, "stop_reason", JsonField.FinishReason),
+        (Place.Message, "stop_reason", JsonField.FinishReason), (Place.Message, "model", JsonField.Model), (Place.Message, "usage", JsonField.Usage),
+        (Place.Response, "error", JsonField.Error), (Place.Response, "model", JsonField.Model), (Place.Response, "usage", JsonField.Usage),
+    ];
+
+    private static readonly (byte[] Name, JsonField Field)[][] s_members = [.. Enum.GetValues<Place>()
+        .Select(place => s_names.Where(name => name.Place == place).Select(name => (Encoding.UTF8.GetBytes(name.Name), name.Field)).ToArray())];
+
     private static readonly SearchValues<byte> s_brackets = SearchValues.Create("\"{}[]"u8);
 
     private ulong _outer;
@@ -34,6 +57,7 @@ internal struct JsonScanner
     private JsonField _field;
     private JsonKind _kind;
     private bool _isEscaped;
+    private bool _isAfterBackslash;
     private bool _isUseless;
     private Bytes _bytes;
 
@@ -49,17 +73,13 @@ internal struct JsonScanner
         FirstKey,
         NextKey,
         Key,
-        KeyEscape,
         Colon,
         After,
         PassString,
-        PassStringEscape,
         PassScalar,
         PassContainer,
         PassContainerString,
-        PassContainerStringEscape,
         Text,
-        TextEscape,
         Number,
         Fraction,
         Literal,
@@ -108,6 +128,7 @@ internal struct JsonScanner
         _state = State.Start;
         _place = Place.Outside;
         _field = JsonField.None;
+        _isAfterBackslash = false;
         _outer = 0;
     }
 
@@ -156,10 +177,22 @@ internal struct JsonScanner
         var i = 0;
         while (i < bytes.Length)
         {
+            if (_isAfterBackslash)
+            {
+                _isAfterBackslash = false;
+                if (_state is State.Text or State.Key)
+                {
+                    Append(bytes.Slice(i, 1));
+                }
+
+                i++;
+                continue;
+            }
+
             switch (_state)
             {
                 case State.PassString:
-                    i += PassString(bytes[i..], State.After, State.PassStringEscape);
+                    i += PassString(bytes[i..]);
                     break;
 
                 case State.PassContainer:
@@ -167,17 +200,7 @@ internal struct JsonScanner
                     break;
 
                 case State.PassContainerString:
-                    i += PassString(bytes[i..], State.PassContainer, State.PassContainerStringEscape);
-                    break;
-
-                case State.PassStringEscape:
-                    _state = State.PassString;
-                    i++;
-                    break;
-
-                case State.PassContainerStringEscape:
-                    _state = State.PassContainerString;
-                    i++;
+                    i += PassString(bytes[i..]);
                     break;
 
                 case State.PassScalar:
@@ -201,11 +224,6 @@ internal struct JsonScanner
                         return true;
                     }
 
-                    break;
-
-                case State.TextEscape:
-                    Append(bytes.Slice(i++, 1));
-                    _state = State.Text;
                     break;
 
                 case State.Number:
@@ -244,11 +262,6 @@ internal struct JsonScanner
 
                 case State.Key:
                     i += TakeKey(bytes[i..]);
-                    break;
-
-                case State.KeyEscape:
-                    Append(bytes.Slice(i++, 1));
-                    _state = State.Key;
                     break;
 
                 case State.Dead:
@@ -413,7 +426,7 @@ internal struct JsonScanner
 
     private void EndValue() => _state = _place == Place.Outside ? State.Closed : State.After;
 
-    private int PassString(ReadOnlySpan<byte> bytes, State after, State escape)
+    private int PassString(ReadOnlySpan<byte> bytes)
     {
         var end = bytes.IndexOfAny((byte)'"', (byte)'\\');
         if (end < 0)
@@ -421,10 +434,17 @@ internal struct JsonScanner
             return bytes.Length;
         }
 
-        _state = bytes[end] == '\\' ? escape : after;
-        if (_state == State.After)
+        _isAfterBackslash = bytes[end] == '\\';
+        if (!_isAfterBackslash)
         {
-            EndValue();
+            if (_state == State.PassContainerString)
+            {
+                _state = State.PassContainer;
+            }
+            else
+            {
+                EndValue();
+            }
         }
 
         return end + 1;
@@ -446,7 +466,7 @@ internal struct JsonScanner
             {
                 case (byte)'"':
                     _state = State.PassContainerString;
-                    i += PassString(bytes[i..], State.PassContainer, State.PassContainerStringEscape);
+                    i += PassString(bytes[i..]);
                     if (_state != State.PassContainer)
                     {
                         return i;
@@ -472,26 +492,14 @@ internal struct JsonScanner
 
     private int TakeText(ReadOnlySpan<byte> bytes)
     {
-        var end = bytes.IndexOfAny((byte)'"', (byte)'\\');
-        if (end < 0)
+        var length = AppendToQuote(bytes);
+        _isEscaped |= _isAfterBackslash;
+        if (length > 0 && bytes[length - 1] == '"' && !_isAfterBackslash)
         {
-            Append(bytes);
-            return bytes.Length;
-        }
-
-        if (bytes[end] == '"')
-        {
-            Append(bytes[..end]);
             _state = State.After;
         }
-        else
-        {
-            Append(bytes[..(end + 1)]);
-            _isEscaped = true;
-            _state = State.TextEscape;
-        }
 
-        return end + 1;
+        return length;
     }
 
     private int TakeDigits(ReadOnlySpan<byte> bytes)
@@ -567,26 +575,23 @@ internal struct JsonScanner
 
     private int TakeKey(ReadOnlySpan<byte> bytes)
     {
-        var end = bytes.IndexOfAny((byte)'"', (byte)'\\');
-        if (end < 0)
+        // No engine escapes a name that is of interest: with the backslash in it, it matches none.
+        var length = AppendToQuote(bytes);
+        if (length > 0 && bytes[length - 1] == '"' && !_isAfterBackslash)
         {
-            Append(bytes);
-            return bytes.Length;
-        }
-
-        if (bytes[end] == '"')
-        {
-            Append(bytes[..end]);
             EndKey(RawText);
         }
-        else
-        {
-            // No engine escapes a name that is of interest: with the backslash in it, it matches none.
-            Append(bytes[..(end + 1)]);
-            _state = State.KeyEscape;
-        }
 
-        return end + 1;
+        return length;
+    }
+
+    // Takes what is before a quotation mark, or up to a backslash and with it.
+    private int AppendToQuote(ReadOnlySpan<byte> bytes)
+    {
+        var end = bytes.IndexOfAny((byte)'"', (byte)'\\');
+        _isAfterBackslash = end >= 0 && bytes[end] == '\\';
+        Append(end < 0 ? bytes : bytes[..(_isAfterBackslash ? end + 1 : end)]);
+        return end < 0 ? bytes.Length : end + 1;
     }
 
     private void EndKey(ReadOnlySpan<byte> key)
@@ -615,61 +620,18 @@ internal struct JsonScanner
         _length += bytes.Length;
     }
 
-    private static JsonField Find(Place place, ReadOnlySpan<byte> key) => place switch
+    private static JsonField Find(Place place, ReadOnlySpan<byte> key)
     {
-        Place.Root => FindInRoot(key),
-        Place.Usage => FindInUsage(key),
-        Place.Choice => key.SequenceEqual("finish_reason"u8) ? JsonField.FinishReason : JsonField.None,
-        Place.Delta => key.SequenceEqual("stop_reason"u8) ? JsonField.FinishReason : JsonField.None,
-        Place.UsageDetails => key.SequenceEqual("cached_tokens"u8) ? JsonField.CachedTokens : JsonField.None,
-        Place.Message => key.SequenceEqual("stop_reason"u8) ? JsonField.FinishReason : FindInResponse(key),
-        Place.Response => key.SequenceEqual("error"u8) ? JsonField.Error : FindInResponse(key),
-        _ => JsonField.None,
-    };
+        foreach (var (name, field) in s_members[(int)place])
+        {
+            if (key.SequenceEqual(name))
+            {
+                return field;
+            }
+        }
 
-    private static JsonField FindInResponse(ReadOnlySpan<byte> key) =>
-        key.SequenceEqual("model"u8) ? JsonField.Model :
-        key.SequenceEqual("usage"u8) ? JsonField.Usage :
-        JsonField.None;
-
-    private static JsonField FindInRoot(ReadOnlySpan<byte> key) => key.Length switch
-    {
-        4 => key.SequenceEqual("done"u8) ? JsonField.Done :
-            key.SequenceEqual("type"u8) ? JsonField.Type :
-            JsonField.None,
-        5 => key.SequenceEqual("error"u8) ? JsonField.Error :
-            key.SequenceEqual("delta"u8) ? JsonField.Delta :
-            FindInResponse(key),
-        6 => key.SequenceEqual("status"u8) ? JsonField.Status : JsonField.None,
-        7 => key.SequenceEqual("choices"u8) ? JsonField.Choices :
-            key.SequenceEqual("message"u8) ? JsonField.Message :
-            JsonField.None,
-        8 => key.SequenceEqual("response"u8) ? JsonField.Response : JsonField.None,
-        10 => key.SequenceEqual("eval_count"u8) ? JsonField.OutputTokens : JsonField.None,
-        11 => key.SequenceEqual("done_reason"u8) || key.SequenceEqual("stop_reason"u8) ? JsonField.FinishReason : JsonField.None,
-        13 => key.SequenceEqual("eval_duration"u8) ? JsonField.EvalDuration :
-            key.SequenceEqual("load_duration"u8) ? JsonField.LoadDuration :
-            JsonField.None,
-        14 => key.SequenceEqual("total_duration"u8) ? JsonField.TotalDuration : JsonField.None,
-        17 => key.SequenceEqual("prompt_eval_count"u8) ? JsonField.InputTokens : JsonField.None,
-        20 => key.SequenceEqual("prompt_eval_duration"u8) ? JsonField.PromptEvalDuration : JsonField.None,
-        24 => key.SequenceEqual("prompt_eval_cached_count"u8) ? JsonField.CachedTokens : JsonField.None,
-        _ => JsonField.None,
-    };
-
-    private static JsonField FindInUsage(ReadOnlySpan<byte> key) => key.Length switch
-    {
-        12 => key.SequenceEqual("input_tokens"u8) ? JsonField.InputTokens : JsonField.None,
-        13 => key.SequenceEqual("prompt_tokens"u8) ? JsonField.InputTokens :
-            key.SequenceEqual("output_tokens"u8) ? JsonField.OutputTokens :
-            JsonField.None,
-        17 => key.SequenceEqual("completion_tokens"u8) ? JsonField.OutputTokens : JsonField.None,
-        20 => key.SequenceEqual("input_tokens_details"u8) ? JsonField.UsageDetails : JsonField.None,
-        21 => key.SequenceEqual("prompt_tokens_details"u8) ? JsonField.UsageDetails : JsonField.None,
-        23 => key.SequenceEqual("cache_read_input_tokens"u8) ? JsonField.CacheReadTokens : JsonField.None,
-        27 => key.SequenceEqual("cache_creation_input_tokens"u8) ? JsonField.CacheWriteTokens : JsonField.None,
-        _ => JsonField.None,
-    };
+        return JsonField.None;
+    }
 
     [InlineArray(Capacity)]
     private struct Bytes

@@ -78,43 +78,43 @@ internal sealed class AccessLog : IHostedService
     private void WriteRequest(Utf8JsonWriter json, GatewayRequest request, HttpContext context, Activity? server)
     {
         WriteTime(json, _time.GetUtcNow());
-        json.WriteString(Names.Type, Names.Access);
-        WriteText(json, Names.RequestId, request.Id, RequestId.LongestLength);
+        json.WriteString("type"u8, "access"u8);
+        WriteText(json, "request_id"u8, request.Id, RequestId.LongestLength);
         if (server is not null)
         {
             WriteTraceId(json, server);
         }
 
-        WriteText(json, Names.Method, context.Request.Method, LongestMethod);
-        WriteText(json, Names.Path, context.Request.Path.Value, LongestPath);
-        json.WriteString(Names.Operation, request.Operation.Name);
-        json.WriteString(Names.Dialect, Attributes.NameOf(request.Operation.Dialect));
-        json.WriteString(Names.Key, request.Caller.Name);
-        WriteText(json, Names.Model, request.Model, Attributes.LongestModel);
-        WriteText(json, Names.Instance, request.Instance, LongestAgent);
-        WriteCount(json, Names.Status, request.StatusCode);
-        json.WriteString(Names.Outcome, Attributes.NameOf(request.Outcome));
+        WriteText(json, "method"u8, context.Request.Method, LongestMethod);
+        WriteText(json, "path"u8, context.Request.Path.Value, LongestPath);
+        json.WriteString("operation"u8, request.Operation.Name);
+        json.WriteString("dialect"u8, Attributes.NameOf(request.Operation.Dialect));
+        json.WriteString("key"u8, request.Caller.Name);
+        WriteText(json, "model"u8, request.Model, Attributes.LongestModel);
+        WriteText(json, "instance"u8, request.Instance, LongestAgent);
+        WriteCount(json, "status"u8, request.StatusCode);
+        json.WriteString("outcome"u8, Attributes.NameOf(request.Outcome));
 
         if (request.Operation.Handling == Handling.Infer)
         {
-            json.WriteBoolean(Names.Cold, request.IsCold);
-            json.WriteBoolean(Names.Stream, request.WantsStream);
+            json.WriteBoolean("cold"u8, request.IsCold);
+            json.WriteBoolean("stream"u8, request.WantsStream);
         }
 
-        WriteCount(json, Names.QueuePosition, request.QueuePosition);
-        WriteCount(json, Names.Attempts, request.Attempts);
+        WriteCount(json, "queue_position"u8, request.QueuePosition);
+        WriteCount(json, "attempts"u8, request.Attempts);
     }
 
     private static void WriteTimes(Utf8JsonWriter json, in RequestPhases phases)
     {
-        WriteMilliseconds(json, Names.Total, phases.Total);
-        WriteMilliseconds(json, Names.Body, phases.Body > 0 ? phases.Body : null);
-        WriteMilliseconds(json, Names.Queue, phases.Queue);
-        WriteMilliseconds(json, Names.Load, phases.Load);
-        WriteMilliseconds(json, Names.Prefill, phases.Prefill);
-        WriteMilliseconds(json, Names.Decode, phases.Decode);
-        WriteMilliseconds(json, Names.FirstToken, phases.FirstToken);
-        WriteMilliseconds(json, Names.Overhead, phases.Overhead);
+        WriteMilliseconds(json, "total_ms"u8, phases.Total);
+        WriteMilliseconds(json, "body_ms"u8, phases.Body > 0 ? phases.Body : null);
+        WriteMilliseconds(json, "queue_ms"u8, phases.Queue);
+        WriteMilliseconds(json, "load_ms"u8, phases.Load);
+        WriteMilliseconds(json, "prefill_ms"u8, phases.Prefill);
+        WriteMilliseconds(json, "decode_ms"u8, phases.Decode);
+        WriteMilliseconds(json, "ttft_ms"u8, phases.FirstToken);
+        WriteMilliseconds(json, "overhead_ms"u8, phases.Overhead);
     }
 
     private static void WriteAmounts(Utf8JsonWriter json, GatewayRequest request)
@@ -122,14 +122,14 @@ internal sealed class AccessLog : IHostedService
         ref var facts = ref request.Facts;
         if (facts.HasUsage)
         {
-            json.WriteNumber(Names.InputTokens, facts.InputTokens);
-            json.WriteNumber(Names.CachedTokens, facts.CachedTokens);
-            json.WriteNumber(Names.OutputTokens, facts.OutputTokens);
+            json.WriteNumber("input_tokens"u8, facts.InputTokens);
+            json.WriteNumber("cached_tokens"u8, facts.CachedTokens);
+            json.WriteNumber("output_tokens"u8, facts.OutputTokens);
         }
 
-        json.WriteNumber(Names.BytesIn, request.RequestBytes);
-        json.WriteNumber(Names.BytesOut, request.ResponseBytes);
-        json.WriteNumber(Names.Chunks, request.Chunks);
+        json.WriteNumber("bytes_in"u8, request.RequestBytes);
+        json.WriteNumber("bytes_out"u8, request.ResponseBytes);
+        json.WriteNumber("chunks"u8, request.Chunks);
     }
 
     private static void WriteClient(Utf8JsonWriter json, HttpContext context)
@@ -141,7 +141,7 @@ internal sealed class AccessLog : IHostedService
 
         if (context.Request.Headers.UserAgent is { Count: > 0 } agents)
         {
-            WriteText(json, Names.UserAgent, agents[0] is { } agent ? GatewayHeaders.Decode(agent) : null, LongestAgent);
+            WriteText(json, "user_agent"u8, agents[0] is { } agent ? GatewayHeaders.Decode(agent) : null, LongestAgent);
         }
     }
 
@@ -152,7 +152,7 @@ internal sealed class AccessLog : IHostedService
         Span<byte> text = stackalloc byte[32];
         time.UtcDateTime.TryFormat(text, out _, "O", null);
         text[UntilMilliseconds] = (byte)'Z';
-        json.WriteString(Names.Time, text[..(UntilMilliseconds + 1)]);
+        json.WriteString("time"u8, text[..(UntilMilliseconds + 1)]);
     }
 
     private static void WriteTraceId(Utf8JsonWriter json, Activity server)
@@ -161,7 +161,7 @@ internal sealed class AccessLog : IHostedService
         Span<byte> text = stackalloc byte[32];
         server.TraceId.CopyTo(id);
         Convert.TryToHexStringLower(id, text, out _);
-        json.WriteString(Names.Trace, text);
+        json.WriteString("trace"u8, text);
     }
 
     private static void WriteAddress(Utf8JsonWriter json, IPAddress address)
@@ -172,11 +172,11 @@ internal sealed class AccessLog : IHostedService
         if (address.TryFormat(text, out var length))
         {
             var shown = text[..length];
-            json.WriteString(Names.Client, address.IsIPv4MappedToIPv6 && shown.StartsWith(Mapped) ? shown[Mapped.Length..] : shown);
+            json.WriteString("client"u8, address.IsIPv4MappedToIPv6 && shown.StartsWith(Mapped) ? shown[Mapped.Length..] : shown);
         }
     }
 
-    private static void WriteText(Utf8JsonWriter json, JsonEncodedText name, string? text, int longest)
+    private static void WriteText(Utf8JsonWriter json, ReadOnlySpan<byte> name, string? text, int longest)
     {
         if (!string.IsNullOrEmpty(text))
         {
@@ -184,7 +184,7 @@ internal sealed class AccessLog : IHostedService
         }
     }
 
-    private static void WriteCount(Utf8JsonWriter json, JsonEncodedText name, int count)
+    private static void WriteCount(Utf8JsonWriter json, ReadOnlySpan<byte> name, int count)
     {
         if (count != 0)
         {
@@ -193,7 +193,7 @@ internal sealed class AccessLog : IHostedService
     }
 
     /// <summary>Milliseconds to the microsecond: a shortest <see cref="double"/> would have fifteen digits more and take longer.</summary>
-    private static void WriteMilliseconds(Utf8JsonWriter json, JsonEncodedText name, double? seconds)
+    private static void WriteMilliseconds(Utf8JsonWriter json, ReadOnlySpan<byte> name, double? seconds)
     {
         if (seconds is not { } value)
         {
@@ -232,43 +232,5 @@ internal sealed class AccessLog : IHostedService
         }
 
         public void Dispose() => Json.Dispose();
-    }
-
-    private static class Names
-    {
-        public static readonly JsonEncodedText Time = JsonEncodedText.Encode("time");
-        public static readonly JsonEncodedText Type = JsonEncodedText.Encode("type");
-        public static readonly JsonEncodedText Access = JsonEncodedText.Encode("access");
-        public static readonly JsonEncodedText RequestId = JsonEncodedText.Encode("request_id");
-        public static readonly JsonEncodedText Trace = JsonEncodedText.Encode("trace");
-        public static readonly JsonEncodedText Method = JsonEncodedText.Encode("method");
-        public static readonly JsonEncodedText Path = JsonEncodedText.Encode("path");
-        public static readonly JsonEncodedText Operation = JsonEncodedText.Encode("operation");
-        public static readonly JsonEncodedText Dialect = JsonEncodedText.Encode("dialect");
-        public static readonly JsonEncodedText Key = JsonEncodedText.Encode("key");
-        public static readonly JsonEncodedText Model = JsonEncodedText.Encode("model");
-        public static readonly JsonEncodedText Instance = JsonEncodedText.Encode("instance");
-        public static readonly JsonEncodedText Status = JsonEncodedText.Encode("status");
-        public static readonly JsonEncodedText Outcome = JsonEncodedText.Encode("outcome");
-        public static readonly JsonEncodedText Cold = JsonEncodedText.Encode("cold");
-        public static readonly JsonEncodedText Stream = JsonEncodedText.Encode("stream");
-        public static readonly JsonEncodedText QueuePosition = JsonEncodedText.Encode("queue_position");
-        public static readonly JsonEncodedText Attempts = JsonEncodedText.Encode("attempts");
-        public static readonly JsonEncodedText Total = JsonEncodedText.Encode("total_ms");
-        public static readonly JsonEncodedText Body = JsonEncodedText.Encode("body_ms");
-        public static readonly JsonEncodedText Queue = JsonEncodedText.Encode("queue_ms");
-        public static readonly JsonEncodedText Load = JsonEncodedText.Encode("load_ms");
-        public static readonly JsonEncodedText Prefill = JsonEncodedText.Encode("prefill_ms");
-        public static readonly JsonEncodedText Decode = JsonEncodedText.Encode("decode_ms");
-        public static readonly JsonEncodedText FirstToken = JsonEncodedText.Encode("ttft_ms");
-        public static readonly JsonEncodedText Overhead = JsonEncodedText.Encode("overhead_ms");
-        public static readonly JsonEncodedText InputTokens = JsonEncodedText.Encode("input_tokens");
-        public static readonly JsonEncodedText CachedTokens = JsonEncodedText.Encode("cached_tokens");
-        public static readonly JsonEncodedText OutputTokens = JsonEncodedText.Encode("output_tokens");
-        public static readonly JsonEncodedText BytesIn = JsonEncodedText.Encode("bytes_in");
-        public static readonly JsonEncodedText BytesOut = JsonEncodedText.Encode("bytes_out");
-        public static readonly JsonEncodedText Chunks = JsonEncodedText.Encode("chunks");
-        public static readonly JsonEncodedText Client = JsonEncodedText.Encode("client");
-        public static readonly JsonEncodedText UserAgent = JsonEncodedText.Encode("user_agent");
     }
 }
