@@ -11,8 +11,9 @@ namespace Hazumu.Gateway.Streams;
 /// it can, and without an allocation.
 /// </summary>
 /// <remarks>
-/// Not <c>Utf8JsonReader</c>, which takes 1.4 times as long for a line of a chat and 80 times for an answer of vectors, since it looks at
-/// each number (measured on .NET 10.0). A mutable struct, kept by its tap. It is no validator: of what it passes over it looks at strings and brackets only. A document that
+/// Not <c>Utf8JsonReader</c>: it takes as long for a line of a chat (0.19 µs), but 50 times as long for an answer of vectors, each number of
+/// which it looks at (2.3 ms in place of 0.04 ms for 0.8 MB), and it fails at the first escape that is not valid.
+/// A mutable struct, kept by its tap. It is no validator: of what it passes over it looks at strings and brackets only. A document that
 /// it cannot follow kills it: it then reports nothing more and is never <see cref="IsClosed"/>.
 /// </remarks>
 internal struct JsonScanner
