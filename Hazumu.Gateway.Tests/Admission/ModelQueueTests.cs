@@ -60,13 +60,13 @@ public class ModelQueueTests
         var again = Named("a1");
         again.IsAgain = true;
         queue.Add(again);
-        (tickets[0].Asked, tickets[1].Asked, tickets[2].Asked, tickets[3].Asked, again.Asked) = (1, 2, 9, 1, 9);
+        (tickets[0].QueuedAt, tickets[1].QueuedAt, tickets[2].QueuedAt, tickets[3].QueuedAt, again.QueuedAt) = (1, 2, 9, 1, 9);
 
         var looks = 0;
         var late = queue.Late((ticket, _) =>
         {
             looks++;
-            return ticket.Asked < 5;
+            return ticket.QueuedAt < 5;
         });
 
         Assert.Equal(["a2", "a3", "b1"], late.Select(ticket => ticket.Model));

@@ -29,13 +29,13 @@ internal sealed class ModelQueue
     // A retry is nearly always the oldest; those that come from another gateway's queue come in their order.
     private static LinkedListNode<Ticket> AddAgain(Line tickets, Ticket ticket)
     {
-        if (tickets.First is not { } first || ticket.Asked <= first.Value.Asked)
+        if (tickets.First is not { } first || ticket.QueuedAt <= first.Value.QueuedAt)
         {
             return tickets.AddFirst(ticket);
         }
 
         var before = tickets.Last!;
-        while (before.Value.Asked > ticket.Asked)
+        while (before.Value.QueuedAt > ticket.QueuedAt)
         {
             before = before.Previous!;
         }

@@ -108,14 +108,14 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         lock (_fleet.Gate)
         {
             var now = _fleet.Now;
-            ticket.IsAgain = ticket.Asked >= 0;
+            ticket.IsAgain = ticket.QueuedAt >= 0;
             if (ticket.IsAgain)
             {
-                ticket.Asked += now - ticket.Placed;
+                ticket.QueuedAt += now - ticket.Placed;
             }
             else
             {
-                ticket.Asked = now;
+                ticket.QueuedAt = now;
                 _fleet.Rates.Count(ticket.Model, now);
             }
 
@@ -339,7 +339,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
 
     // Short requests wait for those before them of their own key, as long as those are served.
     private static bool IsLate(Ticket ticket, long lastTurn, QueueOptions options, long now) =>
-        now - (ticket.IsShort ? Math.Max(ticket.Asked, lastTurn) : ticket.Asked) >= options.Timeout.TotalMilliseconds;
+        now - (ticket.IsShort ? Math.Max(ticket.QueuedAt, lastTurn) : ticket.QueuedAt) >= options.Timeout.TotalMilliseconds;
 
     private bool HasOutageLasted(string model, QueueOptions options, long now) =>
         _fleet.OutageSince(model) is { } since && now - since >= options.OutageTimeout.TotalMilliseconds;
@@ -368,7 +368,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         while (_weight + ticket.Weight > limit)
         {
             var longest = _weights.MaxBy(key => key.Value).Key;
-            if (longest == ticket.Key || _queues.Values.Select(queue => queue.NewestOf(longest)).MaxBy(newest => newest?.Asked) is not { } newest)
+            if (longest == ticket.Key || _queues.Values.Select(queue => queue.NewestOf(longest)).MaxBy(newest => newest?.QueuedAt) is not { } newest)
             {
                 return false;
             }

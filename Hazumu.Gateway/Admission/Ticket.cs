@@ -29,7 +29,7 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     public int Weight => IsShort ? 1 : Scheduler.Weight;
 
     /// <summary>Since when it waits, time in attempts that failed not counted: a retry keeps its place and what is left of its time.</summary>
-    public long Asked { get; set; } = -1;
+    public long QueuedAt { get; set; } = -1;
 
     /// <summary>When it got its last slot.</summary>
     public long Placed { get; set; }

@@ -344,8 +344,8 @@ internal sealed partial class ClusterAdmission(
     private async ValueTask<SlotDecision> AskForSlotAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var now = fleet.Now;
-        ticket.IsAgain = ticket.Asked >= 0;
-        ticket.Asked = ticket.IsAgain ? ticket.Asked + now - ticket.Placed : now;
+        ticket.IsAgain = ticket.QueuedAt >= 0;
+        ticket.QueuedAt = ticket.IsAgain ? ticket.QueuedAt + now - ticket.Placed : now;
         var question = new Question(
             this,
             isAgain => new(MessageKind.Ask)
@@ -355,7 +355,7 @@ internal sealed partial class ClusterAdmission(
                 KeyName = ticket.Key,
                 IsShort = ticket.IsShort,
                 IsStreamed = ticket.IsStreamed,
-                Waited = isAgain || ticket.IsAgain ? fleet.Now - ticket.Asked : null,
+                Waited = isAgain || ticket.IsAgain ? fleet.Now - ticket.QueuedAt : null,
                 Avoided = ticket.Avoided(fleet.Now),
             },
             answer => answer.Kind == MessageKind.Grant ? new(MessageKind.Hold) { Instance = answer.Instance, Model = ticket.Model, IsCold = answer.IsCold } : null);

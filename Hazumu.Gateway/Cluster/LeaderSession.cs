@@ -144,7 +144,7 @@ internal class LeaderSession(Leadership leadership)
 
         var now = leadership.Fleet.Now;
         var ticket = new Ticket(ask.Model!, ask.Affinity, ask.KeyName!) { IsShort = ask.IsShort, IsStreamed = ask.IsStreamed };
-        (ticket.Asked, ticket.Placed) = ask.Waited is { } waited ? (Math.Max(0, now - waited), now) : (ticket.Asked, ticket.Placed);
+        (ticket.QueuedAt, ticket.Placed) = ask.Waited is { } waited ? (Math.Max(0, now - waited), now) : (ticket.QueuedAt, ticket.Placed);
         foreach (var instance in ask.Avoided ?? [])
         {
             ticket.Avoid(instance, now);
