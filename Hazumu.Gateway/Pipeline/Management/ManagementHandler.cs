@@ -116,7 +116,7 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
         return fleet.Read(instances => Choose(instances, request, model, body?.Head ?? default));
     }
 
-    private IReadOnlyList<Instance> Choose(ImmutableArray<Instance> instances, GatewayRequest request, string? model, RequestHeadResult head)
+    private List<Instance> Choose(ImmutableArray<Instance> instances, GatewayRequest request, string? model, RequestHeadResult head)
     {
         var usable = instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
         List<Instance> holding = model is null ? [] : fleet.Holding(model);
