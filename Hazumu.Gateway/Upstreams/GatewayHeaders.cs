@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Unicode;
 
@@ -30,12 +29,4 @@ internal static class GatewayHeaders
         var bytes = Encoding.Latin1.GetBytes(value);
         return Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : value;
     }
-}
-
-/// <summary>Small numbers as text, without making it anew for each request.</summary>
-internal static class Positions
-{
-    private static readonly string[] s_small = [.. Enumerable.Range(0, 256).Select(number => number.ToString(CultureInfo.InvariantCulture))];
-
-    public static string Text(int number) => (uint)number < (uint)s_small.Length ? s_small[number] : number.ToString(CultureInfo.InvariantCulture);
 }

@@ -216,20 +216,8 @@ internal ref struct RequestHeadReader
                 AddNamed("name");
                 break;
 
-            case Name.OtherModel:
-                AddNamed("model");
-                break;
-
-            case Name.From:
-                AddNamed("from");
-                break;
-
-            case Name.Source:
-                AddNamed("source");
-                break;
-
-            case Name.Destination:
-                AddNamed("destination");
+            case Name.OtherModel or Name.From or Name.Source or Name.Destination:
+                AddNamed(name switch { Name.OtherModel => "model", Name.From => "from", Name.Source => "source", _ => "destination" });
                 break;
 
             case Name.RemoteHost:
@@ -241,12 +229,7 @@ internal ref struct RequestHeadReader
                 break;
 
             case Name.Stream:
-                _stream = _reader.TokenType switch
-                {
-                    JsonTokenType.True => true,
-                    JsonTokenType.False => false,
-                    _ => null,
-                };
+                _stream = _reader.TokenType is JsonTokenType.True or JsonTokenType.False ? _reader.TokenType == JsonTokenType.True : null;
                 break;
 
             case Name.StreamOptions:
@@ -262,15 +245,15 @@ internal ref struct RequestHeadReader
                 break;
 
             case Name.SessionId:
-                _session = HashOfText();
+                _session = HashOfText(in _reader);
                 break;
 
             case Name.PromptCacheKey:
-                _promptCacheKey = HashOfText();
+                _promptCacheKey = HashOfText(in _reader);
                 break;
 
             case Name.User:
-                _user = HashOfText();
+                _user = HashOfText(in _reader);
                 break;
 
             case Name.Metadata when _reader.TokenType == JsonTokenType.StartObject:
@@ -366,6 +349,15 @@ internal ref struct RequestHeadReader
     // Anthropic's clients name their session there.
     private bool ReadMetadata()
     {
+        var isRead = ReadMember("user_id"u8, out var user);
+        _user = user.TokenType == JsonTokenType.None ? _user : HashOfText(in user);
+        return isRead;
+    }
+
+    // Reads the object at hand, with the value of one member. False where the bytes end inside the object.
+    private bool ReadMember(ReadOnlySpan<byte> name, out Utf8JsonReader value)
+    {
+        value = default;
         while (_reader.Read())
         {
             if (_reader.TokenType == JsonTokenType.EndObject)
@@ -373,17 +365,13 @@ internal ref struct RequestHeadReader
                 return true;
             }
 
-            var isUser = _reader.ValueTextEquals("user_id"u8);
+            var isWanted = _reader.ValueTextEquals(name);
             if (!_reader.Read())
             {
                 return false;
             }
 
-            if (isUser)
-            {
-                _user = HashOfText();
-            }
-
+            value = isWanted ? _reader : value;
             if (!_reader.TrySkip())
             {
                 return false;
@@ -429,28 +417,9 @@ internal ref struct RequestHeadReader
 
     private bool ReadRole(out bool isUsers)
     {
-        isUsers = false;
-        while (_reader.Read())
-        {
-            if (_reader.TokenType == JsonTokenType.EndObject)
-            {
-                return true;
-            }
-
-            var isRole = _reader.ValueTextEquals("role"u8);
-            if (!_reader.Read())
-            {
-                return false;
-            }
-
-            isUsers |= isRole && _reader.TokenType == JsonTokenType.String && _reader.ValueTextEquals("user"u8);
-            if (!_reader.TrySkip())
-            {
-                return false;
-            }
-        }
-
-        return false;
+        var isRead = ReadMember("role"u8, out var role);
+        isUsers = role.TokenType == JsonTokenType.String && role.ValueTextEquals("user"u8);
+        return isRead;
     }
 
     private bool ReadText(Name name)
@@ -487,8 +456,8 @@ internal ref struct RequestHeadReader
         }
     }
 
-    private readonly ulong HashOfText() =>
-        _reader.TokenType == JsonTokenType.String && !_reader.ValueSpan.IsEmpty ? Hash(_reader.ValueSpan, 0) : 0;
+    private static ulong HashOfText(in Utf8JsonReader value) =>
+        value.TokenType == JsonTokenType.String && !value.ValueSpan.IsEmpty ? Hash(value.ValueSpan, 0) : 0;
 
     // "0", "0s", "0h0m", as Go reads durations.
     private static bool IsZeroDuration(ReadOnlySpan<byte> text) => text.Contains((byte)'0') && !text.ContainsAnyInRange((byte)'1', (byte)'9');

@@ -183,7 +183,7 @@ internal sealed class Attempt : HttpTransformer
         httpContext.Response.Headers[GatewayHeaders.Instance] = Instance.HeaderName;
         if (_lease is not null)
         {
-            httpContext.Response.Headers[GatewayHeaders.QueuePosition] = Positions.Text(_request.QueuePosition);
+            httpContext.Response.Headers[GatewayHeaders.QueuePosition] = _request.QueuePosition.ToString(CultureInfo.InvariantCulture);
         }
 
         AnswerHeaders.RemoveInvalid(proxyResponse);
