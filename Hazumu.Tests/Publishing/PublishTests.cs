@@ -47,6 +47,14 @@ public sealed class PublishTests : IDisposable
     }
 
     [Fact]
+    public async Task Nothing_that_git_ignores_is_committed()
+    {
+        Assert.SkipUnless(Path.Exists(RepositoryRoot.Combine(".git")), "no Git checkout");
+
+        Assert.Equal("", await ProcessRunner.RunOrThrowAsync("git", ["ls-files", "--cached", "--ignored", "--exclude-standard"]));
+    }
+
+    [Fact]
     public async Task A_folder_without_a_chart_is_refused()
     {
         // Aspire exits with 0 where a step fails.
