@@ -1,4 +1,4 @@
-using Hazumu.Hosting.Settings;
+using Hazumu.AppHost;
 
 var builder = DistributedApplication.CreateBuilder(args);
 var hazumu = builder.AddHazumuSettings(args);
@@ -103,8 +103,8 @@ builder.AddCaddy("edge", hazumu.Edge)
     .WithDataSources(grafana)
     .WithSettings(hazumu.Edge);
 
-// './hazumu up' checks the settings before it pulls images.
-if (!CommandLine.ChecksSettingsOnly(builder.Configuration))
+await using var app = builder.Build();
+if (!await GraphPrinter.PrintIfRequestedAsync(app, hazumu))
 {
-    builder.Build().Run();
+    await app.RunAsync();
 }

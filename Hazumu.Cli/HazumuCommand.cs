@@ -1,6 +1,9 @@
 using System.CommandLine;
 using Hazumu.Cli.Bundle;
 using Hazumu.Cli.Doctor;
+using Hazumu.Cli.Images;
+using Hazumu.Cli.Publishing;
+using Hazumu.Cli.Testing;
 
 namespace Hazumu.Cli;
 
@@ -19,7 +22,8 @@ internal static class HazumuCommand
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, Func<string, string?> variable)
     {
-        var parsed = Create(variable).Parse(args);
+        // These hand their arguments, --help included, to another program.
+        var parsed = Create(args, variable).Parse(args is ["keys" or "test", ..] ? [args[0]] : args);
         if (parsed.Errors.Count > 0)
         {
             foreach (var problem in parsed.Errors)
@@ -37,7 +41,7 @@ internal static class HazumuCommand
         catch (CliException problem)
         {
             await error.WriteLineAsync(problem.Message);
-            return Failed;
+            return problem.ExitCode;
         }
         catch (OperationCanceledException)
         {
@@ -46,9 +50,15 @@ internal static class HazumuCommand
         }
     }
 
-    private static RootCommand Create(Func<string, string?> variable) => new("Commands for Hazumu, the Aspire host for Ollama with a gateway and monitoring.")
+    private static RootCommand Create(IReadOnlyList<string> args, Func<string, string?> variable) => new("Commands for Hazumu, the Aspire host for Ollama with a gateway and monitoring.")
     {
-        BundleCommand.Create(variable),
         DoctorCommand.Create(variable),
+        GatewayKeysCommand.Create(args, variable),
+        ImagesCommand.Create(),
+        TestCommand.Create(args),
+        TestCommand.CreateFaults(),
+        PublishCommand.Create(),
+        DigestsCommand.Create(),
+        BundleCommand.Create(),
     };
 }

@@ -35,6 +35,9 @@ public static class HazumuBuilderExtensions
         // A graph that runs here has one gateway.
         options.Valkey.Enabled = builder.ExecutionContext.IsPublishMode;
 
+        // Without an Ollama of the graph the gateway has no instance, unless the user configures one and enables the gateway by name.
+        options.Gateway.Enabled &= options.Ollama.Enabled || builder.Configuration[$"{HazumuOptions.SectionName}:{options.Gateway.Section}:{nameof(ComponentOptions.Enabled)}"] is not null;
+
         if (builder.ExecutionContext.IsRunMode)
         {
             IsolatedRun.Settle(options, builder.Configuration, builder.AppHostDirectory);
@@ -69,6 +72,9 @@ public static class HazumuBuilderExtensions
         ArgumentNullException.ThrowIfNull(settings);
 
         var application = builder.ApplicationBuilder;
+        var container = builder as IResourceBuilder<ContainerResource>;
+        settings.Resource ??= builder.Resource;
+        container?.WithImageFrom(settings);
         if (!settings.Enabled)
         {
             application.Resources.Remove(builder.Resource);
@@ -86,13 +92,9 @@ public static class HazumuBuilderExtensions
             endpoint.TargetHost = address == "127.0.0.1" ? endpoint.TargetHost : address;
         }
 
-        if (builder is IResourceBuilder<ContainerResource> container)
+        if (application.ExecutionContext.IsRunMode)
         {
-            container.WithImageFrom(settings);
-            if (application.ExecutionContext.IsRunMode)
-            {
-                container.WithLabelsAndNetwork(settings);
-            }
+            container?.WithLabelsAndNetwork(settings);
         }
 
         return builder;

@@ -27,7 +27,7 @@ public static class SettingsReader
     {
         var problems = new List<string>();
         Read(section, target, problems);
-        StartupProblemException.ThrowIfAny(problems);
+        StartupProblemException.ThrowIfAny(problems, exitCode: 2);
     }
 
     /// <summary>Lists every setting below an options object that holds the defaults.</summary>

@@ -11,13 +11,17 @@ public sealed class StartupProblemException : Exception
     /// <summary>The sentences.</summary>
     public IReadOnlyList<string> Problems { get; }
 
+    /// <summary>The exit code of the process: 1, or 2 for wrong usage, such as a value that is not allowed.</summary>
+    public int ExitCode { get; init; } = 1;
+
     /// <summary>Throws where there is at least one problem.</summary>
     /// <param name="problems">The sentences found so far.</param>
-    public static void ThrowIfAny(IReadOnlyList<string> problems)
+    /// <param name="exitCode">The exit code of the process.</param>
+    public static void ThrowIfAny(IReadOnlyList<string> problems, int exitCode = 1)
     {
         if (problems is { Count: > 0 })
         {
-            throw new StartupProblemException(problems);
+            throw new StartupProblemException(problems) { ExitCode = exitCode };
         }
     }
 
@@ -32,7 +36,7 @@ public sealed class StartupProblemException : Exception
             if ((exception as StartupProblemException ?? exception?.InnerException as StartupProblemException) is { } problem)
             {
                 Console.Error.WriteLine(problem.Message);
-                Environment.Exit(1);
+                Environment.Exit(problem.ExitCode);
             }
         };
     }

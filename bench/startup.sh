@@ -26,8 +26,11 @@ export Hazumu__Prometheus__Port=${Hazumu__Prometheus__Port:-29090} Hazumu__Prome
 export Hazumu__Grafana__Port=${Hazumu__Grafana__Port:-23000} Hazumu__Grafana__Volume=${NAME}_grafana
 export Hazumu__CAdvisor__Port=${Hazumu__CAdvisor__Port:-28080}
 export Hazumu__Blackbox__Port=${Hazumu__Blackbox__Port:-29115}
-# The AppHost would find that out by itself, Compose has to be told; both get the same.
-if [ -z "${Hazumu__CAdvisor__Privileged:-}" ] && privileged_is_refused; then export Hazumu__CAdvisor__Privileged=false; fi
+# The AppHost finds out by itself whether the kernel allows privileged containers (CAP_SYS_RESOURCE); Compose has to be told. Both get
+# the same.
+if [ -z "${Hazumu__CAdvisor__Privileged:-}" ] && [ $((16#$(awk '/^CapBnd:/ { print $2 }' /proc/self/status) >> 24 & 1)) -eq 0 ]; then
+  export Hazumu__CAdvisor__Privileged=false
+fi
 
 case ${HAZUMU_COMPOSE:-$ENGINE compose} in
   'docker compose' | 'podman compose') COMPOSE=("$ENGINE" compose) ;;

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Builds images of the real programs from Debian's packages, for machines that reach no container registry: with the
 # names, paths, users, entrypoints and default commands of the upstream images, and the version that Debian has as tag.
-# The gateway's image is this checkout's program on the same base, with the .NET runtime of this machine, and otherwise as
-# Hazumu.Gateway/Dockerfile makes it.
+# The gateway's image is this checkout's program on the same base, with the .NET runtime of this machine, and otherwise as the .NET SDK
+# makes it (PublishContainer).
 #
 #   eng/images-from-debian.sh COMPONENT...   prints a line "COMPONENT IMAGE" for each image built
 #   eng/images-from-debian.sh --list         prints the components that can be built
+#   eng/images-from-debian.sh --compose DIR  puts Docker Compose v2 there, which Debian 12 does not have
 #
 # Needs Debian, root and a container engine that answers. About 25 s and 60 MB of downloads; the machine's own packages
 # and apt state are not touched. SUITE (sid) and HAZUMU_DEBIAN_MIRROR (the machine's own) choose the packages.
@@ -123,14 +124,13 @@ image_gateway() {
   root=$(new_root "${libraries[@]}")
   copy_runtime "$root"
   mv "$WORK/gateway" "$root/app"
-  install -d -o "$GATEWAY_USER" -g "$GATEWAY_USER" "$root/data"
   echo "app:x:$GATEWAY_USER:$GATEWAY_USER:app:/home:/bin/false" >> "$root/etc/passwd"
   echo "app:x:$GATEWAY_USER:" >> "$root/etc/group"
   # To make a key takes cryptography, which the runtime looks for only when it is used.
   import "$root" gateway "$GATEWAY_IMAGE" 'keys create start --file /tmp/keys.json' \
     "LABEL hazumu.sources=$made_of" \
-    'WORKDIR /app' "USER $GATEWAY_USER" 'EXPOSE 8080' 'VOLUME /data' \
-    "ENV APP_UID=$GATEWAY_USER HTTP_PORTS=8080 DOTNET_RUNNING_IN_CONTAINER=true Gateway__Keys__File=/data/keys.json" \
+    'WORKDIR /app' "USER $GATEWAY_USER" 'EXPOSE 8080' \
+    "ENV APP_UID=$GATEWAY_USER HTTP_PORTS=8080 DOTNET_RUNNING_IN_CONTAINER=true" \
     'ENTRYPOINT ["/app/Hazumu.Gateway"]'
 }
 
@@ -222,6 +222,69 @@ upstream_version() { # 2:3.5.3+ds1-6 → 3.5.3, 1.0~rc1-1 → 1.0-rc.1
   echo "$1" | sed -e 's/^[0-9]*://' -e 's/-[^-]*$//' -e 's/+.*//' -e 's/~rc/-rc./' -e 's/~.*//'
 }
 
+# --- Debian's packages, newer than the machine's own release, without touching the machine's apt
+
+SUITE=${SUITE:-sid}
+DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# The mirror that the machine's own apt reads Debian from.
+debian_mirror() {
+  local mirror=${HAZUMU_DEBIAN_MIRROR:-}
+  [ -n "$mirror" ] || mirror=$(apt_mirror)
+  if [ -z "$mirror" ]; then
+    # Nothing is known of the sources before the first update.
+    apt-get -q update > /dev/null 2>&1 < /dev/null || true
+    mirror=$(apt_mirror)
+  fi
+  echo "$mirror"
+}
+
+apt_mirror() {
+  # shellcheck disable=SC2016 # apt's own variable
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 'Component: main' | sed -n 1p
+}
+
+# Why Debian's packages cannot be had; nothing where they can.
+debian_problem() {
+  if ! is_debian_root; then
+    echo "that needs Debian and root"
+  elif [ ! -f "$DEBIAN_KEYRING" ]; then
+    echo "the package debian-archive-keyring is not installed"
+  elif [ -z "$(debian_mirror)" ]; then
+    echo "apt on this machine reads no Debian mirror; HAZUMU_DEBIAN_MIRROR can name one"
+  fi
+}
+
+# debian_download FOLDER PACKAGE...: puts $SUITE's packages into FOLDER/debs, with an apt state of FOLDER's own.
+debian_download() {
+  local work=$1
+  shift
+  mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/debs"
+  : > "$work/status"
+  echo "deb [signed-by=$DEBIAN_KEYRING] $(debian_mirror) $SUITE main" > "$work/sources.list"
+  # Whatever is not set here stays as the machine has it, its proxy above all.
+  cat > "$work/apt.conf" << EOF
+Dir::Etc::sourcelist "$work/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::State "$work/state";
+Dir::State::status "$work/status";
+Dir::Cache "$work/cache";
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
+Acquire::Retries "3";
+Acquire::http::Timeout "20";
+Acquire::https::Timeout "20";
+APT::Sandbox::User "root";
+EOF
+  apt-get -c "$work/apt.conf" -q update < /dev/null &&
+    (cd "$work/debs" && apt-get -c "$work/apt.conf" -q download "$@" < /dev/null)
+}
+
 # --- the command
 
 [ $# -gt 0 ] || misuse "Which images? These can be built: $(listed)."
@@ -229,18 +292,25 @@ if [ "$*" = --list ]; then
   list
   exit
 fi
-for component in "$@"; do
+[ "$1" = --compose ] || for component in "$@"; do
   list | grep -qxF -- "$component" || misuse "'$component' cannot be built here; these can: $(listed)."
 done
 
 mkdir -p "$STATE"
 problem=$(debian_problem)
 [ -z "$problem" ] || fail "No images from Debian's packages: $problem."
-choose_engine
-engine_answers || fail "$(explain_engine)"
-
 WORK=$(mktemp -d "$STATE/images.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
+if [ "$1" = --compose ]; then
+  debian_download "$WORK" docker-compose
+  dpkg-deb --extract "$(deb docker-compose)" "$WORK/tree"
+  mkdir -p "$2"
+  mv "$WORK/tree/usr/libexec/docker/cli-plugins/docker-compose" "$2/"
+  exit
+fi
+
+choose_engine
+engine_answers || fail "The container engine does not answer '$ENGINE ps' ($(last_line "$STATE/engine.log")); start it and try again."
 for component in "$@"; do
   "image_$component"
 done

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.IO.Compression;
+using Hazumu.Cli.Images;
 
 namespace Hazumu.Cli.Bundle;
 
@@ -6,37 +8,66 @@ namespace Hazumu.Cli.Bundle;
 internal static class BundleCommand
 {
     /// <summary>Creates the command.</summary>
-    /// <param name="variable">Looks up an environment variable.</param>
-    public static Command Create(Func<string, string?> variable)
+    public static Command Create()
     {
-        var file = new Argument<string>("FILE") { Description = "The archive to write, such as hazumu.tar.gz." };
+        var noBuild = AppHostProgram.CreateNoBuildOption();
+        var file = new Argument<FileInfo>("FILE") { Description = "The archive to write, such as hazumu.tar.gz." };
         var withImage = new Option<bool>("--with-image") { Description = "Adds the gateway's image, which no registry has." };
-        var command = new Command("bundle", "Writes an archive with the Compose application for production, its configuration and its scripts.") { file, withImage };
+        var command = new Command("bundle", "Writes an archive with the Compose application for production, its configuration and its scripts.") { file, withImage, noBuild };
         command.SetAction(async (result, cancellationToken) =>
         {
-            var checkout = BundleCheckout.Find(Environment.CurrentDirectory, AppContext.BaseDirectory);
-            var target = Path.GetFullPath(result.GetRequiredValue(file));
+            var checkout = Checkout.Find();
+            var program = new AppHostProgram(checkout, result.GetValue(noBuild));
+            var target = result.GetRequiredValue(file);
             var work = Directory.CreateTempSubdirectory("hazumu-bundle-");
             try
             {
                 var version = await BundleVersion.ReadAsync(checkout, cancellationToken);
                 var folder = Path.Combine(work.FullName, BundleArchive.Folder);
-                await checkout.PublishAsync("publish", folder, cancellationToken);
+                await program.PublishAsync("publish", folder, cancellationToken);
                 var image = result.GetValue(withImage) ? Path.Combine(work.FullName, BundleArchive.ImageFile) : null;
                 if (image is not null)
                 {
-                    var engine = variable("ASPIRE_CONTAINER_RUNTIME") is { Length: > 0 } named ? named : "docker";
-                    await new GatewayImageBuilder(checkout, engine, result.InvocationConfiguration.Error).WriteAsync(image, cancellationToken);
+                    await WriteImageAsync(checkout, await program.DescribeWithEngineAsync(cancellationToken), image, Report, cancellationToken);
                 }
 
-                await BundleArchive.WriteAsync(folder, image, version, target);
-                await result.InvocationConfiguration.Output.WriteLineAsync($"{target} has the application of {version}{(image is null ? ", without the gateway's image" : "")}.");
+                await BundleArchive.WriteAsync(folder, image, version, target.FullName);
+                Report($"{target.FullName} has the application of {version}{(image is null ? ", without the gateway's image" : "")}.");
+                return 0;
             }
             finally
             {
                 work.Delete(recursive: true);
             }
+
+            void Report(string sentence) => result.InvocationConfiguration.Error.WriteLine($"hazumu: {sentence}");
         });
         return command;
+    }
+
+    private static async Task WriteImageAsync(Checkout checkout, GraphDescription graph, string file, Action<string> report, CancellationToken cancellationToken)
+    {
+        var gateway = graph["Gateway"];
+        var store = new ImageStore(graph.Engine, report, TimeProvider.System);
+        try
+        {
+            await new GatewayImageBuilder(checkout, graph.Engine, store, report).EnsureAsync(gateway, cancellationToken);
+        }
+        catch (CliException problem)
+        {
+            if (!await store.HasAsync(gateway.Image, cancellationToken))
+            {
+                throw new CliException($"There is no image of the gateway: {problem.Message}.");
+            }
+
+            report($"The archive gets {gateway.Image} as it is on this machine, which may be of another commit: {problem.Message}.");
+        }
+
+        await using var output = new GZipStream(File.Create(file), CompressionLevel.Optimal);
+        await store.SaveAsync(gateway.Image, output, cancellationToken);
+        if (gateway.ImageSetting is not null)
+        {
+            report($"Write Hazumu__Gateway__Image={gateway.Image} into .env on the server, which is the image in the archive.");
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Hazumu.Cli.Images;
 
 namespace Hazumu.Cli.Doctor;
 
@@ -19,25 +20,28 @@ internal static class DoctorCommand
         var gateway = Address("--gateway", "the gateway");
         var leftOut = new Option<string>("--left-out") { Description = "Components that are not part of the graph, separated by commas.", HelpName = "cadvisor,blackbox" };
         var volumes = new Option<string>("--volumes-folder") { Description = $"The host's folder with the engine's volumes; without it {DoctorOptions.DefaultVolumesFolder}.", HelpName = "PATH" };
-        var command = new Command("doctor", "Checks targets, rules, data sources, alert path, clocks and disk. A component without an address is not part of the graph.")
+        var noBuild = AppHostProgram.CreateNoBuildOption();
+        Option[] addresses = [prometheus, alertmanager, grafana, gateway];
+        var command = new Command("doctor", "Checks targets, rules, data sources, alert path, clocks and disk: of the graph that ./hazumu up has started last, or that settings describe, or at the addresses that are given.")
         {
-            prometheus, alertmanager, grafana, gateway, leftOut, volumes,
+            prometheus, alertmanager, grafana, gateway, leftOut, volumes, noBuild,
         };
+        SettingArguments.AddTo(command);
         command.SetAction(async (result, cancellationToken) =>
         {
-            var results = await CheckRunner.RunAsync(
-                new DoctorOptions
+            var settings = SettingArguments.Read(result);
+            var options = addresses.Any(address => result.GetResult(address) is not null)
+                ? new DoctorOptions
                 {
                     Prometheus = result.GetValue(prometheus),
                     Alertmanager = result.GetValue(alertmanager),
                     Grafana = result.GetValue(grafana),
                     Gateway = result.GetValue(gateway),
-                    GrafanaUser = First(s_users),
-                    GrafanaPassword = First(s_passwords),
                     LeftOut = result.GetValue(leftOut)?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [],
                     VolumesFolder = result.GetValue(volumes) ?? DoctorOptions.DefaultVolumesFolder,
-                },
-                cancellationToken);
+                }
+                : await DescribeAsync(settings, result.GetValue(noBuild), cancellationToken);
+            var results = await CheckRunner.RunAsync(options with { GrafanaUser = First(s_users), GrafanaPassword = First(s_passwords) }, cancellationToken);
             await result.InvocationConfiguration.Output.WriteLineAsync(Report.Write(results));
             return results.Any(check => check.IsProblem) ? 1 : 0;
         });
@@ -45,6 +49,25 @@ internal static class DoctorCommand
 
         // Both are 'admin' in development.
         string First(string[] names) => names.Select(variable).FirstOrDefault(value => value is { Length: > 0 }) ?? "admin";
+    }
+
+    private static async Task<DoctorOptions> DescribeAsync(SettingArguments settings, bool isBuilt, CancellationToken cancellationToken)
+    {
+        var checkout = Checkout.Find();
+        var set = SettingArguments.OfEnvironment().Keys;
+        var remembered = RememberedSettings.Read(checkout).Where(setting => !set.Contains(setting.Key, StringComparer.OrdinalIgnoreCase)).ToDictionary(setting => setting.Key, setting => (string?)setting.Value);
+        var graph = await new AppHostProgram(checkout, isBuilt).DescribeAsync(settings.All, checkStart: false, cancellationToken, remembered);
+        return new()
+        {
+            Prometheus = AddressOf("Prometheus"),
+            Alertmanager = AddressOf("Alertmanager"),
+            Grafana = AddressOf("Grafana"),
+            Gateway = AddressOf("Gateway"),
+            LeftOut = [.. graph.Components.Where(component => !component.Enabled).Select(component => component.Name)],
+            VolumesFolder = graph.VolumesFolder,
+        };
+
+        Uri? AddressOf(string section) => graph[section] is { Enabled: true, Address: var address } ? address : null;
     }
 
     private static Option<Uri> Address(string name, string whose) => new(name)

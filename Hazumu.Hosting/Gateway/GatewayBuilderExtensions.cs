@@ -61,7 +61,7 @@ public static class GatewayBuilderExtensions
                 // The .NET SDK makes no folder in an image.
                 TakesVolume = true,
             })
-            .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev", "Hazumu.Gateway/Dockerfile"));
+            .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev"));
     }
 
     /// <summary>Has the gateway spread requests over Ollama instances.</summary>

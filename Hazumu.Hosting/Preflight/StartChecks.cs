@@ -21,11 +21,18 @@ internal sealed class StartChecks(ContainerEngine engine, IEnumerable<IStartChec
 
     public Task SubscribeAsync(IDistributedApplicationEventing eventing, DistributedApplicationExecutionContext executionContext, CancellationToken cancellationToken)
     {
-        eventing.Subscribe<BeforeStartEvent>((start, token) => CheckAsync(start.Model, token));
+        eventing.Subscribe<BeforeStartEvent>(async (start, token) =>
+        {
+            var (_, problems) = await SettleAsync(start.Model, token);
+            await CheckAsync(start.Model, HostPort.All(start.Model, configuration), problems, token);
+        });
         return Task.CompletedTask;
     }
 
-    private async Task CheckAsync(DistributedApplicationModel model, CancellationToken cancellationToken)
+    /// <summary>Finishes the resources by what the host offers.</summary>
+    /// <returns>What the host offers, and a sentence for each demand that it does not meet.</returns>
+    /// <exception cref="StartupProblemException">There is no engine, or it does not answer.</exception>
+    public async Task<(HostFacts Facts, IReadOnlyList<string> Problems)> SettleAsync(DistributedApplicationModel model, CancellationToken cancellationToken)
     {
         var facts = await HostFacts.FindOutAsync(engine, cancellationToken);
         var problems = new List<string>();
@@ -51,10 +58,18 @@ internal sealed class StartChecks(ContainerEngine engine, IEnumerable<IStartChec
             }
         }
 
-        problems.AddRange(await new NeighbourCheck(engine).FindProblemsAsync(options?.Network, VolumesOf(model), cancellationToken));
-        problems.AddRange(await new PortCheck(engine).FindProblemsAsync(HostPort.All(model, configuration), cancellationToken));
-        StartupProblemException.ThrowIfAny(problems);
+        return (facts, problems);
     }
+
+    /// <summary>Checks that no other graph and no taken port is in the way.</summary>
+    /// <exception cref="StartupProblemException">There is a problem, or the host does not meet a demand.</exception>
+    public async Task CheckAsync(DistributedApplicationModel model, IEnumerable<HostPort> ports, IReadOnlyList<string> unmet, CancellationToken cancellationToken) =>
+        StartupProblemException.ThrowIfAny(
+        [
+            .. unmet,
+            .. await new NeighbourCheck(engine).FindProblemsAsync(options?.Network, VolumesOf(model), cancellationToken),
+            .. await new PortCheck(engine).FindProblemsAsync(ports, cancellationToken),
+        ]);
 
     private static HashSet<string> VolumesOf(DistributedApplicationModel model) =>
     [

@@ -10,7 +10,6 @@ namespace Hazumu.Hosting.Publishing;
 /// </summary>
 internal sealed partial class ComposeDevelopment
 {
-    private const string Repository = "../..";
     private const string Name = $"docker-compose.{PublishedFormAnnotation.Development}";
 
     private readonly Dictionary<string, YamlMappingNode> _files = [];
@@ -47,7 +46,7 @@ internal sealed partial class ComposeDevelopment
         foreach (var (name, root) in _files)
         {
             var purpose = name == $"{Name}.yaml"
-                ? "For development: every port on loopback, a known password, keys where wanted, the gateway built from the checkout, and no edge."
+                ? "For development: every port on loopback, a known password, keys where wanted, and no edge."
                 : "What that option has in the development form.";
             await ComposeFiles.WriteAsync(Path.Combine(folder, name), $"# {purpose}\n", root, cancellationToken);
         }
@@ -74,11 +73,6 @@ internal sealed partial class ComposeDevelopment
         }
 
         service.Add("ports", Ports(ports));
-        if (resource.Annotations.OfType<PublishedBuildAnnotation>().LastOrDefault() is { } build)
-        {
-            service.Add("build", new YamlMappingNode { { "context", Quoted(Repository) }, { "dockerfile", Quoted(build.Dockerfile) } });
-        }
-
         PublishedFormAnnotation.Apply(resource, PublishedFormAnnotation.Development, services);
         foreach (var secret in resource.Annotations.OfType<PublishedSecretAnnotation>().Where(secret => secret.IsRequired))
         {

@@ -1,6 +1,5 @@
 namespace Hazumu.Hosting.Publishing;
 
-/// <summary>The image of a project: no registry has it, Compose builds it from the checkout.</summary>
+/// <summary>The image of a project: no registry has it, the .NET SDK builds it from the checkout.</summary>
 /// <param name="Image">Its name. A registry named localhost keeps an engine from looking for a stranger's image of that name.</param>
-/// <param name="Dockerfile">The path in the repository, whose root is the context.</param>
-internal sealed record PublishedBuildAnnotation(string Image, string Dockerfile) : IResourceAnnotation;
+internal sealed record PublishedBuildAnnotation(string Image) : IResourceAnnotation;

@@ -1,11 +1,13 @@
-using Microsoft.Extensions.Configuration;
-
 namespace Hazumu.Hosting.Settings;
 
 /// <summary>Finds options on the command line that no one would read: configuration takes any key without a word.</summary>
 internal static class CommandLine
 {
-    private const string CheckSettings = "check-settings";
+    /// <summary>Names the file that the graph is written to as JSON; the process then ends.</summary>
+    public const string PrintGraph = "print-graph";
+
+    /// <summary>Whether <see cref="PrintGraph"/> also runs the checks of a start.</summary>
+    public const string CheckStart = "check-start";
 
     // What Aspire itself takes beside keys with a section (microsoft/aspire, DistributedApplicationBuilder.ConfigurePipelineOptions).
     private static readonly HashSet<string> s_aspire = new(StringComparer.OrdinalIgnoreCase)
@@ -34,7 +36,7 @@ internal static class CommandLine
                 continue;
             }
 
-            if (key != CheckSettings && !s_aspire.Contains(key) && !s_sections.Contains(key.Split(':')[0]))
+            if (key is not (PrintGraph or CheckStart) && !s_aspire.Contains(key) && !s_sections.Contains(key.Split(':')[0]))
             {
                 problems.Add($"Unknown option '{args[i]}'; settings are given as --Hazumu:Key=value, the README lists them.");
             }
@@ -46,11 +48,8 @@ internal static class CommandLine
             }
         }
 
-        StartupProblemException.ThrowIfAny(problems);
+        StartupProblemException.ThrowIfAny(problems, exitCode: 2);
     }
-
-    /// <summary>Whether the process ends once the settings are read: <c>--check-settings=true</c>.</summary>
-    public static bool ChecksSettingsOnly(IConfiguration configuration) => configuration[CheckSettings] == "true";
 
     private static string? Key(string argument)
     {

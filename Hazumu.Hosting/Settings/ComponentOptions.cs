@@ -27,6 +27,9 @@ public class ComponentOptions
     /// <summary>The value of the container label <c>hazumu.service</c>: <c>prometheus</c>.</summary>
     internal string Service => Section.ToLowerInvariant();
 
+    /// <summary>The first resource that was created from these settings, also if it is not part of the graph.</summary>
+    internal IComputeResource? Resource { get; set; }
+
     /// <summary>The options that the component is part of; the defaults where it is used alone.</summary>
     internal HazumuOptions Host
     {

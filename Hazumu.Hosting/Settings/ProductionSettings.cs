@@ -28,7 +28,7 @@ internal static class ProductionSettings
         options.Edge.Enabled &= options.Production;
         if (options.Production)
         {
-            StartupProblemException.ThrowIfAny([.. FindProblems(options, configuration)]);
+            StartupProblemException.ThrowIfAny([.. FindProblems(options, configuration)], exitCode: 2);
             options.Gateway.RequireKeys = true;
         }
     }

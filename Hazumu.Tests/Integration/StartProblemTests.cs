@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Hazumu.Cli;
 using Hazumu.Testing;
 
 namespace Hazumu.Tests.Integration;
@@ -14,18 +15,52 @@ public sealed class StartProblemTests
     {
         var result = await RunAsync("--Hazumu:Gpu=cuda");
 
-        Assert.Equal(1, result.ExitCode);
+        Assert.Equal(2, result.ExitCode);
         Assert.Equal("'Hazumu:Gpu' is 'cuda'; allowed: auto, nvidia, amd, none.", result.Output.Trim());
     }
 
-    [Theory]
-    [InlineData("--Hazumu:Grafana:Port=23000", 0, "")]
-    [InlineData("--Hazumu:Prometheus:Retention=15", 1, "'Hazumu:Prometheus:Retention' is '15'; allowed: a duration such as '15d', '12h' or '1y'.")]
-    public async Task Settings_can_be_checked_without_a_start(string setting, int exitCode, string sentence)
+    [Fact]
+    public async Task Graph_is_printed_without_a_start()
     {
-        var result = await RunAsync(setting, "--check-settings=true");
+        var (result, graph) = await PrintAsync("--Hazumu:Grafana:Port=23000", "--Hazumu:Grafana:Image=mirror.example/grafana", "--Hazumu:Ollama:Enabled=false", "--Hazumu:BindAddress=0.0.0.0", "--Hazumu:ImageRegistry=mirror.example");
 
-        Assert.Equal((exitCode, sentence), (result.ExitCode, result.Output.Trim()));
+        Assert.Equal((0, ""), (result.ExitCode, result.Output.Trim()));
+        Assert.Equal(ContainerCli.Program, graph!.Engine);
+        var grafana = graph["Grafana"];
+        Assert.Equal(("http://localhost:23000/", "mirror.example/grafana", true), (grafana.Address.AbsoluteUri, grafana.ImageSetting, grafana.Enabled));
+        Assert.StartsWith("mirror.example/grafana:", grafana.Image, StringComparison.Ordinal);
+        Assert.Equal((false, false), (graph["Ollama"].Enabled, graph["Ollama"].EnabledSetting));
+
+        // A gateway without instances would have nothing to do; Loki is off by default, and its image is known all the same.
+        Assert.Equal((false, null, true), (graph["Gateway"].Enabled, graph["Gateway"].EnabledSetting, graph["Gateway"].IsBuilt));
+        Assert.False(graph["Loki"].Enabled);
+        Assert.StartsWith("mirror.example/grafana/loki:", graph["Loki"].Image, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Gateway_that_is_enabled_by_name_stays_without_Ollama()
+    {
+        var (_, graph) = await PrintAsync("--Hazumu:Ollama:Enabled=false", "--Hazumu:Gateway:Enabled=true");
+
+        Assert.True(graph!["Gateway"].Enabled);
+    }
+
+    [Fact]
+    public async Task Printing_the_graph_reports_a_taken_port_only_on_request()
+    {
+        Skip.If(ContainerCli.Missing);
+
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        string[] settings = [$"--Hazumu:Blackbox:Port={port}", "--Hazumu:Blackbox:Enabled=true"];
+
+        Assert.Equal(0, (await PrintAsync(settings)).Result.ExitCode);
+        var (result, graph) = await PrintAsync([.. settings, "--check-start=true"]);
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains($"Port {port} of 127.0.0.1, for 'blackbox', is taken", result.Output, StringComparison.Ordinal);
+        Assert.Null(graph);
     }
 
     [Fact]
@@ -87,6 +122,21 @@ public sealed class StartProblemTests
         finally
         {
             await ContainerCli.RunAsync("rm", "--force", "--volumes", other);
+        }
+    }
+
+    private async Task<(CliResult Result, GraphDescription? Graph)> PrintAsync(params string[] options)
+    {
+        var folder = Directory.CreateTempSubdirectory("hazumu-graph-");
+        try
+        {
+            var file = Path.Combine(folder.FullName, "graph.json");
+            var result = await RunAsync([.. options, $"--print-graph={file}"]);
+            return (result, File.Exists(file) ? GraphDescription.Read(file) : null);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
         }
     }
 

@@ -96,7 +96,7 @@ values.yaml, which .Files does not have.
 {{- $image = index $image (include "hazumu.gpuexporter" .root) -}}
 {{- end -}}
 {{- if not $image.repository -}}
-{{- fail (printf "images.%s.repository is not set: no registry has that image. Build it from the checkout (docker build -f Hazumu.Gateway/Dockerfile -t REGISTRY/hazumu-gateway:TAG .), push it, and name it by images.%s.registry, repository and tag." .service .service) -}}
+{{- fail (printf "images.%s.repository is not set: no registry has that image. Build and push it from the checkout (dotnet publish Hazumu.Gateway --os linux-musl -t:PublishContainer -p:ContainerRegistry=REGISTRY -p:ContainerRepository=hazumu-gateway -p:ContainerImageTag=TAG), and name it by images.%s.registry, repository and tag." .service .service) -}}
 {{- end -}}
 {{- /* AMD's is another image, with a tag and a digest of its own. */ -}}
 {{- $rocm := and (eq .service "ollama") (eq .root.Values.ollama.gpu.vendor "amd") -}}

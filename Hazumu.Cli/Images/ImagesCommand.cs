@@ -1,0 +1,64 @@
+using System.CommandLine;
+
+namespace Hazumu.Cli.Images;
+
+/// <summary>The command <c>images</c>: gets the images of the graph, and prints the settings that a start needs.</summary>
+internal static class ImagesCommand
+{
+    /// <summary>Creates the command.</summary>
+    public static Command Create()
+    {
+        var noBuild = AppHostProgram.CreateNoBuildOption();
+        var command = new Command("images", "Pulls the images of the graph, and prints the settings to export for a start. A component whose image cannot be had is left out.") { noBuild };
+        SettingArguments.AddTo(command);
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            var arguments = SettingArguments.Read(result);
+            var checkout = Checkout.Find();
+            var (output, error) = (result.InvocationConfiguration.Output, result.InvocationConfiguration.Error);
+            var graph = await new AppHostProgram(checkout, result.GetValue(noBuild)).DescribeAsync(arguments.All, checkStart: true, cancellationToken);
+            var components = graph.Components.Where(component => component.Enabled).ToList();
+            var store = new ImageStore(graph.Engine, Report, TimeProvider.System);
+            var settings = new Dictionary<string, string>(arguments.Variables, StringComparer.OrdinalIgnoreCase);
+            foreach (var (name, value) in await new ImagePreparation(checkout, store, Report).RunAsync(components, cancellationToken))
+            {
+                settings.Remove(name);
+                settings[name] = value;
+            }
+
+            var leftOut = components.Where(component => settings.GetValueOrDefault($"{AppHostProgram.VariablePrefix}{component.Section}__Enabled") == "false").ToList();
+            if (leftOut.Count == components.Count)
+            {
+                throw new CliException("Nothing is left to start: every component is left out.");
+            }
+
+            if (leftOut.Contains(graph["Ollama"]) || !graph["Ollama"].Enabled)
+            {
+                if (leftOut.Contains(graph["Ollama"]) && graph["Gateway"] is { Enabled: true, EnabledSetting: null })
+                {
+                    Report("gateway is left out: there is no Ollama that it could ask; Hazumu:Gateway:Enabled=true starts it all the same.");
+                }
+
+                Report($"NOTE: Ollama is left out. This run has the monitoring only; no model can be asked on port {graph["Ollama"].Address.Port}.");
+            }
+
+            var environment = SettingArguments.OfEnvironment();
+            RememberedSettings.Write(checkout, settings.Concat(environment.Where(variable => !settings.ContainsKey(variable.Key))).ToDictionary());
+            foreach (var (name, value) in settings)
+            {
+                await output.WriteLineAsync($"{name}={value}");
+
+                // .NET ignores the case of a variable; another spelling of it must not say something else.
+                foreach (var other in environment.Keys.Where(other => other != name && other.Equals(name, StringComparison.OrdinalIgnoreCase)))
+                {
+                    await output.WriteLineAsync($"{other}={value}");
+                }
+            }
+
+            return 0;
+
+            void Report(string sentence) => error.WriteLine($"hazumu: {sentence}");
+        });
+        return command;
+    }
+}

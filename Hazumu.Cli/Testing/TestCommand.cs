@@ -1,0 +1,144 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Hazumu.Cli.Images;
+
+namespace Hazumu.Cli.Testing;
+
+/// <summary>The commands <c>test</c> and <c>faults</c>: build the solution, get images, run the tests and count them.</summary>
+internal static class TestCommand
+{
+    // Off by default, and tested if their images can be had.
+    private static readonly string[] s_alsoTested = ["Loki", "Alloy", "Edge", "Valkey"];
+
+    /// <summary>Creates the command <c>test</c>.</summary>
+    /// <param name="arguments">The command line as it is: <c>dotnet test</c> gets all of it but settings of Hazumu.</param>
+    public static Command Create(IReadOnlyList<string> arguments)
+    {
+        var command = new Command("test", "Builds the solution and runs every test that this machine can run. Further arguments are those of dotnet test.");
+        command.SetAction((result, cancellationToken) => RunAsync([.. arguments.Skip(1)], result.InvocationConfiguration, cancellationToken));
+        return command;
+    }
+
+    /// <summary>Creates the command <c>faults</c>.</summary>
+    public static Command CreateFaults()
+    {
+        var name = new Argument<string?>("NAME") { Description = "The name of a fault, or a part of it, such as 'Engine hung'; all without it.", Arity = ArgumentArity.ZeroOrOne };
+        var noBuild = AppHostProgram.CreateNoBuildOption();
+        var command = new Command("faults", "Injects every fault into a running graph and writes docs/faults.md: two hours.") { name, noBuild };
+        command.SetAction((result, cancellationToken) =>
+        {
+            var fault = result.GetValue(name);
+            if (fault is null && Path.Combine(Checkout.Find().State, "faults") is var measured && Directory.Exists(measured))
+            {
+                Directory.Delete(measured, recursive: true);
+            }
+
+            string[] arguments = [.. result.GetValue(noBuild) ? ["--no-build"] : Array.Empty<string>(), "--filter", $"Category=Faults{(fault is null ? "" : $"&DisplayName~{fault}")}", "--", "xUnit.Explicit=only"];
+            return RunAsync(arguments, result.InvocationConfiguration, cancellationToken);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(IReadOnlyList<string> arguments, InvocationConfiguration console, CancellationToken cancellationToken)
+    {
+        var checkout = Checkout.Find();
+        var settings = SettingArguments.Read([.. arguments.Where(SettingArguments.IsSetting)]);
+        List<string> rest = [.. arguments.Where(argument => !SettingArguments.IsSetting(argument))];
+        if (!rest.Remove("--no-build"))
+        {
+            // 'dotnet test' of the solution would not build the projects without tests.
+            var build = await RunDotnetAsync(checkout, ["build", "Hazumu.sln", "-v", "quiet", "-nologo", .. ConfigurationOf(rest)], new Dictionary<string, string>(), cancellationToken);
+            if (build != 0)
+            {
+                throw new CliException("The build failed.");
+            }
+        }
+
+        var variables = await PrepareAsync(checkout, settings, Report, cancellationToken);
+        var results = Path.Combine(checkout.State, "test-results");
+        if (Directory.Exists(results))
+        {
+            Directory.Delete(results, recursive: true);
+        }
+
+        // One test project at a time: several start containers, and their timeouts are meant for a small machine.
+        var exitCode = await RunDotnetAsync(
+            checkout,
+            ["test", "Hazumu.sln", "--no-build", "-maxcpucount:1", "--results-directory", results, "--logger", "trx", "--logger", "console;verbosity=minimal", .. rest],
+            variables,
+            cancellationToken);
+        var report = TestReport.Read(results);
+        if (exitCode != 0 && report.Failed == 0)
+        {
+            Report($"dotnet test failed (exit code {exitCode}) though no test did; that counts as one failure.");
+            report = report with { Failed = 1 };
+        }
+        else if (report.Passed + report.Failed == 0)
+        {
+            Report("No test ran.");
+        }
+
+        await report.WriteAsync(console.Output);
+        return exitCode == 0 && report is { Failed: 0, Passed: > 0 } ? 0 : 1;
+
+        void Report(string sentence) => console.Error.WriteLine($"hazumu: {sentence}");
+    }
+
+    private static async Task<IReadOnlyDictionary<string, string>> PrepareAsync(Checkout checkout, SettingArguments arguments, Action<string> report, CancellationToken cancellationToken)
+    {
+        var graph = await new AppHostProgram(checkout, isBuilt: true).DescribeAsync(arguments.All, checkStart: false, cancellationToken);
+        var variables = new Dictionary<string, string>(arguments.Variables);
+        if (graph.EngineProblem is { } problem)
+        {
+            report($"{problem} Tests that need containers are skipped.");
+            return variables;
+        }
+
+        if (graph["Loki"].EnabledSetting is null)
+        {
+            variables["Hazumu__Loki__Enabled"] = "true";
+        }
+
+        var store = new ImageStore(graph.Engine, report, TimeProvider.System);
+
+        // The AppHost finds out by itself whether cAdvisor may be privileged; Compose has to be told.
+        var tested = graph.Components.Where(component => component.Enabled || (s_alsoTested.Contains(component.Section) && component.EnabledSetting != false));
+        foreach (var (name, value) in graph.HostSettings.Concat(await new ImagePreparation(checkout, store, report).RunAsync([.. tested], cancellationToken)))
+        {
+            variables[name] = value;
+        }
+
+        // The AppHost runs the gateway itself; only the tests of the Compose application need its image.
+        if (Environment.GetEnvironmentVariable("HAZUMU_COMPOSE") is { Length: > 0 })
+        {
+            try
+            {
+                await new GatewayImageBuilder(checkout, graph.Engine, store, report).EnsureAsync(graph["Gateway"], cancellationToken);
+            }
+            catch (CliException noImage)
+            {
+                report($"The Compose application is tested without gateway: {noImage.Message}.");
+                variables["HAZUMU_GATEWAY_PROBLEM"] = noImage.Message;
+            }
+        }
+
+        return variables;
+    }
+
+    private static string[] ConfigurationOf(List<string> arguments) =>
+        arguments.FindIndex(argument => argument is "-c" or "--configuration") is >= 0 and var index && index + 1 < arguments.Count ? ["--configuration", arguments[index + 1]] : [];
+
+    // The terminal is dotnet's own, with its colours.
+    private static async Task<int> RunDotnetAsync(Checkout checkout, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> variables, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = checkout.Root };
+        foreach (var (name, value) in variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)!;
+        await process.WaitForExitAsync(cancellationToken);
+        return process.ExitCode;
+    }
+}

@@ -1,0 +1,110 @@
+using Hazumu.Cli;
+using Hazumu.Cli.Images;
+using Hazumu.Testing;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Hazumu.Tests.Cli;
+
+/// <summary>Pulls, and what takes the place of an image that cannot be pulled.</summary>
+public sealed class ImageTests
+{
+    private const string Unreachable = """echo 'Error response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host' >&2; exit 1""";
+
+    [Theory]
+    [InlineData(Unreachable, PullOutcome.Unreachable, "dial tcp: lookup registry-1.docker.io: no such host")]
+    [InlineData("echo 'Error: initializing source docker://a: pinging container registry: context deadline exceeded' >&2; exit 125", PullOutcome.Unreachable, "initializing source docker://a: pinging container registry: context deadline exceeded")]
+    [InlineData("echo 'Error response from daemon: manifest for a:b not found: manifest unknown' >&2; exit 1", PullOutcome.Refused, "manifest for a:b not found: manifest unknown")]
+    [InlineData("echo 'Status: Downloaded newer image for a:b'", PullOutcome.Pulled, "")]
+    public async Task Pull_tells_an_unreachable_registry_from_a_refusal(string pull, object outcome, string reason)
+    {
+        using var engine = await FakeEngine.CreateAsync(pull);
+
+        var result = await engine.Images().EnsureAsync("a:b", CancellationToken.None);
+
+        Assert.Equal(new PullResult((PullOutcome)outcome, reason), result);
+        Assert.Equal("Pulling a:b ...", engine.Progress[0]);
+    }
+
+    [Theory]
+    [InlineData("exec sleep 60")]
+    [InlineData("echo 'Trying to pull docker.io/a:b...' >&2; exec sleep 60")]
+    public async Task Registry_that_stays_silent_for_20_seconds_is_unreachable(string pull)
+    {
+        using var engine = await FakeEngine.CreateAsync(pull);
+        var time = new FakeTimeProvider();
+
+        var result = engine.Images(time).EnsureAsync("a:b", CancellationToken.None);
+        await Wait.UntilAsync("the pull", TimeSpan.FromSeconds(30), () =>
+        {
+            Assert.NotEmpty(engine.Progress);
+            return Task.CompletedTask;
+        });
+        time.Advance(TimeSpan.FromSeconds(20));
+
+        Assert.Equal(new PullResult(PullOutcome.Unreachable, "no answer within 20 s"), await result);
+    }
+
+    [Theory]
+    [InlineData("prom/prometheus:v3.5.3", "docker.io/prom/prometheus:v3.5.3")]
+    [InlineData("caddy:2.11.4", "docker.io/library/caddy:2.11.4")]
+    [InlineData("localhost/hazumu/gateway:dev", "localhost/hazumu/gateway:dev")]
+    [InlineData("ghcr.io/ggml-org/llama.cpp:server", "ghcr.io/ggml-org/llama.cpp:server")]
+    public async Task Debian_image_is_named_with_its_registry(string listed, string expected)
+    {
+        using var engine = await FakeEngine.CreateAsync(pull: "exit 1", debianImages: $"echo '<none>:<none>'; echo {listed}");
+
+        Assert.Equal(expected, await engine.Images().FindDebianImageAsync("prometheus", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Component_without_image_is_left_out_by_name()
+    {
+        using var engine = await FakeEngine.CreateAsync(Unreachable);
+
+        var settings = await engine.PrepareAsync(FakeEngine.Component("Grafana", "docker.io/grafana/grafana:13.2.0"));
+
+        Assert.Equal([KeyValuePair.Create("Hazumu__Grafana__Enabled", "false")], settings);
+        Assert.Equal("grafana is left out: the image docker.io/grafana/grafana:13.2.0 is not on this machine and its registry cannot be reached (dial tcp: lookup registry-1.docker.io: no such host).", engine.Progress[^1]);
+    }
+
+    [Fact]
+    public async Task Image_is_built_from_Debian_packages_if_no_registry_can_be_reached()
+    {
+        using var engine = await FakeEngine.CreateAsync(
+            Unreachable,
+            debianImages: "cat \"$(dirname \"$0\")/built\" 2> /dev/null",
+            buildScript: "case $1 in --list) echo prometheus; echo edge ;; *) echo \"$*\" > arguments; echo prom/prometheus:v3.5.3 > built ;; esac");
+
+        var settings = await engine.PrepareAsync(
+            FakeEngine.Component("Prometheus", "docker.io/prom/prometheus:v3.14.0"),
+            FakeEngine.Component("Blackbox", "registry.example/blackbox:1", imageSetting: "registry.example/blackbox:1"));
+
+        Assert.Equal("prometheus\n", await File.ReadAllTextAsync(Path.Combine(engine.Checkout.Root, "arguments")));
+        Assert.Equal("docker.io/prom/prometheus:v3.5.3", settings["Hazumu__Prometheus__Image"]);
+        Assert.Contains("prometheus runs from docker.io/prom/prometheus:v3.5.3, built from Debian's packages, instead of docker.io/prom/prometheus:v3.14.0: another version than the pinned one.", engine.Progress);
+
+        // An image that the user named is never replaced.
+        Assert.Equal("false", settings["Hazumu__Blackbox__Enabled"]);
+    }
+
+    [Fact]
+    public async Task Refused_images_end_the_command_after_every_pull()
+    {
+        using var engine = await FakeEngine.CreateAsync("case $2 in good:1) ;; *) echo 'Error: manifest unknown' >&2; exit 1 ;; esac");
+
+        var problem = await Assert.ThrowsAsync<CliException>(() => engine.PrepareAsync(FakeEngine.Component("Ollama", "a:1"), FakeEngine.Component("Loki", "good:1"), FakeEngine.Component("Edge", "b:2")));
+
+        Assert.Equal(["The image a:1 (Hazumu:Ollama:Image) cannot be pulled: manifest unknown", "The image b:2 (Hazumu:Edge:Image) cannot be pulled: manifest unknown"], problem.Message.Split(Environment.NewLine));
+        Assert.Contains("Pulled good:1 (0 s).", engine.Progress);
+    }
+
+    [Fact]
+    public async Task Image_setting_is_passed_on_as_the_AppHost_completes_it()
+    {
+        using var engine = await FakeEngine.CreateAsync("exit 0");
+
+        var settings = await engine.PrepareAsync(FakeEngine.Component("Loki", "docker.io/grafana/loki:3.7.6", imageSetting: "grafana/loki"), FakeEngine.Component("Edge", "docker.io/library/caddy:2.11.4"));
+
+        Assert.Equal([KeyValuePair.Create("Hazumu__Loki__Image", "docker.io/grafana/loki:3.7.6")], settings);
+    }
+}

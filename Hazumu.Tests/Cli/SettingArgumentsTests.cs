@@ -1,0 +1,47 @@
+using Hazumu.Cli;
+using Hazumu.Cli.Images;
+
+namespace Hazumu.Tests.Cli;
+
+public sealed class SettingArgumentsTests
+{
+    [Fact]
+    public void Settings_become_environment_variables()
+    {
+        var arguments = SettingArguments.Read(["--Hazumu:Grafana:Port", "3001", "--hazumu:models=a:b,c=d", "--Logging:LogLevel:Default=Debug"]);
+
+        Assert.Equal(["--Hazumu:Grafana:Port=3001", "--hazumu:models=a:b,c=d", "--Logging:LogLevel:Default=Debug"], arguments.All);
+        Assert.Equal([new("Hazumu__Grafana__Port", "3001"), new("Hazumu__models", "a:b,c=d")], arguments.Variables);
+    }
+
+    [Theory]
+    [InlineData("'up' is no option; settings are given as --Hazumu:Key=value, README.md lists them.", "up")]
+    [InlineData("'--verbose' is no option; settings are given as --Hazumu:Key=value, README.md lists them.", "--verbose")]
+    [InlineData("'--Hazumu:Gpu' has no value; write --Hazumu:Gpu=value.", "--Hazumu:Gpu")]
+    [InlineData("'--Hazumu:Gpu' has no value; write --Hazumu:Gpu=value.", "--Hazumu:Gpu", "--Hazumu:Production=true")]
+    public void Argument_that_is_no_setting_is_wrong_usage(string expected, params string[] arguments)
+    {
+        var problem = Assert.Throws<CliException>(() => SettingArguments.Read(arguments));
+
+        Assert.Equal((2, expected), (problem.ExitCode, problem.Message));
+    }
+
+    [Fact]
+    public void Doctor_finds_the_settings_of_the_last_start_that_it_needs()
+    {
+        var folder = Directory.CreateTempSubdirectory("hazumu-cli-");
+        try
+        {
+            var checkout = new Checkout(folder.FullName);
+            Assert.Empty(RememberedSettings.Read(checkout));
+
+            RememberedSettings.Write(checkout, new Dictionary<string, string> { ["Hazumu__Grafana__Port"] = "3001", ["Hazumu__CAdvisor__Enabled"] = "false", ["Hazumu__Alertmanager__SlackUrlFile"] = "/secret", ["Hazumu__BindAddress"] = "0.0.0.0" });
+
+            Assert.Equal(["Hazumu__BindAddress=0.0.0.0", "Hazumu__CAdvisor__Enabled=false", "Hazumu__Grafana__Port=3001"], RememberedSettings.Read(checkout).Select(setting => $"{setting.Key}={setting.Value}").Order(StringComparer.Ordinal));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+}
