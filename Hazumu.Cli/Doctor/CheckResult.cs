@@ -12,12 +12,12 @@ public enum CheckOutcome
     /// <summary>Something is wrong.</summary>
     Problem,
 
-    /// <summary>The graph does not have what the check looks at, or that does not answer, which another check tells.</summary>
+    /// <summary>The graph does not have what the check looks at, or that does not answer, which another check reports.</summary>
     NotApplicable,
 }
 
 /// <summary>What a check found.</summary>
-/// <param name="Name">What was looked at: <c>alert path</c>.</param>
+/// <param name="Name">The name of the check: <c>alert path</c>.</param>
 /// <param name="Outcome">How it ended.</param>
 /// <param name="Summary">The result in a few words.</param>
 /// <param name="Findings">A sentence for each problem or note: what is wrong and what to do.</param>

@@ -63,7 +63,7 @@ public sealed class CheckTests
     }
 
     [Theory]
-    [InlineData(503, "Unhealthy", "gateway is not well: it answers http://[0-9.:]+/health with 503 \\(Unhealthy\\); its log tells more.")]
+    [InlineData(503, "Unhealthy", "gateway is unhealthy: it answers http://[0-9.:]+/health with 503 \\(Unhealthy\\); see its log.")]
     [InlineData(404, "", "What answers on http://[0-9.:]+/ is not gateway: it has no 'health'; see which program is there, or correct gateway's port.")]
     public async Task An_unhealthy_component_is_reported(int status, string body, string expected)
     {
@@ -112,8 +112,8 @@ public sealed class CheckTests
     }
 
     [Theory]
-    [InlineData("down", "connection refused", "blackbox of job blackbox is down: connection refused; docs/runbooks/ScrapeFailing.md tells what to do.")]
-    [InlineData("unknown", "", "blackbox of job blackbox has not been scraped yet; look again in half a minute.")]
+    [InlineData("down", "connection refused", "blackbox of job blackbox is down: connection refused; see docs/runbooks/ScrapeFailing.md.")]
+    [InlineData("unknown", "", "blackbox of job blackbox has not been scraped yet; check again in half a minute.")]
     public async Task A_target_that_is_down_is_reported_with_its_reason(string health, string error, string expected)
     {
         await using var graph = await StartAsync();
@@ -132,7 +132,7 @@ public sealed class CheckTests
         await using var graph = await StartAsync();
         graph.AnswerQuery("hazumu:expected_job:info", ("""{"job": "gateway"}""", 1), ("""{"job": "ollama"}""", 1));
 
-        Assert.Equal(["Job ollama has no target, though this installation has its component; docs/runbooks/TargetMissing.md tells what to do."], (await graph.CheckAsync("targets")).Findings);
+        Assert.Equal(["Job ollama has no target, though this installation has its component; see docs/runbooks/TargetMissing.md."], (await graph.CheckAsync("targets")).Findings);
         Assert.Equal(CheckOutcome.Ok, (await graph.CheckAsync("targets", addresses => addresses with { LeftOut = ["cadvisor"] })).Outcome);
     }
 
@@ -151,7 +151,7 @@ public sealed class CheckTests
         await using var graph = await StartAsync();
         graph.AnswerQuery("probe_success == 0", ("""{"job": "ollama-health", "instance": "ollama-2"}""", 0));
 
-        Assert.Equal(["ollama-2 does not answer its probe (job ollama-health); docs/runbooks/OllamaDown.md tells what to do."], (await graph.CheckAsync("targets")).Findings);
+        Assert.Equal(["ollama-2 does not answer its probe (job ollama-health); see docs/runbooks/OllamaDown.md."], (await graph.CheckAsync("targets")).Findings);
     }
 
     [Theory]
@@ -293,7 +293,7 @@ public sealed class CheckTests
         Assert.Contains("Prometheus sends alerts to http://elsewhere:9093/api/v2/alerts;", Assert.Single((await graph.CheckAsync("alert path")).Findings), StringComparison.Ordinal);
 
         graph.Answer("prometheus/api/v1/alertmanagers", Data("""{"activeAlertmanagers": []}"""));
-        Assert.StartsWith("Prometheus has no Alertmanager to tell of alerts;", Assert.Single((await graph.CheckAsync("alert path")).Findings), StringComparison.Ordinal);
+        Assert.StartsWith("Prometheus has no Alertmanager to send alerts to;", Assert.Single((await graph.CheckAsync("alert path")).Findings), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -397,7 +397,7 @@ public sealed class CheckTests
 
         var result = await graph.CheckAsync("cost");
         Assert.Equal((CheckOutcome.Note, 3), (result.Outcome, result.Findings.Count));
-        Assert.StartsWith("The watching takes 6.0 % of one core, more than 5.0 %, its limit at rest", result.Findings[0], StringComparison.Ordinal);
+        Assert.StartsWith("The monitoring takes 6.0 % of one core, more than 5.0 %, its limit at rest", result.Findings[0], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -427,7 +427,7 @@ public sealed class CheckTests
         graph.AnswerQuery(Disks, ("""{"mountpoint": "/var/lib/docker"}""", 2e9), ("""{"mountpoint": "/var/lib/docker/volumes", "device_error": "permission denied"}""", 1));
         var result = await graph.CheckAsync("retention and disk");
         Assert.Equal(CheckOutcome.Note, result.Outcome);
-        Assert.StartsWith("How much space is left on /var/lib/docker/volumes, which has the volumes, is not known: the node exporter may not ask (permission denied);", Assert.Single(result.Findings), StringComparison.Ordinal);
+        Assert.StartsWith("How much space is left on /var/lib/docker/volumes, which has the volumes, is not known: the node exporter is not allowed to read it (permission denied);", Assert.Single(result.Findings), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class DoctorCommandTests
 
     [Fact]
     public async Task A_graph_without_addresses_is_nothing_to_look_at() =>
-        Assert.Equal("There is nothing to look at: the graph has no component with an address.", Report.Write(await CheckRunner.RunAsync(new DoctorOptions(), CancellationToken.None)));
+        Assert.Equal("There is nothing to check: the graph has no component with an address.", Report.Write(await CheckRunner.RunAsync(new DoctorOptions(), CancellationToken.None)));
 
     [Theory]
     [InlineData("""{"DockerRootDir": "/data/docker"}""", "/data/docker/volumes")]

@@ -3,8 +3,8 @@ using Hazumu.Cli.Doctor.Clients;
 namespace Hazumu.Cli.Doctor.Checks;
 
 /// <summary>
-/// Whether an alert gets from Prometheus to Alertmanager, and from there to people: the alert that always fires is looked for, and a test
-/// alert is sent, whose route in alertmanager/alertmanager.yml leads to the receiver of all real ones without delay.
+/// Checks that an alert gets from Prometheus to Alertmanager, and from there to people: looks for the alert that always fires, and sends a test
+/// alert, whose route in alertmanager/alertmanager.yml leads to the receiver of all real ones without delay.
 /// </summary>
 /// <param name="answerLimit">How long a receiver has to answer.</param>
 internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
@@ -34,11 +34,11 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
             firstHalf += await LookForWatchdogAsync(prometheus, alertmanager, findings, cancellationToken);
         }
 
-        var told = await SendTestAsync(alertmanager, findings, cancellationToken);
-        return findings.ToResult(Name, string.Join(", ", new[] { firstHalf, told }.Where(part => part.Length > 0)));
+        var delivery = await SendTestAsync(alertmanager, findings, cancellationToken);
+        return findings.ToResult(Name, string.Join(", ", new[] { firstHalf, delivery }.Where(part => part.Length > 0)));
     }
 
-    // What is said of it beside findings. Right after a start, Prometheus has not evaluated its rules yet, or not sent the alert again to an
+    // Returns an addition to the summary. Right after a start, Prometheus has not evaluated its rules yet, or not sent the alert again to an
     // Alertmanager that has forgotten it.
     private static async Task<string> LookForWatchdogAsync(PrometheusApi prometheus, AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
     {
@@ -55,12 +55,12 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
         }
 
         findings.Problem(urls.Count == 0
-            ? "Prometheus has no Alertmanager to tell of alerts; see 'alerting' in prometheus/prometheus.yml and the targets of the job alertmanagers."
-            : $"The alert {Watchdog}, which always fires, is not at Alertmanager: Prometheus sends alerts to {string.Join(", ", urls.Select(url => url.Url))}; docs/runbooks/PrometheusNotificationsFailing.md tells what to do.");
+            ? "Prometheus has no Alertmanager to send alerts to; see 'alerting' in prometheus/prometheus.yml and the targets of the job alertmanagers."
+            : $"The alert {Watchdog}, which always fires, is not at Alertmanager: Prometheus sends alerts to {string.Join(", ", urls.Select(url => url.Url))}; see docs/runbooks/PrometheusNotificationsFailing.md.");
         return "";
     }
 
-    // What is said of the way from Alertmanager to people.
+    // Returns the summary of the way from Alertmanager to people.
     private async Task<string> SendTestAsync(AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
     {
         var run = Guid.NewGuid().ToString("N")[..12];
@@ -71,22 +71,22 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
             ["description"] = $"Somebody ran './hazumu doctor' on {Environment.MachineName}, which sends this to see whether alerts reach you. There is nothing to do.",
         };
         var before = await alertmanager.GetAttemptsAsync(cancellationToken);
-        // By Alertmanager's clock, which need not be this machine's, and which tells whole seconds.
-        var over = (await alertmanager.PostAlertAsync(labels, annotations, endsAt: null, cancellationToken)).AddSeconds(1);
+        // By Alertmanager's clock, which may differ from this machine's, and has whole seconds.
+        var endsAt = (await alertmanager.PostAlertAsync(labels, annotations, endsAt: null, cancellationToken)).AddSeconds(1);
         try
         {
             if ((await alertmanager.GetAlertsAsync("run", run, cancellationToken)).Alerts is not [var alert])
             {
-                throw new CheckException("Alertmanager took the test alert but does not list it; its log tells more.");
+                throw new CheckException("Alertmanager took the test alert but does not list it; see its log.");
             }
 
-            over = alert.UpdatedAt.AddMilliseconds(1);
+            endsAt = alert.UpdatedAt.AddMilliseconds(1);
             var receivers = alert.Receivers.Select(receiver => receiver.Name).ToHashSet();
             var channels = before.Keys.Where(channel => receivers.Contains(channel.Receiver)).ToList();
             if (channels.Count == 0)
             {
                 findings.Note("Alertmanager has no receiver: alerts are only on its page; Hazumu:Alertmanager:SlackUrlFile, WebhookUrlFile or EmailTo sets one up.");
-                return "nobody is told";
+                return "no receiver";
             }
 
             if (alert.Status.State == "suppressed")
@@ -100,8 +100,8 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
         }
         finally
         {
-            // Over at once, also where the look was broken off: nobody is to be told again.
-            await alertmanager.PostAlertAsync(labels, annotations, over, CancellationToken.None);
+            // Resolved at once, also if the check was canceled, so that no receiver is notified again.
+            await alertmanager.PostAlertAsync(labels, annotations, endsAt, CancellationToken.None);
         }
     }
 

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Hazumu.Cli.Doctor.Checks;
 
-/// <summary>Whether the components' clocks agree with this machine's, and the host's is kept right.</summary>
+/// <summary>Checks that the components' clocks agree with this machine's, and that a time service keeps the host's clock.</summary>
 internal sealed class ClockCheck() : Check("clocks")
 {
     private const double Limit = 5; // seconds

@@ -3,7 +3,7 @@ using Hazumu.Cli.Doctor.Clients;
 
 namespace Hazumu.Cli.Doctor.Checks;
 
-/// <summary>What the watching costs: CPU and memory of its containers, and how many series Prometheus holds.</summary>
+/// <summary>Measures the cost of the monitoring: CPU and memory of its containers, and the number of series in Prometheus.</summary>
 internal sealed class CostCheck() : Check("cost")
 {
     // At rest; a busy graph may take more CPU, which is then something to know.
@@ -34,8 +34,8 @@ internal sealed class CostCheck() : Check("cost")
         var findings = new Findings();
         var cores = cpu.Values.Sum();
         var bytes = memory.Sum(sample => sample.Number);
-        NoteAbove(cores, MostCores, $"The watching takes {Percent(cores)} of one core, more than {Percent(MostCores)}");
-        NoteAbove(bytes, MostBytes, $"The watching takes {Megabytes(bytes)}, more than {Megabytes(MostBytes)}");
+        NoteAbove(cores, MostCores, $"The monitoring takes {Percent(cores)} of one core, more than {Percent(MostCores)}");
+        NoteAbove(bytes, MostBytes, $"The monitoring takes {Megabytes(bytes)}, more than {Megabytes(MostBytes)}");
         NoteAbove(series, MostSeries, string.Create(CultureInfo.InvariantCulture, $"Prometheus holds {series:N0} series, more than {MostSeries:N0}"));
 
         var parts = memory.OrderByDescending(sample => sample.Number).Select(sample => $"{sample["service"]} {Percent(cpu.GetValueOrDefault(sample["service"]))} {Megabytes(sample.Number)}");

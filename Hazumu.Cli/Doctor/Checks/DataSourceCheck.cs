@@ -5,7 +5,7 @@ using Hazumu.Cli.Doctor.Clients;
 namespace Hazumu.Cli.Doctor.Checks;
 
 /// <summary>
-/// Whether Grafana gets answers from its data sources
+/// Checks that Grafana gets answers from its data sources
 /// (https://grafana.com/docs/grafana/latest/developers/http_api/data_source/).
 /// </summary>
 internal sealed class DataSourceCheck() : Check("data sources")
@@ -32,12 +32,12 @@ internal sealed class DataSourceCheck() : Check("data sources")
         var findings = new Findings();
         if (!sources.Any(source => source.Uid == Main))
         {
-            findings.Problem($"Grafana has no data source with the uid '{Main}', so every dashboard is empty; its log tells why grafana/provisioning was not read.");
+            findings.Problem($"Grafana has no data source with the uid '{Main}', so every dashboard is empty; see its log for why grafana/provisioning was not read.");
         }
 
         // What is left out of the graph has no address, and its data source none either.
-        var asked = sources.Where(source => source.Uid == Main || source.Url is { Length: > 0 }).ToList();
-        foreach (var source in asked)
+        var used = sources.Where(source => source.Uid == Main || source.Url is { Length: > 0 }).ToList();
+        foreach (var source in used)
         {
             if (await FindProblemAsync(grafana, source, cancellationToken) is { } problem)
             {
@@ -45,7 +45,7 @@ internal sealed class DataSourceCheck() : Check("data sources")
             }
         }
 
-        return findings.ToResult(Name, Findings.Count(asked.Count, "data source"));
+        return findings.ToResult(Name, Findings.Count(used.Count, "data source"));
     }
 
     private static async Task<string?> FindProblemAsync(ComponentClient grafana, DataSource source, CancellationToken cancellationToken)

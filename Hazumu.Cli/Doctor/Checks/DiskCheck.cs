@@ -4,7 +4,7 @@ using Hazumu.Cli.Doctor.Clients;
 
 namespace Hazumu.Cli.Doctor.Checks;
 
-/// <summary>Whether what Prometheus is to keep fits on the disk, at the rate at which samples come now.</summary>
+/// <summary>Checks that the samples that Prometheus will keep fit on the disk, at their current rate.</summary>
 internal sealed partial class DiskCheck() : Check("retention and disk")
 {
     // "Prometheus stores an average of only 1-2 bytes per sample" (https://prometheus.io/docs/prometheus/latest/storage/).
@@ -32,7 +32,7 @@ internal sealed partial class DiskCheck() : Check("retention and disk")
         var rate = await prometheus.QueryNumberAsync(Samples, cancellationToken);
         if (rate is null || await prometheus.QueryNumberAsync(Uptime, cancellationToken) is null or < Young)
         {
-            findings.Note("How fast samples come is not known before Prometheus has run for three minutes; look again then.");
+            findings.Note("How fast samples come is not known before Prometheus has run for three minutes; check again then.");
             return findings.ToResult(Name, $"kept for {retention}");
         }
 
@@ -50,7 +50,7 @@ internal sealed partial class DiskCheck() : Check("retention and disk")
         var mount = disk["mountpoint"];
         if (disk["device_error"] is { Length: > 0 } error)
         {
-            findings.Note($"How much space is left on {mount}, which has the volumes, is not known: the node exporter may not ask ({error}); 'df {mount}' on the host tells it.");
+            findings.Note($"How much space is left on {mount}, which has the volumes, is not known: the node exporter is not allowed to read it ({error}); 'df {mount}' on the host shows it.");
             return findings.ToResult(Name, summary);
         }
 

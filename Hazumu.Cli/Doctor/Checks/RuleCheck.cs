@@ -3,7 +3,7 @@ using Hazumu.Cli.Doctor.Clients;
 
 namespace Hazumu.Cli.Doctor.Checks;
 
-/// <summary>Whether Prometheus has its rules, evaluates them in time and without errors, and runs with the configuration that is there.</summary>
+/// <summary>Checks that Prometheus has its rules, evaluates them in time and without errors, and runs with its current configuration.</summary>
 internal sealed class RuleCheck() : Check("rules")
 {
     // How late an evaluation may be, beyond two intervals.
@@ -20,7 +20,7 @@ internal sealed class RuleCheck() : Check("rules")
         var runtime = await prometheus.GetRuntimeInfoAsync(cancellationToken);
         if (!runtime.ReloadConfigSuccess)
         {
-            findings.Problem("Prometheus could not load its configuration and goes on with the one before; docs/runbooks/ConfigReloadFailed.md tells what to do.");
+            findings.Problem("Prometheus could not load its configuration and keeps the previous one; see docs/runbooks/ConfigReloadFailed.md.");
         }
 
         var (groups, now) = await prometheus.GetRulesAsync(cancellationToken);
@@ -34,7 +34,7 @@ internal sealed class RuleCheck() : Check("rules")
         {
             foreach (var rule in group.Rules.Where(rule => rule.Health == "err"))
             {
-                findings.Problem($"Rule {rule.Name} of group {group.Name} fails: {rule.LastError}; docs/runbooks/PrometheusRuleFailures.md tells what to do.");
+                findings.Problem($"Rule {rule.Name} of group {group.Name} fails: {rule.LastError}; see docs/runbooks/PrometheusRuleFailures.md.");
             }
 
             // A group is new when Prometheus starts, and may be when it reads its configuration; the first evaluation comes within an interval.
@@ -42,7 +42,7 @@ internal sealed class RuleCheck() : Check("rules")
             if (now - from > TimeSpan.FromSeconds(2 * group.Interval) + s_patience)
             {
                 findings.Problem(string.Create(CultureInfo.InvariantCulture,
-                    $"Group {group.Name} is evaluated every {group.Interval:0} s, but was not for {(now - from).TotalSeconds:0} s; look whether Prometheus has enough CPU, and at its log."));
+                    $"Group {group.Name} is evaluated every {group.Interval:0} s, but was not for {(now - from).TotalSeconds:0} s; see its log, and whether it has enough CPU."));
             }
 
             waiting += group.Rules.Count(rule => rule.Health == "unknown");

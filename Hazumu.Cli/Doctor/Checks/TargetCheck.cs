@@ -1,6 +1,6 @@
 namespace Hazumu.Cli.Doctor.Checks;
 
-/// <summary>Whether Prometheus reaches all of its targets, no job lacks one, and what is probed answers.</summary>
+/// <summary>Checks that Prometheus reaches all of its targets, that no job lacks one, and that every probe succeeds.</summary>
 internal sealed class TargetCheck() : Check("targets")
 {
     // What must be part of the graph for a job to have targets that are up; any other job has its own component's name.
@@ -22,8 +22,8 @@ internal sealed class TargetCheck() : Check("targets")
         foreach (var target in targets.Where(target => target.Health != "up"))
         {
             findings.Problem(target.Health == "down"
-                ? $"{target.Instance} of job {target.Job} is down: {target.LastError}; docs/runbooks/ScrapeFailing.md tells what to do."
-                : $"{target.Instance} of job {target.Job} has not been scraped yet; look again in half a minute.");
+                ? $"{target.Instance} of job {target.Job} is down: {target.LastError}; see docs/runbooks/ScrapeFailing.md."
+                : $"{target.Instance} of job {target.Job} has not been scraped yet; check again in half a minute.");
         }
 
         var jobs = targets.Select(target => target.Job).ToHashSet();
@@ -34,12 +34,12 @@ internal sealed class TargetCheck() : Check("targets")
 
         foreach (var expected in (await prometheus.QueryAsync("hazumu:expected_job:info", cancellationToken)).Select(sample => sample["job"]).Where(job => IsMeant(job) && !jobs.Contains(job)))
         {
-            findings.Problem($"Job {expected} has no target, though this installation has its component; docs/runbooks/TargetMissing.md tells what to do.");
+            findings.Problem($"Job {expected} has no target, though this installation has its component; see docs/runbooks/TargetMissing.md.");
         }
 
         foreach (var probe in (await prometheus.QueryAsync("probe_success == 0", cancellationToken)).Where(probe => IsMeant(probe["job"])))
         {
-            findings.Problem($"{probe["instance"]} does not answer its probe (job {probe["job"]}); docs/runbooks/OllamaDown.md tells what to do.");
+            findings.Problem($"{probe["instance"]} does not answer its probe (job {probe["job"]}); see docs/runbooks/OllamaDown.md.");
         }
 
         return findings.ToResult(Name, $"{Findings.Count(targets.Count, "target")} of {Findings.Count(jobs.Count, "job")}");

@@ -27,12 +27,12 @@ internal sealed partial class AlertmanagerApi(ComponentClient client)
         return answer.Now - client.Read<ServerStatus>(Status, answer).Uptime;
     }
 
-    /// <summary>Tells Alertmanager of an alert, or that it is over; it fires for five minutes unless its end is told.</summary>
+    /// <summary>Posts an alert, which fires for five minutes or until its end.</summary>
     /// <returns>Alertmanager's own time.</returns>
     public async Task<DateTimeOffset> PostAlertAsync(IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> annotations, DateTimeOffset? endsAt, CancellationToken cancellationToken) =>
         (await client.PostAsync(Alerts, new object[] { endsAt is null ? new { labels, annotations } : new { labels, annotations, endsAt } }, cancellationToken)).Now;
 
-    /// <summary>How often Alertmanager has tried to tell each receiver, by each of its channels.</summary>
+    /// <summary>The notifications that Alertmanager has sent on each channel.</summary>
     /// <exception cref="CheckException">Its metrics do not say so.</exception>
     public async Task<IReadOnlyDictionary<Channel, Attempts>> GetAttemptsAsync(CancellationToken cancellationToken)
     {
@@ -43,7 +43,7 @@ internal sealed partial class AlertmanagerApi(ComponentClient client)
             var labels = Label().Matches(line.Groups["labels"].Value).ToDictionary(label => label.Groups["name"].Value, label => label.Groups["value"].Value);
             if (!labels.TryGetValue("receiver_name", out var receiver))
             {
-                throw new CheckException("Alertmanager's metrics do not tell receivers apart; start it with --enable-feature=receiver-name-in-metrics, as deploy/compose does.");
+                throw new CheckException("Alertmanager's metrics do not distinguish receivers; start it with --enable-feature=receiver-name-in-metrics, as deploy/compose does.");
             }
 
             var channel = new Channel(receiver, labels.GetValueOrDefault("integration", ""));

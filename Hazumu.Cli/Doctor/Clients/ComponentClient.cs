@@ -22,7 +22,7 @@ internal sealed class ComponentClient(HttpClient http, string name, Uri address,
     /// <summary>Where it is.</summary>
     public Uri Address { get; } = new(address.AbsoluteUri.TrimEnd('/') + "/");
 
-    /// <summary>Makes the client that all components are asked with: no proxy is between this machine and its own graph.</summary>
+    /// <summary>Creates the client for all components, without a proxy: this machine reaches its own graph directly.</summary>
     public static HttpClient CreateHttpClient() => new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
     {
         Timeout = TimeSpan.FromSeconds(10),
@@ -89,7 +89,7 @@ internal sealed class ComponentClient(HttpClient http, string name, Uri address,
         }
     }
 
-    /// <summary>The exception that tells of an answer that is none of this component's.</summary>
+    /// <summary>Creates the exception for an answer that is not of this component's API.</summary>
     public CheckException UnexpectedAnswer(string path, Answer answer) =>
         new($"{Name} answers '{path}' with something else than its API has ({Excerpt(answer.Body)}); see which program is on {Address}.");
 
@@ -97,7 +97,7 @@ internal sealed class ComponentClient(HttpClient http, string name, Uri address,
         new($"{Name} does not answer on {Address} ({reason}); start it, or correct its port if it listens elsewhere.");
 
     private CheckException Refusal(string path, Answer answer) =>
-        new($"{Name} answers '{path}' with {(int)answer.Status} ({Excerpt(answer.Body)}); its log tells more.");
+        new($"{Name} answers '{path}' with {(int)answer.Status} ({Excerpt(answer.Body)}); see its log.");
 
     /// <summary>The beginning of a text, in one line.</summary>
     public static string Excerpt(string text)
@@ -113,9 +113,9 @@ internal sealed class ComponentClient(HttpClient http, string name, Uri address,
 /// <param name="Date">The component's clock, to the second; <see langword="null"/> where it does not tell.</param>
 internal sealed record Answer(HttpStatusCode Status, string Body, DateTimeOffset? Date)
 {
-    /// <summary>Whether the status is one of success.</summary>
+    /// <summary>Whether the status is 2xx.</summary>
     public bool IsSuccess => (int)Status is >= 200 and < 300;
 
-    /// <summary>The component's time, with which the times that it tells have to be compared; this machine's only where it does not tell.</summary>
+    /// <summary>The component's time, to compare its other times with; this machine's time if it has no Date header.</summary>
     public DateTimeOffset Now => Date ?? DateTimeOffset.UtcNow;
 }

@@ -30,7 +30,7 @@ internal sealed class PrometheusApi(ComponentClient client)
         return now - info.StartTime;
     }
 
-    /// <summary>The Alertmanagers that Prometheus tells of alerts.</summary>
+    /// <summary>The Alertmanagers that Prometheus sends alerts to.</summary>
     public async Task<IReadOnlyList<AlertmanagerTarget>> GetAlertmanagersAsync(CancellationToken cancellationToken) =>
         (await GetAsync<AlertmanagerList>("api/v1/alertmanagers", cancellationToken)).Data.ActiveAlertmanagers;
 
