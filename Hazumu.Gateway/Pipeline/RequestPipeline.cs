@@ -137,9 +137,9 @@ internal sealed class RequestPipeline(
                 return forbidden;
             }
 
-            if (management.Unloads(context, request, body))
+            if (await management.TryUnloadAsync(context, request, body) is { } unloaded)
             {
-                return await management.UnloadAsync(context, request, body);
+                return unloaded;
             }
 
             // Admit and forward, until an attempt is the last one.

@@ -42,17 +42,27 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
         }
     }
 
-    /// <summary>Whether a request runs no model but takes one out of memory: <c>ollama stop</c>.</summary>
-    public bool Unloads(HttpContext context, GatewayRequest request, RequestBody body) =>
-        body.Head is { UnloadsModel: true, HasPrompt: false }
-        && request.Operation is { Dialect: Dialect.Native, Name: "chat" or "generate" }
-        && (context.Request.Headers[GatewayHeaders.Instance].ToString().Length > 0 || fleet.Holding(request.FullModel!).Count > 1);
+    /// <summary>Takes a model out of memory (<c>ollama stop</c>): at the instance that is named, else at all that may have it.</summary>
+    /// <returns>How the request ended; <see langword="null"/> if it is no such request, or one that any slot serves.</returns>
+    public async ValueTask<Completion?> TryUnloadAsync(HttpContext context, GatewayRequest request, RequestBody body)
+    {
+        if (body.Head is not { UnloadsModel: true, HasPrompt: false } || request.Operation is not { Dialect: Dialect.Native, Name: "chat" or "generate" })
+        {
+            return null;
+        }
 
-    /// <summary>Takes a model out of memory: at the instance that is named, else at all.</summary>
-    public async ValueTask<Completion> UnloadAsync(HttpContext context, GatewayRequest request, RequestBody body) =>
-        context.Request.Headers[GatewayHeaders.Instance].ToString().Length > 0
-            ? await SendAsync(context, request, body)
-            : await broadcast.SendAsync(context, request, fleet.Holding(request.FullModel!), body);
+        if (context.Request.Headers[GatewayHeaders.Instance].ToString().Length > 0)
+        {
+            return await SendAsync(context, request, body);
+        }
+
+        if (fleet.Holding(request.FullModel!) is { Count: > 1 } holding)
+        {
+            return await broadcast.SendAsync(context, request, holding, body);
+        }
+
+        return null;
+    }
 
     /// <summary>Sends a request where it belongs.</summary>
     /// <param name="context">The request.</param>
