@@ -327,7 +327,7 @@ public static class GrafanaBuilderExtensions
 
     private static async Task<ExecuteCommandResult> ResetPasswordAsync(GrafanaResource resource, ExecuteCommandContext context)
     {
-        var engine = context.Services.GetRequiredService<ContainerEngine>();
+        var engine = context.Services.GetRequiredService<ContainerEngineCli>();
         var notifications = context.Services.GetRequiredService<ResourceNotificationService>();
         try
         {

@@ -47,7 +47,7 @@ internal sealed partial class ComposeDevelopment
         {
             var purpose = name == $"{Name}.yaml"
                 ? "For development: every port on loopback, a known password, keys where wanted, and no edge."
-                : "What that option has in the development form.";
+                : "The part of that option in the development form.";
             await ComposeFiles.WriteAsync(Path.Combine(folder, name), $"# {purpose}\n", root, cancellationToken);
         }
     }

@@ -125,7 +125,7 @@ internal sealed class CrowdBenchmark : IDisposable
 
     private static string Write(int embeddings, IReadOnlyList<CrowdMeasurement> measurements)
     {
-        var table = new Table("target", "chat beside a cold load s", $"of {embeddings} answered", "in s", "chat beside them p50 s", "max s", "refused in an outage after s", "back after s");
+        var table = new TextTable("target", "chat beside a cold load s", $"of {embeddings} answered", "in s", "chat beside them p50 s", "max s", "refused in an outage after s", "back after s");
         foreach (var target in measurements.GroupBy(measurement => measurement.Target))
         {
             string Cell(Func<CrowdMeasurement, double> read) => Statistic.Median([.. target.Select(read)]).ToString("0.00", CultureInfo.InvariantCulture);

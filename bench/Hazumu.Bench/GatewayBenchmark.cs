@@ -7,14 +7,14 @@ using Hazumu.Bench.Reports;
 namespace Hazumu.Bench;
 
 /// <summary>The gateway beside other proxies and beside none, in front of one engine.</summary>
-internal sealed class GatewayBenchmark(GatewaySettings settings, EngineProcess engine, TargetFactory factory)
+internal sealed class GatewayBenchmark(GatewayBenchmarkSettings settings, EngineProcess engine, TargetFactory factory)
 {
     private readonly List<SmallMeasurement> _small = [];
     private readonly List<StreamMeasurement> _streams = [];
     private readonly List<MemoryMeasurement> _memory = [];
     private readonly Dictionary<string, string> _leftOut = [];
 
-    public static async Task RunAsync(GatewaySettings settings)
+    public static async Task RunAsync(GatewayBenchmarkSettings settings)
     {
         var folder = Directory.CreateTempSubdirectory("hazumu-bench-");
         try
@@ -103,7 +103,7 @@ internal sealed class GatewayBenchmark(GatewaySettings settings, EngineProcess e
             loop.Run(Seconds.FromNow(seconds));
         }
 
-        await engine.ChangeAsync(new { tokenTime = GatewaySettings.TokenSeconds });
+        await engine.ChangeAsync(new { tokenTime = GatewayBenchmarkSettings.TokenSeconds });
         using (var loop = new LoadLoop(target.EndPoint))
         {
             new StreamLoad(loop, streams: 200, tokens: 20, seed: 0).Start(ramp: 0.2);
@@ -144,11 +144,11 @@ internal sealed class GatewayBenchmark(GatewaySettings settings, EngineProcess e
 
     private async Task<StreamMeasurement> MeasureStreamsAsync(Target target, int round, int streams)
     {
-        await engine.ChangeAsync(new { tokenTime = GatewaySettings.TokenSeconds });
+        await engine.ChangeAsync(new { tokenTime = GatewayBenchmarkSettings.TokenSeconds });
         using var loop = new LoadLoop(target.EndPoint);
-        var load = new StreamLoad(loop, streams, GatewaySettings.TokensOf(streams), seed: round);
-        load.Start(GatewaySettings.RampOf(streams));
-        loop.Run(Seconds.FromNow(GatewaySettings.RampOf(streams) + 0.5));
+        var load = new StreamLoad(loop, streams, GatewayBenchmarkSettings.TokensOf(streams), seed: round);
+        load.Start(GatewayBenchmarkSettings.RampOf(streams));
+        loop.Run(Seconds.FromNow(GatewayBenchmarkSettings.RampOf(streams) + 0.5));
 
         load.IsMeasuring = true;
         var before = CpuTimes.Read(target, engine);
@@ -196,8 +196,8 @@ internal sealed class GatewayBenchmark(GatewaySettings settings, EngineProcess e
                 var idle = Usage.ProportionalBytes(target.Ids);
 
                 using var loop = new LoadLoop(target.EndPoint);
-                new StreamLoad(loop, streams, GatewaySettings.TokensOf(streams), seed: round).Start(GatewaySettings.RampOf(streams));
-                loop.Run(Seconds.FromNow(GatewaySettings.RampOf(streams) + 2));
+                new StreamLoad(loop, streams, GatewayBenchmarkSettings.TokensOf(streams), seed: round).Start(GatewayBenchmarkSettings.RampOf(streams));
+                loop.Run(Seconds.FromNow(GatewayBenchmarkSettings.RampOf(streams) + 2));
                 var open = Usage.ProportionalBytes(target.Ids);
                 _memory.Add(new MemoryMeasurement(name, round, streams, idle, open, loop.Errors));
                 loop.Dispose();

@@ -4,7 +4,7 @@ using Hazumu.Bench.Proxies;
 switch (args)
 {
     case ["gateway", .. var rest]:
-        return await Command.RunAsync(() => GatewayBenchmark.RunAsync(GatewaySettings.Read(rest)));
+        return await Command.RunAsync(() => GatewayBenchmark.RunAsync(GatewayBenchmarkSettings.Read(rest)));
     case ["routing", .. var rest]:
         return await Command.RunAsync(() => RoutingBenchmark.RunAsync(RoutingSettings.Read(rest)));
 

@@ -54,7 +54,7 @@ internal sealed class AnswerShape
     public string StreamContentType => _kind is AnswerKind.Chat or AnswerKind.Generate ? "application/x-ndjson" : "text/event-stream";
 
     /// <summary>Writes one token; the first one of a stream with what has to be before it.</summary>
-    public void WriteToken(Answer answer, bool isFirst)
+    public void WriteToken(MockAnswer answer, bool isFirst)
     {
         var (bytes, stamp) = isFirst ? (_first, _firstStamp) : (_next, _nextStamp);
         if (stamp < 0)
@@ -75,7 +75,7 @@ internal sealed class AnswerShape
     }
 
     /// <summary>Writes what ends a stream.</summary>
-    public void WriteEnd(Answer answer, in AnswerFacts facts)
+    public void WriteEnd(MockAnswer answer, in AnswerFacts facts)
     {
         var usage = OpenAIUsage(facts);
         switch (_kind)
@@ -124,7 +124,7 @@ internal sealed class AnswerShape
     }
 
     /// <summary>Writes an error into a stream that has begun.</summary>
-    public void WriteErrorInStream(Answer answer, string message) => answer.Write(_kind switch
+    public void WriteErrorInStream(MockAnswer answer, string message) => answer.Write(_kind switch
     {
         AnswerKind.Chat or AnswerKind.Generate => $$"""
             {"error":"{{Escape(message)}}"}

@@ -32,7 +32,7 @@ internal sealed class EngineHandler(
         }
 
         var request = log.Begin(context.Request);
-        var exchange = new Exchange(context, request, new Answer(context, request), engine.Options);
+        var exchange = new Exchange(context, request, new MockAnswer(context, request), engine.Options);
         var outcome = MockOutcome.Answered;
         try
         {

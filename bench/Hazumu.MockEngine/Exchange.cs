@@ -3,13 +3,13 @@ using Microsoft.AspNetCore.Http;
 namespace Hazumu.Mocks;
 
 /// <summary>One request and its answer.</summary>
-internal sealed class Exchange(HttpContext context, MockRequest request, Answer answer, MockEngineOptions options)
+internal sealed class Exchange(HttpContext context, MockRequest request, MockAnswer answer, MockEngineOptions options)
 {
     public HttpContext Context { get; } = context;
 
     public MockRequest Request { get; } = request;
 
-    public Answer Answer { get; } = answer;
+    public MockAnswer Answer { get; } = answer;
 
     /// <summary>The options at its arrival.</summary>
     public MockEngineOptions Options { get; } = options;

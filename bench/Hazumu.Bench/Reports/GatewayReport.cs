@@ -9,7 +9,7 @@ namespace Hazumu.Bench.Reports;
 internal static class GatewayReport
 {
     public static string Write(
-        GatewaySettings settings,
+        GatewayBenchmarkSettings settings,
         Machine machine,
         IReadOnlyList<SmallMeasurement> small,
         IReadOnlyList<StreamMeasurement> streams,
@@ -33,7 +33,7 @@ internal static class GatewayReport
         }
 
         text.AppendLine().AppendLine($"Small requests, {settings.Connections} connections").AppendLine();
-        var table = new Table("target", "requests/s", "p50 ms", "p99 ms", "CPU ms per 1,000");
+        var table = new TextTable("target", "requests/s", "p50 ms", "p99 ms", "CPU ms per 1,000");
         foreach (var target in targets)
         {
             var of = new Series<SmallMeasurement>(small, target, reference, one => one.Target, one => one.Round);
@@ -49,14 +49,14 @@ internal static class GatewayReport
         foreach (var count in settings.Streams)
         {
             text.AppendLine().AppendLine(
-                $"{count} stream(s) of {1 / GatewaySettings.TokenSeconds:0} chunks/s; ms, added to what direct takes in the same round").AppendLine();
+                $"{count} stream(s) of {1 / GatewayBenchmarkSettings.TokenSeconds:0} chunks/s; ms, added to what direct takes in the same round").AppendLine();
             AddStreams(text, targets, reference, [.. streams.Where(one => one.Streams == count)]);
         }
 
         if (memory.Count > 0)
         {
             text.AppendLine().AppendLine($"Memory, fresh processes, {memory[0].Streams} streams").AppendLine();
-            table = new Table("target", "idle MiB", "KiB per stream");
+            table = new TextTable("target", "idle MiB", "KiB per stream");
             foreach (var rounds in memory.GroupBy(one => one.Target))
             {
                 table.Add(
@@ -79,7 +79,7 @@ internal static class GatewayReport
     private static void AddStreams(StringBuilder text, List<string> targets, string? reference, IReadOnlyList<StreamMeasurement> streams)
     {
         var direct = streams.Where(one => one.Target == TargetFactory.Direct).ToDictionary(one => one.Round);
-        var table = new Table("target", "first byte p50", "p99", "chunk p50", "p99", "chunks/s", "CPU ms per 1,000");
+        var table = new TextTable("target", "first byte p50", "p99", "chunk p50", "p99", "chunks/s", "CPU ms per 1,000");
         foreach (var target in targets)
         {
             var of = new Series<StreamMeasurement>(streams, target, reference, one => one.Target, one => one.Round);

@@ -26,7 +26,7 @@ internal static class RoutingReport
 
         text.AppendLine();
         var reference = measurements.Where(one => one.Target == RoutingSettings.RoundRobin).ToDictionary(one => one.Round);
-        var table = new Table("target", "cold loads", "first token p50 s", "p95 s", "tokens/s", "of a request", "failed");
+        var table = new TextTable("target", "cold loads", "first token p50 s", "p95 s", "tokens/s", "of a request", "failed");
         foreach (var name in settings.Targets.Where(name => measurements.Any(one => one.Target == name)))
         {
             var own = measurements.Where(one => one.Target == name).ToList();

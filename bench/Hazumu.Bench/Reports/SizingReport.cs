@@ -16,7 +16,7 @@ internal static class SizingReport
             CultureInfo.InvariantCulture,
             $"Simulated: one mock engine that listens at as many addresses as there are instances; {1 / settings.TokenSeconds:0.##} token(s) a second and stream. Each step has fresh processes and counts {settings.Seconds:0.#} s; small requests from {settings.Connections} connections go to the youngest gateway. CPU is milliseconds of one core."));
         text.AppendLine();
-        var table = new Table(
+        var table = new TextTable(
             "instances", "gateways", "streams", "idle CPU/s", "idle MiB", "chunks/s", "CPU per 1,000", "chunk p50 ms", "p99 ms", "KiB per stream", "descriptors", "requests/s", "CPU per 1,000", "of who admits", "others", "failed");
         foreach (var one in sizes)
         {
@@ -40,7 +40,7 @@ internal static class SizingReport
         }
 
         text.Append(table).AppendLine().AppendLine("To give a slot and take it back: microseconds of CPU").AppendLine();
-        table = new Table("instances", "slots free", "all full, 1,000 wait");
+        table = new TextTable("instances", "slots free", "all full, 1,000 wait");
         foreach (var one in admissions)
         {
             table.Add(Whole(one.Instances), Format(one.Free, "0.00"), Format(one.Full, "0.00"));

@@ -3,7 +3,7 @@ using System.Text;
 namespace Hazumu.Bench.Reports;
 
 /// <summary>A table in Markdown, its columns aligned so that it can be read on a terminal.</summary>
-internal sealed class Table(params IReadOnlyList<string> header)
+internal sealed class TextTable(params IReadOnlyList<string> header)
 {
     private readonly List<IReadOnlyList<string>> _rows = [header];
 

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 namespace Hazumu.Mocks;
 
 /// <summary>The answer to one request, and the record of what went into it.</summary>
-internal sealed class Answer(HttpContext context, MockRequest request)
+internal sealed class MockAnswer(HttpContext context, MockRequest request)
 {
     public bool HasBegun => context.Response.HasStarted;
 

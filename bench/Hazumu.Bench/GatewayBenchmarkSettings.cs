@@ -14,7 +14,7 @@ namespace Hazumu.Bench;
 /// <param name="GatewayPath">The gateway's program.</param>
 /// <param name="GatewayEnvironment">Added to the gateway's environment.</param>
 /// <param name="Output">The file for the results, besides the table; one with the time in its name unless given.</param>
-internal sealed record GatewaySettings(
+internal sealed record GatewayBenchmarkSettings(
     int Rounds,
     double Seconds,
     double WarmUpSeconds,
@@ -30,12 +30,12 @@ internal sealed record GatewaySettings(
     /// <summary>Time from one token of a stream to the next, in seconds.</summary>
     public const double TokenSeconds = 0.05;
 
-    public static GatewaySettings Read(IReadOnlyList<string> arguments)
+    public static GatewayBenchmarkSettings Read(IReadOnlyList<string> arguments)
     {
         var options = new Arguments(arguments, "--quick");
         var isQuick = options.Has("--quick");
         var rounds = options.Whole("--rounds", isQuick ? 2 : 5);
-        var settings = new GatewaySettings(
+        var settings = new GatewayBenchmarkSettings(
             rounds,
             options.Number("--seconds", isQuick ? 1.5 : 5),
             options.Number("--warm-up", isQuick ? 1.5 : 4),
