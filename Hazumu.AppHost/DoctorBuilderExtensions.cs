@@ -15,7 +15,7 @@ public static class DoctorBuilderExtensions
     /// <param name="grafana">Whose data sources are asked.</param>
     /// <param name="gateway">The gateway.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<PrometheusResource> WithDoctor(this IResourceBuilder<PrometheusResource> builder, IResourceBuilder<AlertmanagerResource> alertmanager, IResourceBuilder<GrafanaResource> grafana, IResourceBuilder<ProjectResource> gateway)
+    public static IResourceBuilder<PrometheusResource> WithDoctor(this IResourceBuilder<PrometheusResource> builder, IResourceBuilder<AlertmanagerResource> alertmanager, IResourceBuilder<GrafanaResource> grafana, IResourceBuilder<IResourceWithEndpoints> gateway)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(alertmanager);

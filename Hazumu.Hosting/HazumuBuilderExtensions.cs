@@ -10,12 +10,32 @@ namespace Aspire.Hosting;
 /// <summary>Provides the extension methods that tie Hazumu's settings to the application model.</summary>
 public static class HazumuBuilderExtensions
 {
+    /// <summary>Adds the whole graph: Ollama, the gateway as a container, and the monitoring. <c>AppHost.cs</c> is its diagram.</summary>
+    /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
+    /// <param name="args">The command line, whose options are then checked: an unknown one stops the start.</param>
+    /// <returns>The resources.</returns>
+    /// <exception cref="StartupProblemException">A setting or an option is unknown or not allowed.</exception>
+    public static HazumuGraph AddHazumu(this IDistributedApplicationBuilder builder, params IReadOnlyList<string> args)
+    {
+        var settings = builder.AddHazumuSettings(args);
+        return builder.AddGraph(settings, name => builder.AddHazumuGateway(name, settings.Gateway.Port, settings.Gateway.ManagementPort));
+    }
+
+    /// <summary>Adds the whole graph with the gateway as a project, which runs as a process of this machine.</summary>
+    /// <typeparam name="TGateway">The gateway's project: <c>Projects.Hazumu_Gateway</c>.</typeparam>
+    /// <inheritdoc cref="AddHazumu(IDistributedApplicationBuilder, IReadOnlyList{string})"/>
+    public static HazumuGraph AddHazumu<TGateway>(this IDistributedApplicationBuilder builder, params IReadOnlyList<string> args) where TGateway : IProjectMetadata, new()
+    {
+        var settings = builder.AddHazumuSettings(args);
+        return builder.AddGraph(settings, name => builder.AddHazumuGateway<TGateway>(name, settings.Gateway.Port, settings.Gateway.ManagementPort));
+    }
+
     /// <summary>
     /// Reads the settings, and registers what belongs to the whole graph: the checks before the start, the bridge network, and the
     /// Compose application and the Helm chart that the graph is published as.
     /// </summary>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
-    /// <param name="args">The command line, to be checked for options that nobody would read.</param>
+    /// <param name="args">The command line, whose options are then checked: an unknown one stops the start.</param>
     /// <returns>The settings.</returns>
     /// <exception cref="StartupProblemException">A setting or an option is unknown or not allowed.</exception>
     public static HazumuOptions AddHazumuSettings(this IDistributedApplicationBuilder builder, params IReadOnlyList<string> args)

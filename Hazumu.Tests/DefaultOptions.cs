@@ -8,6 +8,8 @@ internal static class DefaultOptions
     public static IReadOnlyList<string> All { get; } =
     [
         .. SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions()).Select(setting => $"--{setting.Key}={setting.Default}"),
+        // This repository's own.
+        "--Hazumu:ConfigurationFolder=..",
         // Each application would watch its files for as long as the process lives, and a machine has 128 such watches for a user, cAdvisor's among them.
         "--hostBuilder:reloadConfigOnChange=false",
         "--Parameters:grafana-admin-user=admin",

@@ -46,10 +46,10 @@ public static class AlertmanagerBuilderExtensions
 
     /// <summary>Mounts the folder that holds <c>alertmanager.yml</c> and <c>start.sh</c>, read-only.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="source">The folder, relative to the AppHost's; the package's own unless given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<AlertmanagerResource> WithConfiguration(this IResourceBuilder<AlertmanagerResource> builder, string source) =>
-        builder.WithConfigurationFolder(source, ConfigurationDirectory);
+    public static IResourceBuilder<AlertmanagerResource> WithConfiguration(this IResourceBuilder<AlertmanagerResource> builder, string? source = null) =>
+        builder.WithConfigurationFolder("alertmanager", source, ConfigurationDirectory);
 
     /// <summary>Keeps silences and what has been told in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>

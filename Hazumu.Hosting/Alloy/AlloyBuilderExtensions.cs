@@ -63,10 +63,10 @@ public static class AlloyBuilderExtensions
 
     /// <summary>Mounts the folder that holds <c>config.alloy</c>, read-only.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="source">The folder, relative to the AppHost's; the package's own unless given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<AlloyResource> WithConfiguration(this IResourceBuilder<AlloyResource> builder, string source) =>
-        builder.WithConfigurationFolder(source, ConfigurationDirectory);
+    public static IResourceBuilder<AlloyResource> WithConfiguration(this IResourceBuilder<AlloyResource> builder, string? source = null) =>
+        builder.WithConfigurationFolder("alloy", source, ConfigurationDirectory);
 
     /// <summary>Keeps how far each log was read in a named volume: without it, every log is read again after a restart and its lines are kept twice.</summary>
     /// <param name="builder">The resource builder.</param>
@@ -94,16 +94,16 @@ public static class AlloyBuilderExtensions
             : builder.WithEnvironment(Network, network).WithHostFacts((facts, logger) => MountSocket(builder, facts, logger));
     }
 
-    /// <summary>Collects what a project writes; in a published application it is a container like the others.</summary>
+    /// <summary>Collects the log of a project, which is a process of this machine. A container, as a project is in a published application, needs no call.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="project">The project.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<AlloyResource> WithLogsOf(this IResourceBuilder<AlloyResource> builder, IResourceBuilder<ProjectResource> project)
+    public static IResourceBuilder<AlloyResource> WithLogsOf(this IResourceBuilder<AlloyResource> builder, IResourceBuilder<IResource> project)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(project);
 
-        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode || project.Resource.IsContainer())
         {
             return builder;
         }

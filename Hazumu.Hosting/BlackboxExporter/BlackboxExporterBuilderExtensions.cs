@@ -32,8 +32,8 @@ public static class BlackboxExporterBuilderExtensions
 
     /// <summary>Mounts the folder that holds <c>config.yml</c>, read-only.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="source">The folder, relative to the AppHost's; the package's own unless given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<BlackboxExporterResource> WithConfiguration(this IResourceBuilder<BlackboxExporterResource> builder, string source) =>
-        builder.WithConfigurationFolder(source, ConfigurationDirectory);
+    public static IResourceBuilder<BlackboxExporterResource> WithConfiguration(this IResourceBuilder<BlackboxExporterResource> builder, string? source = null) =>
+        builder.WithConfigurationFolder("blackbox", source, ConfigurationDirectory);
 }

@@ -70,10 +70,10 @@ public static class CaddyBuilderExtensions
 
     /// <summary>Mounts the folder that holds <c>Caddyfile</c> and <c>start.sh</c>, read-only.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="source">The folder, relative to the AppHost's; the package's own unless given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<CaddyResource> WithConfiguration(this IResourceBuilder<CaddyResource> builder, string source) =>
-        builder.WithConfigurationFolder(source, ConfigurationDirectory);
+    public static IResourceBuilder<CaddyResource> WithConfiguration(this IResourceBuilder<CaddyResource> builder, string? source = null) =>
+        builder.WithConfigurationFolder("caddy", source, ConfigurationDirectory);
 
     /// <summary>Keeps certificates, and Caddy's own authority, in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>
@@ -121,7 +121,7 @@ public static class CaddyBuilderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="grafana">Grafana.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<CaddyResource> WithDataSources(this IResourceBuilder<CaddyResource> builder, IResourceBuilder<GrafanaResource> grafana)
+    public static IResourceBuilder<CaddyResource> WithDataSources(this IResourceBuilder<CaddyResource> builder, IResourceBuilder<ContainerResource> grafana)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(grafana);

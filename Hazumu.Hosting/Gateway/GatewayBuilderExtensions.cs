@@ -3,7 +3,7 @@ using Hazumu.Hosting.Publishing;
 
 namespace Aspire.Hosting;
 
-/// <summary>Provides extension methods that complete the gateway's project resource.</summary>
+/// <summary>Provides extension methods for adding Hazumu's gateway to the application model.</summary>
 public static class GatewayBuilderExtensions
 {
     /// <summary>The endpoint of the management port: health and metrics.</summary>
@@ -13,67 +13,96 @@ public static class GatewayBuilderExtensions
     private const int ContainerManagementPort = 8081;
     private const string DataDirectory = "/data";
 
-    /// <summary>Gives the gateway its address, its health check, and what people who run it look for.</summary>
-    /// <param name="builder">The resource builder.</param>
-    /// <param name="settings">The gateway's settings.</param>
+    /// <summary>Adds the gateway as a container. No registry has its image: build it from Hazumu's repository, or set <c>Hazumu:Gateway:Image</c>.</summary>
+    /// <remarks>This version defaults to the <inheritdoc cref="HazumuGatewayContainerImageTags.Tag"/> tag of the <inheritdoc cref="HazumuGatewayContainerImageTags.Image"/> container image.</remarks>
+    /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
+    /// <param name="name">The name of the resource.</param>
+    /// <param name="port">The host port for clients; a random one unless given.</param>
+    /// <param name="managementPort">The host port of health and metrics; a random one unless given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithOperations(this IResourceBuilder<ProjectResource> builder, HazumuGatewayOptions settings)
+    public static IResourceBuilder<HazumuGatewayResource> AddHazumuGateway(this IDistributedApplicationBuilder builder, [ResourceName] string name, int? port = null, int? managementPort = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(name);
 
-        var isRun = builder.ApplicationBuilder.ExecutionContext.IsRunMode;
-        var management = isRun ? settings.ManagementPort : ContainerManagementPort;
+        return builder.AddResource(new HazumuGatewayResource(name))
+            .WithImage(HazumuGatewayContainerImageTags.Image, HazumuGatewayContainerImageTags.Tag)
+            .WithImageRegistry(HazumuGatewayContainerImageTags.Registry)
+            .WithHttpEndpoint(port: port, targetPort: ContainerPort)
+            .WithHttpEndpoint(port: builder.ExecutionContext.IsRunMode ? managementPort : null, targetPort: ContainerManagementPort, name: ManagementEndpointName)
+            .WithEnvironment("HTTP_PORTS", ComponentOptions.Format(ContainerPort))
+            .WithOperations(ContainerManagementPort);
+    }
+
+    /// <summary>Adds the gateway as a project, which the AppHost starts as a process of this machine.</summary>
+    /// <typeparam name="TProject">The gateway's project, as the Aspire SDK generates it: <c>Projects.Hazumu_Gateway</c>.</typeparam>
+    /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
+    /// <param name="name">The name of the resource.</param>
+    /// <param name="port">The port for clients.</param>
+    /// <param name="managementPort">The port of health and metrics.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<ProjectResource> AddHazumuGateway<TProject>(this IDistributedApplicationBuilder builder, [ResourceName] string name, int port = 11435, int managementPort = 11436) where TProject : IProjectMetadata, new()
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(name);
+
+        var isRun = builder.ExecutionContext.IsRunMode;
+        var management = isRun ? managementPort : ContainerManagementPort;
+        var project = builder.AddProject<TProject>(name, launchProfileName: null);
         if (isRun)
         {
             // In milliseconds. The dashboard ends with the host; with the default of ten seconds the gateway would try that long to
-            // tell it the last, and keep its port from the next start.
-            builder.WithEnvironment("OTEL_EXPORTER_OTLP_TIMEOUT", "1000");
+            // send it the last telemetry, and keep its port from the next start.
+            project.WithEnvironment("OTEL_EXPORTER_OTLP_TIMEOUT", "1000");
         }
         else
         {
             // Aspire sets it for every project; a published gateway has no address to send telemetry to.
-            builder.WithEnvironment(context => context.EnvironmentVariables.Remove("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY"));
+            project.WithEnvironment(context => context.EnvironmentVariables.Remove("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY"));
         }
 
-        return builder
-            // The process itself binds the port: DCP's proxy would be one more hop in every token stream.
-            .WithHttpEndpoint(port: settings.Port, targetPort: isRun ? settings.Port : ContainerPort, isProxied: false)
-            .WithUrlForEndpoint("http", url => url.DisplayText = "API for clients")
-            .WithAnnotation(new InternalEndpointAnnotation(ManagementEndpointName))
+        return project
+            // The process itself binds the ports: DCP's proxy would be one more hop in every token stream.
+            .WithHttpEndpoint(port: port, targetPort: isRun ? port : ContainerPort, isProxied: false)
             .WithHttpEndpoint(port: isRun ? management : null, targetPort: management, name: ManagementEndpointName, isProxied: false)
-            .WithUrlForEndpoint(ManagementEndpointName, url => url.DisplayText = "Health and metrics")
-            .WithEnvironment("Gateway__Management__Port", ComponentOptions.Format(management))
-            .WithIconName("Router")
-            .WithHttpHealthCheck("/health", endpointName: ManagementEndpointName)
-            // Clients connect to the gateway itself: what they say of whom they speak for is not to be believed. In production only
-            // the edge does, and is.
+            // Clients connect to the gateway itself: their X-Forwarded headers are not to be believed. In production only the edge
+            // connects, and sets them.
             .DisableForwardedHeaders()
-            .WithComposeEnvironment("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true", development: "false")
-            .WithComposeEnvironment("Gateway__Proxies", "edge")
-            .WithComposeHttpHealthcheck(ContainerManagementPort, "/health")
-            .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
-            .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000)
-            {
-                WritesTo = ["/tmp"],
-                // What runs is to be answered; but as long as it does, a gateway that is replaced lets nobody in.
-                StopSeconds = 60,
-                // The .NET SDK makes no folder in an image.
-                TakesVolume = true,
-            })
-            .WithAnnotation(new PublishedBuildAnnotation("localhost/hazumu/gateway:dev"));
+            .WithOperations(management)
+            .WithContainerAccess()
+            .WithAnnotation(new PublishedBuildAnnotation($"{HazumuGatewayContainerImageTags.Registry}/{HazumuGatewayContainerImageTags.Image}:{HazumuGatewayContainerImageTags.Tag}"));
     }
 
-    /// <summary>Has the gateway spread requests over Ollama instances.</summary>
+    private static IResourceBuilder<T> WithOperations<T>(this IResourceBuilder<T> builder, int managementPort) where T : IComputeResource, IResourceWithEnvironment, IResourceWithEndpoints => builder
+        .WithUrlForEndpoint("http", url => url.DisplayText = "API for clients")
+        .WithUrlForEndpoint(ManagementEndpointName, url => url.DisplayText = "Health and metrics")
+        .WithAnnotation(new InternalEndpointAnnotation(ManagementEndpointName))
+        .WithEnvironment("Gateway__Management__Port", ComponentOptions.Format(managementPort))
+        .WithIconName("Router")
+        .WithHttpHealthCheck("/health", endpointName: ManagementEndpointName)
+        .WithComposeEnvironment("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true", development: "false")
+        .WithComposeEnvironment("Gateway__Proxies", "edge")
+        .WithComposeHttpHealthcheck(ContainerManagementPort, "/health")
+        .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Edge))
+        .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000)
+        {
+            WritesTo = ["/tmp"],
+            // Running requests are answered to their end; for as long as that takes, a gateway that is replaced accepts no client.
+            StopSeconds = 60,
+            // The .NET SDK makes no folder in an image.
+            TakesVolume = true,
+        });
+
+    /// <summary>Distributes requests over Ollama instances.</summary>
+    /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="instances">The instances; those that are not enabled are left out.</param>
-    /// <param name="settings">Their settings.</param>
+    /// <param name="settings">Their settings; without them an instance has the gateway's default number of slots.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithInstances(this IResourceBuilder<ProjectResource> builder, IEnumerable<IResourceBuilder<OllamaResource>> instances, OllamaOptions settings)
+    public static IResourceBuilder<T> WithInstances<T>(this IResourceBuilder<T> builder, IEnumerable<IResourceBuilder<IResourceWithConnectionString>> instances, OllamaOptions? settings = null) where T : IComputeResource, IResourceWithEnvironment
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(instances);
-        ArgumentNullException.ThrowIfNull(settings);
 
         foreach (var instance in instances.Where(instance => builder.ApplicationBuilder.Resources.Contains(instance.Resource)).Select(instance => instance.Resource))
         {
@@ -84,14 +113,15 @@ public static class GatewayBuilderExtensions
                 .WithReferenceRelationship(instance);
         }
 
-        return builder.WithEnvironment("Gateway__Slots", settings, nameof(settings.Parallel), settings.Parallel);
+        return settings is null ? builder : builder.WithEnvironment("Gateway__Slots", settings, nameof(settings.Parallel), settings.Parallel);
     }
 
-    /// <summary>Has several gateways of a published application share what they admit, by way of a store. A single one has none.</summary>
+    /// <summary>Connects several gateways of a published application by a store, so that they admit requests together. A single gateway uses none.</summary>
+    /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="store">The store.</param>
+    /// <param name="store">The store, a Valkey with a password.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithCluster(this IResourceBuilder<ProjectResource> builder, IResourceBuilder<ValkeyResource> store)
+    public static IResourceBuilder<T> WithCluster<T>(this IResourceBuilder<T> builder, IResourceBuilder<ContainerResource> store) where T : IComputeResource, IResourceWithEnvironment
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(store);
@@ -101,13 +131,14 @@ public static class GatewayBuilderExtensions
             return builder;
         }
 
-        var password = ValkeyBuilderExtensions.PasswordOf(store.Resource.Name);
+        var endpoint = store.Resource.Annotations.OfType<EndpointAnnotation>().Single();
+        var password = store.Resource.Annotations.OfType<PublishedSecretAnnotation>().Single();
         return builder
             .WithReferenceRelationship(store.Resource)
             .WithComposeForm(PublishedOptionAnnotation.Cluster, (service, _) =>
             {
                 var environment = service.MappingAt("environment");
-                environment.Add("Gateway__Cluster__Store", ComposeFiles.Quoted($"{store.Resource.Name}:{store.Resource.PrimaryEndpoint.TargetPort}"));
+                environment.Add("Gateway__Cluster__Store", ComposeFiles.Quoted($"{store.Resource.Name}:{endpoint.TargetPort}"));
                 environment.Add("Gateway__Cluster__PasswordFile", ComposeFiles.Quoted(password.Path));
                 service.SequenceAt("secrets").Add(ComposeFiles.Quoted(password.Name));
                 service.SequenceAt("networks").Add(PublishedNetworksAnnotation.Cluster);
@@ -117,39 +148,50 @@ public static class GatewayBuilderExtensions
             .WithAnnotation(new PublishedReplicasAnnotation());
     }
 
-    /// <summary>Tells the gateway whether clients need keys, and where the keys are.</summary>
+    /// <summary>Sets whether clients need keys, and where the keys are.</summary>
+    /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The gateway's settings.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithKeys(this IResourceBuilder<ProjectResource> builder, HazumuGatewayOptions settings)
+    public static IResourceBuilder<T> WithKeys<T>(this IResourceBuilder<T> builder, HazumuGatewayOptions settings) where T : IComputeResource, IResourceWithEnvironment
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
 
         const string Required = "Gateway__Keys__Required";
-        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        const string KeysFile = "Gateway__Keys__File";
+        var isPublish = builder.ApplicationBuilder.ExecutionContext.IsPublishMode;
+        if (isPublish)
+        {
+            builder.WithComposeEnvironment(Required, "true", development: settings.Variable(nameof(settings.RequireKeys), settings.RequireKeys));
+        }
+        else
+        {
+            builder.WithEnvironment(Required, settings, nameof(settings.RequireKeys), settings.RequireKeys);
+        }
+
+        if (isPublish || builder.Resource.IsContainer())
         {
             return builder
-                .WithComposeEnvironment(Required, "true", development: settings.Variable(nameof(settings.RequireKeys), settings.RequireKeys))
                 .WithAnnotation(new ContainerMountAnnotation(settings.Volume, DataDirectory, ContainerMountType.Volume, isReadOnly: false))
-                .WithEnvironment("Gateway__Keys__File", $"{DataDirectory}/keys.json")
-                // The container's /tmp is memory and counts against its limit; this is a disk.
+                .WithEnvironment(KeysFile, $"{DataDirectory}/keys.json")
+                // A published container's /tmp is memory and counts against its limit; this is a disk.
                 .WithEnvironment("Gateway__Body__Folder", $"{DataDirectory}/bodies");
         }
 
-        builder.WithEnvironment(Required, settings, nameof(settings.RequireKeys), settings.RequireKeys);
-        // Where no file is named, the gateway and its command agree on one by themselves.
+        // Without a file, the gateway and its command use the same default.
         return settings.KeysFile is { } file
-            ? builder.WithEnvironment("Gateway__Keys__File", Path.GetFullPath(file, builder.ApplicationBuilder.AppHostDirectory))
+            ? builder.WithEnvironment(KeysFile, Path.GetFullPath(file, builder.ApplicationBuilder.AppHostDirectory))
             : builder;
     }
 
-    /// <summary>Tells the gateway by which names it may be called, and which pages may use it from a browser.</summary>
+    /// <summary>Sets the names by which clients may call the gateway, and the origins whose pages may use it from a browser.</summary>
+    /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The gateway's settings.</param>
     /// <param name="edge">The settings of the edge, which passes its own name on.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithBrowsers(this IResourceBuilder<ProjectResource> builder, HazumuGatewayOptions settings, EdgeOptions edge)
+    public static IResourceBuilder<T> WithBrowsers<T>(this IResourceBuilder<T> builder, HazumuGatewayOptions settings, EdgeOptions edge) where T : IComputeResource, IResourceWithEnvironment
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
@@ -166,10 +208,11 @@ public static class GatewayBuilderExtensions
     }
 
     /// <summary>Limits the requests of one client address in production, and the registries that models may come from.</summary>
+    /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The gateway's settings.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<ProjectResource> WithLimits(this IResourceBuilder<ProjectResource> builder, HazumuGatewayOptions settings)
+    public static IResourceBuilder<T> WithLimits<T>(this IResourceBuilder<T> builder, HazumuGatewayOptions settings) where T : IComputeResource, IResourceWithEnvironment
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
@@ -179,11 +222,12 @@ public static class GatewayBuilderExtensions
             .WithEnvironment("Gateway__Registries", settings, nameof(settings.Registries), settings.Registries ?? "");
     }
 
-    /// <summary>Gives a client of the graph a key of its own: a secret, made once and kept in the user secrets, with the scopes to infer and to read.</summary>
+    /// <summary>Adds a key for a client of the graph: a secret that is generated once and kept in the user secrets, with the scopes to infer and to read.</summary>
+    /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="client">The key's name, and the client's.</param>
     /// <returns>The key.</returns>
-    public static IResourceBuilder<ParameterResource> AddClientKey(this IResourceBuilder<ProjectResource> builder, string client)
+    public static IResourceBuilder<ParameterResource> AddClientKey<T>(this IResourceBuilder<T> builder, string client) where T : IResourceWithEnvironment
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(client);

@@ -12,14 +12,15 @@ public static class GpuExporterBuilderExtensions
     /// </summary>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
-    /// <param name="settings">The exporter's settings.</param>
+    /// <param name="settings">The exporter's settings; the defaults unless given.</param>
     /// <param name="mode">Which GPU Ollama gets.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<GpuExporterResource> AddGpuExporter(this IDistributedApplicationBuilder builder, [ResourceName] string name, GpuExporterOptions settings, GpuMode mode)
+    public static IResourceBuilder<GpuExporterResource> AddGpuExporter(this IDistributedApplicationBuilder builder, [ResourceName] string name, GpuExporterOptions? settings = null, GpuMode mode = GpuMode.Auto)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(name);
-        ArgumentNullException.ThrowIfNull(settings);
+
+        settings ??= new HazumuOptions().GpuExporter;
 
         var image = GpuExporterImage.For(mode == GpuMode.Amd ? OllamaGpuVendor.AMD : OllamaGpuVendor.Nvidia, settings.Nvidia);
         var resource = builder.AddResource(new GpuExporterResource(name))

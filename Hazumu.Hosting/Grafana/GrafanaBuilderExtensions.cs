@@ -56,16 +56,18 @@ public static class GrafanaBuilderExtensions
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>
-    /// <param name="adminUser">The administrator's name.</param>
-    /// <param name="adminPassword">The administrator's password.</param>
+    /// <param name="adminUser">The administrator's name; unless given, the parameter <c>{name}-admin-user</c>, by default <c>admin</c>.</param>
+    /// <param name="adminPassword">The administrator's password; unless given, the parameter <c>{name}-admin-password</c>, by default generated and kept in the user secrets.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<GrafanaResource> AddGrafana(this IDistributedApplicationBuilder builder, [ResourceName] string name, int? port, IResourceBuilder<ParameterResource> adminUser, IResourceBuilder<ParameterResource> adminPassword)
+    public static IResourceBuilder<GrafanaResource> AddGrafana(this IDistributedApplicationBuilder builder, [ResourceName] string name, int? port = null, IResourceBuilder<ParameterResource>? adminUser = null, IResourceBuilder<ParameterResource>? adminPassword = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(name);
-        ArgumentNullException.ThrowIfNull(adminUser);
-        ArgumentNullException.ThrowIfNull(adminPassword);
 
+        // For the command below.
+        builder.AddStartChecks();
+        adminUser ??= builder.AddParameter($"{name}-admin-user", () => builder.Configuration[$"Parameters:{name}-admin-user"] ?? "admin");
+        adminPassword ??= builder.AddParameter($"{name}-admin-password", new GenerateParameterDefault { MinLength = 22, Special = false }, secret: true, persist: true);
         var resource = builder.AddResource(new GrafanaResource(name, adminUser.Resource, adminPassword.Resource));
         return resource
             .WithImage(GrafanaContainerImageTags.Image, GrafanaContainerImageTags.Tag)
@@ -100,13 +102,13 @@ public static class GrafanaBuilderExtensions
     /// in the folder <c>dashboards</c>. What reads a component that is not in the graph is left out.
     /// </summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder that holds both, relative to the AppHost's.</param>
+    /// <param name="source">The folder that holds both, relative to the AppHost's; the package's own unless given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<GrafanaResource> WithConfiguration(this IResourceBuilder<GrafanaResource> builder, string source)
+    public static IResourceBuilder<GrafanaResource> WithConfiguration(this IResourceBuilder<GrafanaResource> builder, string? source = null)
     {
-        ArgumentException.ThrowIfNullOrEmpty(source);
+        ArgumentNullException.ThrowIfNull(builder);
 
-        var folder = Path.GetFullPath(source, builder.ApplicationBuilder.AppHostDirectory);
+        var folder = builder.ApplicationBuilder.FindConfigurationFolder("grafana", source);
         if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
         {
             builder.WithProvisioning(folder, $"grafana/{PublishedOptionAnnotation.Logs}", PublishedOptionAnnotation.Logs);
@@ -115,7 +117,7 @@ public static class GrafanaBuilderExtensions
         return builder
             .WithProvisioning(folder, "grafana", option: null)
             // The chart looks at its secrets in a container of its own, before Grafana's.
-            .WithPublishedFolder(Path.Combine(source, "access"), AccessDirectory, "start.sh");
+            .WithPublishedFolder("grafana/access", Path.Combine(folder, "access"), AccessDirectory, "start.sh");
     }
 
     private static IResourceBuilder<GrafanaResource> WithProvisioning(this IResourceBuilder<GrafanaResource> builder, string source, string name, string? option)

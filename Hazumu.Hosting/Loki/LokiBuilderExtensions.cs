@@ -41,10 +41,10 @@ public static class LokiBuilderExtensions
 
     /// <summary>Mounts the folder that holds <c>loki.yaml</c>, read-only.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="source">The folder, relative to the AppHost's; the package's own unless given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<LokiResource> WithConfiguration(this IResourceBuilder<LokiResource> builder, string source) =>
-        builder.WithConfigurationFolder(source, ConfigurationDirectory);
+    public static IResourceBuilder<LokiResource> WithConfiguration(this IResourceBuilder<LokiResource> builder, string? source = null) =>
+        builder.WithConfigurationFolder("loki", source, ConfigurationDirectory);
 
     /// <summary>Keeps the logs in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>

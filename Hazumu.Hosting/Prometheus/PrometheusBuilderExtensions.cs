@@ -28,6 +28,8 @@ public static class PrometheusBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(name);
 
+        // For the command below.
+        builder.AddStartChecks();
         var resource = builder.AddResource(new PrometheusResource(name));
         return resource
             .WithImage(PrometheusContainerImageTags.Image, PrometheusContainerImageTags.Tag)
@@ -70,17 +72,17 @@ public static class PrometheusBuilderExtensions
 
     /// <summary>Mounts the folder of runbooks, which Prometheus serves at <c>/user/</c>, and sets the address to which alerts link.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder, relative to the AppHost's.</param>
     /// <param name="settings">The settings.</param>
+    /// <param name="source">The folder, relative to the AppHost's; the package's own unless given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<PrometheusResource> WithRunbooks(this IResourceBuilder<PrometheusResource> builder, string source, PrometheusOptions settings)
+    public static IResourceBuilder<PrometheusResource> WithRunbooks(this IResourceBuilder<PrometheusResource> builder, PrometheusOptions settings, string? source = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(settings);
 
         var port = builder.ApplicationBuilder.ExecutionContext.IsPublishMode ? settings.Variable(nameof(settings.Port), settings.Port) : ComponentOptions.Format(settings.Port);
         return builder
-            .WithConfigurationFolder(source, RunbooksDirectory)
+            .WithConfigurationFolder("docs/runbooks", source, RunbooksDirectory)
             .WithArgs($"--web.user-assets={RunbooksDirectory}")
             .WithEnvironment("RUNBOOK_URL", settings, nameof(settings.RunbookUrl), settings.RunbookUrl ?? $"http://localhost:{port}/user/");
     }
@@ -104,10 +106,10 @@ public static class PrometheusBuilderExtensions
 
     /// <summary>Mounts the folder that holds <c>prometheus.yml</c>, read-only. The tests of its rules, in <c>tests</c>, are not published.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="source">The folder, relative to the AppHost's; the package's own unless given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<PrometheusResource> WithConfiguration(this IResourceBuilder<PrometheusResource> builder, string source) =>
-        builder.WithConfigurationFolder(source, ConfigurationDirectory, unpublished: "tests");
+    public static IResourceBuilder<PrometheusResource> WithConfiguration(this IResourceBuilder<PrometheusResource> builder, string? source = null) =>
+        builder.WithConfigurationFolder("prometheus", source, ConfigurationDirectory, unpublished: "tests");
 
     /// <summary>Keeps the samples in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>

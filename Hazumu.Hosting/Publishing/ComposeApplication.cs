@@ -8,8 +8,8 @@ namespace Hazumu.Hosting.Publishing;
 /// <summary>Writes the graph as a Compose application: the Compose files of each form and option, and the files beside them.</summary>
 /// <param name="components">The graph's components.</param>
 /// <param name="folder">The folder to write to.</param>
-/// <param name="repository">The repository's folder.</param>
-internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponent> components, string folder, string repository)
+/// <param name="scripts">The folder of the scripts and the README for a server.</param>
+internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponent> components, string folder, string scripts)
 {
     private const string FileName = "docker-compose.yaml";
 
@@ -96,16 +96,15 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
         return optional;
     }
 
-    // What a server needs, which has neither a checkout nor .NET.
+    // A server has neither a checkout nor .NET.
     private void CopySources()
     {
-        var source = Path.Combine(repository, "deploy", "compose");
-        if (Path.GetFullPath(folder) == source)
+        if (Path.GetFullPath(folder) == scripts)
         {
             return;
         }
 
-        foreach (var file in Directory.EnumerateFiles(source, "*.sh").Append(Path.Combine(source, "README.md")))
+        foreach (var file in Directory.EnumerateFiles(scripts, "*.sh").Append(Path.Combine(scripts, "README.md")))
         {
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
         }

@@ -63,7 +63,7 @@ internal static class ComposeBuilderExtensions
             {
                 var components = await PublishedComponent.ResolveAsync(step.Model, step.ExecutionContext, step.CancellationToken);
                 var folder = step.Services.GetRequiredService<IPipelineOutputService>().GetOutputDirectory();
-                await new ComposeApplication(components, folder, Path.GetDirectoryName(builder.AppHostDirectory)!).WriteAsync(step.CancellationToken);
+                await new ComposeApplication(components, folder, builder.FindConfigurationFolder("deploy/compose")).WriteAsync(step.CancellationToken);
             },
             requiredBy: WellKnownPipelineSteps.Publish);
 

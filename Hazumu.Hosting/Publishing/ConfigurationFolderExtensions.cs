@@ -3,48 +3,60 @@ using Hazumu.Hosting.Publishing;
 namespace Aspire.Hosting;
 
 /// <summary>Provides extension methods for configuration that containers read from a folder.</summary>
-public static class ConfigurationFolderExtensions
+internal static class ConfigurationFolderExtensions
 {
+    // Beside the program: the package brings the folders along.
+    private const string PackageFolder = "hazumu";
+
     /// <summary>
     /// Mounts a folder read-only; a published application gets a copy of it. Edits are seen by the running container, which a copy
     /// made at start would not allow.
     /// </summary>
     /// <typeparam name="T">The container resource.</typeparam>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="name">The folder's name among the configuration folders, and in a published application.</param>
+    /// <param name="source">The folder, relative to the AppHost's; the configuration folder of that name unless given.</param>
     /// <param name="target">The absolute path in the container.</param>
     /// <param name="unpublished">A folder in it that the container has no use for, and a published application does not get.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    /// <exception cref="DistributedApplicationException">There is no such folder: the engine would quietly make an empty one.</exception>
-    public static IResourceBuilder<T> WithConfigurationFolder<T>(this IResourceBuilder<T> builder, string source, string target, string? unpublished = null) where T : ContainerResource
+    /// <exception cref="DistributedApplicationException">There is no such folder: the engine would create an empty one.</exception>
+    public static IResourceBuilder<T> WithConfigurationFolder<T>(this IResourceBuilder<T> builder, string name, string? source, string target, string? unpublished = null) where T : ContainerResource
     {
         ArgumentNullException.ThrowIfNull(builder);
-        ArgumentException.ThrowIfNullOrEmpty(source);
-        ArgumentException.ThrowIfNullOrEmpty(target);
 
-        var folder = Path.GetFullPath(source, builder.ApplicationBuilder.AppHostDirectory);
-        if (!Directory.Exists(folder))
-        {
-            throw new DistributedApplicationException($"'{builder.Resource.Name}' reads its configuration from '{folder}', which does not exist; check the path in AppHost.cs.");
-        }
-
+        var folder = builder.ApplicationBuilder.FindConfigurationFolder(name, source);
         return builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder.WithBindMount(folder, target, isReadOnly: true)
-            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished))));
+            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished))));
     }
 
     /// <summary>Gives a published application a copy of a folder, for which a container that the AppHost runs has no use.</summary>
     /// <typeparam name="T">The container resource.</typeparam>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <param name="name">The folder's name in a published application.</param>
+    /// <param name="folder">The folder.</param>
     /// <param name="target">The absolute path in the container.</param>
     /// <param name="composeAlone">The files in it that the Compose application alone has, and not the chart.</param>
-    internal static IResourceBuilder<T> WithPublishedFolder<T>(this IResourceBuilder<T> builder, string source, string target, params IReadOnlyList<string> composeAlone) where T : ContainerResource
-    {
-        var folder = Path.GetFullPath(source, builder.ApplicationBuilder.AppHostDirectory);
-        return builder.ApplicationBuilder.ExecutionContext.IsRunMode
+    public static IResourceBuilder<T> WithPublishedFolder<T>(this IResourceBuilder<T> builder, string name, string folder, string target, params IReadOnlyList<string> composeAlone) where T : ContainerResource =>
+        builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder
-            : builder.WithAnnotation(new PublishedFolderAnnotation(NameInRepository(builder.ApplicationBuilder, folder), target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder))) { ForComposeAlone = composeAlone });
+            : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder))) { ForComposeAlone = composeAlone });
+
+    /// <summary>Finds a configuration folder: the source if given, else below <see cref="HazumuOptions.ConfigurationFolder"/> if that is set, else the package's.</summary>
+    /// <param name="builder">The application's builder.</param>
+    /// <param name="name">The folder's name.</param>
+    /// <param name="source">The folder, relative to the AppHost's.</param>
+    /// <returns>The absolute path.</returns>
+    /// <exception cref="DistributedApplicationException">There is no such folder.</exception>
+    public static string FindConfigurationFolder(this IDistributedApplicationBuilder builder, string name, string? source = null)
+    {
+        var root = builder.Configuration[$"{HazumuOptions.SectionName}:{nameof(HazumuOptions.ConfigurationFolder)}"] is { Length: > 0 } own
+            ? Path.GetFullPath(own, builder.AppHostDirectory)
+            : Path.Combine(AppContext.BaseDirectory, PackageFolder);
+        var folder = source is null ? Path.Combine(root, name) : Path.GetFullPath(source, builder.AppHostDirectory);
+        return Directory.Exists(folder)
+            ? folder
+            : throw new DistributedApplicationException($"The configuration folder '{folder}' does not exist; correct the path, or leave it out to use the configuration of the package.");
     }
 
     /// <summary>Puts generated files into the container, and into a published application's folder.</summary>
@@ -56,7 +68,7 @@ public static class ConfigurationFolderExtensions
     /// <param name="isInChart">Whether the chart gets them too, instead of finding out by itself what they say.</param>
     /// <param name="option">The option with which a published application has this folder in place of the one with the same target.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    internal static IResourceBuilder<T> WithGeneratedFolder<T>(this IResourceBuilder<T> builder, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate, bool isInChart = false, string? option = null) where T : ContainerResource =>
+    public static IResourceBuilder<T> WithGeneratedFolder<T>(this IResourceBuilder<T> builder, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate, bool isInChart = false, string? option = null) where T : ContainerResource =>
         builder.ApplicationBuilder.ExecutionContext.IsRunMode
             ? builder.WithContainerFiles(target, async (_, cancellationToken) => ToEntries(await generate(cancellationToken)))
             : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, generate, IsGenerated: !isInChart) { Option = option });
@@ -65,7 +77,7 @@ public static class ConfigurationFolderExtensions
     /// <param name="folder">The folder.</param>
     /// <param name="except">A folder in it that is left out.</param>
     /// <returns>The files' contents by relative path.</returns>
-    internal static Dictionary<string, string> ReadFolder(string folder, string? except = null) =>
+    public static Dictionary<string, string> ReadFolder(string folder, string? except = null) =>
         Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
             .Select(file => Path.GetRelativePath(folder, file))
             .Where(file => except is null || !file.StartsWith(except + Path.DirectorySeparatorChar, StringComparison.Ordinal))
@@ -77,7 +89,4 @@ public static class ConfigurationFolderExtensions
         .Select(ContainerFileSystemItem (entry) => entry.Key.IsFolder
             ? new ContainerDirectory { Name = entry.Key.Name, Entries = ToEntries(entry.Select(file => KeyValuePair.Create(file.Path[1], file.Contents))) }
             : new ContainerFile { Name = entry.Key.Name, Contents = entry.Single().Contents });
-
-    private static string NameInRepository(IDistributedApplicationBuilder builder, string folder) =>
-        Path.GetRelativePath(Path.GetDirectoryName(builder.AppHostDirectory)!, folder).Replace('\\', '/');
 }

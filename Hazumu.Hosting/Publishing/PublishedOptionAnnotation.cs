@@ -18,7 +18,7 @@ internal sealed record PublishedOptionAnnotation(string Option, ContainerImageAn
     /// <summary>Containers' logs.</summary>
     public const string Logs = "logs";
 
-    /// <summary>Several gateways.</summary>
+    /// <summary>Several replicas with a common store.</summary>
     public const string Cluster = "cluster";
 
     /// <summary>The options, with the first line of their Compose files.</summary>
@@ -27,7 +27,7 @@ internal sealed record PublishedOptionAnnotation(string Option, ContainerImageAn
         (Nvidia, "Gives containers the NVIDIA GPUs, and measures the GPUs; needs the NVIDIA Container Toolkit."),
         (Amd, "Gives containers the AMD GPUs, by way of ROCm, and measures the GPUs."),
         (Logs, "Collects and keeps the logs of all containers."),
-        (Cluster, "Runs several gateways, which choose by way of Valkey the one that admits for all."),
+        (Cluster, "Runs several replicas, which admit requests together by way of a store."),
     ];
 
     /// <summary>The options that a resource belongs to; none where it is always there.</summary>

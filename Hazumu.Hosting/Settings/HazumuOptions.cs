@@ -38,6 +38,10 @@ public sealed class HazumuOptions
     [RegularExpression(@"[A-Za-z0-9.\-]+(:\d+)?(/[a-z0-9._\-/]+)?")]
     public string? ImageRegistry { get; set; }
 
+    /// <summary>The folder that holds the configuration folders; the package's own unless given.</summary>
+    [Setting("The folder with the folders `prometheus`, `grafana` and so on that components read, relative to the AppHost's; the package's own unless set", Allowed = "a path")]
+    public string? ConfigurationFolder { get; set; }
+
     /// <summary>The inference engine.</summary>
     public OllamaOptions Ollama { get; set; } = new() { Port = 11434, Volume = "ollama_data" };
 

@@ -21,7 +21,7 @@ public static class ValkeyBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(name);
 
-        var password = PasswordOf(name);
+        var password = new PublishedSecretAnnotation($"{name}_password", $"./secrets/{name}_password");
         return builder.AddResource(new ValkeyResource(name))
             .WithImage(ValkeyContainerImageTags.Image, ValkeyContainerImageTags.Tag)
             .WithImageRegistry(ValkeyContainerImageTags.Registry)
@@ -37,8 +37,4 @@ public static class ValkeyBuilderExtensions
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Cluster))
             .WithAnnotation(new PublishedConfinementAnnotation("999:999", Memory: "64m", Cpus: "0.5", Pids: 50) { WritesTo = ["/tmp"] });
     }
-
-    /// <summary>The secret with the password of a Valkey.</summary>
-    /// <param name="name">The name of the resource.</param>
-    internal static PublishedSecretAnnotation PasswordOf(string name) => new($"{name}_password", $"./secrets/{name}_password");
 }

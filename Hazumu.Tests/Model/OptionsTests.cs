@@ -36,7 +36,7 @@ public sealed class OptionsTests
     [InlineData("Hazumu:Edge:AllowGrafana", "10.0.0.0/8;192.0.2.7", "'Hazumu:Edge:AllowGrafana' is '10.0.0.0/8;192.0.2.7'; allowed: addresses and ranges such as '10.0.0.0/8,192.0.2.7', separated by commas.")]
     [InlineData("Hazumu:Edge:MaxBody", "1e9", "'Hazumu:Edge:MaxBody' is '1e9'; allowed: a size such as '512KB', '100MB' or '4GB'.")]
     [InlineData("Hazumu:OpenWebUI:Enabled", "on", "'Hazumu:OpenWebUI:Enabled' is 'on'; allowed: true, false.")]
-    [InlineData("Hazumu:Gpuu", "none", "Unknown setting 'Hazumu:Gpuu' with the value 'none'; 'Hazumu' has Gpu, Production, Models, BindAddress, Network, ImageRegistry, Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter, GpuExporter, Loki, Alloy, Valkey, Edge, OpenWebUI.")]
+    [InlineData("Hazumu:Gpuu", "none", "Unknown setting 'Hazumu:Gpuu' with the value 'none'; 'Hazumu' has Gpu, Production, Models, BindAddress, Network, ImageRegistry, ConfigurationFolder, Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter, GpuExporter, Loki, Alloy, Valkey, Edge, OpenWebUI.")]
     [InlineData("Hazumu:Blackbox:Volume", "v", "Unknown setting 'Hazumu:Blackbox:Volume' with the value 'v'; 'Hazumu:Blackbox' has Enabled, Port, Image.")]
     [InlineData("Hazumu:Prometheus", "9091", "'Hazumu:Prometheus' is '9091'; it is a section with Volume, Enabled, Port, Image, Retention, RunbookUrl.")]
     public void A_bad_setting_is_reported_in_a_sentence(string key, string value, string sentence) =>

@@ -31,12 +31,12 @@ public static class DashboardFiles
         StringComparer.Ordinal);
 
     /// <summary>The files' texts by their names, and those of a folder: dashboards that were exported from Grafana. One of the same name replaces Hazumu's own.</summary>
-    /// <param name="folder">The folder.</param>
+    /// <param name="folder">The folder; it need not exist.</param>
     /// <param name="hasLogs">Whether there is a Loki.</param>
     public static IReadOnlyDictionary<string, string> With(string folder, bool hasLogs)
     {
         var files = All(hasLogs);
-        foreach (var file in Directory.EnumerateFiles(folder, "*.json"))
+        foreach (var file in Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "*.json") : [])
         {
             files[Path.GetFileName(file)] = File.ReadAllText(file);
         }
