@@ -33,7 +33,7 @@ public static class DoctorBuilderExtensions
         {
             try
             {
-                var engine = context.Services.GetRequiredService<ContainerEngineCli>();
+                var engine = context.Services.GetRequiredService<ContainerEngine>();
                 var results = await CheckRunner.RunAsync(
                     new DoctorOptions
                     {

@@ -29,7 +29,7 @@ internal static class GraphPrinter
         }
 
         var model = app.Services.GetRequiredService<DistributedApplicationModel>();
-        var engine = app.Services.GetRequiredService<ContainerEngineCli>();
+        var engine = app.Services.GetRequiredService<ContainerEngine>();
         var checks = new StartChecks(engine, app.Services.GetServices<IStartCheck>(), configuration, NullLoggerFactory.Instance, options);
         HostFacts? facts = null;
         string? problem = null;

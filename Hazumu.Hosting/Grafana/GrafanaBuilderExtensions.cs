@@ -329,7 +329,7 @@ public static class GrafanaBuilderExtensions
 
     private static async Task<ExecuteCommandResult> ResetPasswordAsync(GrafanaResource resource, ExecuteCommandContext context)
     {
-        var engine = context.Services.GetRequiredService<ContainerEngineCli>();
+        var engine = context.Services.GetRequiredService<ContainerEngine>();
         var notifications = context.Services.GetRequiredService<ResourceNotificationService>();
         try
         {

@@ -10,7 +10,7 @@ namespace Hazumu.Hosting.Networking;
 /// The bridge network with an exact name. DCP names its networks itself and takes no other (microsoft/aspire#850), so the engine
 /// makes this one and each container is connected to it when it is ready. To be removed when Aspire lets an application name its network.
 /// </summary>
-internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngineCli engine, ResourceNotificationService notifications, ILoggerFactory loggers) : IHostedLifecycleService
+internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engine, ResourceNotificationService notifications, ILoggerFactory loggers) : IHostedLifecycleService
 {
     private const string OwnerLabel = "hazumu.owner=apphost";
 

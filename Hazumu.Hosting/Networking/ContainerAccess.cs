@@ -39,7 +39,7 @@ internal sealed record ContainerAccess(string? HostName = null, IPAddress? Addre
     };
 
     /// <summary>Chooses, and looks whether what was chosen can be had: without it, Aspire would try for minutes.</summary>
-    public static async Task<ContainerAccess> ChooseAsync(HostFacts facts, IConfiguration configuration, ContainerEngineCli engine, CancellationToken cancellationToken)
+    public static async Task<ContainerAccess> ChooseAsync(HostFacts facts, IConfiguration configuration, ContainerEngine engine, CancellationToken cancellationToken)
     {
         var access = Choose(facts, configuration);
         return access == Tunnel ? access with { Problem = await FindTunnelProblemAsync(engine, cancellationToken) } : access;
@@ -54,7 +54,7 @@ internal sealed record ContainerAccess(string? HostName = null, IPAddress? Addre
         }
     }
 
-    private static async Task<string?> FindTunnelProblemAsync(ContainerEngineCli engine, CancellationToken cancellationToken)
+    private static async Task<string?> FindTunnelProblemAsync(ContainerEngine engine, CancellationToken cancellationToken)
     {
         var built = await engine.RunAsync(["images", "--quiet", TunnelImage], cancellationToken);
         if (built.StandardOutput.Trim().Length > 0 || (await engine.RunAsync(["image", "inspect", BaseImage], cancellationToken)).IsSuccess)

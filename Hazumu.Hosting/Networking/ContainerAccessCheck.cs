@@ -9,7 +9,7 @@ namespace Hazumu.Hosting.Networking;
 /// Tries, from inside each container that connects to a project, whether it gets there: a firewall of the host may keep containers
 /// out, and the container itself would only wait and say nothing.
 /// </summary>
-internal sealed class ContainerAccessCheck(DistributedApplicationModel model, ResourceNotificationService notifications, ContainerEngineCli engine, ILoggerFactory loggers) : BackgroundService
+internal sealed class ContainerAccessCheck(DistributedApplicationModel model, ResourceNotificationService notifications, ContainerEngine engine, ILoggerFactory loggers) : BackgroundService
 {
     // Whatever the image has; 127 is the shell's "no such command", and then nothing is known.
     private const string Connect = """

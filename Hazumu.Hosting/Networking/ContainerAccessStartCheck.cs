@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Hazumu.Hosting.Networking;
 
 /// <summary>Chooses how containers reach the projects that they connect to.</summary>
-internal sealed class ContainerAccessStartCheck(ContainerEngineCli engine, IConfiguration configuration, ILoggerFactory loggers) : IStartCheck
+internal sealed class ContainerAccessStartCheck(ContainerEngine engine, IConfiguration configuration, ILoggerFactory loggers) : IStartCheck
 {
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
 

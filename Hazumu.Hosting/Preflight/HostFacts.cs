@@ -40,7 +40,7 @@ internal sealed record HostFacts
 
     /// <summary>Asks the engine and looks at this machine.</summary>
     /// <exception cref="StartupProblemException">There is no engine, or it does not answer.</exception>
-    public static async Task<HostFacts> FindOutAsync(ContainerEngineCli engine, CancellationToken cancellationToken)
+    public static async Task<HostFacts> FindOutAsync(ContainerEngine engine, CancellationToken cancellationToken)
     {
         var bridge = FindBridgeAddressAsync(engine, cancellationToken);
         var info = await engine.GetInfoAsync(cancellationToken);
@@ -64,7 +64,7 @@ internal sealed record HostFacts
 
     // The engine tells the bridge's subnet, and not always its gateway. With an engine that runs without root, the gateway is in another
     // network namespace than this process, and is therefore none of this machine's addresses.
-    private static async Task<IPAddress?> FindBridgeAddressAsync(ContainerEngineCli engine, CancellationToken cancellationToken)
+    private static async Task<IPAddress?> FindBridgeAddressAsync(ContainerEngine engine, CancellationToken cancellationToken)
     {
         try
         {

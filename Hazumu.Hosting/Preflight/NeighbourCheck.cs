@@ -6,7 +6,7 @@ namespace Hazumu.Hosting.Preflight;
 /// Finds another graph that runs on this engine under the same names, such as the published application in production: the two would
 /// write to the same volumes, and answer for each other on the network.
 /// </summary>
-internal sealed class NeighbourCheck(ContainerEngineCli engine)
+internal sealed class NeighbourCheck(ContainerEngine engine)
 {
     private const string ComposeProject = "com.docker.compose.project";
 

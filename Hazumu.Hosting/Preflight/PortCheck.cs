@@ -5,7 +5,7 @@ using Hazumu.Hosting.Containers;
 namespace Hazumu.Hosting.Preflight;
 
 /// <summary>Finds ports that are asked for twice or taken already, and who holds them.</summary>
-internal sealed class PortCheck(ContainerEngineCli engine)
+internal sealed class PortCheck(ContainerEngine engine)
 {
     /// <summary>One sentence for each port that cannot be bound.</summary>
     public async Task<IReadOnlyList<string>> FindProblemsAsync(IEnumerable<HostPort> ports, CancellationToken cancellationToken)

@@ -25,7 +25,7 @@ internal static class PreflightBuilderExtensions
     {
         if (builder.ExecutionContext.IsRunMode)
         {
-            builder.Services.TryAddSingleton<ContainerEngineCli>();
+            builder.Services.TryAddSingleton<ContainerEngine>();
             builder.Services.TryAddEventingSubscriber<StartChecks>();
         }
     }

@@ -15,7 +15,7 @@ namespace Hazumu.Hosting.Preflight;
 /// <param name="configuration">The application's configuration.</param>
 /// <param name="loggers">Creates the log.</param>
 /// <param name="options">The settings; <see langword="null"/> where single integrations are used without them.</param>
-internal sealed class StartChecks(ContainerEngineCli engine, IEnumerable<IStartCheck> checks, IConfiguration configuration, ILoggerFactory loggers, HazumuOptions? options = null) : IDistributedApplicationEventingSubscriber
+internal sealed class StartChecks(ContainerEngine engine, IEnumerable<IStartCheck> checks, IConfiguration configuration, ILoggerFactory loggers, HazumuOptions? options = null) : IDistributedApplicationEventingSubscriber
 {
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
 

@@ -243,7 +243,7 @@ public static class PrometheusBuilderExtensions
     private static async Task CopyRulesAsync(PrometheusResource resource, HttpCommandRequestContext context)
     {
         var container = RunningContainer.GetId(context.Services.GetRequiredService<ResourceNotificationService>(), resource);
-        var copy = await context.Services.GetRequiredService<ContainerEngineCli>().RunAsync(["exec", container, "sh", $"{ConfigurationDirectory}/start.sh", "--copy"], context.CancellationToken);
+        var copy = await context.Services.GetRequiredService<ContainerEngine>().RunAsync(["exec", container, "sh", $"{ConfigurationDirectory}/start.sh", "--copy"], context.CancellationToken);
         if (!copy.IsSuccess)
         {
             throw new InvalidOperationException($"The rules of '{resource.Name}' cannot be copied (exit code {copy.ExitCode}): {copy.StandardError.Trim()}");

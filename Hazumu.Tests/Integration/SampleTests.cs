@@ -73,7 +73,7 @@ public sealed class SampleTests
         {
             foreach (var volume in volumes)
             {
-                await ContainerEngine.RunAsync("volume", "rm", "--force", volume);
+                await ContainerCli.RunAsync("volume", "rm", "--force", volume);
             }
         }
     }

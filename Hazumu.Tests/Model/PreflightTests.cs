@@ -72,7 +72,7 @@ public sealed class PreflightTests
         Assert.StartsWith("This machine has no address 192.0.2.1; set Hazumu:BindAddress", problem.Message, StringComparison.Ordinal);
     }
 
-    private static ContainerEngineCli Engine(params (string Key, string Value)[] settings) => new(new ConfigurationBuilder()
+    private static ContainerEngine Engine(params (string Key, string Value)[] settings) => new(new ConfigurationBuilder()
         .AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value))
         .Build());
 }

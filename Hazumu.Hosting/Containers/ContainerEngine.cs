@@ -8,7 +8,7 @@ namespace Hazumu.Hosting.Containers;
 
 /// <summary>The container engine's command line: Docker, or Podman where Aspire is told to use it or where only Podman is there.</summary>
 /// <param name="configuration">The application's configuration.</param>
-internal sealed class ContainerEngineCli(IConfiguration configuration)
+internal sealed class ContainerEngine(IConfiguration configuration)
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 
