@@ -74,11 +74,11 @@ public sealed class FailoverTests
                     }
                 }
             }).ToList();
-            await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref whole) > 100));
+            await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref whole) > 100), TimeSpan.FromSeconds(30));
 
             await gateways[victim].KillAsync();
             var after = Volatile.Read(ref whole);
-            await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref whole) > after + 300), TimeSpan.FromSeconds(20));
+            await Wait.UntilAsync(() => Assert.True(Volatile.Read(ref whole) > after + 300), TimeSpan.FromSeconds(40));
             await enough.CancelAsync();
             await Task.WhenAll(clients);
 

@@ -46,12 +46,7 @@ internal sealed partial class ClusterAdmission(
     private volatile ClusterRole _role;
     private volatile bool _isStopping;
 
-    private enum ClusterRole
-    {
-        Member,
-        Leader,
-        Alone,
-    }
+    private enum ClusterRole { Member, Leader, Alone }
 
     /// <summary>This gateway.</summary>
     public LeaderRecord Own { get; private set; } = new(Guid.NewGuid().ToString("N"), "", RandomNumberGenerator.GetHexString(64));
@@ -110,7 +105,7 @@ internal sealed partial class ClusterAdmission(
                 if (AdmitsHere)
                 {
                     var decision = await Local.CountRequestAsync(caller, cancellationToken);
-                    return decision with { Count = decision.Count is { } count ? new HeldCount(this, Hold(new(MessageKind.Running, NewId()) { Key = key }), count) : null };
+                    return decision with { Count = decision.Count is { } count ? Hold(new(this, new(MessageKind.Running, NewId()) { Key = key }, count: count)) : null };
                 }
             }
 
@@ -119,7 +114,7 @@ internal sealed partial class ClusterAdmission(
             {
                 limits.Learn(caller.Key!, answer.Use);
                 return answer.Reached == ReachedLimit.None
-                    ? new(ReachedLimit.None, Count: new HeldCount(this, answer.Id, new RequestCount(limits, caller, limits.Adopt(caller.Key!))))
+                    ? new(ReachedLimit.None, Count: new Held(this, question.ToHold(answer)!, count: new RequestCount(limits, caller, limits.Adopt(caller.Key!))))
                     : new(answer.Reached, TimeSpan.FromSeconds(answer.RetryAfter));
             }
         }
@@ -335,7 +330,7 @@ internal sealed partial class ClusterAdmission(
         var admission = await scheduler.AcquireAsync(ticket, cancellationToken);
         if (admission.Lease is { } lease)
         {
-            lease.Observer = new HeldSlot(this, Hold(new(MessageKind.Hold, NewId()) { Instance = lease.Instance.Name, Model = ticket.Model, IsCold = lease.IsCold }), lease);
+            lease.Observer = Hold(new(this, new(MessageKind.Hold, NewId()) { Instance = lease.Instance.Name, Model = ticket.Model, IsCold = lease.IsCold }, lease));
         }
 
         return admission;
@@ -373,14 +368,14 @@ internal sealed partial class ClusterAdmission(
         if (fleet.Find(answer.Instance) is not { } instance)
         {
             // The leader knows an instance that this gateway has yet to find.
-            End(new(MessageKind.Release, answer.Id) { End = LeaseEnd.Undecided });
+            Report(new(MessageKind.Release, answer.Id) { End = LeaseEnd.Undecided }, null);
             ticket.Avoid(answer.Instance!, ticket.Placed);
             monitor.Refresh();
             return new(AdmissionStatus.Moved);
         }
 
         var lease = scheduler.Adopt(instance, ticket.Model, answer.IsCold);
-        lease.Observer = new HeldSlot(this, answer.Id, lease);
+        lease.Observer = new Held(this, question.ToHold(answer)!, lease);
         return new(lease);
     }
 
@@ -447,33 +442,28 @@ internal sealed partial class ClusterAdmission(
 
     private long NewId() => Interlocked.Increment(ref _lastId);
 
-    private long Hold(ClusterMessage held)
+    // What is held is what each later leader is told; nothing, once it is given back.
+    private void Report(ClusterMessage message, ClusterMessage? held)
     {
         lock (_lock)
         {
-            _held[held.Id] = held;
-            _link?.Send(held);
-        }
+            if (held is null)
+            {
+                _held.Remove(message.Id);
+            }
+            else if (message == held || _held.ContainsKey(message.Id))
+            {
+                _held[message.Id] = held;
+            }
 
-        return held.Id;
-    }
-
-    private void OnFirstByte(long id)
-    {
-        lock (_lock)
-        {
-            _held[id] = _held[id] with { HasAnswered = true };
-            _link?.Send(new(MessageKind.FirstByte, id));
-        }
-    }
-
-    private void End(ClusterMessage message)
-    {
-        lock (_lock)
-        {
-            _held.Remove(message.Id);
             _link?.Send(message);
         }
+    }
+
+    private Held Hold(Held held)
+    {
+        Report(held.Message, held.Message);
+        return held;
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "This gateway leads: it admits for all gateways.")]
@@ -518,20 +508,20 @@ internal sealed partial class ClusterAdmission(
         }
     }
 
-    private sealed class HeldSlot(ClusterAdmission cluster, long id, Lease lease) : ILeaseObserver
+    /// <summary>A slot or a count that this gateway holds, and the message that reports it.</summary>
+    private sealed class Held(ClusterAdmission cluster, ClusterMessage message, Lease? lease = null, IRequestCount? count = null) : ILeaseObserver, IRequestCount
     {
-        public void OnFirstByte() => cluster.OnFirstByte(id);
+        public ClusterMessage Message { get; private set; } = message;
 
-        public void OnReleased(LeaseEnd end) => cluster.End(new(MessageKind.Release, id) { End = end, LoadSeconds = lease.LoadSeconds, Unloads = lease.Unloads });
-    }
+        public void OnFirstByte() => cluster.Report(new(MessageKind.FirstByte, Message.Id), Message = Message with { HasAnswered = true });
 
-    private sealed class HeldCount(ClusterAdmission cluster, long id, IRequestCount count) : IRequestCount
-    {
+        public void OnReleased(LeaseEnd end) => cluster.Report(new(MessageKind.Release, Message.Id) { End = end, LoadSeconds = lease!.LoadSeconds, Unloads = lease.Unloads }, null);
+
         public void Complete(long tokens)
         {
             // First, so that a connection that breaks now cannot take the tokens with it.
-            count.Complete(tokens);
-            cluster.End(new(MessageKind.Complete, id) { Tokens = tokens });
+            count!.Complete(tokens);
+            cluster.Report(new(MessageKind.Complete, Message.Id) { Tokens = tokens }, null);
         }
     }
 }

@@ -77,7 +77,7 @@ internal sealed record ClusterMessage(MessageKind Kind, long Id = 0)
 }
 
 /// <summary>The gRPC contract: one stream in both directions for each gateway that is connected; messages that are due together share a frame.</summary>
-/// <remarks>JSON in place of Protocol Buffers: their compiler (Grpc.Tools) needs glibc, which the SDK's image that builds the gateway lacks.</remarks>
+/// <remarks>JSON in place of Protocol Buffers: their compiler (Grpc.Tools) is a native program, which does not run on Alpine.</remarks>
 internal static class ClusterContract
 {
     private static readonly Marshaller<IReadOnlyList<ClusterMessage>> s_frames = new(

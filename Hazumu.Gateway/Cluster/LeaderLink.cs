@@ -5,21 +5,24 @@ using Hazumu.Gateway.Configuration;
 
 namespace Hazumu.Gateway.Cluster;
 
-/// <summary>Sends messages over a stream in order, and those that are due together in one frame.</summary>
-internal sealed class Outbox
+/// <summary>An end of a stream: sends messages in order, and those that are due together in one frame.</summary>
+internal abstract class StreamEnd
 {
     private const int MostInFrame = 1_000;
 
     private readonly Channel<ClusterMessage> _messages = Channel.CreateUnbounded<ClusterMessage>(new UnboundedChannelOptions { SingleReader = true });
 
+    /// <summary>Whether it has ended, or never was.</summary>
+    public bool HasEnded { get; protected set; }
+
     /// <summary>Sends a message; lost if the stream has ended.</summary>
     public void Send(ClusterMessage message) => _messages.Writer.TryWrite(message);
 
     /// <summary>Ends the stream after everything is sent.</summary>
-    public void Complete() => _messages.Writer.TryComplete();
+    public void Close() => _messages.Writer.TryComplete();
 
-    /// <summary>Writes to a stream until it is completed.</summary>
-    public async Task WriteToAsync(IAsyncStreamWriter<IReadOnlyList<ClusterMessage>> stream, CancellationToken cancellationToken)
+    /// <summary>Writes to a stream until it is closed.</summary>
+    protected async Task WriteToAsync(IAsyncStreamWriter<IReadOnlyList<ClusterMessage>> stream, CancellationToken cancellationToken)
     {
         while (await _messages.Reader.WaitToReadAsync(cancellationToken))
         {
@@ -36,7 +39,7 @@ internal sealed class Outbox
 
 /// <summary>A connection of this gateway to the leader. It is not made again when it breaks: the next one is another object.</summary>
 /// <param name="leader">The leader.</param>
-internal sealed class LeaderLink(LeaderRecord leader) : IDisposable
+internal sealed class LeaderLink(LeaderRecord leader) : StreamEnd, IDisposable
 {
     /// <summary>How often an idle connection is probed, and how long it may be silent then; Kestrel and SocketsHttpHandler allow no less.</summary>
     public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(1);
@@ -45,16 +48,9 @@ internal sealed class LeaderLink(LeaderRecord leader) : IDisposable
     public const string TokenHeader = "hazumu-token";
 
     private readonly CancellationTokenSource _stop = new();
-    private readonly Outbox _outbox = new();
 
     /// <summary>The leader.</summary>
-    public LeaderRecord Leader { get; } = leader;
-
-    /// <summary>Whether it is broken, or could not be made.</summary>
-    public bool HasEnded { get; private set; }
-
-    /// <summary>Sends a message; lost if the connection is broken.</summary>
-    public void Send(ClusterMessage message) => _outbox.Send(message);
+    public LeaderRecord Leader => leader;
 
     /// <summary>Breaks it.</summary>
     public void Dispose() => _stop.Cancel();
@@ -77,14 +73,14 @@ internal sealed class LeaderLink(LeaderRecord leader) : IDisposable
                 ActivityHeadersPropagator = null,
                 SslOptions = OwnAuthorities.Tls(authorities),
             };
-            using var channel = GrpcChannel.ForAddress(Leader.Address, new() { HttpHandler = handler, MaxReceiveMessageSize = null });
-            var token = new Metadata { { TokenHeader, Leader.Token } };
+            using var channel = GrpcChannel.ForAddress(leader.Address, new() { HttpHandler = handler, MaxReceiveMessageSize = null });
+            var token = new Metadata { { TokenHeader, leader.Token } };
             using var call = channel.CreateCallInvoker().AsyncDuplexStreamingCall(ClusterContract.Join, null, new(token, cancellationToken: _stop.Token));
 
             // The leader sends its headers when it has accepted the token. What it refuses has no stream to write to.
             await call.ResponseHeadersAsync.WaitAsync(KeepAlive, _stop.Token);
             connected();
-            _ = _outbox.WriteToAsync(call.RequestStream, _stop.Token).ContinueWith(_ => Dispose(), TaskScheduler.Default);
+            _ = WriteToAsync(call.RequestStream, _stop.Token).ContinueWith(_ => Dispose(), TaskScheduler.Default);
             while (await call.ResponseStream.MoveNext(_stop.Token))
             {
                 foreach (var message in call.ResponseStream.Current)

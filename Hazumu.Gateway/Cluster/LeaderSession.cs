@@ -7,20 +7,10 @@ namespace Hazumu.Gateway.Cluster;
 
 /// <summary>The connection of one gateway, at the leader that admits for it. Grpc.AspNetCore creates one for each.</summary>
 [BindServiceMethod(typeof(ClusterContract), nameof(ClusterContract.Bind))]
-internal class LeaderSession(Leadership leadership)
+internal class LeaderSession(Leadership leadership) : StreamEnd
 {
     // Not disposed: each may be cancelled at any moment, and holds nothing but memory.
     private readonly ConcurrentDictionary<long, CancellationTokenSource> _questions = new();
-    private readonly Outbox _outbox = new();
-
-    /// <summary>Whether it has ended: nothing is added to what it holds.</summary>
-    public bool HasEnded { get; private set; }
-
-    /// <summary>Sends a message; lost if the connection is broken.</summary>
-    public void Send(ClusterMessage message) => _outbox.Send(message);
-
-    /// <summary>Ends it after everything is sent.</summary>
-    public void Close() => _outbox.Complete();
 
     /// <summary>Serves the gateway until either side ends. Virtual, because Grpc.AspNetCore finds no other methods.</summary>
     public virtual async Task Join(IAsyncStreamReader<IReadOnlyList<ClusterMessage>> requests, IServerStreamWriter<IReadOnlyList<ClusterMessage>> responses, ServerCallContext context)
@@ -33,7 +23,7 @@ internal class LeaderSession(Leadership leadership)
         await context.WriteResponseHeadersAsync([]);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         leadership.Add(this);
-        Task[] both = [ReadAsync(requests, end.Token), _outbox.WriteToAsync(responses, end.Token)];
+        Task[] both = [ReadAsync(requests, end.Token), WriteToAsync(responses, end.Token)];
         if (!leadership.Cluster.IsLeader)
         {
             Close();
@@ -83,7 +73,12 @@ internal class LeaderSession(Leadership leadership)
                 begun?.OnFirstByte();
                 break;
             case MessageKind.Release:
-                Release(leadership.Take(message.Id).Lease, message);
+                if (leadership.Take(message.Id).Lease is { } lease)
+                {
+                    (lease.LoadSeconds, lease.Unloads) = (message.LoadSeconds, message.Unloads);
+                    lease.Release(message.End);
+                }
+
                 break;
             case MessageKind.Count:
                 _ = CountAsync(message);
@@ -191,15 +186,6 @@ internal class LeaderSession(Leadership leadership)
         if (hold.HasAnswered)
         {
             lease?.OnFirstByte();
-        }
-    }
-
-    private static void Release(Lease? lease, ClusterMessage message)
-    {
-        if (lease is not null)
-        {
-            (lease.LoadSeconds, lease.Unloads) = (message.LoadSeconds, message.Unloads);
-            lease.Release(message.End);
         }
     }
 

@@ -8,7 +8,7 @@ using Hazumu.Gateway.Upstreams;
 namespace Hazumu.Gateway.Cluster;
 
 /// <summary>What a leader has: the sessions of the gateways that are connected, and what these hold.</summary>
-internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, FleetMonitor monitor, Scheduler scheduler, KeyLimits limits, TimeProvider time, ILogger logger)
+internal sealed partial record Leadership(ClusterAdmission Cluster, Fleet Fleet, FleetMonitor Monitor, Scheduler Scheduler, KeyLimits Limits, TimeProvider Time, ILogger Logger)
 {
     private static readonly TimeSpan s_logInterval = TimeSpan.FromMinutes(1);
 
@@ -17,16 +17,6 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
     private readonly ConcurrentDictionary<LeaderSession, bool> _sessions = new();
     private readonly Lock _lock = new();
     private long? _strangerLoggedAt;
-
-    public ClusterAdmission Cluster => cluster;
-
-    public Fleet Fleet => fleet;
-
-    public FleetMonitor Monitor => monitor;
-
-    public Scheduler Scheduler => scheduler;
-
-    public KeyLimits Limits => limits;
 
     /// <summary>How many gateways are connected.</summary>
     public int Count => _sessions.Count;
@@ -43,12 +33,12 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
     /// <summary>Whether a gateway has the token. Refusals are logged once a minute: else anybody could fill the log.</summary>
     public bool Accepts(string? token, string peer)
     {
-        var isOwn = CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token ?? ""), Encoding.UTF8.GetBytes(cluster.Own.Token));
+        var isOwn = CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token ?? ""), Encoding.UTF8.GetBytes(Cluster.Own.Token));
         lock (_lock)
         {
-            if (!isOwn && (_strangerLoggedAt is not { } at || time.GetElapsedTime(at) >= s_logInterval))
+            if (!isOwn && (_strangerLoggedAt is not { } at || Time.GetElapsedTime(at) >= s_logInterval))
             {
-                _strangerLoggedAt = time.GetTimestamp();
+                _strangerLoggedAt = Time.GetTimestamp();
                 LogStranger(peer);
             }
         }
@@ -68,7 +58,7 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
     {
         _sessions.TryRemove(session, out _);
         Announce();
-        await Task.Delay(ClusterAdmission.Settling, time);
+        await Task.Delay(ClusterAdmission.Settling, Time);
         List<long> left;
         lock (_lock)
         {
