@@ -43,14 +43,22 @@ internal sealed class ClusterGroup : IAsyncDisposable
     public static async Task<ClusterGroup> StartAsync(int count, IReadOnlyList<(string Name, Uri Engine)> instances, params string[] arguments)
     {
         var group = new ClusterGroup(instances, arguments, await ValkeyServer.StartAsync());
-        for (var number = 0; number < count; number++)
+        try
         {
-            group._gateways.Add(await group.StartOneAsync());
-            await AdmitsAsync(group._gateways[0], group._gateways[1..]);
-        }
+            for (var number = 0; number < count; number++)
+            {
+                group._gateways.Add(await group.StartOneAsync());
+                await AdmitsAsync(group._gateways[0], group._gateways[1..]);
+            }
 
-        await Wait.UntilAsync(() => Assert.All(group._gateways, gateway => Assert.Equal(count - 1, gateway.Service<ClusterAdmission>().Peers)));
-        return group;
+            await Wait.UntilAsync(() => Assert.All(group._gateways, gateway => Assert.Equal(count - 1, gateway.Service<ClusterAdmission>().Peers)));
+            return group;
+        }
+        catch
+        {
+            await group.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Waits until its connections count as ones that have held, which takes a second.</summary>
@@ -97,13 +105,18 @@ internal sealed class ClusterGroup : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        // The youngest first: nobody has to take over what nobody needs.
-        foreach (var gateway in _gateways.AsEnumerable().Reverse())
+        try
         {
-            await gateway.DisposeAsync();
+            // The youngest first, so that no gateway takes over.
+            foreach (var gateway in _gateways.AsEnumerable().Reverse())
+            {
+                await gateway.DisposeAsync();
+            }
         }
-
-        await Store.DisposeAsync();
+        finally
+        {
+            await Store.DisposeAsync();
+        }
     }
 
     private Task<TestGateway> StartOneAsync() => TestGateway.StartAsync(_instances, ["--Gateway:Keys:File=/nonexistent/keys.json", .. Store.Arguments, .. _arguments]);

@@ -106,6 +106,11 @@ public sealed partial class PrometheusTests : IAsyncLifetime
         documented.Remove("hazumu_gateway_connections_rejected_total");
         exported.Remove("hazumu_gateway_connections_rejected_total");
 
+        // Exported only by a gateway that shares its admission with others.
+        Assert.Equal("gauge", documented["hazumu_gateway_store_up"]);
+        Assert.DoesNotContain("hazumu_gateway_store_up", exported.Keys);
+        documented.Remove("hazumu_gateway_store_up");
+
         // Nothing is lost in this test.
         Assert.Equal("counter", documented["hazumu_gateway_access_log_dropped_total"]);
         documented.Remove("hazumu_gateway_access_log_dropped_total");
