@@ -11,25 +11,28 @@ internal static class GatewayKeysCommand
 
     /// <summary>Creates the command.</summary>
     /// <param name="arguments">The command line as it is: the gateway gets all of it but settings of Hazumu.</param>
-    /// <param name="variable">Looks up an environment variable.</param>
-    public static Command Create(IReadOnlyList<string> arguments, Func<string, string?> variable)
+    public static Command Create(IReadOnlyList<string> arguments)
     {
         var command = new Command("keys", "Creates, lists and revokes the gateway's keys; keys create --help lists a command's options.");
         command.SetAction(async (_, cancellationToken) =>
         {
             var (checkout, gateway) = (Checkout.Find(), "Hazumu.Gateway");
-            var settings = SettingArguments.Read([.. arguments.Where(SettingArguments.IsSetting)]).Variables;
-            var start = new ProcessStartInfo("dotnet", ["run", "--project", Path.Combine(checkout.Root, gateway), "--", .. arguments.Where(argument => !SettingArguments.IsSetting(argument))]);
-            if ((settings.GetValueOrDefault(KeysFile) ?? variable(KeysFile)) is { Length: > 0 } file)
+            var (settings, others) = SettingArguments.Split(arguments);
+            var start = new ProcessStartInfo("dotnet", ["run", "--project", Path.Combine(checkout.Root, gateway), "--", .. others]);
+            if (FindKeysFile(settings, SettingArguments.OfEnvironment()) is { Length: > 0 } file)
             {
                 // The AppHost resolves a relative path from its own folder.
                 start.Environment["Gateway__Keys__File"] = Path.GetFullPath(file, Path.Combine(checkout.Root, "Hazumu.AppHost"));
             }
 
-            using var process = Process.Start(start)!;
-            await process.WaitForExitAsync(cancellationToken);
-            return process.ExitCode;
+            return await ChildProcess.RunAsync(start, cancellationToken);
         });
         return command;
     }
+
+    /// <summary>Finds the file that the AppHost's gateway reads, by the setting in any case.</summary>
+    /// <param name="settings">The settings of the command line.</param>
+    /// <param name="environment">The settings among the environment variables.</param>
+    public static string? FindKeysFile(SettingArguments settings, IReadOnlyDictionary<string, string> environment) =>
+        settings.Variables.GetValueOrDefault(KeysFile) ?? environment.FirstOrDefault(variable => variable.Key.Equals(KeysFile, StringComparison.OrdinalIgnoreCase)).Value;
 }

@@ -36,7 +36,15 @@ internal static class HazumuCommand
 
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new InvocationConfiguration
+            {
+                Output = output,
+                Error = error,
+                EnableDefaultExceptionHandler = false,
+
+                // Children get their limit first, so that none outlives this process.
+                ProcessTerminationTimeout = ChildProcess.EndLimit + TimeSpan.FromSeconds(10),
+            });
         }
         catch (CliException problem)
         {
@@ -53,7 +61,7 @@ internal static class HazumuCommand
     private static RootCommand Create(IReadOnlyList<string> args, Func<string, string?> variable) => new("Commands for Hazumu, the Aspire host for Ollama with a gateway and monitoring.")
     {
         DoctorCommand.Create(variable),
-        GatewayKeysCommand.Create(args, variable),
+        GatewayKeysCommand.Create(args),
         ImagesCommand.Create(),
         TestCommand.Create(args),
         TestCommand.CreateFaults(),

@@ -5,7 +5,7 @@ namespace Hazumu.Cli;
 
 /// <summary>Settings on a command line: <c>--Hazumu:Grafana:Port=3001</c>, or the same with a space.</summary>
 /// <param name="All">Every argument, settings in the form with <c>=</c>.</param>
-/// <param name="Variables">The settings as environment variables: <c>Hazumu__Grafana__Port</c>.</param>
+/// <param name="Variables">The settings as environment variables, whose case .NET ignores: <c>Hazumu__Grafana__Port</c>.</param>
 internal sealed record SettingArguments(IReadOnlyList<string> All, IReadOnlyDictionary<string, string> Variables)
 {
     private const string Prefix = "--Hazumu:";
@@ -25,7 +25,7 @@ internal sealed record SettingArguments(IReadOnlyList<string> All, IReadOnlyDict
     public static SettingArguments Read(IReadOnlyList<string> arguments)
     {
         var all = new List<string>();
-        var variables = new Dictionary<string, string>();
+        var variables = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         for (var i = 0; i < arguments.Count; i++)
         {
             var argument = arguments[i];
@@ -52,9 +52,30 @@ internal sealed record SettingArguments(IReadOnlyList<string> All, IReadOnlyDict
         return new(all, variables);
     }
 
-    /// <summary>Whether an argument is a setting in the form with <c>=</c>.</summary>
-    /// <param name="argument">The argument.</param>
-    public static bool IsSetting(string argument) => argument.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) && argument.Contains('=', StringComparison.Ordinal);
+    /// <summary>Separates the settings from the arguments of another program.</summary>
+    /// <param name="arguments">The arguments.</param>
+    /// <returns>The settings, and the other arguments.</returns>
+    /// <exception cref="CliException">A setting has no value.</exception>
+    public static (SettingArguments Settings, IReadOnlyList<string> Others) Split(IReadOnlyList<string> arguments)
+    {
+        var (settings, others) = (new List<string>(), new List<string>());
+        for (var i = 0; i < arguments.Count; i++)
+        {
+            if (!arguments[i].StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
+            {
+                others.Add(arguments[i]);
+                continue;
+            }
+
+            settings.Add(arguments[i]);
+            if (!arguments[i].Contains('=', StringComparison.Ordinal) && i + 1 < arguments.Count)
+            {
+                settings.Add(arguments[++i]);
+            }
+        }
+
+        return (Read(settings), others);
+    }
 
     /// <summary>Finds the settings among the environment variables.</summary>
     public static IReadOnlyDictionary<string, string> OfEnvironment() => Environment.GetEnvironmentVariables()

@@ -301,6 +301,8 @@ problem=$(debian_problem)
 [ -z "$problem" ] || fail "No images from Debian's packages: $problem."
 WORK=$(mktemp -d "$STATE/images.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
+# An interrupt of this process alone would be ignored as long as its child ends well.
+trap 'exit 130' INT
 if [ "$1" = --compose ]; then
   debian_download "$WORK" docker-compose
   dpkg-deb --extract "$(deb docker-compose)" "$WORK/tree"

@@ -1,3 +1,4 @@
+using System.Text;
 using CliWrap;
 using CliWrap.Buffered;
 
@@ -85,9 +86,14 @@ internal sealed class ImagePreparation(Checkout checkout, ImageStore store, Acti
         }
     }
 
-    private async Task<BufferedCommandResult> RunScriptAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
-        await CliWrap.Cli.Wrap(Path.Combine(checkout.Root, "eng", "images-from-debian.sh"))
+    // An interrupted script removes its work folder; a killed one does not.
+    private async Task<BufferedCommandResult> RunScriptAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        using var kill = new CancellationTokenSource();
+        await using var interrupted = cancellationToken.Register(() => kill.CancelAfter(ChildProcess.EndLimit));
+        return await CliWrap.Cli.Wrap(Path.Combine(checkout.Root, "eng", "images-from-debian.sh"))
             .WithArguments(arguments)
             .WithValidation(CommandResultValidation.None)
-            .ExecuteBufferedAsync(cancellationToken);
+            .ExecuteBufferedAsync(Encoding.UTF8, Encoding.UTF8, kill.Token, cancellationToken);
+    }
 }

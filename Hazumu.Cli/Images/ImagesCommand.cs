@@ -26,7 +26,7 @@ internal static class ImagesCommand
                 settings[name] = value;
             }
 
-            var leftOut = components.Where(component => settings.GetValueOrDefault($"{AppHostProgram.VariablePrefix}{component.Section}__Enabled") == "false").ToList();
+            var leftOut = FindLeftOut(graph, settings);
             if (leftOut.Count == components.Count)
             {
                 throw new CliException("Nothing is left to start: every component is left out.");
@@ -34,7 +34,7 @@ internal static class ImagesCommand
 
             if (leftOut.Contains(graph["Ollama"]) || !graph["Ollama"].Enabled)
             {
-                if (leftOut.Contains(graph["Ollama"]) && graph["Gateway"] is { Enabled: true, EnabledSetting: null })
+                if (leftOut.Contains(graph["Ollama"]) && leftOut.Contains(graph["Gateway"]))
                 {
                     Report("gateway is left out: there is no Ollama that it could ask; Hazumu:Gateway:Enabled=true starts it all the same.");
                 }
@@ -60,5 +60,16 @@ internal static class ImagesCommand
             void Report(string sentence) => error.WriteLine($"hazumu: {sentence}");
         });
         return command;
+    }
+
+    /// <summary>Finds the components that a start leaves out: those without image, and the gateway if Ollama is one of them.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="settings">The settings of the start.</param>
+    public static IReadOnlyList<GraphComponent> FindLeftOut(GraphDescription graph, IReadOnlyDictionary<string, string> settings)
+    {
+        var ollamaIsLeftOut = graph["Ollama"].Enabled && HasNoImage(graph["Ollama"]);
+        return [.. graph.Components.Where(component => component.Enabled && (HasNoImage(component) || (ollamaIsLeftOut && component is { Section: "Gateway", EnabledSetting: null })))];
+
+        bool HasNoImage(GraphComponent component) => settings.GetValueOrDefault($"{AppHostProgram.VariablePrefix}{component.Section}__Enabled") == "false";
     }
 }

@@ -41,53 +41,83 @@ internal static class TestCommand
 
     private static async Task<int> RunAsync(IReadOnlyList<string> arguments, InvocationConfiguration console, CancellationToken cancellationToken)
     {
-        var checkout = Checkout.Find();
-        var settings = SettingArguments.Read([.. arguments.Where(SettingArguments.IsSetting)]);
-        List<string> rest = [.. arguments.Where(argument => !SettingArguments.IsSetting(argument))];
-        if (!rest.Remove("--no-build"))
+        var results = Path.Combine(Checkout.Find().State, "test-results");
+        var (crashes, exitCode) = (0, 0);
+        try
         {
-            // 'dotnet test' of the solution would not build the projects without tests.
-            var build = await RunDotnetAsync(checkout, ["build", "Hazumu.sln", "-v", "quiet", "-nologo", .. ConfigurationOf(rest)], new Dictionary<string, string>(), cancellationToken);
+            crashes = await RunProjectsAsync(arguments, results, Report, cancellationToken);
+        }
+        catch (Exception problem) when (problem is CliException or OperationCanceledException or IOException or UnauthorizedAccessException)
+        {
+            // The last line must count a failure.
+            (crashes, exitCode) = (1, problem is CliException { ExitCode: var code } ? code : 1);
+            await console.Error.WriteLineAsync(problem is OperationCanceledException ? "Canceled." : problem.Message);
+        }
+
+        var report = TestReport.Read(results);
+        report = report with { Failed = report.Failed + crashes };
+        if (report.Passed + report.Failed == 0)
+        {
+            Report("No test ran.");
+        }
+
+        await report.WriteAsync(console.Output);
+        return exitCode != 0 ? exitCode : report is { Failed: 0, Passed: > 0 } ? 0 : 1;
+
+        void Report(string sentence) => console.Error.WriteLine($"hazumu: {sentence}");
+    }
+
+    // Returns how many projects failed without a failed test.
+    private static async Task<int> RunProjectsAsync(IReadOnlyList<string> arguments, string results, Action<string> report, CancellationToken cancellationToken)
+    {
+        var checkout = Checkout.Find();
+        if (Directory.Exists(results))
+        {
+            Directory.Delete(results, recursive: true);
+        }
+
+        var (settings, others) = SettingArguments.Split(arguments);
+        List<string> rest = [.. others];
+        var configuration = ConfigurationOf(rest);
+
+        // What ./hazumu has built is of one configuration only.
+        if (!rest.Remove("--no-build") || configuration.Length > 0)
+        {
+            // 'dotnet test' of a project would not build the projects without tests.
+            var build = await RunDotnetAsync(checkout, ["build", "Hazumu.sln", "-v", "quiet", "-nologo", .. configuration], new Dictionary<string, string>(), cancellationToken);
             if (build != 0)
             {
                 throw new CliException("The build failed.");
             }
         }
 
-        var variables = await PrepareAsync(checkout, settings, Report, cancellationToken);
-        var results = Path.Combine(checkout.State, "test-results");
-        if (Directory.Exists(results))
+        var variables = await PrepareAsync(checkout, settings, report, cancellationToken);
+        var crashes = 0;
+
+        // One test project at a time: several start containers, and their timeouts are meant for a small machine. Each has its own exit
+        // code, as a crash may leave no results.
+        foreach (var project in Directory.EnumerateDirectories(checkout.Root, "*.Tests").Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal))
         {
-            Directory.Delete(results, recursive: true);
+            var folder = Path.Combine(results, project);
+            var exitCode = await RunDotnetAsync(
+                checkout,
+                ["test", project, "--no-build", "--results-directory", folder, "--logger", "trx", "--logger", "console;verbosity=minimal", .. rest],
+                variables,
+                cancellationToken);
+            if (exitCode != 0 && TestReport.Read(folder).Failed == 0)
+            {
+                report($"dotnet test of {project} failed (exit code {exitCode}) though no test did; that counts as one failure.");
+                crashes++;
+            }
         }
 
-        // One test project at a time: several start containers, and their timeouts are meant for a small machine.
-        var exitCode = await RunDotnetAsync(
-            checkout,
-            ["test", "Hazumu.sln", "--no-build", "-maxcpucount:1", "--results-directory", results, "--logger", "trx", "--logger", "console;verbosity=minimal", .. rest],
-            variables,
-            cancellationToken);
-        var report = TestReport.Read(results);
-        if (exitCode != 0 && report.Failed == 0)
-        {
-            Report($"dotnet test failed (exit code {exitCode}) though no test did; that counts as one failure.");
-            report = report with { Failed = 1 };
-        }
-        else if (report.Passed + report.Failed == 0)
-        {
-            Report("No test ran.");
-        }
-
-        await report.WriteAsync(console.Output);
-        return exitCode == 0 && report is { Failed: 0, Passed: > 0 } ? 0 : 1;
-
-        void Report(string sentence) => console.Error.WriteLine($"hazumu: {sentence}");
+        return crashes;
     }
 
     private static async Task<IReadOnlyDictionary<string, string>> PrepareAsync(Checkout checkout, SettingArguments arguments, Action<string> report, CancellationToken cancellationToken)
     {
         var graph = await new AppHostProgram(checkout, isBuilt: true).DescribeAsync(arguments.All, checkStart: false, cancellationToken);
-        var variables = new Dictionary<string, string>(arguments.Variables);
+        var variables = new Dictionary<string, string>(arguments.Variables, StringComparer.OrdinalIgnoreCase);
         if (graph.EngineProblem is { } problem)
         {
             report($"{problem} Tests that need containers are skipped.");
@@ -105,6 +135,7 @@ internal static class TestCommand
         var tested = graph.Components.Where(component => component.Enabled || (s_alsoTested.Contains(component.Section) && component.EnabledSetting != false));
         foreach (var (name, value) in graph.HostSettings.Concat(await new ImagePreparation(checkout, store, report).RunAsync([.. tested], cancellationToken)))
         {
+            variables.Remove(name);
             variables[name] = value;
         }
 
@@ -126,19 +157,25 @@ internal static class TestCommand
     }
 
     private static string[] ConfigurationOf(List<string> arguments) =>
-        arguments.FindIndex(argument => argument is "-c" or "--configuration") is >= 0 and var index && index + 1 < arguments.Count ? ["--configuration", arguments[index + 1]] : [];
+        arguments.FindIndex(argument => argument.Split('=', ':')[0] is "-c" or "--configuration") is >= 0 and var index
+            ? [.. arguments.GetRange(index, Math.Min(arguments[index] is "-c" or "--configuration" ? 2 : 1, arguments.Count - index))]
+            : [];
 
     // The terminal is dotnet's own, with its colours.
-    private static async Task<int> RunDotnetAsync(Checkout checkout, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> variables, CancellationToken cancellationToken)
+    private static Task<int> RunDotnetAsync(Checkout checkout, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> variables, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = checkout.Root };
         foreach (var (name, value) in variables)
         {
+            // .NET ignores the case of a variable; another spelling of it must not say something else.
+            foreach (var other in start.Environment.Keys.Where(other => other.Equals(name, StringComparison.OrdinalIgnoreCase)).ToList())
+            {
+                start.Environment.Remove(other);
+            }
+
             start.Environment[name] = value;
         }
 
-        using var process = Process.Start(start)!;
-        await process.WaitForExitAsync(cancellationToken);
-        return process.ExitCode;
+        return ChildProcess.RunAsync(start, cancellationToken);
     }
 }

@@ -1,11 +1,12 @@
 using System.Globalization;
+using System.Xml;
 using System.Xml.Linq;
 
 namespace Hazumu.Cli.Testing;
 
 /// <summary>The counts of a test run, and the tests that were skipped with their reasons, from TRX files.</summary>
 /// <param name="Passed">How many tests passed.</param>
-/// <param name="Failed">How many tests failed; a test host that crashed counts as one.</param>
+/// <param name="Failed">How many tests failed; a test host that crashed counts as one, and a file that cannot be read.</param>
 /// <param name="Skipped">How many tests were skipped.</param>
 /// <param name="SkippedByReason">The names of the skipped tests by the first line of the reason.</param>
 internal sealed record TestReport(int Passed, int Failed, int Skipped, ILookup<string, string> SkippedByReason)
@@ -14,7 +15,8 @@ internal sealed record TestReport(int Passed, int Failed, int Skipped, ILookup<s
     /// <param name="folder">The folder with the files.</param>
     public static TestReport Read(string folder)
     {
-        var runs = (Directory.Exists(folder) ? Directory.GetFiles(folder, "*.trx", SearchOption.AllDirectories) : []).Select(file => XDocument.Load(file).Root!).ToList();
+        var files = Directory.Exists(folder) ? Directory.GetFiles(folder, "*.trx", SearchOption.AllDirectories) : [];
+        var runs = files.Select(Load).OfType<XElement>().ToList();
         var summaries = runs.SelectMany(run => Elements(run, "ResultSummary")).ToList();
         var counters = summaries.SelectMany(summary => Elements(summary, "Counters")).ToList();
 
@@ -22,7 +24,7 @@ internal sealed record TestReport(int Passed, int Failed, int Skipped, ILookup<s
         var skipped = runs.SelectMany(run => Elements(run, "UnitTestResult")).Where(result => (string?)result.Attribute("outcome") == "NotExecuted" && result.HasElements).ToList();
         return new(
             counters.Sum(counts => Count(counts, "passed")),
-            summaries.Sum(CountFailures),
+            summaries.Sum(CountFailures) + files.Length - runs.Count,
             skipped.Count,
             skipped.ToLookup(
                 result => Elements(result, "Message").FirstOrDefault()?.Value.Split('\n')[0].Trim() is { Length: > 0 } reason ? reason : "no reason given",
@@ -39,6 +41,19 @@ internal sealed record TestReport(int Passed, int Failed, int Skipped, ILookup<s
         }
 
         await output.WriteLineAsync($"{Passed} passed, {Failed} failed, {Skipped} skipped");
+    }
+
+    // A file is truncated if the test host was killed while it wrote.
+    private static XElement? Load(string file)
+    {
+        try
+        {
+            return XDocument.Load(file).Root;
+        }
+        catch (XmlException)
+        {
+            return null;
+        }
     }
 
     // A run that failed without a failed test is one whose host crashed.

@@ -42,8 +42,11 @@ internal sealed class FakeEngine : IDisposable
     public ImageStore Images(TimeProvider? time = null) => new(Program, Report, time ?? TimeProvider.System);
 
     /// <summary>Gets the images of components.</summary>
-    public Task<IReadOnlyDictionary<string, string>> PrepareAsync(params GraphComponent[] components) =>
-        new ImagePreparation(Checkout, Images(), Report).RunAsync(components, CancellationToken.None);
+    public Task<IReadOnlyDictionary<string, string>> PrepareAsync(params GraphComponent[] components) => PrepareAsync(CancellationToken.None, components);
+
+    /// <summary>Gets the images of components.</summary>
+    public Task<IReadOnlyDictionary<string, string>> PrepareAsync(CancellationToken cancellationToken, params GraphComponent[] components) =>
+        new ImagePreparation(Checkout, Images(), Report).RunAsync(components, cancellationToken);
 
     public void Dispose() => _folder.Delete(recursive: true);
 

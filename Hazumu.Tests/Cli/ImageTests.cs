@@ -56,6 +56,27 @@ public sealed class ImageTests
         Assert.Equal(expected, await engine.Images().FindDebianImageAsync("prometheus", CancellationToken.None));
     }
 
+    [Theory]
+    [InlineData(null, "Ollama,Gateway")]
+    [InlineData(true, "Ollama")]
+    public void Gateway_is_left_out_with_Ollama_unless_it_is_set(bool? gateway, string expected)
+    {
+        var graph = new GraphDescription
+        {
+            Engine = "docker",
+            VolumesFolder = "/volumes",
+            Components =
+            [
+                FakeEngine.Component("Ollama", "docker.io/ollama/ollama:1"),
+                FakeEngine.Component("Gateway", "localhost/hazumu/gateway:dev") with { IsBuilt = true, EnabledSetting = gateway },
+            ],
+        };
+
+        var leftOut = ImagesCommand.FindLeftOut(graph, new Dictionary<string, string> { ["Hazumu__Ollama__Enabled"] = "false" });
+
+        Assert.Equal(expected, string.Join(',', leftOut.Select(component => component.Section)));
+    }
+
     [Fact]
     public async Task Component_without_image_is_left_out_by_name()
     {

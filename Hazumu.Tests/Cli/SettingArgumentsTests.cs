@@ -14,6 +14,29 @@ public sealed class SettingArgumentsTests
         Assert.Equal([new("Hazumu__Grafana__Port", "3001"), new("Hazumu__models", "a:b,c=d")], arguments.Variables);
     }
 
+    [Fact]
+    public void Last_spelling_of_a_setting_wins()
+    {
+        var arguments = SettingArguments.Read(["--Hazumu:Gpu=none", "--hazumu:gpu=amd"]);
+
+        Assert.Equal("amd", Assert.Single(arguments.Variables).Value);
+    }
+
+    [Fact]
+    public void Settings_in_both_forms_are_separated_from_other_arguments()
+    {
+        var (settings, others) = SettingArguments.Split(["create", "--hazumu:gateway:keysfile", "/x", "--name", "a", "--Hazumu:Gpu=none"]);
+
+        Assert.Equal(["create", "--name", "a"], others);
+        Assert.Equal(["--hazumu:gateway:keysfile=/x", "--Hazumu:Gpu=none"], settings.All);
+    }
+
+    [Theory]
+    [InlineData("/argument", "--hazumu:gateway:keysfile=/argument")]
+    [InlineData("/variable")]
+    public void Keys_file_is_found_in_any_case(string expected, params string[] arguments) =>
+        Assert.Equal(expected, GatewayKeysCommand.FindKeysFile(SettingArguments.Read(arguments), new Dictionary<string, string> { ["HAZUMU__GATEWAY__KEYSFILE"] = "/variable" }));
+
     [Theory]
     [InlineData("'up' is no option; settings are given as --Hazumu:Key=value, README.md lists them.", "up")]
     [InlineData("'--verbose' is no option; settings are given as --Hazumu:Key=value, README.md lists them.", "--verbose")]

@@ -28,6 +28,15 @@ public sealed class TestReportTests : IDisposable
     }
 
     [Fact]
+    public async Task Truncated_results_count_as_one_failure()
+    {
+        Write("Completed", "total=\"3\" executed=\"3\" passed=\"3\" failed=\"0\"");
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "truncated.trx"), "<?xml version=\"1.0\"?><TestRun><Results>");
+
+        Assert.Equal("3 passed, 1 failed, 0 skipped\n", await ReportAsync());
+    }
+
+    [Fact]
     public async Task Explicit_test_that_was_not_chosen_is_no_skip()
     {
         Write("Completed", "total=\"2\" executed=\"1\" passed=\"1\" failed=\"0\"", ("Faults.Engine_hung", null));
