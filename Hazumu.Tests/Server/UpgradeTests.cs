@@ -25,16 +25,18 @@ public sealed class UpgradeTests : IAsyncLifetime
               version | 'compose version') ;;
               'compose config') ;;
               'compose config --format json') printf '{\n  "name": "app",\n  "volumes": {\n    "data": {\n      "name": "app_data"\n    }\n  }\n}\n' ;;
-              'compose config --images') echo image ;;
+              'compose config --images') echo image; echo image@sha256:1 ;;
               'compose ps --services --status running') echo gateway ;;
-              'compose stop'* | 'compose start'*) ;;
-              'compose up --detach --wait --wait-timeout '*) echo up ;;
-              'image inspect image') ;;
+              'compose stop'* | 'compose start'* | 'compose down'* | 'compose ps --all' | 'compose up --no-start' | 'compose up --detach --wait') ;;
+              'compose up --detach --wait --wait-timeout '*) [ ! -f "$0.unhealthy" ] ;;
+              'image inspect image' | 'image inspect image@sha256:1') ;;
               'image inspect --format '*) echo sha256:1 ;;
               'volume inspect --format {{ .Driver }}'*) echo local ;;
               'volume inspect '*) ;;
               'ps '*) ;;
               'create '*) echo container ;;
+              'cp - container:/') cat > /dev/null ;;
+              'tag sha256:1 image' | 'volume rm app_data') ;;
               'cp container:/volume -') mkdir -p /tmp/volume; tar -cf - -C /tmp volume ;;
               'rm '*) ;;
               *) echo "unexpected: docker $*" >&2; exit 125 ;;
@@ -88,6 +90,33 @@ public sealed class UpgradeTests : IAsyncLifetime
     [Fact]
     public async Task Backup_inside_the_application_is_refused() =>
         await AssertRefusedAsync(Bundle, "is inside the application's; name another. Nothing was changed.", Path.Combine(Application, "backup"));
+
+    [Fact]
+    public async Task Backup_in_a_folder_that_does_not_exist_is_refused() =>
+        await AssertRefusedAsync(Bundle, "The folder ../missing of ../missing/backup does not exist; nothing was changed.", "../missing/backup");
+
+    [Fact]
+    public async Task Relative_backup_folder_beside_the_application_is_accepted()
+    {
+        var upgrade = await RunAsync("../bundle.tar.gz", "../backup");
+
+        Assert.True(upgrade.Succeeded, upgrade.Output);
+        Assert.True(File.Exists(Path.Combine(_folder.FullName, "backup", "application", BundleArchive.VersionFile)));
+    }
+
+    [Fact]
+    public async Task Rollback_restores_an_application_whose_image_has_a_digest()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "tools", "docker.unhealthy"), "");
+        var newer = await TestBundle.WriteAsync(Path.Combine(_folder.FullName, "newer.tar.gz"), s_time.AddDays(1));
+
+        var upgrade = await RunAsync(newer);
+
+        Assert.Equal(1, upgrade.ExitCode);
+        Assert.Contains("app_data: restored\n", upgrade.Output, StringComparison.Ordinal);
+        Assert.Contains("The former application runs again.", upgrade.Output, StringComparison.Ordinal);
+        Assert.Equal("2026-01-02T00:00:00Z test\n", await File.ReadAllTextAsync(Path.Combine(Application, BundleArchive.VersionFile)));
+    }
 
     [Fact]
     public async Task Bundle_of_the_same_version_is_accepted()

@@ -27,7 +27,10 @@ esac
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=deploy/compose/volumes.sh
 . "$here/volumes.sh"
-absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
+absolute() {
+  parent=$(cd "$(dirname "$1")" 2> /dev/null && pwd) || fail "The folder $(dirname "$1") of $1 does not exist; nothing was changed."
+  echo "${parent%/}/$(basename "$1")"
+}
 bundle=$(absolute "$1")
 backup=$(absolute "${2:-$here.before-$(date -u +%Y%m%dT%H%M%SZ)}")
 case $backup/ in "$here"/*) fail "The folder $backup is inside the application's; name another. Nothing was changed." ;; esac
@@ -63,7 +66,13 @@ former_files() {
 
 remove() { while IFS= read -r file; do rm -f "./$file"; done; }
 
-name_images() { echo "$images" | while read -r image id; do if [ -n "$id" ]; then docker tag "$id" "$image"; fi; done; }
+name_images() {
+  echo "$images" | while read -r image id; do
+    # The engine cannot tag a reference with a digest, and such a reference always means the same image.
+    case $image in *@*) continue ;; esac
+    if [ -n "$id" ]; then docker tag "$id" "$image"; fi
+  done
+}
 
 roll_back() {
   echo "The upgrade failed. These are its containers; the former application is restored from $backup." >&2
