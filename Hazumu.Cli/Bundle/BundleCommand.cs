@@ -12,6 +12,13 @@ internal static class BundleCommand
     {
         var noBuild = AppHostProgram.CreateNoBuildOption();
         var file = new Argument<FileInfo>("FILE") { Description = "The archive to write, such as hazumu.tar.gz." };
+        file.Validators.Add(result =>
+        {
+            if (result.Tokens is [var path] && FindProblem(path.Value) is { } problem)
+            {
+                result.AddError(problem);
+            }
+        });
         var withImage = new Option<bool>("--with-image") { Description = "Adds the gateway's image, which no registry has." };
         var command = new Command("bundle", "Writes an archive with the Compose application for production, its configuration and its scripts.") { file, withImage, noBuild };
         command.SetAction(async (result, cancellationToken) =>
@@ -35,6 +42,10 @@ internal static class BundleCommand
                 Report($"{target.FullName} has the application of {version}{(image is null ? ", without the gateway's image" : "")}.");
                 return 0;
             }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                throw new CliException($"The archive {target.FullName} cannot be written: {failure.Message}");
+            }
             finally
             {
                 work.Delete(recursive: true);
@@ -43,6 +54,24 @@ internal static class BundleCommand
             void Report(string sentence) => result.InvocationConfiguration.Error.WriteLine($"hazumu: {sentence}");
         });
         return command;
+    }
+
+    // The parser binds an unknown option to FILE.
+    private static string? FindProblem(string path)
+    {
+        if (string.IsNullOrWhiteSpace(path) || path.StartsWith('-'))
+        {
+            return $"'{path}' is neither an option nor the name of an archive; name one such as hazumu.tar.gz.";
+        }
+
+        if (Directory.Exists(path))
+        {
+            return $"'{path}' is a folder; name a file, such as {Path.Combine(path, "hazumu.tar.gz")}.";
+        }
+
+        return Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path)))
+            ? null
+            : $"The folder of '{path}' does not exist; create it, or name a file in another.";
     }
 
     private static async Task WriteImageAsync(Checkout checkout, GraphDescription graph, string file, Action<string> report, CancellationToken cancellationToken)

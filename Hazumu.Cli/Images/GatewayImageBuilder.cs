@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using CliWrap;
 using CliWrap.Buffered;
 
@@ -57,11 +58,21 @@ internal sealed class GatewayImageBuilder(Checkout checkout, string engine, Imag
 
     private async Task RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
-        var build = await CliWrap.Cli.Wrap(program)
-            .WithArguments(arguments)
-            .WithWorkingDirectory(checkout.Root)
-            .WithValidation(CommandResultValidation.None)
-            .ExecuteBufferedAsync(cancellationToken);
+        BufferedCommandResult build;
+        try
+        {
+            build = await CliWrap.Cli.Wrap(program)
+                .WithArguments(arguments)
+                .WithWorkingDirectory(checkout.Root)
+                .WithValidation(CommandResultValidation.None)
+                .ExecuteBufferedAsync(cancellationToken);
+        }
+        catch (Win32Exception failure)
+        {
+            // Windows runs no shell script.
+            throw new CliException($"its image cannot be built ('{program}' cannot be started: {failure.Message.TrimEnd('.')})");
+        }
+
         await File.WriteAllTextAsync(Path.Combine(checkout.State, "gateway-image.log"), build.StandardOutput + build.StandardError, cancellationToken);
         if (build.ExitCode != 0)
         {

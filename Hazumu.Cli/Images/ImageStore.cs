@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using CliWrap;
 using CliWrap.Buffered;
@@ -65,8 +66,21 @@ internal sealed partial class ImageStore(string engine, Action<string> progress,
     }
 
     /// <summary>Writes an image as an archive that the engine can load.</summary>
-    public async Task SaveAsync(string image, Stream output, CancellationToken cancellationToken) =>
-        await CliWrap.Cli.Wrap(engine).WithArguments(["save", image]).WithStandardOutputPipe(PipeTarget.ToStream(output)).ExecuteAsync(cancellationToken);
+    /// <exception cref="CliException">The engine failed.</exception>
+    public async Task SaveAsync(string image, Stream output, CancellationToken cancellationToken)
+    {
+        var error = new StringBuilder();
+        var save = await CliWrap.Cli.Wrap(engine)
+            .WithArguments(["save", image])
+            .WithStandardOutputPipe(PipeTarget.ToStream(output))
+            .WithStandardErrorPipe(PipeTarget.ToStringBuilder(error))
+            .WithValidation(CommandResultValidation.None)
+            .ExecuteAsync(cancellationToken);
+        if (save.ExitCode != 0)
+        {
+            throw new CliException($"'{engine} save {image}' failed: {error.ToString().Trim()}");
+        }
+    }
 
     /// <summary>Runs a command of the engine to its end.</summary>
     public async Task<BufferedCommandResult> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>

@@ -1,5 +1,6 @@
 using Hazumu.Cli;
 using Hazumu.Cli.Bundle;
+using Hazumu.Cli.Images;
 using Hazumu.Testing;
 using Hazumu.Tests.Server;
 
@@ -56,6 +57,42 @@ public sealed class BundleTests : IDisposable
 
         Assert.Matches("^2026-01-02T03:04:05Z [0-9a-f]{7,}$", version.ToString());
         Assert.Equal($"{version}+changes", changed.ToString());
+    }
+
+    [Theory]
+    [InlineData("", "'' is neither an option nor the name of an archive; name one such as hazumu.tar.gz.")]
+    [InlineData("--with-imag", "'--with-imag' is neither an option nor the name of an archive; name one such as hazumu.tar.gz.")]
+    [InlineData(".", "'.' is a folder; name a file, such as ./hazumu.tar.gz.")]
+    [InlineData("missing/a.tar.gz", "The folder of 'missing/a.tar.gz' does not exist; create it, or name a file in another.")]
+    public async Task File_that_cannot_be_written_exits_with_2(string file, string sentence)
+    {
+        var error = new StringWriter { NewLine = "\n" };
+
+        var exitCode = await HazumuCommand.RunAsync(["bundle", file], TextWriter.Null, error, _ => null);
+
+        Assert.Equal((2, $"{sentence}\n"), (exitCode, error.ToString().Replace('\\', '/')));
+    }
+
+    [Fact]
+    public async Task Image_that_the_engine_cannot_save_is_reported()
+    {
+        using var engine = await FakeEngine.CreateAsync(pull: ":", otherwise: "echo 'no such image' >&2; exit 1");
+
+        var failure = await Assert.ThrowsAsync<CliException>(() => engine.Images().SaveAsync("a:b", Stream.Null, CancellationToken.None));
+
+        Assert.Equal($"'{engine.Program} save a:b' failed: no such image", failure.Message);
+    }
+
+    [Fact]
+    public async Task Build_that_cannot_be_started_is_reported()
+    {
+        using var engine = await FakeEngine.CreateAsync(pull: ":");
+        var nowhere = new Checkout(Path.Combine(_folder.FullName, "missing"));
+
+        var failure = await Assert.ThrowsAsync<CliException>(() =>
+            new GatewayImageBuilder(nowhere, engine.Program, engine.Images(), _ => { }).EnsureAsync(FakeEngine.Component("Gateway", "a:b"), CancellationToken.None));
+
+        Assert.Matches("^its image cannot be built \\('.+' cannot be started: .+\\)$", failure.Message);
     }
 
     private static IEnumerable<string> FilesOf(string folder) =>
