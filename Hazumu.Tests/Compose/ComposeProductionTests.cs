@@ -85,7 +85,8 @@ public sealed class ComposeProductionTests(ProductionBackend backend) : IClassFi
             Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         }
 
-        foreach (var inside in new[] { "http://prometheus:9090", "http://ollama:11434", "http://cadvisor:8080", "http://alertmanager:9093" })
+        // Alertmanager and Loki it reaches: it is their allow-list for Grafana.
+        foreach (var inside in new[] { "http://prometheus:9090", "http://ollama:11434", "http://cadvisor:8080" })
         {
             await Assert.ThrowsAsync<InvalidOperationException>(() => backend.ExecuteOrThrowAsync("edge", "wget", "-q", "-T", "3", "-O", "/dev/null", inside));
         }

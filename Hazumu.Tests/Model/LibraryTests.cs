@@ -9,7 +9,7 @@ public sealed class LibraryTests
     [Fact]
     public void AddHazumu_adds_the_whole_graph_with_the_gateway_as_a_container()
     {
-        var builder = DistributedApplication.CreateBuilder();
+        var builder = DistributedApplication.CreateBuilder([.. DefaultOptions.Elsewhere]);
         var hazumu = builder.AddHazumu();
 
         Assert.Equal(
@@ -28,7 +28,7 @@ public sealed class LibraryTests
     [InlineData("blackbox", "/etc/blackbox_exporter", "config.yml")]
     public void The_configuration_lies_beside_the_program(string name, string target, string file)
     {
-        var builder = DistributedApplication.CreateBuilder();
+        var builder = DistributedApplication.CreateBuilder([.. DefaultOptions.Elsewhere]);
         builder.AddHazumu();
 
         var mount = Assert.Single(
