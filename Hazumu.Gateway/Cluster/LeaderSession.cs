@@ -12,6 +12,9 @@ internal class LeaderSession(Leadership leadership) : StreamEnd
     // Not disposed: each may be cancelled at any moment, and holds nothing but memory.
     private readonly ConcurrentDictionary<long, CancellationTokenSource> _questions = new();
 
+    /// <summary>Later sessions have higher numbers.</summary>
+    public long Number { get; } = leadership.NewNumber();
+
     /// <summary>Serves the gateway until either side ends. Virtual, because Grpc.AspNetCore finds no other methods.</summary>
     public virtual async Task Join(IAsyncStreamReader<IReadOnlyList<ClusterMessage>> requests, IServerStreamWriter<IReadOnlyList<ClusterMessage>> responses, ServerCallContext context)
     {
@@ -148,14 +151,17 @@ internal class LeaderSession(Leadership leadership) : StreamEnd
         var admission = await leadership.Scheduler.AcquireAsync(ticket, cancellationToken);
         if (admission.Lease is { } lease)
         {
-            if (leadership.TryAdd(ask.Id, this, lease))
+            // If the connection broke, the question came by two sessions, and the other one may have a slot for it already.
+            var held = leadership.AddOrClaim(ask.Id, this, lease);
+            if (held != lease)
             {
-                Grant(ask.Id, lease, ticket);
-                return;
+                lease.Release(LeaseEnd.Undecided);
             }
 
-            // The connection broke meanwhile, and the question came again by the next one.
-            lease.Release(LeaseEnd.Undecided);
+            if (held is not null)
+            {
+                Grant(ask.Id, held, held == lease ? ticket : null);
+            }
         }
         else if (admission.Status is not (AdmissionStatus.Moved or AdmissionStatus.Cancelled))
         {

@@ -17,9 +17,13 @@ internal sealed partial record Leadership(ClusterAdmission Cluster, Fleet Fleet,
     private readonly ConcurrentDictionary<LeaderSession, bool> _sessions = new();
     private readonly Lock _lock = new();
     private long? _strangerLoggedAt;
+    private long _lastNumber;
 
     /// <summary>How many gateways are connected.</summary>
     public int Count => _sessions.Count;
+
+    /// <summary>Returns the number of a new session.</summary>
+    public long NewNumber() => Interlocked.Increment(ref _lastNumber);
 
     /// <summary>Ends all sessions: another gateway leads, or this one stops.</summary>
     public void CloseAll()
@@ -81,14 +85,24 @@ internal sealed partial record Leadership(ClusterAdmission Cluster, Fleet Fleet,
         }
     }
 
-    /// <summary>Moves a known slot or count to another session.</summary>
+    /// <summary>Adds a slot, or moves the known one with its number to a later session.</summary>
+    /// <returns>The slot that the session has now; <see langword="null"/> if it has ended, or a later one has the slot.</returns>
+    public Lease? AddOrClaim(long id, LeaderSession owner, Lease lease)
+    {
+        lock (_lock)
+        {
+            return TryAdd(id, owner, lease) ? lease : TryClaim(id, owner, out var known) && _holdings[id].Owner == owner ? known : null;
+        }
+    }
+
+    /// <summary>Moves a known slot or count to a later session.</summary>
     public bool TryClaim(long id, LeaderSession owner, out Lease? lease)
     {
         lock (_lock)
         {
             var isKnown = _holdings.TryGetValue(id, out var known);
             lease = known.Lease;
-            if (isKnown && !owner.HasEnded)
+            if (isKnown && !owner.HasEnded && owner.Number >= known.Owner.Number)
             {
                 _holdings[id] = known with { Owner = owner };
             }

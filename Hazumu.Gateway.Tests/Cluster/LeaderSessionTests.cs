@@ -1,0 +1,84 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Cluster;
+using Hazumu.Gateway.Tests.Serving;
+using Hazumu.Gateway.Tests.Streams;
+using Hazumu.Testing;
+
+namespace Hazumu.Gateway.Tests.Cluster;
+
+/// <summary>A gateway that connects again before the leader has noticed that its connection broke.</summary>
+public sealed class LeaderSessionTests
+{
+    private const long Id = 1;
+
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
+
+    /// <summary>One question by two sessions, and two slots: the session that waits longer gets the first.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_slot_is_granted_to_the_later_of_two_sessions_and_held_once(bool laterIsFirst)
+    {
+        await using var engine = HeldEngine.Start();
+        await using var store = await ValkeyServer.StartAsync();
+        await using var leader = await TestGateway.StartAsync([("e", engine.Address)], ["--Gateway:Slots=2", .. store.Arguments]);
+        await ClusterGroup.FindLeaderAsync(leader);
+        Task[] running = [leader.Http.ChatAsync(), leader.Http.ChatAsync()];
+        await engine.HoldsAsync(2);
+        using var channel = GrpcChannel.ForAddress(leader.Service<ClusterAdmission>().Own.Address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
+        using var earlier = Join(channel, leader);
+        await earlier.ResponseHeadersAsync;
+        using var later = Join(channel, leader);
+        await later.ResponseHeadersAsync;
+        await earlier.RequestStream.WriteAsync([Ask(waited: 0)]);
+        await leader.WaitsAsync(1);
+        await later.RequestStream.WriteAsync([Ask(waited: laterIsFirst ? 5_000 : null)]);
+        await leader.WaitsAsync(2);
+
+        engine.Release(1);
+        await leader.WaitsAsync(1);
+        await GrantAsync(laterIsFirst ? later : earlier);
+        engine.Release(1);
+        await leader.WaitsAsync(0);
+        await Task.WhenAll(running);
+        if (!laterIsFirst)
+        {
+            await GrantAsync(later);
+        }
+
+        // After the end of the earlier session, and after another question, there is one slot still.
+        earlier.Dispose();
+        await later.RequestStream.WriteAsync([Ask(waited: 0)]);
+        await GrantAsync(later);
+        await Wait.UntilAsync(() => Assert.Equal((1, 1), (leader.Service<ClusterAdmission>().Peers, AdmissionTests.InUse(leader))));
+        await Wait.WhileAsync(1.5 * ClusterAdmission.Settling, () => Assert.Equal(1, AdmissionTests.InUse(leader)));
+
+        await later.RequestStream.WriteAsync([new(MessageKind.Release, Id) { End = LeaseEnd.Undecided }]);
+        await Wait.UntilAsync(() => Assert.Equal(0, AdmissionTests.InUse(leader)));
+    }
+
+    private static ClusterMessage Ask(long? waited) => new(MessageKind.Ask, Id) { Model = "mock:latest", KeyName = "somebody", Waited = waited };
+
+    private static AsyncDuplexStreamingCall<IReadOnlyList<ClusterMessage>, IReadOnlyList<ClusterMessage>> Join(GrpcChannel channel, TestGateway leader) =>
+        channel.CreateCallInvoker().AsyncDuplexStreamingCall(
+            ClusterContract.Join, null, new CallOptions(new Metadata { { LeaderLink.TokenHeader, leader.Service<ClusterAdmission>().Own.Token } }));
+
+    private static async Task GrantAsync(AsyncDuplexStreamingCall<IReadOnlyList<ClusterMessage>, IReadOnlyList<ClusterMessage>> session) =>
+        Assert.Equal(MessageKind.Grant, (await ReceiveAsync(session)).Kind);
+
+    private static async Task<ClusterMessage> ReceiveAsync(AsyncDuplexStreamingCall<IReadOnlyList<ClusterMessage>, IReadOnlyList<ClusterMessage>> session)
+    {
+        while (await session.ResponseStream.MoveNext(default).WaitAsync(s_limit))
+        {
+            if (session.ResponseStream.Current.FirstOrDefault(message => message.Kind != MessageKind.Gateways) is { } message)
+            {
+                Assert.Equal(Id, message.Id);
+                return message;
+            }
+        }
+
+        throw new EndOfStreamException("The leader has ended the session.");
+    }
+}
