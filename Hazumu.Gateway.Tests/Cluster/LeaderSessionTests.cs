@@ -2,6 +2,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Cluster;
+using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Testing;
@@ -34,7 +35,7 @@ public sealed class LeaderSessionTests
         await later.ResponseHeadersAsync;
         await earlier.RequestStream.WriteAsync([Ask(waited: 0)]);
         await leader.WaitsAsync(1);
-        await later.RequestStream.WriteAsync([Ask(waited: laterIsFirst ? 5_000 : null)]);
+        await later.RequestStream.WriteAsync([Ask(waited: laterIsFirst ? 5_000 : 0)]);
         await leader.WaitsAsync(2);
 
         engine.Release(1);
@@ -59,7 +60,54 @@ public sealed class LeaderSessionTests
         await Wait.UntilAsync(() => Assert.Equal(0, AdmissionTests.InUse(leader)));
     }
 
-    private static ClusterMessage Ask(long? waited) => new(MessageKind.Ask, Id) { Model = "mock:latest", KeyName = "somebody", Waited = waited };
+    [Fact]
+    public async Task A_count_that_fails_in_the_leader_is_answered_and_logged()
+    {
+        await using var engine = HeldEngine.Start();
+        await using var store = await ValkeyServer.StartAsync();
+        await using var leader = await TestGateway.StartAsync([("e", engine.Address)], store.Arguments);
+        await ClusterGroup.FindLeaderAsync(leader);
+        using var channel = GrpcChannel.ForAddress(leader.Service<ClusterAdmission>().Own.Address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
+        using var session = Join(channel, leader);
+
+        // Without the key that each count has.
+        await session.RequestStream.WriteAsync([new(MessageKind.Count, Id)]);
+
+        var counted = await ReceiveAsync(session);
+        Assert.Equal((MessageKind.Counted, ReachedLimit.None), (counted.Kind, counted.Reached));
+        var errors = await Assert.ThrowsAnyAsync<Exception>(() => leader.DisposeAsync().AsTask());
+        Assert.Contains("failed in the leader", errors.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_queues_limit_applies_to_a_question_that_no_leader_has_had(bool isAgain)
+    {
+        await using var engine = HeldEngine.Start();
+        await using var store = await ValkeyServer.StartAsync();
+        await using var leader = await TestGateway.StartAsync([("e", engine.Address)], ["--Gateway:Queue:Limit=1", .. store.Arguments]);
+        await ClusterGroup.FindLeaderAsync(leader);
+        var running = leader.Http.ChatAsync();
+        await engine.HoldsAsync(1);
+        var waiting = leader.Http.ChatAsync();
+        await leader.WaitsAsync(1);
+        using var channel = GrpcChannel.ForAddress(leader.Service<ClusterAdmission>().Own.Address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
+        using var session = Join(channel, leader);
+        await session.RequestStream.WriteAsync([Ask(waited: 1_000) with { KeyName = Caller.Anonymous.Name, IsAgain = isAgain }]);
+        if (isAgain)
+        {
+            await leader.WaitsAsync(2);
+            engine.Release(1);
+        }
+
+        Assert.Equal(isAgain ? MessageKind.Grant : MessageKind.Refuse, (await ReceiveAsync(session)).Kind);
+        await session.RequestStream.WriteAsync([new(MessageKind.Release, Id) { End = LeaseEnd.Undecided }]);
+        engine.Release(2);
+        await Task.WhenAll(running, waiting);
+    }
+
+    private static ClusterMessage Ask(long waited) => new(MessageKind.Ask, Id) { Model = "mock:latest", KeyName = "somebody", Waited = waited };
 
     private static AsyncDuplexStreamingCall<IReadOnlyList<ClusterMessage>, IReadOnlyList<ClusterMessage>> Join(GrpcChannel channel, TestGateway leader) =>
         channel.CreateCallInvoker().AsyncDuplexStreamingCall(

@@ -109,7 +109,8 @@ public sealed class LeaderTests
 
         await group.Store.RestartAsync();
 
-        // Whichever of the two has the lock first: the other one follows it, and reports what it holds.
+        // Whichever of the two has the lock first: the other one follows it, and reports what it holds. Until then both admit.
+        await Wait.UntilAsync(() => Assert.Single((TestGateway[])[group[0], group[1], other], one => one.Service<IAdmission>().IsAdmitting));
         var leader = await ClusterGroup.FindLeaderAsync(group[0], group[1], other);
         Assert.Equal(1, AdmissionTests.InUse(leader));
         engine.Release();

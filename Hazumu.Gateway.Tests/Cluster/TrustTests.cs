@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -74,6 +76,7 @@ public sealed class TrustTests
         await using var member = await TestGateway.StartAsync([("e", engine.Address)], Arguments());
 
         await Wait.UntilAsync(() => Assert.Equal((!isTrusted, isTrusted ? 1 : 0), (member.Service<IAdmission>().IsAdmitting, member.Service<ClusterAdmission>().Peers)));
+        Assert.Equal(!isTrusted, member.Logged.Any(line => line.Contains("No leading gateway", StringComparison.Ordinal) && line.Contains("certificate", StringComparison.Ordinal)));
         foreach (var one in (X509Certificate2[])[authority, certificate, stranger, strangers])
         {
             one.Dispose();
@@ -96,10 +99,15 @@ public sealed class ClusterSettingsTests
 
     [Theory]
     [InlineData("--Gateway:Cluster:Store=valkey:6379", "needs one of 'Password' and 'PasswordFile', and neither is set")]
-    [InlineData("--Gateway:Cluster:Store=a:1,b:2 --Gateway:Cluster:Password=the-secret-of-all-gateways", "'Gateway:Cluster:Store' is 'a:1,b:2'; it must be the address of one Valkey or Redis")]
+    [InlineData("--Gateway:Cluster:Store=a:1,b:2 --Gateway:Cluster:Password=the-secret-of-all-gateways", "'Gateway:Cluster:Store' begins with 'a:1'; it must be the address of one Valkey or Redis")]
     [InlineData("--Gateway:Cluster:Store=valkey --Gateway:Cluster:Password=short", "must have 20 characters or more")]
     [InlineData("--Gateway:Cluster:Store=valkey --Gateway:Cluster:Password=the-secret-of-all-gateways --Gateway:Cluster:PasswordFile=/x", "and both are set")]
     [InlineData("--Gateway:Cluster:Store=valkey --Gateway:Cluster:PasswordFile=/nonexistent/key", "The file of 'Gateway:Cluster:PasswordFile' cannot be read")]
+    [InlineData("--Gateway:Cluster:Store=valkey,Password=the-secret-of-all-gateways", "needs one of 'Password' and 'PasswordFile'")]
+    [InlineData("--Gateway:Cluster:Store=valkey,Password=the-secret-x --Gateway:Cluster:Password=the-secret-of-all-gateways", "set 'Gateway:Cluster:PasswordFile' to a file")]
+    [InlineData("--Gateway:Cluster:Store=a:1,b:2,user=the-secret --Gateway:Cluster:Password=the-secret-of-all-gateways", "it must be the address of one Valkey")]
+    [InlineData("--Gateway:Cluster:Store=valkey --Gateway:Cluster:Password=the-secret-of-all-gate'ways", "must have no space, quote or backslash")]
+    [InlineData("--Gateway:Cluster:Store=valkey --Gateway:Cluster:Password=the-secret-of-all-gate\\ways", "must have no space, quote or backslash")]
     [InlineData("--Gateway:Cluster:Address=gateway-1", "'Gateway:Cluster:Address' is 'gateway-1'; allowed: an http or https URL", 2)]
     public async Task A_wrong_setting_is_reported_in_a_sentence(string arguments, string sentence, int expectedExitCode = 1)
     {
@@ -110,5 +118,32 @@ public sealed class ClusterSettingsTests
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         Assert.DoesNotContain("the-secret", error, StringComparison.Ordinal);
         Assert.DoesNotContain("short", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "The gateway cannot listen")]
+    [InlineData("--Gateway:Cluster:Address=https://localhost", "names no certificate")]
+    public async Task A_cluster_port_that_cannot_be_opened_ends_the_start(string argument, string sentence)
+    {
+        using var taken = new TcpListener(IPAddress.IPv6Any, 0);
+        taken.Start();
+        var port = argument.Length > 0 ? 0 : ((IPEndPoint)taken.LocalEndpoint).Port;
+
+        var (exitCode, _, error) = await TestGatewayProcess.RunAsync(
+            ["--Gateway:Cluster:Store=127.0.0.1:1", "--Gateway:Cluster:Password=the-secret-of-all-gateways", $"--Gateway:Cluster:Port={port}", "--urls=http://127.0.0.1:0", .. argument.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains(sentence, error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_own_address_is_that_towards_the_first_target_with_a_route()
+    {
+        // A socket that may not broadcast cannot be connected to the first.
+        IPEndPoint[] targets = [new(IPAddress.Broadcast, 6379), new(IPAddress.Loopback, 6379)];
+
+        Assert.Equal(IPAddress.Loopback, await ClusterStore.FindOwnAddressAsync(targets));
+        await Assert.ThrowsAsync<SocketException>(() => ClusterStore.FindOwnAddressAsync([targets[0]]));
     }
 }

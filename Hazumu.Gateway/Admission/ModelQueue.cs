@@ -22,7 +22,7 @@ internal sealed class ModelQueue
             _keys.Add(ticket.Key, turn);
         }
 
-        ticket.Node = ticket.IsAgain ? AddAgain(turn.Value, ticket) : turn.Value.AddLast(ticket);
+        ticket.Node = ticket.IsAgain || turn.Value.Last?.Value.QueuedAt > ticket.QueuedAt ? AddAgain(turn.Value, ticket) : turn.Value.AddLast(ticket);
         Count++;
     }
 

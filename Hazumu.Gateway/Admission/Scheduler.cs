@@ -108,16 +108,8 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         lock (_fleet.Gate)
         {
             var now = _fleet.Now;
-            ticket.IsAgain = ticket.QueuedAt >= 0;
-            if (ticket.IsAgain)
-            {
-                ticket.QueuedAt += now - ticket.Placed;
-            }
-            else
-            {
-                ticket.QueuedAt = now;
-                _fleet.Rates.Count(ticket.Model, now);
-            }
+            ticket.IsAgain = ticket.WasAdmitted;
+            ticket.QueuedAt = ticket.QueuedAt >= 0 ? ticket.QueuedAt + now - ticket.Placed : now;
 
             if (_isClosed)
             {
@@ -127,6 +119,11 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
             if (_mode == AdmissionMode.Elsewhere)
             {
                 return new(new SlotDecision(AdmissionStatus.Moved));
+            }
+
+            if (!ticket.IsAgain)
+            {
+                _fleet.Rates.Count(ticket.Model, now);
             }
 
             if (HasOutageLasted(ticket.Model, options.Queue, now))
@@ -157,7 +154,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
             Interlocked.Increment(ref _waiting);
             _weight += ticket.Weight;
             _weights[ticket.Key] = _weights.GetValueOrDefault(ticket.Key) + ticket.Weight;
-            ticket.HasWaited = true;
+            ticket.WasAdmitted = ticket.HasWaited = true;
             ticket.Waiter = new TaskCompletionSource<SlotDecision>(TaskCreationOptions.RunContinuationsAsynchronously);
 
             // The first of a model that others hold may be worth another copy of it.
@@ -486,7 +483,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
             return null;
         }
 
-        ticket.Placed = _fleet.Now;
+        (ticket.Placed, ticket.WasAdmitted) = (_fleet.Now, true);
         return Take(instance, ticket.Model, isCold, ticket.IsStreamed, instance.Circuit.OnStart(), ticket.Placed);
     }
 

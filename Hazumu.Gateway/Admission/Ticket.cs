@@ -34,7 +34,10 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     /// <summary>When it got its last slot.</summary>
     public long Placed { get; set; }
 
-    /// <summary>Whether it has had a slot and needs another.</summary>
+    /// <summary>Whether it has had a place in a queue or a slot, or a leader was asked for one: the queue's limit does not apply again.</summary>
+    public bool WasAdmitted { get; set; }
+
+    /// <summary>Whether it was admitted before it joined the queue.</summary>
     public bool IsAgain { get; set; }
 
     /// <summary>Its place when it joined the queue, from 1; zero where it did not wait.</summary>

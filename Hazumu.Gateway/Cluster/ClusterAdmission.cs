@@ -30,6 +30,7 @@ internal sealed partial class ClusterAdmission(
 
     private readonly ClusterStore _store = new(settings.Current.Cluster);
     private readonly SemaphoreSlim _wake = new(0);
+    private WebApplication? _server;
 
     // Guards what follows. What the leader is told is sent under it, so that each leader learns of everything, and in order.
     private readonly Lock _lock = new();
@@ -38,6 +39,7 @@ internal sealed partial class ClusterAdmission(
     private Leadership? _leadership;
     private LeaderLink? _link;
     private LeaderLink? _connecting;
+    private string? _unreachable;
     private int _gateways = 1;
     private int _changes;
     private long _leaderlessSince = time.GetTimestamp();
@@ -141,23 +143,32 @@ internal sealed partial class ClusterAdmission(
     internal void Cut() => _link?.Dispose();
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public override async Task StartAsync(CancellationToken cancellationToken)
     {
         scheduler.Mode = AdmissionMode.Elsewhere;
         _leadership = new(this, fleet, monitor, scheduler, limits, time, logger);
         meters.Create(TelemetryOptions.MeterName).CreateObservableGauge("hazumu.gateway.store.up", () => IsStoreUp ? 1 : 0, description: "Whether the store by which gateways choose a leader answers: 1, else 0.");
-        var started = new TaskCompletionSource();
-        using var registration = lifetime.ApplicationStarted.Register(started.SetResult);
-        await started.Task.WaitAsync(stoppingToken);
         var options = settings.Current.Cluster;
-        var (server, port) = await ClusterServer.StartAsync(options, configuration, _leadership, stoppingToken);
+        (_server, var port) = await ClusterServer.StartAsync(options, configuration, _leadership, cancellationToken);
         Own = Own with { Address = options.Address ?? $"http://0.0.0.0:{port}" };
-        var authorities = options.CaFile is { } file ? SecretFile.Read("Gateway:Cluster:CaFile", file) : null;
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var step = Task.CompletedTask;
         try
         {
+            var started = new TaskCompletionSource();
+            using var registration = lifetime.ApplicationStarted.Register(started.SetResult);
+            await started.Task.WaitAsync(stoppingToken);
+            var authorities = settings.Current.Cluster.CaFile is { } file ? SecretFile.Read("Gateway:Cluster:CaFile", file) : null;
             while (!stoppingToken.IsCancellationRequested)
             {
-                await StepAsync(authorities);
+                step = step.IsCompleted ? StepAsync(authorities) : step;
+                await Task.WhenAny(step, Task.Delay(s_tick, stoppingToken));
+                AdmitAloneIfLeaderless();
                 await _wake.WaitAsync(s_tick, stoppingToken);
             }
         }
@@ -167,8 +178,9 @@ internal sealed partial class ClusterAdmission(
         }
         finally
         {
+            await step;
             _connecting?.Dispose();
-            await server.DisposeAsync();
+            await _server!.DisposeAsync();
             await _store.DisposeAsync();
         }
     }
@@ -201,11 +213,18 @@ internal sealed partial class ClusterAdmission(
         {
             LogBug(error);
         }
+    }
 
-        if (_role == ClusterRole.Member && _link is null && !_isStopping && time.GetElapsedTime(Volatile.Read(ref _leaderlessSince)) >= Patience)
+    // Also while a step still waits for the store.
+    private void AdmitAloneIfLeaderless()
+    {
+        lock (_lock)
         {
-            LogAlone();
-            Become(ClusterRole.Alone);
+            if (_role == ClusterRole.Member && _link is null && !_isStopping && time.GetElapsedTime(_leaderlessSince) >= Patience)
+            {
+                LogAlone(_unreachable);
+                Become(ClusterRole.Alone);
+            }
         }
     }
 
@@ -242,6 +261,7 @@ internal sealed partial class ClusterAdmission(
         {
             if (_link != link)
             {
+                _unreachable = link == _connecting ? $"The gateway at {link.Leader.Address}: {reason}" : _unreachable;
                 return;
             }
 
@@ -262,7 +282,7 @@ internal sealed partial class ClusterAdmission(
                 return;
             }
 
-            _link = link;
+            (_link, _unreachable) = (link, null);
             LogMember(link.Leader.Address);
             if (_role != ClusterRole.Member)
             {
@@ -281,7 +301,7 @@ internal sealed partial class ClusterAdmission(
 
             foreach (var question in _questions.Values)
             {
-                link.Send(question.Write(isAgain: true));
+                link.Send(question.Write());
             }
         }
     }
@@ -339,22 +359,24 @@ internal sealed partial class ClusterAdmission(
     private async ValueTask<SlotDecision> AskForSlotAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var now = fleet.Now;
-        ticket.IsAgain = ticket.QueuedAt >= 0;
-        ticket.QueuedAt = ticket.IsAgain ? ticket.QueuedAt + now - ticket.Placed : now;
+        ticket.QueuedAt = ticket.QueuedAt >= 0 ? ticket.QueuedAt + now - ticket.Placed : now;
         var question = new Question(
             this,
-            isAgain => new(MessageKind.Ask)
+            wasSent => new(MessageKind.Ask)
             {
                 Model = ticket.Model,
                 Affinity = ticket.Affinity,
                 KeyName = ticket.Key,
                 IsShort = ticket.IsShort,
                 IsStreamed = ticket.IsStreamed,
-                Waited = isAgain || ticket.IsAgain ? fleet.Now - ticket.QueuedAt : null,
+                IsAgain = ticket.WasAdmitted || wasSent,
+                Waited = fleet.Now - ticket.QueuedAt,
                 Avoided = ticket.Avoided(fleet.Now),
             },
             answer => answer.Kind == MessageKind.Grant ? new(MessageKind.Hold) { Instance = answer.Instance, Model = ticket.Model, IsCold = answer.IsCold } : null);
-        if (await AskAsync(question, cancellationToken) is not { } answer)
+        var asked = await AskAsync(question, cancellationToken);
+        ticket.WasAdmitted |= question.WasSent;
+        if (asked is not { } answer)
         {
             return new(cancellationToken.IsCancellationRequested ? AdmissionStatus.Cancelled : AdmissionStatus.Moved);
         }
@@ -390,7 +412,7 @@ internal sealed partial class ClusterAdmission(
             }
 
             _questions.Add(question.Id, question);
-            _link?.Send(question.Write(isAgain: false));
+            _link?.Send(question.Write());
         }
 
         var registration = cancellationToken.UnsafeRegister(static question => ((Question)question!).Withdraw(), question);
@@ -475,8 +497,8 @@ internal sealed partial class ClusterAdmission(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The connection to the leading gateway at {Leader} has ended ({Reason}).")]
     private partial void LogDisconnected(string leader, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No leading gateway can be reached: this gateway admits by itself, so that slots may be given twice.")]
-    private partial void LogAlone();
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No leading gateway can be reached: this gateway admits by itself, so that slots may be given twice. {Reason}")]
+    private partial void LogAlone(string? reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The store of 'Gateway:Cluster:Store' cannot be reached; it is tried again. Without it no other gateway can lead when the leading one ends. {Reason}")]
     private partial void LogOutage(string reason);
@@ -490,7 +512,15 @@ internal sealed partial class ClusterAdmission(
     {
         public long Id { get; } = cluster.NewId();
 
-        public ClusterMessage Write(bool isAgain) => write(isAgain) with { Id = Id };
+        /// <summary>Whether a leader has had it.</summary>
+        public bool WasSent { get; private set; }
+
+        public ClusterMessage Write()
+        {
+            var message = write(WasSent) with { Id = Id };
+            WasSent = true;
+            return message;
+        }
 
         public ClusterMessage? ToHold(ClusterMessage answer) => toHold(answer) is { } held ? held with { Id = Id } : null;
 

@@ -57,7 +57,8 @@ internal sealed record ClusterMessage(MessageKind Kind, long Id = 0)
     public ulong Affinity { get; init; }
     public bool IsShort { get; init; }
     public bool IsStreamed { get; init; }
-    public long? Waited { get; init; }
+    public bool IsAgain { get; init; }
+    public long Waited { get; init; }
     public IReadOnlyList<string>? Avoided { get; init; }
     public string? Instance { get; init; }
     public bool IsCold { get; init; }

@@ -35,7 +35,16 @@ internal static class ClusterServer
             });
         });
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>().AddSingleton(leadership).AddGrpc(grpc => grpc.MaxReceiveMessageSize = null);
-        var app = builder.Build();
+        WebApplication app;
+        try
+        {
+            app = builder.Build();
+        }
+        catch (InvalidOperationException) when (configuration["Kestrel:Certificates:Default:Path"] is null)
+        {
+            throw new StartupProblemException("'Gateway:Cluster:Address' is an https URL, and 'Kestrel:Certificates:Default:Path' names no certificate for it: set it, or use an http URL.");
+        }
+
         app.MapGrpcService<LeaderSession>();
         await app.StartAsync(cancellationToken);
         return (app, BindingAddress.Parse(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port);

@@ -73,10 +73,15 @@ internal sealed class ClusterStore(ClusterOptions options) : IAsyncDisposable
             throw new StartupProblemException($"'Gateway:Cluster' needs one of 'Password' and 'PasswordFile', and {(string.IsNullOrEmpty(options.Password) ? "neither is" : "both are")} set.");
         }
 
+        if (options.Store!.Split(',').Any(part => part.Split('=')[0].Trim().Equals("password", StringComparison.OrdinalIgnoreCase)))
+        {
+            throw new StartupProblemException("'Gateway:Cluster:Store' has a password; set 'Gateway:Cluster:PasswordFile' to a file with it instead.");
+        }
+
         var read = new ConfigurationOptions();
         try
         {
-            read = ConfigurationOptions.Parse(options.Store!);
+            read = ConfigurationOptions.Parse(options.Store);
         }
         catch (ArgumentException)
         {
@@ -85,13 +90,18 @@ internal sealed class ClusterStore(ClusterOptions options) : IAsyncDisposable
 
         if (read.EndPoints.Count != 1)
         {
-            throw new StartupProblemException($"'Gateway:Cluster:Store' is '{options.Store}'; it must be the address of one Valkey or Redis such as 'valkey:6379', or with TLS 'valkey:6379,ssl=true'.");
+            throw new StartupProblemException($"'Gateway:Cluster:Store' begins with '{options.Store.Split(',')[0]}'; it must be the address of one Valkey or Redis such as 'valkey:6379', or with TLS 'valkey:6379,ssl=true'.");
         }
 
         read.Password = string.IsNullOrEmpty(options.Password) ? SecretFile.Read("Gateway:Cluster:PasswordFile", options.PasswordFile!) : options.Password;
         if (read.Password.Length < MinPassword)
         {
             throw new StartupProblemException($"The password of 'Gateway:Cluster' must have {MinPassword} characters or more: whoever knows it can admit for all gateways.");
+        }
+
+        if (read.Password.Any(letter => char.IsWhiteSpace(letter) || letter is '"' or '\'' or '\\'))
+        {
+            throw new StartupProblemException("The password of 'Gateway:Cluster' must have no space, quote or backslash: Valkey's configuration reads these in another way.");
         }
 
         if (options.CaFile is { } authorities)
@@ -107,16 +117,35 @@ internal sealed class ClusterStore(ClusterOptions options) : IAsyncDisposable
         return read;
     }
 
-    // Connecting a datagram socket sends nothing, and chooses the interface.
+    /// <summary>Returns this machine's address towards the first of some that it has a route to. Connecting a datagram socket sends nothing.</summary>
+    /// <exception cref="SocketException">There is no route to the last of them, nor to any other.</exception>
+    public static async Task<IPAddress> FindOwnAddressAsync(IReadOnlyList<EndPoint> targets)
+    {
+        for (var number = 0; ; number++)
+        {
+            try
+            {
+                using var socket = new Socket(targets[number].AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+                await socket.ConnectAsync(targets[number]);
+                return ((IPEndPoint)socket.LocalEndPoint!).Address;
+            }
+            catch (SocketException) when (number < targets.Count - 1)
+            {
+                // The name has another address.
+            }
+        }
+    }
+
     private async Task<string> CompleteAsync(string address)
     {
         var url = new UriBuilder(address);
         if (url.Host == IPAddress.Any.ToString())
         {
-            var target = _options.EndPoints[0] is DnsEndPoint name ? new IPEndPoint((await Dns.GetHostAddressesAsync(name.Host))[0], name.Port) : _options.EndPoints[0];
-            using var socket = new Socket(target.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-            await socket.ConnectAsync(target);
-            url.Host = ((IPEndPoint)socket.LocalEndPoint!).Address.ToString();
+            // A name server that is silent must not keep this gateway from admitting.
+            IReadOnlyList<EndPoint> targets = _options.EndPoints[0] is DnsEndPoint name
+                ? [.. (await Dns.GetHostAddressesAsync(name.Host).WaitAsync(TimeSpan.FromMilliseconds(TimeoutMilliseconds))).Select(address => new IPEndPoint(address, name.Port))]
+                : _options.EndPoints;
+            url.Host = (await FindOwnAddressAsync(targets)).ToString();
         }
 
         return url.Uri.GetLeftPart(UriPartial.Authority);

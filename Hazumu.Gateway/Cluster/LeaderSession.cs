@@ -141,8 +141,8 @@ internal class LeaderSession(Leadership leadership) : StreamEnd
         }
 
         var now = leadership.Fleet.Now;
-        var ticket = new Ticket(ask.Model!, ask.Affinity, ask.KeyName!) { IsShort = ask.IsShort, IsStreamed = ask.IsStreamed };
-        (ticket.QueuedAt, ticket.Placed) = ask.Waited is { } waited ? (Math.Max(0, now - waited), now) : (ticket.QueuedAt, ticket.Placed);
+        var ticket = new Ticket(ask.Model!, ask.Affinity, ask.KeyName!) { IsShort = ask.IsShort, IsStreamed = ask.IsStreamed, WasAdmitted = ask.IsAgain };
+        (ticket.QueuedAt, ticket.Placed) = (Math.Max(0, now - ask.Waited), now);
         foreach (var instance in ask.Avoided ?? [])
         {
             ticket.Avoid(instance, now);
@@ -197,16 +197,26 @@ internal class LeaderSession(Leadership leadership) : StreamEnd
 
     private async Task CountAsync(ClusterMessage count)
     {
-        // What gateways have counted before is known by then.
-        await leadership.Cluster.Settled;
-        var decision = default(LimitDecision);
-        if (!leadership.TryClaim(count.Id, this, out _))
+        try
         {
-            decision = await leadership.Cluster.Local.CountRequestAsync(CallerOf(count), CancellationToken.None);
-            Keep(count.Id, decision.Count);
-        }
+            // What gateways have counted before is known by then.
+            await leadership.Cluster.Settled;
+            var decision = default(LimitDecision);
+            if (!leadership.TryClaim(count.Id, this, out _))
+            {
+                decision = await leadership.Cluster.Local.CountRequestAsync(CallerOf(count), CancellationToken.None);
+                Keep(count.Id, decision.Count);
+            }
 
-        Send(new(MessageKind.Counted, count.Id) { Reached = decision.Reached, RetryAfter = decision.RetryAfter.TotalSeconds, Use = leadership.Limits.UseOf(count.Key!.ToKey()) });
+            Send(new(MessageKind.Counted, count.Id) { Reached = decision.Reached, RetryAfter = decision.RetryAfter.TotalSeconds, Use = leadership.Limits.UseOf(count.Key!.ToKey()) });
+        }
+#pragma warning disable CA1031 // The client of the other gateway must not wait forever, and the log tells the rest.
+        catch (Exception error)
+#pragma warning restore CA1031
+        {
+            leadership.LogBug(error);
+            Send(new(MessageKind.Counted, count.Id));
+        }
     }
 
     private void Keep(long id, IRequestCount? count)
