@@ -29,7 +29,7 @@ public sealed class AppHostBackendTests(AppHostBackend backend) : BackendChecks(
         {
             var result = await backend.ExecuteAsync(Component.Prometheus.Service, "check-everything");
             Assert.Equal("Nothing is wrong.", result.Message);
-            Assert.Matches(@"alert path +note +Prometheus to Alertmanager, nobody is told", result.Data!.Value);
+            Assert.Matches(@"alert path +note +Prometheus to Alertmanager, no receiver", result.Data!.Value);
         }, () => backend.LogAsync(Component.Prometheus));
     }
 
