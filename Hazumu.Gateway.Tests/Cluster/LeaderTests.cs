@@ -112,7 +112,7 @@ public sealed class LeaderTests
         // Whichever of the two has the lock first: the other one follows it, and reports what it holds. Until then both admit.
         await Wait.UntilAsync(() => Assert.Single((TestGateway[])[group[0], group[1], other], one => one.Service<IAdmission>().IsAdmitting));
         var leader = await ClusterGroup.FindLeaderAsync(group[0], group[1], other);
-        Assert.Equal(1, AdmissionTests.InUse(leader));
+        await Wait.UntilAsync(() => Assert.Equal(1, AdmissionTests.InUse(leader)));
         engine.Release();
         Assert.Equal(200, (await running).Status);
         await Wait.UntilAsync(() => Assert.Equal(0, AdmissionTests.InUse(leader)));

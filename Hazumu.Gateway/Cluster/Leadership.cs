@@ -16,6 +16,7 @@ internal sealed partial record Leadership(ClusterAdmission Cluster, Fleet Fleet,
     private readonly Dictionary<long, (LeaderSession Owner, Lease? Lease, IRequestCount? Count)> _holdings = [];
     private readonly ConcurrentDictionary<LeaderSession, bool> _sessions = new();
     private readonly Lock _lock = new();
+    private readonly Lock _announcement = new();
     private long? _strangerLoggedAt;
     private long _lastNumber;
 
@@ -120,11 +121,15 @@ internal sealed partial record Leadership(ClusterAdmission Cluster, Fleet Fleet,
         }
     }
 
+    // One at a time, so that the count that is sent last is the present one.
     private void Announce()
     {
-        foreach (var session in _sessions.Keys)
+        lock (_announcement)
         {
-            session.Send(new(MessageKind.Gateways) { Gateways = Count + 1 });
+            foreach (var session in _sessions.Keys)
+            {
+                session.Send(new(MessageKind.Gateways) { Gateways = Count + 1 });
+            }
         }
     }
 
