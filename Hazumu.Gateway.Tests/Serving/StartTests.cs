@@ -17,8 +17,10 @@ public sealed class StartTests : IDisposable
     [InlineData("--Gateway:Slots=0", "Gateway:Slots")]
     [InlineData("--Gateway:Slot=1", "Gateway:Slot")]
     [InlineData("--Gateway:Instances:a=ftp://gpu-1", "ftp://gpu-1")]
-    [InlineData("--ConnectionStrings:ollama=Endpoint=gpu-1", "gpu-1")]
-    public Task A_setting_that_is_not_allowed(string argument, string names) => FailsAsync(names, argument);
+    public Task A_setting_that_is_not_allowed(string argument, string names) => FailsAsync(names, 2, argument);
+
+    [Fact]
+    public Task A_connection_string_without_a_URL() => FailsAsync("gpu-1", "--ConnectionStrings:ollama=Endpoint=gpu-1");
 
     [Fact]
     public Task A_file_with_settings_that_is_not_there() => FailsAsync("nowhere.json", $"--Gateway:SettingsFile={_folder.File("nowhere.json")}");
@@ -56,11 +58,13 @@ public sealed class StartTests : IDisposable
         await FailsAsync(port, $"--urls=http://127.0.0.1:{port}");
     }
 
-    private static async Task FailsAsync(string names, params string[] arguments)
+    private static Task FailsAsync(string names, params string[] arguments) => FailsAsync(names, 1, arguments);
+
+    private static async Task FailsAsync(string names, int expectedExitCode, params string[] arguments)
     {
         var (exitCode, output, error) = await TestGatewayProcess.RunAsync(["--urls=http://127.0.0.1:0", .. arguments]);
 
-        Assert.Equal(1, exitCode);
+        Assert.Equal(expectedExitCode, exitCode);
         var sentence = Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Contains(names, sentence, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output + error, StringComparison.Ordinal);
