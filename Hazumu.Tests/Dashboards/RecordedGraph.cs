@@ -39,8 +39,8 @@ public abstract class RecordedGraph(GraphSize size) : IAsyncLifetime
 
             // As root, because only the owner may enter a temporary folder.
             _id = await ContainerCli.RunOrThrowAsync(
-                "run", "--detach", "--publish", "127.0.0.1::9090", "--user", "0", "--volume", data, "--volume", $"{work.FullName}:/work:ro", "--entrypoint", "/bin/sh", Component.Prometheus.Image,
-                "-c", $"[ -e {Data}/made ] || promtool tsdb create-blocks-from openmetrics /work/graph.om {Data} && touch {Data}/made && exec prometheus --config.file=/work/prometheus.yml --storage.tsdb.path={Data} --storage.tsdb.retention.time=10y");
+                "run", "--detach", "--publish", "127.0.0.1::9090", "--user", "0", "--volume", data, "--volume", $"{work.FullName}:/series:ro", "--entrypoint", "/bin/sh", Component.Prometheus.Image,
+                "-c", $"[ -e {Data}/made ] || promtool tsdb create-blocks-from openmetrics /series/graph.om {Data} && touch {Data}/made && exec prometheus --config.file=/series/prometheus.yml --storage.tsdb.path={Data} --storage.tsdb.retention.time=10y");
             await StartedAsync();
             for (var level = 0; level < levels; level++)
             {
@@ -116,7 +116,7 @@ public abstract class RecordedGraph(GraphSize size) : IAsyncLifetime
     {
         await ContainerCli.RunOrThrowAsync(
             "exec", _id!, "promtool", "tsdb", "create-blocks-from", "rules", "--url=http://localhost:9090", $"--output-dir={Data}", "--eval-interval=60s",
-            $"--start={GraphSeries.Start.AddMinutes(5).ToUnixTimeSeconds()}", $"--end={GraphSeries.End.ToUnixTimeSeconds()}", $"/work/level-{level}.yml");
+            $"--start={GraphSeries.Start.AddMinutes(5).ToUnixTimeSeconds()}", $"--end={GraphSeries.End.ToUnixTimeSeconds()}", $"/series/level-{level}.yml");
         // It reads blocks when it starts.
         await ContainerCli.RunOrThrowAsync("restart", _id!);
         await StartedAsync();
