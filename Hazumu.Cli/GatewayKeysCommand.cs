@@ -25,7 +25,7 @@ internal static class GatewayKeysCommand
                 start.Environment["Gateway__Keys__File"] = Path.GetFullPath(file, Path.Combine(checkout.Root, "Hazumu.AppHost"));
             }
 
-            return await ChildProcess.RunAsync(start, cancellationToken);
+            return await ForegroundProcess.RunAsync(start, cancellationToken);
         });
         return command;
     }

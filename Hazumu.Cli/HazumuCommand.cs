@@ -43,7 +43,7 @@ internal static class HazumuCommand
                 EnableDefaultExceptionHandler = false,
 
                 // Children get their limit first, so that none outlives this process.
-                ProcessTerminationTimeout = ChildProcess.EndLimit + TimeSpan.FromSeconds(10),
+                ProcessTerminationTimeout = ForegroundProcess.EndLimit + TimeSpan.FromSeconds(10),
             });
         }
         catch (CliException problem)

@@ -90,7 +90,7 @@ internal sealed class ImagePreparation(Checkout checkout, ImageStore store, Acti
     private async Task<BufferedCommandResult> RunScriptAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         using var kill = new CancellationTokenSource();
-        await using var interrupted = cancellationToken.Register(() => kill.CancelAfter(ChildProcess.EndLimit));
+        await using var interrupted = cancellationToken.Register(() => kill.CancelAfter(ForegroundProcess.EndLimit));
         return await CliWrap.Cli.Wrap(Path.Combine(checkout.Root, "eng", "images-from-debian.sh"))
             .WithArguments(arguments)
             .WithValidation(CommandResultValidation.None)

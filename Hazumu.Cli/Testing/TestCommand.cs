@@ -176,6 +176,6 @@ internal static class TestCommand
             start.Environment[name] = value;
         }
 
-        return ChildProcess.RunAsync(start, cancellationToken);
+        return ForegroundProcess.RunAsync(start, cancellationToken);
     }
 }

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Hazumu.Cli;
 
 /// <summary>Runs a program in the terminal of this one.</summary>
-internal static class ChildProcess
+internal static class ForegroundProcess
 {
     /// <summary>How long a program may take to end by itself after a cancellation. The terminal sends Ctrl+C to it too.</summary>
     public static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(10);

@@ -5,7 +5,7 @@ using Hazumu.Tests.Compose;
 
 namespace Hazumu.Tests.Cli;
 
-public sealed class ChildProcessTests
+public sealed class ForegroundProcessTests
 {
     [Fact]
     public async Task Canceled_program_is_killed_with_its_children_at_the_limit()
@@ -17,7 +17,7 @@ public sealed class ChildProcessTests
             var file = Path.Combine(folder.FullName, "child");
             using var stop = new CancellationTokenSource();
             var start = new ProcessStartInfo("bash", ["-c", "sleep 300 & echo $! > \"$1.new\"; mv \"$1.new\" \"$1\"; wait", "bash", file]);
-            var run = ChildProcess.RunAsync(start, TimeSpan.FromMilliseconds(100), stop.Token);
+            var run = ForegroundProcess.RunAsync(start, TimeSpan.FromMilliseconds(100), stop.Token);
             await Wait.UntilAsync("the child", TimeSpan.FromSeconds(30), () =>
             {
                 Assert.True(File.Exists(file));
