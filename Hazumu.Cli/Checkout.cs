@@ -1,3 +1,7 @@
+using System.Text;
+using CliWrap;
+using CliWrap.Buffered;
+
 namespace Hazumu.Cli;
 
 /// <summary>The checkout of Hazumu that commands work on.</summary>
@@ -12,6 +16,23 @@ internal sealed record Checkout(string Root)
     public static Checkout Find() =>
         FindAbove(AppContext.BaseDirectory) ?? FindAbove(Directory.GetCurrentDirectory())
         ?? throw new CliException($"There is no Hazumu.sln in '{Directory.GetCurrentDirectory()}' or above it; call this command in a checkout of Hazumu.");
+
+    /// <summary>The script that builds images from Debian's packages.</summary>
+    public string DebianImages => Path.Combine(Root, "eng", "images-from-debian.sh");
+
+    /// <summary>Runs a program in this folder to its end; a cancellation interrupts it, and kills it at a limit.</summary>
+    /// <remarks>An interrupted script removes its work folder; a killed one does not.</remarks>
+    /// <exception cref="System.ComponentModel.Win32Exception">The program cannot be started.</exception>
+    public async Task<BufferedCommandResult> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        using var kill = new CancellationTokenSource();
+        await using var interrupted = cancellationToken.Register(() => kill.CancelAfter(ForegroundProcess.EndLimit));
+        return await CliWrap.Cli.Wrap(program)
+            .WithArguments(arguments)
+            .WithWorkingDirectory(Root)
+            .WithValidation(CommandResultValidation.None)
+            .ExecuteBufferedAsync(Encoding.UTF8, Encoding.UTF8, kill.Token, cancellationToken);
+    }
 
     private static Checkout? FindAbove(string path)
     {

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using CliWrap;
 using CliWrap.Buffered;
 
 namespace Hazumu.Cli.Images;
@@ -32,7 +31,7 @@ internal sealed class GatewayImageBuilder(Checkout checkout, string engine, Imag
         else if (await FindRegistryProblemAsync(cancellationToken) is { } problem)
         {
             progress($"{s_registry.Host} does not answer ({problem}): building the gateway's image from this machine's .NET runtime and Debian's packages (log: .hazumu/gateway-image.log).");
-            await RunAsync(Path.Combine(checkout.Root, "eng", "images-from-debian.sh"), ["gateway"], cancellationToken);
+            await RunAsync(checkout.DebianImages, ["gateway"], cancellationToken);
         }
         else
         {
@@ -61,11 +60,7 @@ internal sealed class GatewayImageBuilder(Checkout checkout, string engine, Imag
         BufferedCommandResult build;
         try
         {
-            build = await CliWrap.Cli.Wrap(program)
-                .WithArguments(arguments)
-                .WithWorkingDirectory(checkout.Root)
-                .WithValidation(CommandResultValidation.None)
-                .ExecuteBufferedAsync(cancellationToken);
+            build = await checkout.RunAsync(program, arguments, cancellationToken);
         }
         catch (Win32Exception failure)
         {

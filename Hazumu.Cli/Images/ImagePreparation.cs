@@ -1,7 +1,3 @@
-using System.Text;
-using CliWrap;
-using CliWrap.Buffered;
-
 namespace Hazumu.Cli.Images;
 
 /// <summary>Gets the images of a graph, or decides which components are left out.</summary>
@@ -71,29 +67,18 @@ internal sealed class ImagePreparation(Checkout checkout, ImageStore store, Acti
             return;
         }
 
-        var buildable = (await RunScriptAsync(["--list"], cancellationToken)).StandardOutput.Split('\n').Intersect(wanted).ToList();
+        var buildable = (await checkout.RunAsync(checkout.DebianImages, ["--list"], cancellationToken)).StandardOutput.Split('\n').Intersect(wanted).ToList();
         if (buildable.Count == 0)
         {
             return;
         }
 
         progress($"No container registry can be reached: building from Debian's packages {string.Join(' ', buildable)} (about 25 s; log: .hazumu/images.log).");
-        var build = await RunScriptAsync(buildable, cancellationToken);
+        var build = await checkout.RunAsync(checkout.DebianImages, buildable, cancellationToken);
         await File.WriteAllTextAsync(Path.Combine(checkout.State, "images.log"), build.StandardOutput + build.StandardError, cancellationToken);
         if (build.ExitCode != 0)
         {
             progress($"That failed: {build.StandardError.TrimEnd().Split('\n')[^1]}");
         }
-    }
-
-    // An interrupted script removes its work folder; a killed one does not.
-    private async Task<BufferedCommandResult> RunScriptAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
-    {
-        using var kill = new CancellationTokenSource();
-        await using var interrupted = cancellationToken.Register(() => kill.CancelAfter(ForegroundProcess.EndLimit));
-        return await CliWrap.Cli.Wrap(Path.Combine(checkout.Root, "eng", "images-from-debian.sh"))
-            .WithArguments(arguments)
-            .WithValidation(CommandResultValidation.None)
-            .ExecuteBufferedAsync(Encoding.UTF8, Encoding.UTF8, kill.Token, cancellationToken);
     }
 }
