@@ -117,24 +117,55 @@ public static class CaddyBuilderExtensions
         return builder.WithUpstream("EDGE_GRAFANA", grafana.GetEndpoint("http"));
     }
 
-    /// <summary>Has Grafana's data sources of logs and of alerts go through the edge, which lets reading, alerts and silences pass; in a published application.</summary>
+    /// <summary>
+    /// Points Grafana's data sources of logs and of alerts at the edge, which passes only reading, alerts and silences on
+    /// (<c>sources.Caddyfile</c>). Without an edge in the graph they keep their own addresses.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="grafana">Grafana.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<CaddyResource> WithDataSources(this IResourceBuilder<CaddyResource> builder, IResourceBuilder<ContainerResource> grafana)
+    public static IResourceBuilder<CaddyResource> WithDataSources(
+        this IResourceBuilder<CaddyResource> builder,
+        IResourceBuilder<ContainerResource> grafana)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(grafana);
 
-        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        const string Alertmanager = "ALERTMANAGER_URL";
+        const string Loki = "LOKI_URL";
+        // The port that each has itself (sources.Caddyfile).
+        var alertmanager = $"http://{builder.Resource.Name}:9093";
+        var loki = $"http://{builder.Resource.Name}:3100";
+        if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
         {
-            // The ports that each has itself (sources.Caddyfile).
-            grafana
-                .WithComposeEnvironment("ALERTMANAGER_URL", $"http://{builder.Resource.Name}:9093", development: "http://alertmanager:9093")
-                .WithComposeForm(PublishedOptionAnnotation.Logs, (service, _) => service.MappingAt("environment").Children["LOKI_URL"] = ComposeFiles.Quoted($"http://{builder.Resource.Name}:3100"))
-                .WithComposeForm($"{PublishedFormAnnotation.Development}.{PublishedOptionAnnotation.Logs}", (service, _) => service.MappingAt("environment").Add("LOKI_URL", ComposeFiles.Quoted("http://loki:3100")));
+            grafana.WithEnvironment(context =>
+            {
+                if (builder.ApplicationBuilder.Resources.Contains(builder.Resource))
+                {
+                    Replace(Alertmanager, alertmanager);
+                    Replace(Loki, loki);
+                }
+
+                void Replace(string variable, string address)
+                {
+                    // A data source that the settings have left out has no address.
+                    if (context.EnvironmentVariables.ContainsKey(variable))
+                    {
+                        context.EnvironmentVariables[variable] = address;
+                    }
+                }
+            });
+            return builder;
         }
 
+        const string Development = PublishedFormAnnotation.Development;
+        const string Logs = PublishedOptionAnnotation.Logs;
+        grafana
+            .WithComposeEnvironment(Alertmanager, alertmanager, development: "http://alertmanager:9093")
+            .WithComposeForm(Logs, (service, _) => service.MappingAt("environment").Children[Loki] = ComposeFiles.Quoted(loki))
+            .WithComposeForm(
+                $"{Development}.{Logs}",
+                (service, _) => service.MappingAt("environment").Add(Loki, ComposeFiles.Quoted("http://loki:3100")));
         return builder;
     }
 

@@ -44,6 +44,23 @@ public sealed class ProductionModelTests
         Assert.Equal("https://llm.example/grafana", (await model.EnvironmentAsync(model.Container("prometheus")))["GRAFANA_URL"]);
     }
 
+    [Theory]
+    [InlineData("--Hazumu:Edge:Enabled=true", "http://edge:9093 http://edge:3100")]
+    [InlineData("--Hazumu:Alertmanager:Enabled=false", "http://edge:3100")]
+    [InlineData("--Hazumu:Edge:Enabled=false", "http://alertmanager:9093 http://loki:3100")]
+    public async Task Data_sources_of_alerts_and_logs_go_through_the_edge(string option, string addresses)
+    {
+        await using var model = await CreateAsync("--Hazumu:Loki:Enabled=true", option);
+        var variables = await model.OnHost(GatewayTests.LinuxHost).EnvironmentAsync(model.Container("grafana"));
+
+        var values = new[] { "ALERTMANAGER_URL", "LOKI_URL" }.Where(variables.ContainsKey).Select(name => variables[name] switch
+        {
+            EndpointReference endpoint => $"http://{endpoint.Resource.Name}:{endpoint.TargetPort}",
+            var text => text,
+        });
+        Assert.Equal(addresses, string.Join(' ', values));
+    }
+
     [Fact]
     public async Task Gateway_may_be_called_by_the_edges_name()
     {
