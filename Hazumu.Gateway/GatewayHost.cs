@@ -111,7 +111,9 @@ internal static class GatewayHost
     {
         try
         {
-            return GatewaySettings.Read(sources.Build());
+            var settings = GatewaySettings.Read(sources.Build());
+            EngineModels.Check(settings);
+            return settings;
         }
         catch (Exception error) when (error is InvalidDataException or IOException or UnauthorizedAccessException)
         {
@@ -247,6 +249,7 @@ internal static class GatewayHost
     {
         var keys = services.GetRequiredService<KeyStore>();
         var settings = services.GetRequiredService<GatewaySettings>();
+        settings.Checking += EngineModels.Check;
         settings.Checking += options => keys.Apply(options.Keys);
 
         // Rejects queued requests immediately; Kestrel drains those that run.

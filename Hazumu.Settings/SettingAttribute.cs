@@ -10,4 +10,7 @@ public sealed class SettingAttribute(string description) : Attribute
 
     /// <summary>What values are allowed; enumerations and booleans say so by themselves.</summary>
     public string? Allowed { get; set; }
+
+    /// <summary>Names that this setting has replaced: a configuration that still has one is refused with the new name.</summary>
+    public string[] Formerly { get; set; } = [];
 }

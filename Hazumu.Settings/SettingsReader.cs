@@ -2,6 +2,7 @@ using System.Collections;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
+using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Settings;
@@ -37,7 +38,14 @@ public static class SettingsReader
         {
             var key = $"{path}:{property.Name}";
             var value = property.GetValue(defaults);
-            if (property.GetCustomAttribute<SettingAttribute>() is { } setting)
+            if (SectionType(property) is { } section)
+            {
+                foreach (var nested in List($"{key}:NAME", Activator.CreateInstance(section)!))
+                {
+                    yield return nested;
+                }
+            }
+            else if (property.GetCustomAttribute<SettingAttribute>() is { } setting)
             {
                 var component = path.Split(':')[^1];
                 yield return new(key, Format(value), Allowed(property), string.Format(CultureInfo.InvariantCulture, setting.Description, component));
@@ -52,13 +60,23 @@ public static class SettingsReader
         }
     }
 
+    /// <summary>How a value of an enumeration is written in settings: in lower case, with hyphens between words.</summary>
+    /// <param name="value">The value.</param>
+    public static string NameOf(Enum value) => NameOf(value.ToString());
+
+    private static string NameOf(string member) => JsonNamingPolicy.KebabCaseLower.ConvertName(member);
+
     private static void Read(IConfigurationSection section, object target, List<string> problems)
     {
         var properties = Properties(target.GetType()).ToList();
         foreach (var child in section.GetChildren())
         {
             var property = properties.Find(property => property.Name.Equals(child.Key, StringComparison.OrdinalIgnoreCase));
-            if (property is null)
+            if (properties.Find(property => IsFormerly(property, child.Key)) is { } successor)
+            {
+                problems.Add($"'{child.Path}' is '{section.Path}:{successor.Name}' now; {Contents(successor)}.");
+            }
+            else if (property is null)
             {
                 problems.Add($"Unknown setting '{child.Path}'{(child.Value is null || MayBeSecret(child.Key) ? "" : $" with the value '{child.Value}'")}; '{section.Path}' has {string.Join(", ", properties.Select(property => property.Name))}.");
             }
@@ -84,7 +102,7 @@ public static class SettingsReader
     // Names that the user chooses, each with a value or a section of its own.
     private static void ReadEntries(IConfigurationSection section, PropertyInfo property, IDictionary entries, List<string> problems)
     {
-        var type = property.PropertyType.GetGenericArguments()[1];
+        var sectionType = SectionType(property);
         if (!string.IsNullOrEmpty(section.Value))
         {
             problems.Add($"'{section.Path}' is {Quote(section.Value)}; it is a section whose keys are names of your own, as in '{section.Path}:name'.");
@@ -92,9 +110,9 @@ public static class SettingsReader
 
         foreach (var entry in section.GetChildren())
         {
-            if (type != typeof(string))
+            if (sectionType is not null)
             {
-                var value = Activator.CreateInstance(type)!;
+                var value = Activator.CreateInstance(sectionType)!;
                 ReadSection(entry, value, problems);
                 entries[entry.Key] = value;
             }
@@ -113,11 +131,27 @@ public static class SettingsReader
     {
         if (!string.IsNullOrEmpty(section.Value))
         {
-            problems.Add($"'{section.Path}' is {Quote(section.Value)}; it is a section with {string.Join(", ", Properties(target.GetType()).Select(property => property.Name))}.");
+            problems.Add($"'{section.Path}' is {Quote(section.Value)}; it is a section with {NamesOf(target.GetType())}.");
         }
 
         Read(section, target, problems);
     }
+
+    private static bool IsFormerly(PropertyInfo property, string name) =>
+        property.GetCustomAttribute<SettingAttribute>()?.Formerly.Contains(name, StringComparer.OrdinalIgnoreCase) == true;
+
+    private static string Contents(PropertyInfo property) => SectionType(property) is { } section
+        ? $"it has a section for each name, with {NamesOf(section)}"
+        : $"allowed: {Allowed(property)}";
+
+    private static string NamesOf(Type type) => string.Join(", ", Properties(type).Select(property => property.Name));
+
+    // Of a setting whose keys are names of the user's own, each with a section.
+    private static Type? SectionType(PropertyInfo property) =>
+        property.PropertyType.IsGenericType && property.PropertyType.GetGenericTypeDefinition() == typeof(Dictionary<,>)
+            && property.PropertyType.GetGenericArguments()[1] is var type && type != typeof(string)
+            ? type
+            : null;
 
     private static IEnumerable<PropertyInfo> Properties(Type type) =>
         type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
@@ -149,8 +183,9 @@ public static class SettingsReader
 
         if (type.IsEnum)
         {
-            // A number would parse as well, and say nothing to the reader of a configuration.
-            return !text.Any(char.IsDigit) && Enum.TryParse(type, text, ignoreCase: true, out value);
+            var member = Enum.GetNames(type).FirstOrDefault(name => NameOf(name).Equals(text, StringComparison.OrdinalIgnoreCase));
+            value = member is null ? null : Enum.Parse(type, member);
+            return member is not null;
         }
 
         if (type == typeof(bool))
@@ -191,17 +226,18 @@ public static class SettingsReader
             && property.GetCustomAttributes<ValidationAttribute>().All(attribute => attribute.IsValid(value));
     }
 
-    private static string Allowed(PropertyInfo property) => property switch
+    private static string Allowed(PropertyInfo property) => (Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) switch
     {
-        { PropertyType.IsEnum: true } => string.Join(", ", Enum.GetNames(property.PropertyType)).ToLowerInvariant(),
-        _ when property.PropertyType == typeof(bool) => "true, false",
+        { IsEnum: true } type => string.Join(", ", Enum.GetNames(type).Select(NameOf)),
+        var type when type == typeof(bool) => "true, false",
         _ => property.GetCustomAttribute<SettingAttribute>()!.Allowed ?? throw new InvalidOperationException($"{property.Name} does not say what is allowed."),
     };
 
     private static string Format(object? value) => value switch
     {
         null => "",
-        Enum or bool => value.ToString()!.ToLowerInvariant(),
+        Enum member => NameOf(member),
+        bool => value.ToString()!.ToLowerInvariant(),
         TimeSpan duration => Duration.Format(duration),
         IDictionary => "",
         IEnumerable<string> list => string.Join(",", list),

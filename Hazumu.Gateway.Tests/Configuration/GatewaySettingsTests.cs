@@ -19,38 +19,74 @@ public sealed class GatewaySettingsTests : IDisposable
     [InlineData("Host=db;Password=x", null)]
     [InlineData("http://gpu-1:11434", null)]
     [InlineData("", null)]
-    public void Connection_strings_of_Aspires_form_are_instances(string connectionString, string? url)
+    public void Connection_strings_of_Aspires_form_are_engines(string connectionString, string? url)
     {
         var options = GatewaySettings.Read(Configuration(("ConnectionStrings:ollama", connectionString)));
 
-        Assert.Equal(url, options.Instances.GetValueOrDefault("ollama"));
+        Assert.Equal(url, options.Engines.GetValueOrDefault("ollama")?.Url);
     }
 
     [Fact]
-    public void A_models_connection_string_is_no_second_instance()
+    public void A_models_connection_string_is_no_second_engine()
     {
         // Aspire makes one for each model that is referenced beside its server.
         var options = GatewaySettings.Read(Configuration(
             ("ConnectionStrings:ollama", "Endpoint=http://gpu-1:11434"), ("ConnectionStrings:ollama-llama3", "Endpoint=http://gpu-1:11434;Model=llama3")));
 
-        Assert.Equal(["ollama"], options.Instances.Keys);
+        Assert.Equal(["ollama"], options.Engines.Keys);
     }
 
     [Fact]
     public void The_settings_section_wins_over_a_connection_string()
     {
-        var options = GatewaySettings.Read(Configuration(("ConnectionStrings:a", "Endpoint=http://reference"), ("Gateway:Instances:A", "http://configured")));
+        var options = GatewaySettings.Read(Configuration(("ConnectionStrings:a", "Endpoint=http://reference"), ("Gateway:Engines:A:Url", "http://configured")));
 
-        Assert.Equal("http://configured", Assert.Single(options.Instances).Value);
+        Assert.Equal("http://configured", Assert.Single(options.Engines).Value.Url);
+    }
+
+    [Fact]
+    public void An_engine_of_a_reference_takes_the_settings_of_its_name()
+    {
+        var options = GatewaySettings.Read(Configuration(("ConnectionStrings:a", "Endpoint=http://reference"), ("Gateway:Engines:a:Slots", "4"), ("Gateway:Engines:a:Kind", "llama-server")));
+
+        var engine = Assert.Single(options.Engines).Value;
+        Assert.Equal(("http://reference", 4, EngineKind.LlamaServer), (engine.Url, engine.Slots, engine.Kind));
     }
 
     [Theory]
-    [InlineData("Gateway:Instances:a", "gpu-1:11434")]
-    [InlineData("Gateway:Instances:a", "ftp://gpu-1")]
-    [InlineData("Gateway:Instances:a", "http://gpu-1/api")]
-    [InlineData("Gateway:Instances:a", "http://gpu-1?x=y")]
-    [InlineData("Gateway:Instances:a", "http://me@gpu-1")]
-    [InlineData("Gateway:Instances:a", "http://")]
+    [InlineData("'Gateway:Engines:a' has no 'Url'; set 'Gateway:Engines:a:Url' to the engine's address, such as 'http://gpu-1:11434'.", "Slots=4")]
+    [InlineData("'Gateway:Engines:a:Key' and 'Gateway:Engines:a:KeyFile' are both set; set one of them.", "Url=https://gpu-1", "Key=x", "KeyFile=/x")]
+    [InlineData("'Gateway:Engines:a' needs TLS, and 'http://gpu-1' has none: the key would go over the network in plain text.", "Url=http://gpu-1", "Key=hush")]
+    [InlineData("'Gateway:Engines:a' needs TLS, and 'http://gpu-1' has none: there is no certificate for 'CaFile'.", "Url=http://gpu-1", "CaFile=/x")]
+    [InlineData("'Gateway:Engines:a:Key' must hold a key of 1 to 4096 visible ASCII characters without a space.", "Url=http://127.0.0.1:8000", "Key=hush hush")]
+    public void An_engine_whose_settings_do_not_go_together_is_reported(string sentence, params string[] settings) =>
+        Assert.Equal(sentence, Assert.Throws<StartupProblemException>(() => GatewaySettings.Read(Configuration(
+            [.. settings.Select(setting => setting.Split('=', 2)).Select(parts => ($"Gateway:Engines:a:{parts[0]}", parts[1]))]))).Message);
+
+    [Fact]
+    public void An_engine_of_this_machine_may_have_a_key_without_TLS() =>
+        Assert.Equal("hush", GatewaySettings.Read(Configuration(("Gateway:Engines:a:Url", "http://127.0.0.1:8000"), ("Gateway:Engines:a:Key", "hush"))).Engines["a"].Key);
+
+    [Theory]
+    [InlineData("Gateway:Instances:gpu-1", "http://gpu-1:11434")]
+    [InlineData("Gateway:InstanceAccess:gpu-1:KeyFile", "/run/secrets/key")]
+    public void A_former_setting_is_refused_with_the_new_ones_name(string key, string value)
+    {
+        var problem = Assert.Throws<StartupProblemException>(() => GatewaySettings.Read(Configuration((key, value))));
+
+        Assert.Equal($"'{key[..key.IndexOf(":gpu", StringComparison.Ordinal)]}' is 'Gateway:Engines' now; it has a section for each name, with Url, Kind, Key, KeyFile, CaFile, Models, Slots.", problem.Message);
+    }
+
+    [Theory]
+    [InlineData("Gateway:Engines:a:Url", "gpu-1:11434")]
+    [InlineData("Gateway:Engines:a:Url", "ftp://gpu-1")]
+    [InlineData("Gateway:Engines:a:Url", "http://gpu-1/api")]
+    [InlineData("Gateway:Engines:a:Url", "http://gpu-1?x=y")]
+    [InlineData("Gateway:Engines:a:Url", "http://me@gpu-1")]
+    [InlineData("Gateway:Engines:a:Url", "http://")]
+    [InlineData("Gateway:Engines:a:Kind", "tgi")]
+    [InlineData("Gateway:Engines:a:Kind", "LlamaServer")]
+    [InlineData("Gateway:Engines:a:Slots", "0")]
     [InlineData("ConnectionStrings:a", "Endpoint=gpu-1")]
     [InlineData("Gateway:Slots", "0")]
     [InlineData("Gateway:Queue:Limit", "-1")]
@@ -95,7 +131,7 @@ public sealed class GatewaySettingsTests : IDisposable
     [InlineData("""{"Gateway": {"Slots": 4""", "JSON")]
     [InlineData("""{"Gateway": {"Slots": "four"}}""", "'Gateway:Slots' is 'four'; allowed: a number from 1 to 100000.")]
     [InlineData("""{"Gateway": {"Slots": 4, "Slotz": 4}}""", "Unknown setting 'Gateway:Slotz'")]
-    [InlineData("""{"Gateway": {"Slots": 4, "Instances": {"a": "nowhere"}}}""", "'Gateway:Instances:a' is 'nowhere'")]
+    [InlineData("""{"Gateway": {"Slots": 4, "Engines": {"a": {"Url": "nowhere"}}}}""", "'Gateway:Engines:a:Url' is 'nowhere'")]
     [InlineData("""{"Gateway": {"Slots": 4, "slots": 5}}""", "Gateway:slots")]
     [InlineData("[]", "JSON")]
     [InlineData("", "JSON")]

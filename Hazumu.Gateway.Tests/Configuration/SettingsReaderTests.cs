@@ -36,12 +36,13 @@ public class SettingsReaderTests
     [Fact]
     public void Names_of_the_users_own_have_values_or_sections()
     {
-        var sample = Read(("Names:gpu-1", "one"), ("Names:GPU-2", "two"), ("Sections:x:Wait", "5s"), ("Sections:x:Text", "y"), ("Sections:z:Text", ""));
+        var sample = Read(("Names:gpu-1", "one"), ("Names:GPU-2", "two"), ("Sections:x:Wait", "5s"), ("Sections:x:Text", "y"), ("Sections:x:Word", "two-words"), ("Sections:z:Text", ""));
 
         Assert.Equal("one", sample.Names["gpu-1"]);
         Assert.Equal("two", sample.Names["gpu-2"]);
         Assert.Equal(TimeSpan.FromSeconds(5), sample.Sections["x"].Wait);
         Assert.Equal("y", sample.Sections["x"].Text);
+        Assert.Equal(Word.TwoWords, sample.Sections["x"].Word);
         Assert.Null(sample.Sections["z"].Text);
     }
 
@@ -60,12 +61,15 @@ public class SettingsReaderTests
     [InlineData("Names:x:y", "z", "'Sample:Names:x' is a section; allowed: not wrong.")]
     [InlineData("Names", "x", "'Sample:Names' is 'x'; it is a section whose keys are names of your own, as in 'Sample:Names:name'.")]
     [InlineData("Sections:x:Wait", "soon", "'Sample:Sections:x:Wait' is 'soon'; allowed: a duration.")]
-    [InlineData("Sections:x", "y", "'Sample:Sections:x' is 'y'; it is a section with Wait, Text.")]
-    [InlineData("Nested", "y", "'Sample:Nested' is 'y'; it is a section with Wait, Text.")]
+    [InlineData("Sections:x", "y", "'Sample:Sections:x' is 'y'; it is a section with Wait, Text, Word.")]
+    [InlineData("Parts:x:Text", "y", "'Sample:Parts' is 'Sample:Sections' now; it has a section for each name, with Wait, Text, Word.")]
+    [InlineData("Sections:x:Word", "1", "'Sample:Sections:x:Word' is '1'; allowed: single, two-words.")]
+    [InlineData("Sections:x:Word", "TwoWords", "'Sample:Sections:x:Word' is 'TwoWords'; allowed: single, two-words.")]
+    [InlineData("Nested", "y", "'Sample:Nested' is 'y'; it is a section with Wait, Text, Word.")]
     [InlineData("Count:x", "5", "'Sample:Count' is a section; allowed: 1 to 10.")]
     [InlineData("Cuont", "5", "Unknown setting 'Sample:Cuont' with the value '5'; 'Sample' has Wait, Count, Maybe, IsOn, Path, Names, Sections, Nested.")]
-    [InlineData("Nested:Wiat", "5", "Unknown setting 'Sample:Nested:Wiat' with the value '5'; 'Sample:Nested' has Wait, Text.")]
-    [InlineData("Sections:x:Wiat", "5", "Unknown setting 'Sample:Sections:x:Wiat' with the value '5'; 'Sample:Sections:x' has Wait, Text.")]
+    [InlineData("Nested:Wiat", "5", "Unknown setting 'Sample:Nested:Wiat' with the value '5'; 'Sample:Nested' has Wait, Text, Word.")]
+    [InlineData("Sections:x:Wiat", "5", "Unknown setting 'Sample:Sections:x:Wiat' with the value '5'; 'Sample:Sections:x' has Wait, Text, Word.")]
     [InlineData("ApiKee:Key", "hush", "Unknown setting 'Sample:ApiKee'; 'Sample' has Wait, Count, Maybe, IsOn, Path, Names, Sections, Nested.")]
     public void A_wrong_value_is_reported_in_one_sentence(string key, string value, string sentence)
     {
@@ -93,7 +97,7 @@ public class SettingsReaderTests
 
     [Fact]
     public void Settings_are_listed_with_their_defaults() => Assert.Equal(
-        ["Sample:Wait=1s", "Sample:Count=5", "Sample:Maybe=", "Sample:IsOn=false", "Sample:Path=", "Sample:Names=", "Sample:Sections=", "Sample:Nested:Wait=1m", "Sample:Nested:Text="],
+        ["Sample:Wait=1s", "Sample:Count=5", "Sample:Maybe=", "Sample:IsOn=false", "Sample:Path=", "Sample:Names=", "Sample:Sections:NAME:Wait=0ms", "Sample:Sections:NAME:Text=", "Sample:Sections:NAME:Word=", "Sample:Nested:Wait=1m", "Sample:Nested:Text=", "Sample:Nested:Word="],
         SettingsReader.List("Sample", new Sample()).Select(setting => $"{setting.Key}={setting.Default}"));
 
     private static Sample Read(params (string Key, string Value)[] values)
@@ -128,7 +132,7 @@ public class SettingsReaderTests
         [DeniedValues("wrong")]
         public Dictionary<string, string> Names { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
-        [Setting("Sections", Allowed = "sections")]
+        [Setting("Sections", Formerly = ["Parts"])]
         public Dictionary<string, Part> Sections { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
         public Part Nested { get; set; } = new() { Wait = TimeSpan.FromMinutes(1) };
@@ -141,5 +145,14 @@ public class SettingsReaderTests
 
         [Setting("A text", Allowed = "a text")]
         public string? Text { get; set; }
+
+        [Setting("A word")]
+        public Word? Word { get; set; }
+    }
+
+    private enum Word
+    {
+        Single,
+        TwoWords,
     }
 }

@@ -365,7 +365,7 @@ public sealed class KeyTests : IAsyncLifetime
         var key = Make(scopes: Scope.Admin);
         await using var one = HeldEngine.Start();
         await using var two = HeldEngine.Start();
-        await using var gateway = await StartAsync(one.Address, $"--Gateway:Instances:two={two.Address}", "--Gateway:Keys:FinishRunning=true");
+        await using var gateway = await StartAsync(one.Address, $"--Gateway:Engines:two:Url={two.Address}", "--Gateway:Keys:FinishRunning=true");
         await Wait.UntilAsync(() => Assert.Equal(2, gateway.Fleet.Instances.Count(instance => instance.Stored is not null)));
         var delete = gateway.Http.AnswerAsync(HttpMethod.Delete, "/api/delete", """{"model":"mock"}""", key);
         await one.HoldsAsync(1);

@@ -18,16 +18,16 @@ public sealed class SettingsFileTests : IDisposable
     {
         await using var a = await MockEngine.StartAsync(new() { Tokens = 60, TokenTime = TimeSpan.FromMilliseconds(50) });
         await using var b = await MockEngine.StartAsync(new() { Models = [new MockModel("mock"), new MockModel("its-own")] });
-        await WriteAsync($$"""{"Gateway":{"Instances":{"a":"{{a.Address}}"} } }""");
+        await WriteAsync($$"""{"Gateway":{"Engines":{"a":{"Url":"{{a.Address}}"} } } }""");
         await using var gateway = await TestGateway.StartAsync([], $"--Gateway:SettingsFile={File}");
         await HasAsync("a");
         var stream = await gateway.Http.BeginAsync();
 
-        await WriteAsync($$"""{"Gateway":{"Instances":{"a":"{{a.Address}}","b":"{{b.Address}}"} } }""");
+        await WriteAsync($$"""{"Gateway":{"Engines":{"a":{"Url":"{{a.Address}}"},"b":{"Url":"{{b.Address}}"} } } }""");
         await HasAsync("a, b");
         Assert.Equal("b", (await gateway.Http.ChatAsync(body: Ask.Body(model: "its-own"))).Instance);
 
-        await WriteAsync($$"""{"Gateway":{"Instances":{"b":"{{b.Address}}"} } }""");
+        await WriteAsync($$"""{"Gateway":{"Engines":{"b":{"Url":"{{b.Address}}"} } } }""");
         await HasAsync("b");
         Assert.Equal("b", (await gateway.Http.ChatAsync()).Instance);
         Assert.Contains("\"done\":true", await stream.Content.ReadAsStringAsync(), StringComparison.Ordinal);
@@ -56,7 +56,7 @@ public sealed class SettingsFileTests : IDisposable
             ("""{"Gateway":{"Slots":2}""", Path.GetFileName(File)),
             ("""{"Gateway":{"Slots":"many"}}""", "Gateway:Slots"),
             ("""{"Gateway":{"Lots":2}}""", "Gateway:Lots"),
-            ("""{"Gateway":{"Instances":{"b":"nowhere"}}}""", "nowhere"),
+            ("""{"Gateway":{"Engines":{"b":{"Url":"nowhere"}}}}""", "nowhere"),
             ("""{"Gateway":{"Keys":{"Required":true,"Configured":{"a":{"Key":"short"}}}}}""", "Gateway:Keys:Configured:a:Key"),
         ];
 

@@ -16,7 +16,7 @@ public sealed class StartTests : IDisposable
     [Theory]
     [InlineData("--Gateway:Slots=0", "Gateway:Slots")]
     [InlineData("--Gateway:Slot=1", "Gateway:Slot")]
-    [InlineData("--Gateway:Instances:a=ftp://gpu-1", "ftp://gpu-1")]
+    [InlineData("--Gateway:Engines:a:Url=ftp://gpu-1", "ftp://gpu-1")]
     public Task A_setting_that_is_not_allowed(string argument, string names) => FailsAsync(names, 2, argument);
 
     [Fact]

@@ -38,7 +38,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
 
     private string KeyFile => _folder.File("key");
 
-    private string[] Access => [$"--Gateway:InstanceAccess:gpu-1:KeyFile={KeyFile}", $"--Gateway:InstanceAccess:gpu-1:CaFile={CaFile}"];
+    private string[] Access => [$"--Gateway:Engines:gpu-1:KeyFile={KeyFile}", $"--Gateway:Engines:gpu-1:CaFile={CaFile}"];
 
     public async ValueTask InitializeAsync()
     {
@@ -129,15 +129,15 @@ public sealed class TlsInstanceTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("--Gateway:InstanceAccess:gpu-2:KeyFile={key}", "is for an instance that there is not; 'Gateway:Instances' has gpu-1.")]
-    [InlineData("--Gateway:Instances:gpu-1=http://gpu-1:11434 --Gateway:InstanceAccess:gpu-1:KeyFile={key}", "needs TLS")]
-    [InlineData("--Gateway:InstanceAccess:gpu-1:KeyFile=/nonexistent/key", "The file of 'Gateway:InstanceAccess:gpu-1:KeyFile' cannot be read")]
-    [InlineData("--Gateway:InstanceAccess:gpu-1:CaFile={key}", "holds no certificate; it needs those of the authorities, in PEM.")]
-    [InlineData("--Gateway:InstanceAccess:gpu-1:KeyFile={ca}", "must hold a key of 1 to 4096 visible ASCII characters")]
+    [InlineData("--Gateway:Engines:gpu-2:KeyFile={key}", "'Gateway:Engines:gpu-2' has no 'Url'")]
+    [InlineData("--Gateway:Engines:gpu-1:Url=http://gpu-1:11434 --Gateway:Engines:gpu-1:KeyFile={key}", "needs TLS")]
+    [InlineData("--Gateway:Engines:gpu-1:KeyFile=/nonexistent/key", "The file of 'Gateway:Engines:gpu-1:KeyFile' cannot be read")]
+    [InlineData("--Gateway:Engines:gpu-1:CaFile={key}", "holds no certificate; it needs those of the authorities, in PEM.")]
+    [InlineData("--Gateway:Engines:gpu-1:KeyFile={ca}", "must hold a key of 1 to 4096 visible ASCII characters")]
     public async Task A_wrong_setting_is_reported_in_a_sentence(string arguments, string sentence)
     {
         var (exitCode, _, error) = await TestGatewayProcess.RunAsync(
-            [$"--Gateway:Instances:gpu-1={_address}", .. arguments.Replace("{key}", KeyFile, StringComparison.Ordinal).Replace("{ca}", CaFile, StringComparison.Ordinal).Split(' '), "--urls=http://127.0.0.1:0"]);
+            [$"--Gateway:Engines:gpu-1:Url={_address}", .. arguments.Replace("{key}", KeyFile, StringComparison.Ordinal).Replace("{ca}", CaFile, StringComparison.Ordinal).Split(' '), "--urls=http://127.0.0.1:0"]);
 
         Assert.Equal(1, exitCode);
         Assert.Contains(sentence, error, StringComparison.Ordinal);

@@ -18,7 +18,7 @@ internal static class GatewayArguments
     {
         foreach (var (name, engine) in instances)
         {
-            yield return $"--Gateway:Instances:{name}={engine.GetLeftPart(UriPartial.Authority)}";
+            yield return $"--Gateway:Engines:{name}:Url={engine.GetLeftPart(UriPartial.Authority)}";
         }
 
         // As raw requests of the tests call it.

@@ -3,7 +3,7 @@ using System.Net.Security;
 
 namespace Hazumu.Gateway.Configuration;
 
-/// <summary>What an instance needs besides its address: a key, and whom its certificate may be of.</summary>
+/// <summary>What an engine needs besides its address: a key, and whom its certificate may be of.</summary>
 internal sealed class EngineAccess
 {
     private const int MaxKeyLength = 4096;
@@ -18,21 +18,30 @@ internal sealed class EngineAccess
     public AuthenticationHeaderValue? Authorization => _authorization;
 
     /// <summary>Reads what the settings say.</summary>
-    /// <param name="name">The instance's name.</param>
-    /// <param name="access">What they say.</param>
+    /// <param name="name">The engine's name.</param>
+    /// <param name="engine">Its settings.</param>
     /// <param name="known">What was read before.</param>
-    /// <returns>The one before, with the key as it is now, unless the authorities are others or a key has come or gone.</returns>
+    /// <returns>
+    /// The one before, with the key as it is now, unless the authorities are others or a key has come or gone; <see langword="null"/> where
+    /// neither is set.
+    /// </returns>
     /// <exception cref="StartupProblemException">A file cannot be read, or holds no key or no certificate.</exception>
-    public static EngineAccess Read(string name, InstanceAccess access, EngineAccess? known = null)
+    public static EngineAccess? Read(string name, EngineOptions engine, EngineAccess? known = null)
     {
-        var setting = $"Gateway:InstanceAccess:{name}";
-        var authorities = access.CaFile is { } file ? SecretFile.Read($"{setting}:CaFile", file) : null;
-        var key = access.KeyFile is { } keyFile ? SecretFile.Read($"{setting}:KeyFile", keyFile) : null;
+        var setting = $"{GatewayOptions.SectionName}:{nameof(GatewayOptions.Engines)}:{name}";
+        var keySetting = engine.Key is null ? $"The file of '{setting}:{nameof(engine.KeyFile)}'" : $"'{setting}:{nameof(engine.Key)}'";
+        var authorities = engine.CaFile is { } file ? SecretFile.Read($"{setting}:{nameof(engine.CaFile)}", file) : null;
+        var key = engine.Key ?? (engine.KeyFile is { } keyFile ? SecretFile.Read($"{setting}:{nameof(engine.KeyFile)}", keyFile) : null);
+        if (authorities is null && key is null)
+        {
+            return null;
+        }
+
         if (known is null || known._authorities != authorities || (known._key is null) != (key is null))
         {
             if (authorities is not null)
             {
-                OwnAuthorities.Check($"{setting}:CaFile", authorities);
+                OwnAuthorities.Check($"{setting}:{nameof(engine.CaFile)}", authorities);
             }
 
             known = new EngineAccess(authorities);
@@ -42,7 +51,7 @@ internal sealed class EngineAccess
         {
             known._authorization = key!.Length is > 0 and <= MaxKeyLength && key.All(character => character is > ' ' and <= '~')
                 ? new AuthenticationHeaderValue("Bearer", key)
-                : throw new StartupProblemException($"The file of '{setting}:KeyFile' must hold a key of 1 to {MaxKeyLength} visible ASCII characters without a space.");
+                : throw new StartupProblemException($"{keySetting} must hold a key of 1 to {MaxKeyLength} visible ASCII characters without a space.");
             known._key = key;
         }
 
@@ -53,7 +62,7 @@ internal sealed class EngineAccess
     public SslClientAuthenticationOptions Tls() => OwnAuthorities.Tls(_authorities);
 }
 
-/// <summary>Gives each request its instance's key, in place of whatever the client has sent.</summary>
+/// <summary>Gives each request its engine's key, in place of whatever the client has sent.</summary>
 internal sealed class KeyHandler(EngineAccess access, HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     /// <inheritdoc/>

@@ -14,18 +14,13 @@ internal sealed class GatewayOptions
     /// <summary>The section's name.</summary>
     public const string SectionName = "Gateway";
 
-    /// <summary>The Ollama servers, by name. A host name that resolves to several addresses is one instance for each.</summary>
-    /// <remarks>Connection strings of the form <c>Endpoint=http://host:port</c>, which Aspire's references make, are instances too.</remarks>
-    [Setting("The Ollama servers by name, beside those of Aspire's references", Allowed = "an http or https URL without a path such as 'http://gpu-1:11434'")]
-    [InstanceUrl]
-    public Dictionary<string, string> Instances { get; set; } = new(StringComparer.OrdinalIgnoreCase);
-
-    /// <summary>How instances are reached that need more than an address, by their names.</summary>
-    [Setting("`KeyFile` and `CaFile` of instances that want a key or have a certificate of an own authority, by the instance's name", Allowed = "sections")]
-    public Dictionary<string, InstanceAccess> InstanceAccess { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+    /// <summary>The engines, by name. Those of Aspire's references are among them.</summary>
+    /// <remarks>Connection strings of the form <c>Endpoint=http://host:port</c>, which Aspire's references make, are engines too.</remarks>
+    [Setting("The engines by name, beside those of Aspire's references", Formerly = ["Instances", "InstanceAccess"])]
+    public Dictionary<string, EngineOptions> Engines { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>How many requests an instance runs at once with one model: its <c>OLLAMA_NUM_PARALLEL</c>.</summary>
-    [Setting("Requests that an instance runs at once with one model, the instances' OLLAMA_NUM_PARALLEL; models that Ollama runs with one slot get one", Allowed = "a number from 1 to 100000")]
+    [Setting("Requests that an instance runs at once with one model, unless it says itself how many: OLLAMA_NUM_PARALLEL of the Ollama servers. Models that Ollama runs with one slot get one", Allowed = "a number from 1 to 100000")]
     [Range(1, 100_000)]
     public int Slots { get; set; } = 1;
 
@@ -249,18 +244,6 @@ internal sealed class ManagementOptions
     [Setting("A further port, for /health, /alive and /metrics; the clients' port then has no /metrics. Without it, it has. Read at the start", Allowed = "a port from 1 to 65535")]
     [Range(1, 65535)]
     public int? Port { get; set; }
-}
-
-/// <summary>How an instance is reached that wants a key, or whose certificate is of an authority of one's own.</summary>
-internal sealed class InstanceAccess
-{
-    /// <summary>A file that holds the key, sent as <c>Authorization: Bearer</c>; read again when it changes.</summary>
-    [Setting("A file that holds the instance's key", Allowed = "a path")]
-    public string? KeyFile { get; set; }
-
-    /// <summary>The certificates of the authorities that its own is trusted by, in PEM; the system's unless it is set.</summary>
-    [Setting("A file with the authorities that the instance's certificate may be of", Allowed = "a path")]
-    public string? CaFile { get; set; }
 }
 
 /// <summary>Request bodies.</summary>

@@ -42,7 +42,7 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
     /// <summary>The settings in force now.</summary>
     public GatewayOptions Current => _current;
 
-    /// <summary>Reads and checks the section, and takes the instances of Aspire's references into it.</summary>
+    /// <summary>Reads and checks the section, and takes the engines of Aspire's references into it.</summary>
     /// <exception cref="StartupProblemException">A setting is unknown or not allowed.</exception>
     public static GatewayOptions Read(IConfiguration configuration)
     {
@@ -55,7 +55,8 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
             .OrderBy(reference => reference.Parts?.ContainsKey("Model"));
         foreach (var (name, parts) in references)
         {
-            if (parts?.TryGetValue("Endpoint", out var value) != true || value is not string endpoint || options.Instances.ContainsKey(name))
+            var isConfigured = options.Engines.TryGetValue(name, out var engine);
+            if (parts?.TryGetValue("Endpoint", out var value) != true || value is not string endpoint || engine?.Url is not null)
             {
                 continue;
             }
@@ -65,13 +66,18 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
                 throw new StartupProblemException($"The connection string '{name}' has the endpoint '{endpoint}'; it must be an http or https URL without a path such as 'http://gpu-1:11434'.");
             }
 
-            if (!options.Instances.Values.Any(known => new Uri(known) == url))
+            if (isConfigured || !options.Engines.Values.Any(known => known.Url is not null && new Uri(known.Url) == url))
             {
-                options.Instances.Add(name, endpoint);
+                engine ??= options.Engines[name] = new EngineOptions();
+                engine.Url = endpoint;
             }
         }
 
-        CheckAccess(options);
+        foreach (var (name, engine) in options.Engines)
+        {
+            Check(name, engine);
+        }
+
         return options;
     }
 
@@ -140,22 +146,26 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
         }
     }));
 
-    private static void CheckAccess(GatewayOptions options)
+    private static void Check(string name, EngineOptions engine)
     {
-        foreach (var (name, access) in options.InstanceAccess)
+        var setting = $"{GatewayOptions.SectionName}:{nameof(GatewayOptions.Engines)}:{name}";
+        if (engine.Url is null)
         {
-            if (!options.Instances.TryGetValue(name, out var url))
-            {
-                throw new StartupProblemException($"'Gateway:InstanceAccess:{name}' is for an instance that there is not; 'Gateway:Instances' has {string.Join(", ", options.Instances.Keys)}.");
-            }
-
-            if (new Uri(url).Scheme != Uri.UriSchemeHttps)
-            {
-                throw new StartupProblemException($"'Gateway:InstanceAccess:{name}' needs TLS, and '{url}' has none: the key would go over the network in plain text.");
-            }
-
-            EngineAccess.Read(name, access);
+            throw new StartupProblemException($"'{setting}' has no '{nameof(engine.Url)}'; set '{setting}:{nameof(engine.Url)}' to the engine's address, such as 'http://gpu-1:11434'.");
         }
+
+        if (engine is { Key: not null, KeyFile: not null })
+        {
+            throw new StartupProblemException($"'{setting}:{nameof(engine.Key)}' and '{setting}:{nameof(engine.KeyFile)}' are both set; set one of them.");
+        }
+
+        var (url, hasKey) = (new Uri(engine.Url), engine.Key is not null || engine.KeyFile is not null);
+        if (url.Scheme != Uri.UriSchemeHttps && ((hasKey && !url.IsLoopback) || engine.CaFile is not null))
+        {
+            throw new StartupProblemException($"'{setting}' needs TLS, and '{engine.Url}' has none: {(hasKey ? "the key would go over the network in plain text" : $"there is no certificate for '{nameof(engine.CaFile)}'")}.");
+        }
+
+        EngineAccess.Read(name, engine);
     }
 
     private static DbConnectionStringBuilder? PartsOf(string? connectionString)

@@ -22,7 +22,7 @@ internal sealed class KeyOptions
     public string? File { get; set; }
 
     /// <summary>Keys for machines, by name: given by configuration, not by the file.</summary>
-    [Setting("Keys for machines, by name", Allowed = "sections")]
+    [Setting("Keys for machines, by name")]
     public Dictionary<string, ConfiguredKey> Configured { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>

@@ -82,7 +82,7 @@ internal static class EngineApi
     private static async Task<bool?> ShowsCompletionAsync(Instance instance, string model, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(instance.Url, "/api/show")) { Content = JsonContent.Create(new Dictionary<string, string> { ["model"] = model }) };
-        using var response = await instance.Client.SendAsync(request, cancellationToken);
+        using var response = await instance.Raw.SendAsync(request, cancellationToken);
         if (!response.IsSuccessStatusCode)
         {
             // Its files are broken, or it has just gone: a request for it gets the engine's own answer.
@@ -103,23 +103,32 @@ internal static class EngineApi
         return answer is null ? null : Text(answer.RootElement, "version");
     }
 
-    /// <summary>Reads a document.</summary>
-    /// <param name="instance">Where from.</param>
-    /// <param name="path">The path.</param>
-    /// <param name="cancellationToken">Cancels the request.</param>
-    /// <param name="requestId">The id of the client's request that this is part of, where it is.</param>
+    /// <summary>Reads a document of the engine itself.</summary>
     /// <returns>The document; <see langword="null"/> where the engine has no such route.</returns>
     /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
     /// <exception cref="JsonException">The answer is no JSON.</exception>
-    public static async Task<JsonDocument?> GetAsync(Instance instance, string path, CancellationToken cancellationToken, string? requestId = null)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(instance.Url, path));
-        if (requestId is not null)
-        {
-            request.Headers.Add(GatewayHeaders.RequestId, requestId);
-        }
+    private static Task<JsonDocument?> GetAsync(Instance instance, string path, CancellationToken cancellationToken) =>
+        GetAsync(instance.Raw, new HttpRequestMessage(HttpMethod.Get, new Uri(instance.Url, path)), cancellationToken);
 
-        using var response = await instance.Client.SendAsync(request, cancellationToken);
+    /// <summary>Reads a document for a client.</summary>
+    /// <param name="instance">Where from.</param>
+    /// <param name="path">The path.</param>
+    /// <param name="requestId">The id of the client's request that this is part of.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
+    /// <returns>The document; <see langword="null"/> where the engine has no such route.</returns>
+    /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
+    /// <exception cref="JsonException">The answer is no JSON.</exception>
+    public static Task<JsonDocument?> GetAsync(Instance instance, string path, string requestId, CancellationToken cancellationToken)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, new Uri(instance.Url, path));
+        request.Headers.Add(GatewayHeaders.RequestId, requestId);
+        return GetAsync(instance.Client, request, cancellationToken);
+    }
+
+    private static async Task<JsonDocument?> GetAsync(HttpMessageInvoker client, HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        using var sent = request;
+        using var response = await client.SendAsync(request, cancellationToken);
         if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented)
         {
             return null;

@@ -12,7 +12,7 @@ internal static class EngineClient
     /// <param name="address">Where the name resolved to; <see langword="null"/> to resolve it at each connection.</param>
     /// <param name="timeouts">For a connection, and for an engine to let go.</param>
     /// <param name="access">Its key and authorities; <see langword="null"/> where it has none of its own.</param>
-    public static HttpMessageInvoker Create(IPAddress? address, TimeoutOptions timeouts, EngineAccess? access = null)
+    public static HttpMessageHandler Create(IPAddress? address, TimeoutOptions timeouts, EngineAccess? access = null)
     {
         var handler = CreateHandler(address, timeouts);
         if (access is not null)
@@ -20,8 +20,18 @@ internal static class EngineClient
             handler.SslOptions = access.Tls();
         }
 
-        return new HttpMessageInvoker(access?.Authorization is not null ? new KeyHandler(access, handler) : handler);
+        return access?.Authorization is not null ? new KeyHandler(access, handler) : handler;
     }
+
+    /// <summary>What requests of clients go through to an instance.</summary>
+    /// <remarks>
+    /// A handler that translates for engines which speak <c>/v1</c> only belongs between the two, over <paramref name="connections"/>. It has
+    /// to await <see cref="Instance.GetKindAsync"/> at each request, not once: the kind may be unknown until the engine first answers, and
+    /// may change. Detection and probes do not come by here, but use <see cref="Instance.Raw"/>.
+    /// </remarks>
+    /// <param name="instance">The instance.</param>
+    /// <param name="connections">Its connections, from <see cref="Create"/>.</param>
+    public static HttpMessageInvoker ForClients(Instance instance, HttpMessageHandler connections) => new(connections, disposeHandler: false);
 
     private static SocketsHttpHandler CreateHandler(IPAddress? address, TimeoutOptions timeouts) => new()
     {

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading.Channels;
 using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Upstreams;
 
@@ -23,7 +24,7 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     private static readonly TimeSpan s_loadInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly Dictionary<(string Name, string Url, IPAddress? Address, EngineAccess? Access), Instance> _known = [];
-    private readonly Dictionary<string, EngineAccess> _access = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, EngineAccess?> _access = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<Instance, Times> _times = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Channel<bool> _loads = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -196,6 +197,11 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(s_probeTimeout);
 
+            if (instance.Kind is null || instance.IsUp != true)
+            {
+                await instance.DetectKindAsync(limit.Token);
+            }
+
             var resident = await EngineApi.GetResidentAsync(instance, limit.Token);
             if (instance.Version is null || instance.IsUp != true)
             {
@@ -259,10 +265,11 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
         try
         {
             var found = new List<Instance>();
-            foreach (var (name, text) in settings.Current.Instances)
+            foreach (var (name, engine) in settings.Current.Engines)
             {
+                var text = engine.Url!;
                 var url = new Uri(text);
-                var access = AccessOf(name);
+                var access = AccessOf(name, engine);
                 var addresses = await ResolveAsync(name, url, cancellationToken);
                 if (addresses is null)
                 {
@@ -275,6 +282,8 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
                 {
                     found.Add(GetOrMake(name, text, url, address, addresses.Length > 1, access));
                 }
+
+                Configure(found.Where(instance => IsOf(instance, name)), engine, EngineModels.Of(name, engine));
             }
 
             if (!found.ToHashSet().SetEquals(fleet.Instances))
@@ -285,6 +294,17 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
         finally
         {
             _discovery.Release();
+        }
+    }
+
+    private void Configure(IEnumerable<Instance> instances, EngineOptions engine, ModelList models)
+    {
+        lock (fleet.Gate)
+        {
+            foreach (var instance in instances)
+            {
+                instance.Configure(engine, models);
+            }
         }
     }
 
@@ -302,18 +322,12 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     }
 
     // Read at each round: secrets are replaced while the gateway runs. What cannot be read now stays as it was.
-    private EngineAccess? AccessOf(string name)
+    private EngineAccess? AccessOf(string name, EngineOptions engine)
     {
-        if (!settings.Current.InstanceAccess.TryGetValue(name, out var options))
-        {
-            _access.Remove(name);
-            return null;
-        }
-
         var known = _access.GetValueOrDefault(name);
         try
         {
-            known = _access[name] = EngineAccess.Read(name, options, known);
+            known = _access[name] = EngineAccess.Read(name, engine, known);
             _unreadable.Remove(name);
         }
         catch (StartupProblemException problem)

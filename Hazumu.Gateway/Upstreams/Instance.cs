@@ -1,9 +1,15 @@
 using System.Net;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Upstreams;
 
-/// <summary>One Ollama server. What changes is guarded by <see cref="Fleet"/>.</summary>
-internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMessageInvoker client) : IDisposable
+/// <summary>One engine. What changes is guarded by <see cref="Fleet"/>.</summary>
+/// <param name="name">Its name.</param>
+/// <param name="url">Its URL.</param>
+/// <param name="address">The address that the name resolved to; <see langword="null"/> where connections resolve it themselves.</param>
+/// <param name="connections">Its connections.</param>
+internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMessageHandler connections) : IDisposable
 {
     /// <summary>The name in labels and logs: as configured; with <c>@address</c> where the configured name has several.</summary>
     public string Name { get; } = name;
@@ -20,8 +26,21 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>The address that the name resolved to; <see langword="null"/> where connections resolve it themselves.</summary>
     public IPAddress? Address { get; } = address;
 
-    /// <summary>Its connections.</summary>
-    public HttpMessageInvoker Client { get; } = client;
+    /// <summary>Its connections, without a translation: what the engine itself says of itself is read by these.</summary>
+    public HttpMessageInvoker Raw { get; } = new(connections, disposeHandler: false);
+
+    /// <summary>Its connections, for requests of clients.</summary>
+    public HttpMessageInvoker Client => field ??= EngineClient.ForClients(this, connections);
+
+    /// <summary>What program it is: as set, else as detected; <see langword="null"/> until it has answered for the first time.</summary>
+    /// <remarks>It may change: another program may answer at the same address after an outage.</remarks>
+    public EngineKind? Kind { get; private set; }
+
+    /// <summary>Its settings, as they are now.</summary>
+    public EngineOptions Options { get; private set; } = new();
+
+    /// <summary>The models that are used of it.</summary>
+    public ModelList Models { get; private set; } = ModelList.All;
 
     /// <summary>Whether it gets requests.</summary>
     public Circuit Circuit { get; } = new();
@@ -50,6 +69,37 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>Whether requests may go to it now.</summary>
     public bool IsUsable => !IsGone && Circuit.Admits;
 
+    /// <summary>Takes in its settings, which may have changed.</summary>
+    public void Configure(EngineOptions options, ModelList models)
+    {
+        if (options.Kind is { } kind)
+        {
+            Kind = kind;
+        }
+        else if (Options.Kind is not null)
+        {
+            Kind = null;
+        }
+
+        (Options, Models) = (options, models);
+    }
+
+    /// <summary>
+    /// What program it is. Where that is not known yet, the engine is asked: a request that arrives before the first probe has an answer.
+    /// </summary>
+    /// <exception cref="HttpRequestException">It cannot be reached, or is none of the kinds that are known.</exception>
+    public async ValueTask<EngineKind> GetKindAsync(CancellationToken cancellationToken) =>
+        Kind ?? await DetectKindAsync(cancellationToken);
+
+    /// <summary>Asks the engine what program it is, unless the settings say so.</summary>
+    /// <exception cref="HttpRequestException">It cannot be reached, or is none of the kinds that are known.</exception>
+    public async Task<EngineKind> DetectKindAsync(CancellationToken cancellationToken)
+    {
+        var kind = Options.Kind ?? await EngineDetection.DetectAsync(this, cancellationToken);
+        Kind = kind;
+        return kind;
+    }
+
     /// <summary>The slots of a model, created when first needed.</summary>
     public ModelSlots SlotsOf(string model)
     {
@@ -63,14 +113,17 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
 
     /// <summary>How many requests it runs at once with a model.</summary>
     /// <param name="model">The model's normalised name.</param>
-    /// <param name="parallel">Its <c>OLLAMA_NUM_PARALLEL</c>, which does not hold for every model.</param>
-    public int LimitOf(string model, int parallel) =>
+    /// <param name="parallel"><c>Gateway:Slots</c>; of Ollama, it does not hold for every model.</param>
+    public int LimitOf(string model, int parallel) => Options.Slots ?? LimitByModel(model, parallel);
+
+    private int LimitByModel(string model, int parallel) =>
         parallel > 1 && ((Stored?.TryGetValue(model, out var stored) == true && stored.IsSerial) || (Slots.TryGetValue(model, out var slots) && slots.Concurrency == Concurrency.Serial))
             ? 1
             : parallel;
 
     /// <summary>Whether it has the model, on disk or in memory; <see langword="null"/> if that was not read yet.</summary>
-    public bool? Has(string model) => Stored is null
+    public bool? Has(string model) => !Models.Allows(model) ? false
+        : Stored is null
         ? Slots.TryGetValue(model, out var slots) && slots.IsResident ? true : null
         : Stored.ContainsKey(model) || (Slots.TryGetValue(model, out var known) && known.IsResident);
 
@@ -78,5 +131,5 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     public DateTimeOffset ModifiedAt(string model) => Stored?.GetValueOrDefault(model)?.ModifiedAt ?? default;
 
     /// <inheritdoc/>
-    public void Dispose() => Client.Dispose();
+    public void Dispose() => connections.Dispose();
 }

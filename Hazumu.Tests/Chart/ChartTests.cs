@@ -241,7 +241,7 @@ public sealed partial class ChartTests
         Assert.Equal("None", rendering.The<V1Service>(set.Spec.ServiceName).Spec.ClusterIP);
         Assert.Equal(
             Enumerable.Range(0, replicas).Select(index => ($"ollama-{index}", $"http://hazumu-ollama-{index}.hazumu-ollama:11434")),
-            gateway.GetProperty("Instances").EnumerateObject().Select(instance => (instance.Name, instance.Value.GetString()!)));
+            gateway.GetProperty("Engines").EnumerateObject().Select(engine => (engine.Name, engine.Value.GetProperty("Url").GetString()!)));
         Assert.Equal(Variable(rendering, "ollama", "OLLAMA_NUM_PARALLEL"), gateway.GetProperty("Slots").GetRawText());
     }
 
@@ -252,7 +252,7 @@ public sealed partial class ChartTests
 
         Assert.Null(rendering.The<V1StatefulSet>("hazumu-ollama").Spec.Replicas);
         Assert.Equal((300L, 330L), (rendering.Workloads["ollama"].Pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds, rendering.Workloads["ollama"].Pod.TerminationGracePeriodSeconds));
-        Assert.Equal("http://hazumu-ollama:11434", Settings(rendering).GetProperty("Instances").GetProperty("ollama").GetString());
+        Assert.Equal("http://hazumu-ollama:11434", Settings(rendering).GetProperty("Engines").GetProperty("ollama").GetProperty("Url").GetString());
         var metric = Assert.Single(rendering.The<V2HorizontalPodAutoscaler>("hazumu-ollama").Spec.Metrics);
         Assert.Equal(("External", "hazumu_gateway_queued"), (metric.Type, metric.External.Metric.Name));
     }

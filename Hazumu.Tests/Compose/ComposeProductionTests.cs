@@ -300,8 +300,8 @@ public sealed class ComposeProductionTests(ProductionBackend backend) : IClassFi
             var address = new Uri($"http://127.0.0.1:{ProductionBackend.FindFreePort()}/");
             await ContainerCli.RunOrThrowAsync(
                 "run", "--detach", "--name", front, "--network", "host", "--volume", $"{secrets.FullName}:/run/secrets:ro",
-                "--env", $"ASPNETCORE_URLS={address}", "--env", $"Gateway__Instances__far={backend.Address}",
-                "--env", "Gateway__InstanceAccess__far__KeyFile=/run/secrets/key", "--env", "Gateway__InstanceAccess__far__CaFile=/run/secrets/ca.pem",
+                "--env", $"ASPNETCORE_URLS={address}", "--env", $"Gateway__Engines__far__Url={backend.Address}",
+                "--env", "Gateway__Engines__far__KeyFile=/run/secrets/key", "--env", "Gateway__Engines__far__CaFile=/run/secrets/ca.pem",
                 Component.Gateway.Image);
 
             var client = new OllamaClient(backend.Http, address);

@@ -21,8 +21,8 @@ internal static class AdmissionBenchmark
         using var settings = new Hazumu.Gateway.Configuration.GatewaySettings(() => configuration, [], NullLogger<Hazumu.Gateway.Configuration.GatewaySettings>.Instance);
         var fleet = new Fleet(settings, TimeProvider.System);
         using var scheduler = new Scheduler(fleet, settings, TimeProvider.System);
-        using var client = new HttpMessageInvoker(new SocketsHttpHandler());
-        var all = Enumerable.Range(0, instances).Select(number => new Instance($"i{number:000}", new Uri($"http://i{number}:11434"), null, client)).ToList();
+        using var connections = new SocketsHttpHandler();
+        var all = Enumerable.Range(0, instances).Select(number => new Instance($"i{number:000}", new Uri($"http://i{number}:11434"), null, connections)).ToList();
         fleet.SetInstances(all);
         foreach (var instance in all)
         {

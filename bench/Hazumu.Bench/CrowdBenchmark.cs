@@ -71,7 +71,7 @@ internal sealed class CrowdBenchmark : IDisposable
 
     private Dictionary<string, string> Environment() => new()
     {
-        ["Gateway__Instances__a"] = $"http://127.0.0.1:{_engine.Port}",
+        ["Gateway__Engines__a__Url"] = $"http://127.0.0.1:{_engine.Port}",
         ["Gateway__Slots"] = $"{Slots}",
         ["Gateway__Connections__PerAddress"] = "100000",
         ["Gateway__Keys__Required"] = "true",

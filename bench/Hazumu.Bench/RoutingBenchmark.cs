@@ -116,7 +116,7 @@ internal sealed class RoutingBenchmark(RoutingSettings settings, string folder, 
 
     private IEnumerable<KeyValuePair<string, string>> GatewayEnvironment() => engines
         .Select((engine, index) => KeyValuePair.Create(
-            "Gateway__Instances__" + (char)('a' + index), $"http://127.0.0.1:{engine.Port}"))
+            $"Gateway__Engines__{(char)('a' + index)}__Url", $"http://127.0.0.1:{engine.Port}"))
         .Append(new("Gateway__Slots", settings.Parallel.ToString(CultureInfo.InvariantCulture)))
         .Concat(settings.GatewayEnvironment);
 

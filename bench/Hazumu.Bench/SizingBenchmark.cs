@@ -96,7 +96,7 @@ internal sealed class SizingBenchmark(SizingSettings settings, string folder)
     {
         int[] ports = [.. Enumerable.Range(0, step.Gateways).Select(_ => ChildProcess.FreePort())];
         var environment = Enumerable.Range(1, step.Instances)
-            .Select(number => KeyValuePair.Create($"Gateway__Instances__i{number}", $"http://127.0.0.{number}:{engine.Port}"))
+            .Select(number => KeyValuePair.Create($"Gateway__Engines__i{number}__Url", $"http://127.0.0.{number}:{engine.Port}"))
             .Append(new("Gateway__Slots", step.Slots.ToString(CultureInfo.InvariantCulture)))
             .Append(new("Gateway__Queue__Limit", "100000"));
         if (step.Gateways > 1)

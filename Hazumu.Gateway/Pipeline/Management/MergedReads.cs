@@ -56,7 +56,7 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
     {
         try
         {
-            using var answer = await EngineApi.GetAsync(instance, path, cancellationToken, requestId);
+            using var answer = await EngineApi.GetAsync(instance, path, requestId, cancellationToken);
             return answer is null ? null : JsonObject.Create(answer.RootElement.Clone());
         }
         catch (Exception error) when (error is HttpRequestException or JsonException or IOException or OperationCanceledException or InvalidOperationException)

@@ -50,7 +50,7 @@ internal sealed record TargetFactory(
     }
 
     private ChildProcess StartGateway(int port) => GatewayProcess.Start(
-        GatewayPath, Folder, port, [new("Gateway__Instances__engine", $"http://127.0.0.1:{Engine.Port}"), new("Gateway__Slots", "2000"), .. GatewayEnvironment]);
+        GatewayPath, Folder, port, [new("Gateway__Engines__engine__Url", $"http://127.0.0.1:{Engine.Port}"), new("Gateway__Slots", "2000"), .. GatewayEnvironment]);
 
     private ChildProcess StartNginx(int port)
     {

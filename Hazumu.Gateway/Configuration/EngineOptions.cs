@@ -1,0 +1,47 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Hazumu.Gateway.Configuration;
+
+/// <summary>One engine of <c>Gateway:Engines</c>.</summary>
+internal sealed class EngineOptions
+{
+    /// <summary>Its address. A host name that resolves to several addresses is one instance for each.</summary>
+    [Setting(
+        "The engine's address; that of the connection string with the same name unless it is set",
+        Allowed = "an http or https URL without a path such as 'http://gpu-1:11434'")]
+    [InstanceUrl]
+    public string? Url { get; set; }
+
+    /// <summary>What program it is; detected unless it is set.</summary>
+    [Setting("The program that the engine is; detected unless it is set. `openai` is any other server of OpenAI's API")]
+    public EngineKind? Kind { get; set; }
+
+    /// <summary>The key, sent as <c>Authorization: Bearer</c>. This or <see cref="KeyFile"/>.</summary>
+    [Setting(
+        "The key that the engine wants, from a secret; sent as `Authorization: Bearer` in place of whatever a client sends. " +
+        "Needs TLS, but to this machine",
+        Allowed = "1 to 4096 visible ASCII characters")]
+    public string? Key { get; set; }
+
+    /// <summary>A file that holds the key; read again when it changes.</summary>
+    [Setting("A file that holds that key; read again when it changes", Allowed = "a path")]
+    public string? KeyFile { get; set; }
+
+    /// <summary>The certificates of the authorities that its own is trusted by, in PEM; the system's unless it is set.</summary>
+    [Setting(
+        "A file with the authorities that the engine's certificate may be of; the system's unless it is set", Allowed = "a path")]
+    public string? CaFile { get; set; }
+
+    /// <summary>The models that requests may go to it for; all that it has unless one is named.</summary>
+    [Setting(
+        "The models that are used of the engine; all that it has unless one is named",
+        Allowed = "names of models and patterns such as qwen*, separated by commas")]
+    public IReadOnlyList<string> Models { get; set; } = [];
+
+    /// <summary>How many requests it runs at once with one model.</summary>
+    [Setting(
+        "Requests that the engine runs at once with one model; what it reports itself, else `Gateway:Slots`, unless it is set",
+        Allowed = "a number from 1 to 100000")]
+    [Range(1, 100_000)]
+    public int? Slots { get; set; }
+}
