@@ -13,7 +13,7 @@ internal sealed class AppHostProgram(Checkout checkout, bool isBuilt)
     /// <summary>The prefix of settings among environment variables.</summary>
     public const string VariablePrefix = "Hazumu__";
 
-    // What was built last was built together with this program.
+    // The last build of the AppHost built this program too.
     private static string Configuration => typeof(AppHostProgram).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
 
     /// <summary>Creates the option that saves the time of a build.</summary>
@@ -21,7 +21,8 @@ internal sealed class AppHostProgram(Checkout checkout, bool isBuilt)
 
     /// <summary>Describes the graph.</summary>
     /// <param name="arguments">Settings, beside those in environment variables.</param>
-    /// <param name="checkStart">Whether the checks of a start are run too: ports, demands on the host, other graphs.</param>
+    /// <param name="checkStart">Whether the checks of a start are run too: ports, demands on the host, other
+    /// graphs.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <param name="variables">Environment variables beside the inherited ones.</param>
     /// <exception cref="CliException">A setting is wrong, or a start would fail.</exception>
@@ -56,8 +57,9 @@ internal sealed class AppHostProgram(Checkout checkout, bool isBuilt)
     /// <exception cref="CliException">The step failed.</exception>
     public async Task PublishAsync(string step, string folder, CancellationToken cancellationToken)
     {
-        var settings = Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith(VariablePrefix, StringComparison.OrdinalIgnoreCase));
-        var output = await RunAsync(["--no-launch-profile"], ["--operation", "publish", "--step", step, "--output-path", folder], settings.ToDictionary(name => name, _ => (string?)null), cancellationToken);
+        string[] arguments = ["--operation", "publish", "--step", step, "--output-path", folder];
+        var unset = SettingArguments.OfEnvironment().Keys.ToDictionary(name => name, _ => (string?)null);
+        var output = await RunAsync(["--no-launch-profile"], arguments, unset, cancellationToken);
 
         // Aspire exits with 0 if a step fails (seen in 13.6).
         var lines = output.Split('\n').Select(line => line.Trim()).ToList();

@@ -5,7 +5,8 @@ namespace Hazumu.Cli;
 
 /// <summary>Settings on a command line: <c>--Hazumu:Grafana:Port=3001</c>, or the same with a space.</summary>
 /// <param name="All">Every argument, settings in the form with <c>=</c>.</param>
-/// <param name="Variables">The settings as environment variables, whose case .NET ignores: <c>Hazumu__Grafana__Port</c>.</param>
+/// <param name="Variables">The settings as environment variables, whose case .NET ignores:
+/// <c>Hazumu__Grafana__Port</c>.</param>
 internal sealed record SettingArguments(IReadOnlyList<string> All, IReadOnlyDictionary<string, string> Variables)
 {
     private const string Prefix = "--Hazumu:";
@@ -39,7 +40,7 @@ internal sealed record SettingArguments(IReadOnlyList<string> All, IReadOnlyDict
             // The AppHost's other options have a section too; it reports the ones that it does not know.
             if (!argument.StartsWith("--", StringComparison.Ordinal) || argument.Split('=') is not [var name, _, ..] || !name.Contains(':', StringComparison.Ordinal))
             {
-                throw Misuse($"'{argument}' is no option; settings are given as --Hazumu:Key=value, README.md lists them.");
+                throw Misuse($"'{argument}' is no option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.");
             }
 
             all.Add(argument);

@@ -4,14 +4,17 @@ using Hazumu.Cli.Images;
 
 namespace Hazumu.Cli.Testing;
 
-/// <summary>The commands <c>test</c> and <c>faults</c>: build the solution, get images, run the tests and count them.</summary>
+/// <summary>
+/// The commands <c>test</c> and <c>faults</c>: build the solution, get images, run the tests and count them.
+/// </summary>
 internal static class TestCommand
 {
     // Off by default, and tested if their images can be had.
     private static readonly string[] s_alsoTested = ["Loki", "Alloy", "Edge", "Valkey"];
 
     /// <summary>Creates the command <c>test</c>.</summary>
-    /// <param name="arguments">The command line as it is: <c>dotnet test</c> gets all of it but settings of Hazumu.</param>
+    /// <param name="arguments">The command line as it is: <c>dotnet test</c> gets all of it but settings of
+    /// Hazumu.</param>
     public static Command Create(IReadOnlyList<string> arguments)
     {
         var command = new Command("test", "Builds the solution and runs every test that this machine can run. Further arguments are those of dotnet test.");
@@ -80,7 +83,7 @@ internal static class TestCommand
         List<string> rest = [.. others];
         var configuration = ConfigurationOf(rest);
 
-        // What ./hazumu has built is of one configuration only.
+        // ./hazumu builds one configuration only.
         if (!rest.Remove("--no-build") || configuration.Length > 0)
         {
             // 'dotnet test' of a project would not build the projects without tests.
@@ -94,7 +97,8 @@ internal static class TestCommand
         var variables = await PrepareAsync(checkout, settings, report, cancellationToken);
         var crashes = 0;
 
-        // One test project at a time: several start containers, and their timeouts are meant for a small machine. Each has its own exit
+        // One test project at a time: several start containers, and their timeouts are meant for a small machine. Each
+        // has its own exit
         // code, as a crash may leave no results.
         foreach (var project in Directory.EnumerateDirectories(checkout.Root, "*.Tests").Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal))
         {
@@ -118,6 +122,12 @@ internal static class TestCommand
     {
         var graph = await new AppHostProgram(checkout, isBuilt: true).DescribeAsync(arguments.All, checkStart: false, cancellationToken);
         var variables = new Dictionary<string, string>(arguments.Variables, StringComparer.OrdinalIgnoreCase);
+        var programs = await new TestPrograms(checkout, Environment.GetEnvironmentVariable, report).PrepareAsync(graph.Engine, graph.EngineProblem is null, cancellationToken);
+        foreach (var (name, value) in programs)
+        {
+            variables[name] = value;
+        }
+
         if (graph.EngineProblem is { } problem)
         {
             report($"{problem} Tests that need containers are skipped.");
@@ -131,7 +141,7 @@ internal static class TestCommand
 
         var store = new ImageStore(graph.Engine, report, TimeProvider.System);
 
-        // The AppHost finds out by itself whether cAdvisor may be privileged; Compose has to be told.
+        // The AppHost detects whether cAdvisor may be privileged; Compose needs the setting.
         var tested = graph.Components.Where(component => component.Enabled || (s_alsoTested.Contains(component.Section) && component.EnabledSetting != false));
         foreach (var (name, value) in graph.HostSettings.Concat(await new ImagePreparation(checkout, store, report).RunAsync([.. tested], cancellationToken)))
         {
@@ -140,7 +150,7 @@ internal static class TestCommand
         }
 
         // The AppHost runs the gateway itself; only the tests of the Compose application need its image.
-        if (Environment.GetEnvironmentVariable("HAZUMU_COMPOSE") is { Length: > 0 })
+        if (programs.ContainsKey(TestPrograms.ComposeVariable))
         {
             try
             {

@@ -6,7 +6,8 @@ namespace Hazumu.Cli.Testing;
 
 /// <summary>The counts of a test run, and the tests that were skipped with their reasons, from TRX files.</summary>
 /// <param name="Passed">How many tests passed.</param>
-/// <param name="Failed">How many tests failed; a test host that crashed counts as one, and a file that cannot be read.</param>
+/// <param name="Failed">How many tests failed; a test host that crashed counts as one, and a file that cannot be
+/// read.</param>
 /// <param name="Skipped">How many tests were skipped.</param>
 /// <param name="SkippedByReason">The names of the skipped tests by the first line of the reason.</param>
 internal sealed record TestReport(int Passed, int Failed, int Skipped, ILookup<string, string> SkippedByReason)

@@ -141,9 +141,8 @@ public sealed class StartProblemTests
     }
 
     // './hazumu test' sets some: the components that are left out on this machine.
-    private static readonly Dictionary<string, string?> s_unset = Environment.GetEnvironmentVariables().Keys.Cast<string>()
-        .Where(name => name.StartsWith("Hazumu__", StringComparison.OrdinalIgnoreCase))
-        .ToDictionary(name => name, _ => (string?)null);
+    private static readonly Dictionary<string, string?> s_unset =
+        SettingArguments.OfEnvironment().Keys.ToDictionary(name => name, _ => (string?)null);
 
     private Task<CliResult> RunAsync(params string[] options) => ProcessRunner.RunAsync(
         "dotnet",
