@@ -25,7 +25,7 @@ public sealed class LostInstanceTests
         });
         await using var well = await MockEngine.StartAsync();
         await using var gateway = await TestGateway.StartAsync(
-            [("a", vanished.Address), ("b", well.Address)], "--Gateway:Fleet:ProbeInterval=1m", "--Gateway:Timeouts:LetGo=1s", "--Gateway:Retries:BudgetPercent=0", "--Gateway:Slots=16");
+            [("a", vanished.Address), ("b", well.Address)], "--Gateway:Fleet:ProbeInterval=1m", "--Gateway:Timeouts:UpstreamReleased=1s", "--Gateway:Retries:BudgetPercent=0", "--Gateway:Slots=16");
         var waiting = Enumerable.Range(0, 12).Select(number => gateway.Http.ChatAsync(path, Ask.Body($"{number}", streams: false))).ToList();
         await vanished.WaitForAsync(12);
 

@@ -70,7 +70,7 @@ public sealed class QueueDisconnectTests
     public async Task An_engine_that_never_lets_go_does_not_keep_the_slot_for_ever()
     {
         await using var engine = HeldEngine.Start();
-        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Timeouts:LetGo=500ms");
+        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Timeouts:UpstreamReleased=500ms");
         using var leave = new CancellationTokenSource();
         var gone = gateway.Http.ChatAsync(cancellationToken: leave.Token);
         await engine.HoldsAsync(1);

@@ -140,10 +140,12 @@ internal sealed class TimeoutOptions
     [PositiveDuration]
     public TimeSpan Drain { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long the slot of a cancelled request is held at most while the engine has not let go.</summary>
-    [Setting("How long the slot of a cancelled request is held at most while the engine has not let go", Allowed = Duration.Rule)]
+    /// <summary>How long the slot of a cancelled request is held at most while the instance has not closed the connection.</summary>
+    [Setting(
+        "How long the slot of a cancelled request is held at most while the instance has not closed the connection",
+        Allowed = Duration.Rule)]
     [PositiveDuration]
-    public TimeSpan LetGo { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan UpstreamReleased { get; set; } = TimeSpan.FromSeconds(30);
 }
 
 /// <summary>Further attempts, before the first byte only.</summary>

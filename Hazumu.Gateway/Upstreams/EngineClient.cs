@@ -69,7 +69,7 @@ internal static class EngineClient
                     await socket.ConnectAsync(new IPEndPoint(address, context.DnsEndPoint.Port), cancellationToken);
                 }
 
-                return new EngineStream(socket, timeouts.LetGo);
+                return new EngineStream(socket, timeouts.UpstreamReleased);
             }
             catch
             {
