@@ -7,15 +7,16 @@ using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Settings;
 
-/// <summary>One setting, for the README's table and for messages.</summary>
+/// <summary>One setting, for messages and for the tests of the tables in the documentation.</summary>
 /// <param name="Key">The whole key, <c>Hazumu:Prometheus:Port</c>.</param>
 /// <param name="Default">The default as text; empty where there is none.</param>
-/// <param name="Allowed">What values are allowed.</param>
-/// <param name="Description">What the setting does.</param>
+/// <param name="Allowed">The allowed values.</param>
+/// <param name="Description">The effect of the setting.</param>
 public sealed record Setting(string Key, string Default, string Allowed, string Description);
 
 /// <summary>
-/// Binds configuration to options strictly. The framework's binder drops values it does not know, and its own strict mode
+/// Binds configuration to options strictly. The framework's binder drops values it does not know, and its own strict
+/// mode
 /// names neither the whole key nor what is allowed.
 /// </summary>
 public static class SettingsReader
@@ -23,7 +24,8 @@ public static class SettingsReader
     private static readonly string[] s_secretWords = ["key", "secret", "password", "token"];
 
     /// <summary>Sets the properties of <paramref name="target"/> from the section.</summary>
-    /// <exception cref="StartupProblemException">A key is unknown or a value is not allowed; all such keys are named.</exception>
+    /// <exception cref="StartupProblemException">A key is unknown or a value is not allowed; all such keys are
+    /// named.</exception>
     public static void Read(IConfigurationSection section, object target)
     {
         var problems = new List<string>();

@@ -1,6 +1,8 @@
 namespace Hazumu.Hosting.Settings;
 
-/// <summary>Finds options on the command line that no one would read: configuration takes any key without a word.</summary>
+/// <summary>
+/// Finds options on the command line that no one would read: configuration takes any key without a word.
+/// </summary>
 internal static class CommandLine
 {
     /// <summary>Names the file that the graph is written to as JSON; the process then ends.</summary>
@@ -9,7 +11,8 @@ internal static class CommandLine
     /// <summary>Whether <see cref="PrintGraph"/> also runs the checks of a start.</summary>
     public const string CheckStart = "check-start";
 
-    // What Aspire itself takes beside keys with a section (microsoft/aspire, DistributedApplicationBuilder.ConfigurePipelineOptions).
+    // Options of Aspire itself beside keys with a section (microsoft/aspire,
+    // DistributedApplicationBuilder.ConfigurePipelineOptions).
     private static readonly HashSet<string> s_aspire = new(StringComparer.OrdinalIgnoreCase)
     {
         "operation", "step", "publisher", "output-path", "log-level", "environment", "include-exception-details",
@@ -24,7 +27,8 @@ internal static class CommandLine
     };
 
     /// <summary>Checks the arguments' keys; values are checked where they are read.</summary>
-    /// <exception cref="StartupProblemException">There is an argument that is no option, or an option that nobody reads.</exception>
+    /// <exception cref="StartupProblemException">There is an argument that is no option, or an option that does not
+    /// exist.</exception>
     public static void Check(IReadOnlyList<string> args)
     {
         var problems = new List<string>();
@@ -32,13 +36,13 @@ internal static class CommandLine
         {
             if (Key(args[i]) is not { } key)
             {
-                problems.Add($"'{args[i]}' is not an option; settings are given as --Hazumu:Key=value, the README lists them.");
+                problems.Add($"'{args[i]}' is not an option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.");
                 continue;
             }
 
             if (key is not (PrintGraph or CheckStart) && !s_aspire.Contains(key) && !s_sections.Contains(key.Split(':')[0]))
             {
-                problems.Add($"Unknown option '{args[i]}'; settings are given as --Hazumu:Key=value, the README lists them.");
+                problems.Add($"Unknown option '{args[i]}'; settings are given as --Hazumu:Key=value, docs/settings.md lists them.");
             }
 
             if (!args[i].Contains('=', StringComparison.Ordinal))

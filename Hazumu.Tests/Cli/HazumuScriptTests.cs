@@ -9,7 +9,7 @@ public sealed class HazumuScriptTests
     [Theory]
     [InlineData("What to do? './hazumu help' lists the commands.")]
     [InlineData("There is no command 'start'; './hazumu help' lists the commands.", "start")]
-    [InlineData("'--bogus' is no option; settings are given as --Hazumu:Key=value, README.md lists them.", "up", "--bogus")]
+    [InlineData("'--bogus' is no option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.", "up", "--bogus")]
     [InlineData("'--Hazumu:Gpu' has no value; write --Hazumu:Gpu=value.", "images", "--Hazumu:Gpu", "--Hazumu:Models=a")]
     [InlineData("'x' is one argument too many for 'faults'; './hazumu help' lists the commands.", "faults", "Engine hung", "x")]
     [InlineData("'publish' takes no argument 'x'; './hazumu help' lists the commands.", "publish", "x")]

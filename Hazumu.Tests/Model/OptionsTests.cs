@@ -75,15 +75,15 @@ public sealed class OptionsTests
     public void A_known_argument_is_accepted(params string[] arguments) => Assert.Null(Record.Exception(() => CommandLine.Check(arguments)));
 
     [Theory]
-    [InlineData("README.md")]
-    [InlineData("README.ja.md")]
-    public void The_readme_lists_every_setting_with_its_default(string file)
+    [InlineData("docs/settings.md")]
+    [InlineData("docs/ja/settings.md")]
+    public void Documentation_lists_every_setting_with_its_default(string file)
     {
-        var readme = File.ReadAllText(RepositoryRoot.Combine(file));
+        var page = File.ReadAllText(RepositoryRoot.Combine(file));
         foreach (var setting in SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions()))
         {
             var fallback = setting.Default.Length == 0 ? "" : $" `{setting.Default}`";
-            Assert.Contains($"| `{setting.Key}` |{fallback} |", readme, StringComparison.Ordinal);
+            Assert.Contains($"| `{setting.Key}` |{fallback} |", page, StringComparison.Ordinal);
         }
     }
 

@@ -9,7 +9,7 @@ using Hazumu.Tests.Compose;
 namespace Hazumu.Tests.Server;
 
 /// <summary>
-/// A server with Docker and nothing else, onto which the README's steps for production bring a bundle. Beside the archive it gets the
+/// A server with Docker and nothing else, onto which the steps of docs/production.md bring a bundle. Beside the archive it gets the
 /// images, as no registry may be reachable, and an <c>.env</c> that names them.
 /// </summary>
 public sealed partial class ServerBackend : IAsyncLifetime
@@ -42,7 +42,8 @@ public sealed partial class ServerBackend : IAsyncLifetime
         {
             await _server.SwitchOnAsync();
             await CopyAsync();
-            await _server.RunAsync("sh", "-e", "-c", ProductionBlock().Match(await File.ReadAllTextAsync(RepositoryRoot.Combine("README.md"))).Groups[1].Value);
+            var page = await File.ReadAllTextAsync(RepositoryRoot.Combine("docs", "production.md"));
+            await _server.RunAsync("sh", "-e", "-c", InstallationBlock().Match(page).Groups[1].Value);
 
             _authority = X509Certificate2.CreateFromPem(await ExecuteAsync("edge", "cat", "/data/caddy/pki/authorities/local/root.crt"));
             Client = _server.Client(_authority);
@@ -184,17 +185,17 @@ public sealed partial class ServerBackend : IAsyncLifetime
     private Task<string> ConnectAsync() =>
         _server.RunAsync("docker", "run", "--rm", "--network", "host", "--cap-add", "NET_ADMIN", "--user", "0", "--entrypoint", "ifconfig", Component.Prometheus.Image, "lo", "127.0.0.1", "up");
 
-    [GeneratedRegex("## In production\n.*?```sh\n(.*?)```", RegexOptions.Singleline)]
-    private static partial Regex ProductionBlock();
+    [GeneratedRegex("## Start\n.*?```sh\n(tar .*?)```", RegexOptions.Singleline)]
+    private static partial Regex InstallationBlock();
 }
 
-/// <summary>Production as the README has it, on a server of its own whose engine is ended and started, and whose application is upgraded.</summary>
+/// <summary>Production as docs/production.md installs it, on a server of its own whose engine is ended and started, and whose application is upgraded.</summary>
 public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBackend>
 {
     private const string LeftOutFile = "left-out/docker-compose.yaml";
 
     [Fact]
-    public async Task Commands_of_the_README_start_the_application_of_a_bundle()
+    public async Task Commands_of_the_documentation_start_the_application_of_a_bundle()
     {
         Skip.If(ServerBackend.Missing);
 
