@@ -1,6 +1,9 @@
 namespace Hazumu.Hosting;
 
-/// <summary>The diagram of the graph: one statement for each resource, with references to others. It is compiled into Hazumu.Hosting, whose AddHazumu adds it.</summary>
+/// <summary>
+/// The diagram of the graph: one statement for each resource, with references to others. It is compiled into
+/// Hazumu.Hosting, whose AddHazumu adds it.
+/// </summary>
 internal static class AppHost
 {
     /// <summary>Adds every resource.</summary>

@@ -11,8 +11,8 @@ public static class DoctorBuilderExtensions
 {
     /// <summary>Adds the command "Check everything", the same as <c>./hazumu doctor</c>.</summary>
     /// <param name="builder">Prometheus, which knows most of what is looked at.</param>
-    /// <param name="alertmanager">What gets its alerts, and a test alert.</param>
-    /// <param name="grafana">Whose data sources are asked.</param>
+    /// <param name="alertmanager">Receives its alerts, and a test alert.</param>
+    /// <param name="grafana">Grafana, whose data sources are checked.</param>
     /// <param name="gateway">The gateway.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<PrometheusResource> WithDoctor(this IResourceBuilder<PrometheusResource> builder, IResourceBuilder<AlertmanagerResource> alertmanager, IResourceBuilder<GrafanaResource> grafana, IResourceBuilder<IResourceWithEndpoints> gateway)

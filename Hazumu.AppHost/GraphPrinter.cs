@@ -12,10 +12,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hazumu.AppHost;
 
-/// <summary>Writes the graph for the commands of <c>Hazumu.Cli</c>: what <c>--print-graph=FILE</c> asks for.</summary>
+/// <summary>Writes the graph for the commands of <c>Hazumu.Cli</c>: the option <c>--print-graph=FILE</c>.</summary>
 internal static class GraphPrinter
 {
-    /// <summary>Writes the graph if the command line asks for it.</summary>
+    /// <summary>Writes the graph if the command line has that option.</summary>
     /// <param name="app">The application, which is not started.</param>
     /// <param name="options">Its settings.</param>
     /// <returns>Whether the graph was written.</returns>

@@ -11,7 +11,9 @@ internal sealed record Checkout(string Root)
     /// <summary>The folder for logs and remembered settings; git ignores it.</summary>
     public string State => Directory.CreateDirectory(Path.Combine(Root, ".hazumu")).FullName;
 
-    /// <summary>Finds the checkout that this program was built in, or for an installed tool the one that it is called in.</summary>
+    /// <summary>
+    /// Finds the checkout that this program was built in, or for an installed tool the one that it is called in.
+    /// </summary>
     /// <exception cref="CliException">There is none.</exception>
     public static Checkout Find() =>
         FindAbove(AppContext.BaseDirectory) ?? FindAbove(Directory.GetCurrentDirectory())
@@ -20,7 +22,9 @@ internal sealed record Checkout(string Root)
     /// <summary>The script that builds images from Debian's packages.</summary>
     public string DebianImages => Path.Combine(Root, "eng", "images-from-debian.sh");
 
-    /// <summary>Runs a program in this folder to its end; a cancellation interrupts it, and kills it at a limit.</summary>
+    /// <summary>
+    /// Runs a program in this folder to its end; a cancellation interrupts it, and kills it at a limit.
+    /// </summary>
     /// <remarks>An interrupted script removes its work folder; a killed one does not.</remarks>
     /// <exception cref="System.ComponentModel.Win32Exception">The program cannot be started.</exception>
     public async Task<BufferedCommandResult> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)

@@ -5,7 +5,9 @@ namespace Hazumu.Cli;
 /// <summary>Runs a program in the terminal of this one.</summary>
 internal static class ForegroundProcess
 {
-    /// <summary>How long a program may take to end by itself after a cancellation. The terminal sends Ctrl+C to it too.</summary>
+    /// <summary>
+    /// How long a program may take to end by itself after a cancellation. The terminal sends Ctrl+C to it too.
+    /// </summary>
     public static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs a program to its end. After a cancellation, kills it with its children at the limit.</summary>

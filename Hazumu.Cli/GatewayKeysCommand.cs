@@ -3,7 +3,9 @@ using System.Diagnostics;
 
 namespace Hazumu.Cli;
 
-/// <summary>The command <c>keys</c>: runs the gateway's own command, for the keys of the gateway that the AppHost runs.</summary>
+/// <summary>
+/// The command <c>keys</c>: runs the gateway's own command, for the keys of the gateway that the AppHost runs.
+/// </summary>
 /// <remarks>The gateway's program is started, so that this tool does not carry the gateway with it.</remarks>
 internal static class GatewayKeysCommand
 {

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Hazumu.Cli;
 
-/// <summary>The graph as the AppHost resolves it from its settings; <c>--print-graph=FILE</c> writes it there as JSON.</summary>
+/// <summary>
+/// The graph as the AppHost resolves it from its settings; <c>--print-graph=FILE</c> writes it there as JSON.
+/// </summary>
 public sealed record GraphDescription
 {
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true, RespectRequiredConstructorParameters = true };
@@ -19,7 +21,10 @@ public sealed record GraphDescription
     /// <summary>Every component, also those that are not enabled.</summary>
     public required IReadOnlyList<GraphComponent> Components { get; init; }
 
-    /// <summary>Settings that the AppHost derives from the host, for a published application, which cannot: <c>Hazumu__CAdvisor__Privileged</c>.</summary>
+    /// <summary>
+    /// Settings that the AppHost derives from the host, for a published application, which cannot:
+    /// <c>Hazumu__CAdvisor__Privileged</c>.
+    /// </summary>
     public IReadOnlyDictionary<string, string> HostSettings { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Finds a component by its section.</summary>
@@ -38,9 +43,11 @@ public sealed record GraphDescription
 /// <summary>A component of the graph.</summary>
 /// <param name="Section">The section below <c>Hazumu</c> in configuration: <c>Prometheus</c>.</param>
 /// <param name="Enabled">Whether the component is part of the graph.</param>
-/// <param name="EnabledSetting">The value of <c>Hazumu:{Section}:Enabled</c>, or <see langword="null"/> if it is not set.</param>
+/// <param name="EnabledSetting">The value of <c>Hazumu:{Section}:Enabled</c>, or <see langword="null"/> if it is not
+/// set.</param>
 /// <param name="Image">The whole reference of the image.</param>
-/// <param name="ImageSetting">The value of <c>Hazumu:{Section}:Image</c>, or <see langword="null"/> if it is not set.</param>
+/// <param name="ImageSetting">The value of <c>Hazumu:{Section}:Image</c>, or <see langword="null"/> if it is not
+/// set.</param>
 /// <param name="IsBuilt">Whether the image is built from the checkout, so that no registry has it.</param>
 /// <param name="Address">The address on this machine.</param>
 public sealed record GraphComponent(string Section, bool Enabled, bool? EnabledSetting, string Image, string? ImageSetting, bool IsBuilt, Uri Address)

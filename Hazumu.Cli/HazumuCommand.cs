@@ -7,7 +7,9 @@ using Hazumu.Cli.Testing;
 
 namespace Hazumu.Cli;
 
-/// <summary>The root command. A further command is a class with a method <c>Create</c>, added in <see cref="Create"/>.</summary>
+/// <summary>
+/// The root command. A further command is a class with a method <c>Create</c>, added in <see cref="Create"/>.
+/// </summary>
 /// <remarks>Exits with 0; with 1 if the command failed; with 2 if the command line is wrong.</remarks>
 internal static class HazumuCommand
 {

@@ -10,7 +10,9 @@ namespace Aspire.Hosting;
 /// <summary>Provides the extension methods that tie Hazumu's settings to the application model.</summary>
 public static class HazumuBuilderExtensions
 {
-    /// <summary>Adds the whole graph: Ollama, the gateway as a container, and the monitoring. <c>AppHost.cs</c> is its diagram.</summary>
+    /// <summary>
+    /// Adds the whole graph: Ollama, the gateway as a container, and the monitoring. <c>AppHost.cs</c> is its diagram.
+    /// </summary>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="args">The command line, whose options are then checked: an unknown one stops the start.</param>
     /// <returns>The resources.</returns>
@@ -31,8 +33,8 @@ public static class HazumuBuilderExtensions
     }
 
     /// <summary>
-    /// Reads the settings, and registers what belongs to the whole graph: the checks before the start, the bridge network, and the
-    /// Compose application and the Helm chart that the graph is published as.
+    /// Reads the settings, and registers what belongs to the whole graph: the checks before the start, the bridge
+    /// network, and the Compose application and the Helm chart that the graph is published as.
     /// </summary>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="args">The command line, whose options are then checked: an unknown one stops the start.</param>
@@ -55,7 +57,8 @@ public static class HazumuBuilderExtensions
         // A graph that runs here has one gateway.
         options.Valkey.Enabled = builder.ExecutionContext.IsPublishMode;
 
-        // Without an Ollama of the graph the gateway has no instance, unless the user configures one and enables the gateway by name.
+        // Without an Ollama of the graph the gateway has no instance, unless the user configures one and enables the
+        // gateway by name.
         options.Gateway.Enabled &= options.Ollama.Enabled || builder.Configuration[$"{HazumuOptions.SectionName}:{options.Gateway.Section}:{nameof(ComponentOptions.Enabled)}"] is not null;
 
         if (builder.ExecutionContext.IsRunMode)
@@ -79,8 +82,8 @@ public static class HazumuBuilderExtensions
     }
 
     /// <summary>
-    /// Applies what every component of the graph has in common: its absence where it is not enabled, the bind address, how it is
-    /// published; for a container, also the image override, the labels and the network.
+    /// Applies what every component of the graph has in common: its absence where it is not enabled, the bind address,
+    /// how it is published; for a container, also the image override, the labels and the network.
     /// </summary>
     /// <typeparam name="T">The resource, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
@@ -106,7 +109,7 @@ public static class HazumuBuilderExtensions
 
         foreach (var endpoint in builder.Resource.Annotations.OfType<EndpointAnnotation>())
         {
-            // Whoever listens binds the port itself: DCP's proxy would be one more hop in every token stream.
+            // The resource binds the port itself: DCP's proxy would be one more hop in every token stream.
             endpoint.IsProxied = false;
             var address = settings.Address.Value;
             endpoint.TargetHost = address == "127.0.0.1" ? endpoint.TargetHost : address;

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Hazumu.Hosting;
 
 /// <summary>
-/// Says on the terminal when the whole graph is healthy, how long that took and where everything is; what keeps it waiting, where
-/// something does; and when each model is ready.
+/// Says on the terminal when the whole graph is healthy, how long that took and where everything is; what keeps it
+/// waiting, where something does; and when each model is ready.
 /// </summary>
 internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNotificationService notifications, ILoggerFactory loggers) : BackgroundService
 {
@@ -66,8 +66,8 @@ internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNot
         _logger.LogInformation("All {Count} components are healthy after {Seconds:F1} s:{Addresses}", components.Count, elapsed.TotalSeconds, string.Concat(addresses));
     }
 
-    // A model's resource is "Running" with its parent, before the Toolkit has looked for the model: its health tells whether the model
-    // is there. A failed download ends in a state whose text is the error.
+    // A model's resource is "Running" with its parent, before the Toolkit has looked for the model: its health tells
+    // whether the model is there. A failed download ends in a state whose text is the error.
     private async Task ReportModelAsync(OllamaModelResource resource, CancellationToken cancellationToken)
     {
         var end = await notifications.WaitForResourceAsync(

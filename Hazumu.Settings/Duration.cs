@@ -3,10 +3,12 @@ using System.Text.RegularExpressions;
 
 namespace Hazumu.Settings;
 
-/// <summary>Durations as people and Prometheus write them: <c>500ms</c>, <c>30s</c>, <c>5m</c>, <c>1h</c>, <c>2d</c>.</summary>
+/// <summary>
+/// Durations as people and Prometheus write them: <c>500ms</c>, <c>30s</c>, <c>5m</c>, <c>1h</c>, <c>2d</c>.
+/// </summary>
 public static partial class Duration
 {
-    /// <summary>What is allowed, for messages.</summary>
+    /// <summary>The allowed values, for messages.</summary>
     public const string Rule = "a duration such as '500ms', '30s', '5m' or '1h'";
 
     private static readonly (string Unit, TimeSpan Length)[] s_units =

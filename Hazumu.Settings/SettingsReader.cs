@@ -16,8 +16,7 @@ public sealed record Setting(string Key, string Default, string Allowed, string 
 
 /// <summary>
 /// Binds configuration to options strictly. The framework's binder drops values it does not know, and its own strict
-/// mode
-/// names neither the whole key nor what is allowed.
+/// mode names neither the whole key nor what is allowed.
 /// </summary>
 public static class SettingsReader
 {

@@ -1,6 +1,8 @@
 namespace Hazumu.Settings;
 
-/// <summary>Something that the user can mend keeps the host from starting. The message holds one sentence for each problem.</summary>
+/// <summary>
+/// Something that the user can mend keeps the host from starting. The message holds one sentence for each problem.
+/// </summary>
 public sealed class StartupProblemException : Exception
 {
     /// <summary>Makes the exception from its sentences.</summary>
@@ -26,7 +28,8 @@ public sealed class StartupProblemException : Exception
     }
 
     /// <summary>
-    /// Has the process end with the sentences on standard error, and no stack trace, when the exception reaches the top.
+    /// Has the process end with the sentences on standard error, and no stack trace, when the exception reaches the
+    /// top.
     /// </summary>
     public static void EndProcessPlainly()
     {

@@ -5,7 +5,9 @@ using System.Text;
 
 namespace Hazumu.Cli.Bundle;
 
-/// <summary>Writes the archive: one folder with the Compose application, its version, and the checksums of all files.</summary>
+/// <summary>
+/// Writes the archive: one folder with the Compose application, its version, and the checksums of all files.
+/// </summary>
 internal static class BundleArchive
 {
     /// <summary>The folder in the archive.</summary>
@@ -14,7 +16,10 @@ internal static class BundleArchive
     /// <summary>The file that names the version in its first line.</summary>
     public const string VersionFile = "VERSION";
 
-    /// <summary>The file that lists all files. <c>upgrade.sh</c> recognizes by it which files belong to the application and which were changed.</summary>
+    /// <summary>
+    /// The file that lists all files. <c>upgrade.sh</c> recognizes by it which files belong to the application and
+    /// which were changed.
+    /// </summary>
     public const string SumsFile = "SHA256SUMS";
 
     /// <summary>The gateway's image.</summary>

@@ -12,11 +12,13 @@ public enum CheckOutcome
     /// <summary>Something is wrong.</summary>
     Problem,
 
-    /// <summary>The graph does not have what the check looks at, or that does not answer, which another check reports.</summary>
+    /// <summary>
+    /// The graph does not have what the check looks at, or that does not answer, which another check reports.
+    /// </summary>
     NotApplicable,
 }
 
-/// <summary>What a check found.</summary>
+/// <summary>The findings of a check.</summary>
 /// <param name="Name">The name of the check: <c>alert path</c>.</param>
 /// <param name="Outcome">How it ended.</param>
 /// <param name="Summary">The result in a few words.</param>

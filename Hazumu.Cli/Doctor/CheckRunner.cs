@@ -3,13 +3,17 @@ using Hazumu.Cli.Doctor.Clients;
 
 namespace Hazumu.Cli.Doctor;
 
-/// <summary>Runs the checks of the monitoring itself: targets, rules, data source, alert path, clocks, disk, cost.</summary>
+/// <summary>
+/// Runs the checks of the monitoring itself: targets, rules, data source, alert path, clocks, disk, cost.
+/// </summary>
 public static class CheckRunner
 {
     private static readonly Check[] s_checks =
         [new TargetCheck(), new RuleCheck(), new DataSourceCheck(), new AlertPathCheck(answerLimit: TimeSpan.FromSeconds(15)), new ClockCheck(), new DiskCheck(), new CostCheck()];
 
-    /// <summary>Runs every check. One of them sends a test alert to the receivers of alerts, and resolves it at once.</summary>
+    /// <summary>
+    /// Runs every check. One of them sends a test alert to the receivers of alerts, and resolves it at once.
+    /// </summary>
     /// <param name="options">Where the graph is.</param>
     /// <param name="cancellationToken">Cancels the checks.</param>
     /// <returns>A result for each check; a single one if nothing answers at all.</returns>

@@ -24,18 +24,22 @@ public sealed record DoctorOptions
     public string GrafanaPassword { get; init; } = "admin";
 
     /// <summary>
-    /// Names of components that are not part of the graph, such as <c>cadvisor</c>: a published application lists their targets all the same,
-    /// and the rules expect some of them.
+    /// Names of components that are not part of the graph, such as <c>cadvisor</c>: a published application lists their
+    /// targets all the same, and the rules expect some of them.
     /// </summary>
     public IReadOnlyCollection<string> LeftOut { get; init; } = [];
 
-    /// <summary>The folder of the host that the container engine keeps volumes in, which may be a disk of its own.</summary>
+    /// <summary>
+    /// The folder of the host that the container engine keeps volumes in, which may be a disk of its own.
+    /// </summary>
     public string VolumesFolder { get; init; } = DefaultVolumesFolder;
 
     /// <summary>Docker's default folder for volumes.</summary>
     public const string DefaultVolumesFolder = "/var/lib/docker/volumes";
 
-    /// <summary>Finds the folder that an engine keeps volumes in: Docker reports the folder above it, Podman the folder itself.</summary>
+    /// <summary>
+    /// Finds the folder that an engine keeps volumes in: Docker reports the folder above it, Podman the folder itself.
+    /// </summary>
     /// <param name="info">The output of the engine's <c>info</c>, as JSON.</param>
     public static string FindVolumesFolder(JsonElement info) =>
         info.TryGetProperty("DockerRootDir", out var root) && root.GetString() is { Length: > 0 } folder ? $"{folder}/volumes"

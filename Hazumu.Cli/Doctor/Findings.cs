@@ -14,7 +14,7 @@ internal sealed class Findings
 
     /// <summary>The result.</summary>
     /// <param name="name">The check's name.</param>
-    /// <param name="summary">What was checked, in a few words; the number of problems is added.</param>
+    /// <param name="summary">The subject of the check, in a few words; the number of problems is added.</param>
     public CheckResult ToResult(string name, string summary) => _problems.Count > 0
         ? new(name, CheckOutcome.Problem, $"{summary}; {Count(_problems.Count, "problem")}", [.. _problems, .. _notes])
         : new(name, _notes.Count > 0 ? CheckOutcome.Note : CheckOutcome.Ok, summary, _notes);

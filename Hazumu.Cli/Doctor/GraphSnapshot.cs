@@ -5,7 +5,10 @@ using Hazumu.Cli.Doctor.Clients;
 
 namespace Hazumu.Cli.Doctor;
 
-/// <summary>The graph with a first answer of each component. One check reports a component that does not answer; the others skip it.</summary>
+/// <summary>
+/// The graph with a first answer of each component. One check reports a component that does not answer; the others skip
+/// it.
+/// </summary>
 internal sealed class GraphSnapshot
 {
     public const string PrometheusName = "prometheus";

@@ -1,6 +1,8 @@
 namespace Hazumu.Cli.Doctor;
 
-/// <summary>Writes results as text: a line for each check, then a line for each problem or note, then a summary.</summary>
+/// <summary>
+/// Writes results as text: a line for each check, then a line for each problem or note, then a summary.
+/// </summary>
 public static class Report
 {
     /// <summary>Writes results.</summary>

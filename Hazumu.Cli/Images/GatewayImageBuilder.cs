@@ -14,7 +14,10 @@ internal sealed class GatewayImageBuilder(Checkout checkout, string engine, Imag
     private static readonly Uri s_registry = new("https://mcr.microsoft.com/v2/");
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
 
-    /// <summary>Has the image on this machine: built by the .NET SDK, or if it cannot get the base image, from this machine's .NET runtime and Debian's packages.</summary>
+    /// <summary>
+    /// Has the image on this machine: built by the .NET SDK, or if it cannot get the base image, from this machine's
+    /// .NET runtime and Debian's packages.
+    /// </summary>
     /// <param name="gateway">The gateway.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="CliException">The image cannot be had.</exception>

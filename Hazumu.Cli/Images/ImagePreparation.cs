@@ -9,7 +9,8 @@ internal sealed class ImagePreparation(Checkout checkout, ImageStore store, Acti
     /// <summary>Gets images from registries, else from Debian's packages.</summary>
     /// <param name="components">The components.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <returns>The settings that make a graph of what can be had: <c>Hazumu__X__Image</c> and <c>Hazumu__X__Enabled=false</c>.</returns>
+    /// <returns>The settings that make a graph of what can be had: <c>Hazumu__X__Image</c> and
+    /// <c>Hazumu__X__Enabled=false</c>.</returns>
     /// <exception cref="CliException">A registry refuses an image.</exception>
     public async Task<IReadOnlyDictionary<string, string>> RunAsync(IEnumerable<GraphComponent> components, CancellationToken cancellationToken)
     {

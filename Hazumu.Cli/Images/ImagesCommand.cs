@@ -2,7 +2,9 @@ using System.CommandLine;
 
 namespace Hazumu.Cli.Images;
 
-/// <summary>The command <c>images</c>: gets the images of the graph, and prints the settings that a start needs.</summary>
+/// <summary>
+/// The command <c>images</c>: gets the images of the graph, and prints the settings that a start needs.
+/// </summary>
 internal static class ImagesCommand
 {
     /// <summary>Creates the command.</summary>
@@ -39,7 +41,7 @@ internal static class ImagesCommand
                     Report("gateway is left out: there is no Ollama that it could ask; Hazumu:Gateway:Enabled=true starts it all the same.");
                 }
 
-                Report($"NOTE: Ollama is left out. This run has the monitoring only; no model can be asked on port {graph["Ollama"].Address.Port}.");
+                Report($"NOTE: Ollama is left out. This run has the monitoring only; no model answers on port {graph["Ollama"].Address.Port}.");
             }
 
             var environment = SettingArguments.OfEnvironment();
@@ -62,7 +64,9 @@ internal static class ImagesCommand
         return command;
     }
 
-    /// <summary>Finds the components that a start leaves out: those without image, and the gateway if Ollama is one of them.</summary>
+    /// <summary>
+    /// Finds the components that a start leaves out: those without image, and the gateway if Ollama is one of them.
+    /// </summary>
     /// <param name="graph">The graph.</param>
     /// <param name="settings">The settings of the start.</param>
     public static IReadOnlyList<GraphComponent> FindLeftOut(GraphDescription graph, IReadOnlyDictionary<string, string> settings)

@@ -24,8 +24,8 @@ internal static partial class DigestsCommand
             var missing = new List<string>();
             foreach (var image in await FindImagesAsync(checkout, appHost, cancellationToken))
             {
-                // Not by --format, which buildx 0.29 ignores for a tag with one platform only. The digest is that of the list for all
-                // platforms.
+                // Not by --format, which buildx 0.29 ignores for a tag with one platform only. The digest is that of
+                // the list for all platforms.
                 var inspection = await store.RunAsync(["buildx", "imagetools", "inspect", image], cancellationToken);
                 if (Digest().Match(inspection.StandardOutput) is { Success: true } digest)
                 {

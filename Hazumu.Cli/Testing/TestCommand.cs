@@ -98,8 +98,7 @@ internal static class TestCommand
         var crashes = 0;
 
         // One test project at a time: several start containers, and their timeouts are meant for a small machine. Each
-        // has its own exit
-        // code, as a crash may leave no results.
+        // has its own exit code, as a crash may leave no results.
         foreach (var project in Directory.EnumerateDirectories(checkout.Root, "*.Tests").Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal))
         {
             var folder = Path.Combine(results, project);

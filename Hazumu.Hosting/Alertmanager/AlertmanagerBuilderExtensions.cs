@@ -10,7 +10,8 @@ public static class AlertmanagerBuilderExtensions
     private const string DataDirectory = "/alertmanager";
 
     /// <summary>Adds an Alertmanager.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="AlertmanagerContainerImageTags.Tag"/> tag of the <inheritdoc cref="AlertmanagerContainerImageTags.Image"/> container image.</remarks>
+    /// <remarks>This version defaults to the <inheritdoc cref="AlertmanagerContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="AlertmanagerContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>
@@ -33,11 +34,12 @@ public static class AlertmanagerBuilderExtensions
             .WithArgs(
                 $"{ConfigurationDirectory}/start.sh",
                 $"--storage.path={DataDirectory}",
-                // What is silenced is kept in memory in between, and a kill would lose it; by default, of a quarter of an hour.
+                // Silences are kept in memory in between, and a kill would lose them; by default, those of a quarter of
+                // an hour.
                 "--data.maintenance-interval=1m",
-                // One Alertmanager has nobody to gossip with.
+                // One Alertmanager has no peers.
                 "--cluster.listen-address=",
-                // Whether people were told, and not just the dead man's switch: both may be webhooks.
+                // Distinguishes receivers from the dead man's switch: both may be webhooks.
                 "--enable-feature=receiver-name-in-metrics")
             .WithExternalUrl(port)
             .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Backend, PublishedNetworksAnnotation.Sources))
@@ -51,9 +53,10 @@ public static class AlertmanagerBuilderExtensions
     public static IResourceBuilder<AlertmanagerResource> WithConfiguration(this IResourceBuilder<AlertmanagerResource> builder, string? source = null) =>
         builder.WithConfigurationFolder("alertmanager", source, ConfigurationDirectory);
 
-    /// <summary>Keeps silences and what has been told in a named volume.</summary>
+    /// <summary>Keeps silences and the log of notifications in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless given.</param>
+    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless
+    /// given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<AlertmanagerResource> WithDataVolume(this IResourceBuilder<AlertmanagerResource> builder, string? name = null)
     {
@@ -62,11 +65,12 @@ public static class AlertmanagerBuilderExtensions
         return builder.WithVolume(name ?? VolumeNameGenerator.Generate(builder, "data"), DataDirectory);
     }
 
-    /// <summary>Sets up who is told. Secrets are mounted as files and are in no variable.</summary>
+    /// <summary>Sets up the receivers. Secrets are mounted as files and are in no variable.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The settings; a receiver that they do not have is not set up.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    /// <exception cref="StartupProblemException">A file is not there, or a receiver lacks what it needs; in a published application the container says so.</exception>
+    /// <exception cref="StartupProblemException">A file is not there, or a receiver lacks what it needs; in a published
+    /// application the container says so.</exception>
     public static IResourceBuilder<AlertmanagerResource> WithReceivers(this IResourceBuilder<AlertmanagerResource> builder, AlertmanagerOptions settings)
     {
         ArgumentNullException.ThrowIfNull(builder);

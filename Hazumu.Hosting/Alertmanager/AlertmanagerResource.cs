@@ -1,6 +1,9 @@
 namespace Aspire.Hosting.ApplicationModel;
 
-/// <summary>An Aspire resource that is an Alertmanager: it tells people of alerts, and silences what only repeats another.</summary>
+/// <summary>
+/// An Aspire resource that is an Alertmanager: it sends notifications of alerts, and suppresses those that only repeat
+/// another.
+/// </summary>
 /// <param name="name">The name of the resource.</param>
 public sealed class AlertmanagerResource(string name) : ContainerResource(name)
 {

@@ -25,7 +25,8 @@ public static class AlloyBuilderExtensions
     private const string Ready = "exec 3<>/dev/tcp/127.0.0.1/12345 && printf 'GET /-/ready HTTP/1.0\\r\\n\\r\\n' >&3 && read -r answer <&3 && [[ $$answer == *' 200 '* ]]";
 
     /// <summary>Adds a Grafana Alloy that collects logs. A published application has it in a further file.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="AlloyContainerImageTags.Tag"/> tag of the <inheritdoc cref="AlloyContainerImageTags.Image"/> container image.</remarks>
+    /// <remarks>This version defaults to the <inheritdoc cref="AlloyContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="AlloyContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>
@@ -54,9 +55,11 @@ public static class AlloyBuilderExtensions
         return builder.ExecutionContext.IsPublishMode
             ? resource
                 .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Logs))
-                // Its port answers reloads, profiles and its configuration to anybody: only Prometheus and Loki share a network with it.
+                // Its port answers reloads, profiles and its configuration to anybody: only Prometheus and Loki share a
+                // network with it.
                 .WithAnnotation(new PublishedNetworksAnnotation(PublishedNetworksAnnotation.Logs))
-                // The engine's socket is root's. The image's data folder is of group 473 with mode 770: root without capabilities needs the group.
+                // The engine's socket is root's. The image's data folder is of group 473 with mode 770: root without
+                // capabilities needs the group.
                 .WithAnnotation(new PublishedConfinementAnnotation("0:473", Memory: "512m", Cpus: "0.5", Pids: 500) { WritesTo = ["/tmp"] })
             : resource;
     }
@@ -68,9 +71,13 @@ public static class AlloyBuilderExtensions
     public static IResourceBuilder<AlloyResource> WithConfiguration(this IResourceBuilder<AlloyResource> builder, string? source = null) =>
         builder.WithConfigurationFolder("alloy", source, ConfigurationDirectory);
 
-    /// <summary>Keeps how far each log was read in a named volume: without it, every log is read again after a restart and its lines are kept twice.</summary>
+    /// <summary>
+    /// Keeps how far each log was read in a named volume: without it, every log is read again after a restart and its
+    /// lines are kept twice.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless given.</param>
+    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless
+    /// given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<AlloyResource> WithDataVolume(this IResourceBuilder<AlloyResource> builder, string? name = null)
     {
@@ -79,9 +86,12 @@ public static class AlloyBuilderExtensions
         return builder.WithVolume(name ?? VolumeNameGenerator.Generate(builder, "data"), DataDirectory);
     }
 
-    /// <summary>Collects the logs of a graph's containers, by the engine's socket: whoever reaches it, be it mounted read-only, commands the engine.</summary>
+    /// <summary>
+    /// Collects the logs of a graph's containers, by the engine's socket: a process that reaches it, even mounted
+    /// read-only, controls the engine.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="network">The graph's network, which tells its containers from others of the engine.</param>
+    /// <param name="network">The graph's network, which distinguishes its containers from others of the engine.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<AlloyResource> WithLogsOf(this IResourceBuilder<AlloyResource> builder, string network)
     {
@@ -94,7 +104,10 @@ public static class AlloyBuilderExtensions
             : builder.WithEnvironment(Network, network).WithHostFacts((facts, logger) => MountSocket(builder, facts, logger));
     }
 
-    /// <summary>Collects the log of a project, which is a process of this machine. A container, as a project is in a published application, needs no call.</summary>
+    /// <summary>
+    /// Collects the log of a project, which is a process of this machine. A container, as a project is in a published
+    /// application, needs no call.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="project">The project.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>

@@ -1,6 +1,8 @@
 namespace Hazumu.Hosting.Alloy;
 
-/// <summary>The file that has what a project writes. It is a process of this machine: the engine has no log of it.</summary>
+/// <summary>
+/// The file that has what a project writes. It is a process of this machine: the engine has no log of it.
+/// </summary>
 /// <param name="project">The project.</param>
 internal sealed class ProjectLog(IResource project)
 {
@@ -10,7 +12,7 @@ internal sealed class ProjectLog(IResource project)
     /// <summary>The project.</summary>
     public IResource Project { get; } = project;
 
-    /// <summary>The folder; <see langword="null"/> where nobody reads the file.</summary>
+    /// <summary>The folder; <see langword="null"/> if the file has no reader.</summary>
     public string? Folder { get; private set; }
 
     /// <summary>Makes the folder, which only this user may enter. It goes with this process.</summary>

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Hazumu.Hosting.Alloy;
 
-/// <summary>Copies what a project writes to its file, from where Alloy reads it; each line begins with its time.</summary>
+/// <summary>
+/// Copies what a project writes to its file, from where Alloy reads it; each line begins with its time.
+/// </summary>
 internal sealed class ProjectLogCopy(ProjectLog log, ResourceNotificationService notifications, ResourceLoggerService logs, ILoggerFactory loggers) : BackgroundService
 {
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");

@@ -8,7 +8,8 @@ public static class BlackboxExporterBuilderExtensions
     private const string ConfigurationDirectory = "/etc/blackbox_exporter";
 
     /// <summary>Adds a Blackbox exporter.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="BlackboxExporterContainerImageTags.Tag"/> tag of the <inheritdoc cref="BlackboxExporterContainerImageTags.Image"/> container image.</remarks>
+    /// <remarks>This version defaults to the <inheritdoc cref="BlackboxExporterContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="BlackboxExporterContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>

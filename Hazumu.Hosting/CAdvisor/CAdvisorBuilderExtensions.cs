@@ -9,7 +9,8 @@ namespace Aspire.Hosting;
 public static class CAdvisorBuilderExtensions
 {
     /// <summary>Adds a cAdvisor that measures the containers of this host.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="CAdvisorContainerImageTags.Tag"/> tag of the <inheritdoc cref="CAdvisorContainerImageTags.Image"/> container image.</remarks>
+    /// <remarks>This version defaults to the <inheritdoc cref="CAdvisorContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="CAdvisorContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>
@@ -40,7 +41,7 @@ public static class CAdvisorBuilderExtensions
 
     /// <summary>Decides whether the container runs privileged; where it does not, it gets the least it needs.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="privileged">What is wanted.</param>
+    /// <param name="privileged">Whether the container is privileged.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<CAdvisorResource> WithPrivileges(this IResourceBuilder<CAdvisorResource> builder, AutoSwitch privileged)
     {

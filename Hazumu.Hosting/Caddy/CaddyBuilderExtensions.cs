@@ -14,12 +14,14 @@ public static class CaddyBuilderExtensions
     private const int HttpsPort = 8443;
 
     /// <summary>Adds a Caddy that ends TLS and passes requests on.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="CaddyContainerImageTags.Tag"/> tag of the <inheritdoc cref="CaddyContainerImageTags.Image"/> container image.</remarks>
+    /// <remarks>This version defaults to the <inheritdoc cref="CaddyContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="CaddyContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="settings">The settings.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    /// <exception cref="StartupProblemException">A file of the certificate is not there; in a published application the container says so.</exception>
+    /// <exception cref="StartupProblemException">A file of the certificate is not there; in a published application the
+    /// container says so.</exception>
     public static IResourceBuilder<CaddyResource> AddCaddy(this IDistributedApplicationBuilder builder, [ResourceName] string name, EdgeOptions settings)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -63,7 +65,8 @@ public static class CaddyBuilderExtensions
             .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "512m", Cpus: "1", Pids: 200)
             {
                 TakesVolume = true,
-                // The program's file demands it in the official image: without it the kernel does not run the program at all.
+                // The program's file demands it in the official image: without it the kernel does not run the program
+                // at all.
                 Capabilities = ["NET_BIND_SERVICE"],
             });
     }
@@ -77,7 +80,8 @@ public static class CaddyBuilderExtensions
 
     /// <summary>Keeps certificates, and Caddy's own authority, in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless given.</param>
+    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless
+    /// given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<CaddyResource> WithDataVolume(this IResourceBuilder<CaddyResource> builder, string? name = null)
     {
@@ -105,7 +109,9 @@ public static class CaddyBuilderExtensions
             .WithUpstream("EDGE_GATEWAY", gateway.GetEndpoint("http"));
     }
 
-    /// <summary>Has requests for dashboards go to Grafana. Not waited for: the API is to be there when the dashboards are not.</summary>
+    /// <summary>
+    /// Has requests for dashboards go to Grafana. Not waited for: the API is to be there when the dashboards are not.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="grafana">Grafana.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
@@ -118,8 +124,8 @@ public static class CaddyBuilderExtensions
     }
 
     /// <summary>
-    /// Points Grafana's data sources of logs and of alerts at the edge, which passes only reading, alerts and silences on
-    /// (<c>sources.Caddyfile</c>). Without an edge in the graph they keep their own addresses.
+    /// Points Grafana's data sources of logs and of alerts at the edge, which passes only reading, alerts and silences
+    /// on (<c>sources.Caddyfile</c>). Without an edge in the graph they keep their own addresses.
     /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="grafana">Grafana.</param>

@@ -6,7 +6,9 @@ using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Hosting.Containers;
 
-/// <summary>The container engine's command line: Docker, or Podman where Aspire is told to use it or where only Podman is there.</summary>
+/// <summary>
+/// The container engine's command line: Docker, or Podman if a variable names it or if only Podman is installed.
+/// </summary>
 /// <param name="configuration">The application's configuration.</param>
 internal sealed class ContainerEngine(IConfiguration configuration)
 {
@@ -18,14 +20,16 @@ internal sealed class ContainerEngine(IConfiguration configuration)
         ?? configuration["DOTNET_ASPIRE_CONTAINER_RUNTIME"]
         ?? (ExecutablePath.Find("docker") is null && ExecutablePath.Find("podman") is not null ? "podman" : "docker");
 
-    /// <summary>Whether the engine runs on this machine, so that this machine's devices and paths are the engine's.</summary>
+    /// <summary>
+    /// Whether the engine runs on this machine, so that this machine's devices and paths are the engine's.
+    /// </summary>
     public bool IsLocal { get; } =
         configuration["DOCKER_HOST"] is not { Length: > 0 } host || host.StartsWith("unix:", StringComparison.Ordinal) || host.StartsWith("npipe:", StringComparison.Ordinal);
 
     /// <summary>Runs a command of the engine, for at most 30 seconds.</summary>
     /// <param name="arguments">The arguments after the program's name.</param>
     /// <param name="cancellationToken">Ends the command early.</param>
-    /// <param name="input">What the command reads from standard input.</param>
+    /// <param name="input">The command's standard input.</param>
     /// <returns>The result; an exit code other than 0 does not throw.</returns>
     /// <exception cref="StartupProblemException">The engine did not answer in time.</exception>
     /// <exception cref="Win32Exception">There is no such program.</exception>
@@ -47,7 +51,7 @@ internal sealed class ContainerEngine(IConfiguration configuration)
         }
     }
 
-    /// <summary>What the engine says of itself: the JSON document of <c>info</c>.</summary>
+    /// <summary>The engine's own description: the JSON document of <c>info</c>.</summary>
     /// <exception cref="StartupProblemException">There is no engine, or it does not answer.</exception>
     public async Task<JsonElement> GetInfoAsync(CancellationToken cancellationToken)
     {

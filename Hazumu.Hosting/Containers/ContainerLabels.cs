@@ -1,14 +1,15 @@
 namespace Hazumu.Hosting.Containers;
 
 /// <summary>
-/// The labels of every container. Queries use them, never container names: those differ between Aspire, Compose and Kubernetes.
+/// The labels of every container. Queries use them, never container names: those differ between Aspire, Compose and
+/// Kubernetes.
 /// </summary>
 internal static class ContainerLabels
 {
     /// <summary>Names the service: <c>ollama</c>, whichever instance it is.</summary>
     public const string Service = "hazumu.service";
 
-    /// <summary>Names the resource, so that a second Ollama can be told from the first.</summary>
+    /// <summary>Names the resource, so that a second Ollama can be distinguished from the first.</summary>
     public const string Instance = "hazumu.instance";
 
     /// <summary>Names the graph, by its network: two graphs on one engine must not be taken for one.</summary>
@@ -20,7 +21,10 @@ internal static class ContainerLabels
     /// <summary>The labels of a resource's container.</summary>
     public static IReadOnlyDictionary<string, string> Of(IResource resource, ComponentOptions settings) => Of(settings.Service, resource.Name, settings);
 
-    /// <summary>The labels of a container that does one thing for a component and ends. It is no instance of the component: its metrics must not count as such.</summary>
+    /// <summary>
+    /// The labels of a container that does one thing for a component and ends. It is no instance of the component: its
+    /// metrics must not count as such.
+    /// </summary>
     public static IReadOnlyDictionary<string, string> OfTask(string name, ComponentOptions settings) => Of(name, name, settings);
 
     private static Dictionary<string, string> Of(string service, string instance, ComponentOptions settings) => new()

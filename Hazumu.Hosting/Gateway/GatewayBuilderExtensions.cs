@@ -13,8 +13,12 @@ public static class GatewayBuilderExtensions
     private const int ContainerManagementPort = 8081;
     private const string DataDirectory = "/data";
 
-    /// <summary>Adds the gateway as a container. No registry has its image: build it from Hazumu's repository, or set <c>Hazumu:Gateway:Image</c>.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="HazumuGatewayContainerImageTags.Tag"/> tag of the <inheritdoc cref="HazumuGatewayContainerImageTags.Image"/> container image.</remarks>
+    /// <summary>
+    /// Adds the gateway as a container. No registry has its image: build it from Hazumu's repository, or set
+    /// <c>Hazumu:Gateway:Image</c>.
+    /// </summary>
+    /// <remarks>This version defaults to the <inheritdoc cref="HazumuGatewayContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="HazumuGatewayContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port for clients; a random one unless given.</param>
@@ -35,7 +39,8 @@ public static class GatewayBuilderExtensions
     }
 
     /// <summary>Adds the gateway as a project, which the AppHost starts as a process of this machine.</summary>
-    /// <typeparam name="TProject">The gateway's project, as the Aspire SDK generates it: <c>Projects.Hazumu_Gateway</c>.</typeparam>
+    /// <typeparam name="TProject">The gateway's project, as the Aspire SDK generates it:
+    /// <c>Projects.Hazumu_Gateway</c>.</typeparam>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The port for clients.</param>
@@ -51,8 +56,8 @@ public static class GatewayBuilderExtensions
         var project = builder.AddProject<TProject>(name, launchProfileName: null);
         if (isRun)
         {
-            // In milliseconds. The dashboard ends with the host; with the default of ten seconds the gateway would try that long to
-            // send it the last telemetry, and keep its port from the next start.
+            // In milliseconds. The dashboard ends with the host; with the default of ten seconds the gateway would try
+            // that long to send it the last telemetry, and keep its port from the next start.
             project.WithEnvironment("OTEL_EXPORTER_OTLP_TIMEOUT", "1000");
         }
         else
@@ -65,8 +70,8 @@ public static class GatewayBuilderExtensions
             // The process itself binds the ports: DCP's proxy would be one more hop in every token stream.
             .WithHttpEndpoint(port: port, targetPort: isRun ? port : ContainerPort, isProxied: false)
             .WithHttpEndpoint(port: isRun ? management : null, targetPort: management, name: ManagementEndpointName, isProxied: false)
-            // Clients connect to the gateway itself: their X-Forwarded headers are not to be believed. In production only the edge
-            // connects, and sets them.
+            // Clients connect to the gateway itself: their X-Forwarded headers are not to be believed. In production
+            // only the edge connects, and sets them.
             .DisableForwardedHeaders()
             .WithOperations(management)
             .WithContainerAccess()
@@ -87,7 +92,8 @@ public static class GatewayBuilderExtensions
         .WithAnnotation(new PublishedConfinementAnnotation("1654:1654", Memory: "1g", Cpus: "0", Pids: 1000)
         {
             WritesTo = ["/tmp"],
-            // Running requests are answered to their end; for as long as that takes, a gateway that is replaced accepts no client.
+            // Running requests are answered to their end; for as long as that takes, a gateway that is replaced accepts
+            // no client.
             StopSeconds = 60,
             // The .NET SDK makes no folder in an image.
             TakesVolume = true,
@@ -97,7 +103,8 @@ public static class GatewayBuilderExtensions
     /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="instances">The instances; those that are not enabled are left out.</param>
-    /// <param name="settings">Their settings; without them an instance has the gateway's default number of slots.</param>
+    /// <param name="settings">Their settings; without them an instance has the gateway's default number of
+    /// slots.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<T> WithInstances<T>(this IResourceBuilder<T> builder, IEnumerable<IResourceBuilder<IResourceWithConnectionString>> instances, OllamaOptions? settings = null) where T : IComputeResource, IResourceWithEnvironment
     {
@@ -106,8 +113,10 @@ public static class GatewayBuilderExtensions
 
         foreach (var instance in instances.Where(instance => builder.ApplicationBuilder.Resources.Contains(instance.Resource)).Select(instance => instance.Resource))
         {
-            // Not WithReference: since 13.6 it sets a second variable for a name with a hyphen (ConnectionStrings__ollama_2), which the
-            // gateway would read as a third instance. Not waited for: the gateway notices by itself which instances are there.
+            // Not WithReference: since 13.6 it sets a second variable for a name with a hyphen
+            // (ConnectionStrings__ollama_2), which the
+            // gateway would read as a third instance. Not waited for: the gateway notices by itself which instances are
+            // there.
             builder
                 .WithEnvironment(context => context.EnvironmentVariables[$"ConnectionStrings__{instance.Name}"] = new ConnectionStringReference(instance, optional: false))
                 .WithReferenceRelationship(instance);
@@ -116,7 +125,10 @@ public static class GatewayBuilderExtensions
         return settings is null ? builder : builder.WithEnvironment("Gateway__Slots", settings, nameof(settings.Parallel), settings.Parallel);
     }
 
-    /// <summary>Connects several gateways of a published application by a store, so that they admit requests together. A single gateway uses none.</summary>
+    /// <summary>
+    /// Connects several gateways of a published application by a store, so that they admit requests together. A single
+    /// gateway uses none.
+    /// </summary>
     /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="store">The store, a Valkey with a password.</param>
@@ -185,7 +197,9 @@ public static class GatewayBuilderExtensions
             : builder;
     }
 
-    /// <summary>Sets the names by which clients may call the gateway, and the origins whose pages may use it from a browser.</summary>
+    /// <summary>
+    /// Sets the names by which clients may call the gateway, and the origins whose pages may use it from a browser.
+    /// </summary>
     /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The gateway's settings.</param>
@@ -207,7 +221,9 @@ public static class GatewayBuilderExtensions
             .WithEnvironment("Gateway__AllowedOrigins", settings, nameof(settings.AllowedOrigins), origins);
     }
 
-    /// <summary>Limits the requests of one client address in production, and the registries that models may come from.</summary>
+    /// <summary>
+    /// Limits the requests of one client address in production, and the registries that models may come from.
+    /// </summary>
     /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The gateway's settings.</param>
@@ -222,7 +238,10 @@ public static class GatewayBuilderExtensions
             .WithEnvironment("Gateway__Registries", settings, nameof(settings.Registries), settings.Registries ?? "");
     }
 
-    /// <summary>Adds a key for a client of the graph: a secret that is generated once and kept in the user secrets, with the scopes to infer and to read.</summary>
+    /// <summary>
+    /// Adds a key for a client of the graph: a secret that is generated once and kept in the user secrets, with the
+    /// scopes to infer and to read.
+    /// </summary>
     /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="client">The key's name, and the client's.</param>

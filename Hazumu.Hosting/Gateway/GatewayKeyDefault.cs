@@ -3,7 +3,10 @@ using Aspire.Hosting.Publishing;
 
 namespace Hazumu.Hosting.Gateway;
 
-/// <summary>Makes a key as the gateway's own command does: <c>hzm_</c>, an id of 8 letters and digits, <c>_</c>, and a secret of 43.</summary>
+/// <summary>
+/// Makes a key as the gateway's own command does: <c>hzm_</c>, an id of 8 letters and digits, <c>_</c>, and a secret of
+/// 43.
+/// </summary>
 internal sealed class GatewayKeyDefault : ParameterDefault
 {
     private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

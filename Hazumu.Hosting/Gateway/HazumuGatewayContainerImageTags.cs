@@ -1,8 +1,8 @@
 namespace Aspire.Hosting;
 
 /// <summary>
-/// No registry has the image: <c>dotnet publish Hazumu.Gateway --os linux-musl -t:PublishContainer</c> builds it. A registry named localhost
-/// keeps an engine from pulling a foreign image of that name.
+/// No registry has the image: <c>dotnet publish Hazumu.Gateway --os linux-musl -t:PublishContainer</c> builds it. A
+/// registry named localhost keeps an engine from pulling a foreign image of that name.
 /// </summary>
 internal static class HazumuGatewayContainerImageTags
 {

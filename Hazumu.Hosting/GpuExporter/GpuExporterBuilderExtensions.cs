@@ -7,8 +7,8 @@ namespace Aspire.Hosting;
 public static class GpuExporterBuilderExtensions
 {
     /// <summary>
-    /// Adds an exporter for the GPU that Ollama gets: which one is known when the host has been looked at, and where Ollama gets none
-    /// the exporter is left out. A published application has it in the file that adds the GPU.
+    /// Adds an exporter for the GPU that Ollama gets: which one is known when the host has been looked at, and where
+    /// Ollama gets none the exporter is left out. A published application has it in the file that adds the GPU.
     /// </summary>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>

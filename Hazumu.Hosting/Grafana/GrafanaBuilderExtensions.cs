@@ -16,7 +16,7 @@ public static class GrafanaBuilderExtensions
     private const string AccessDirectory = "/etc/grafana/access";
     private const string DashboardsDirectory = "/etc/grafana/dashboards";
 
-    // What Grafana replaces in a link by the id of the trace.
+    // Grafana replaces this in a link by the id of the trace.
     private const string TraceId = "${__value.raw}";
 
     private const string Password = "GF_SECURITY_ADMIN_PASSWORD";
@@ -39,7 +39,8 @@ public static class GrafanaBuilderExtensions
         ("GF_PUBLIC_DASHBOARDS_ENABLED", "false"),
         // Otherwise an OIDC account with the administrator's address, verified or not, becomes the administrator.
         ("GF_AUTH_OAUTH_ALLOW_INSECURE_EMAIL_LOOKUP", "false"),
-        // Wrong passwords lock out the address that they come from, and not the account: anybody could lock out the administrator.
+        // Wrong passwords lock out the address that they come from, and not the account: anybody could lock out the
+        // administrator.
         ("GF_SECURITY_DISABLE_IP_ADDRESS_LOGIN_PROTECTION", "false"),
         ("GF_SECURITY_DISABLE_USERNAME_LOGIN_PROTECTION", "true"),
     ];
@@ -52,12 +53,15 @@ public static class GrafanaBuilderExtensions
     ];
 
     /// <summary>Adds a Grafana server.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="GrafanaContainerImageTags.Tag"/> tag of the <inheritdoc cref="GrafanaContainerImageTags.Image"/> container image.</remarks>
+    /// <remarks>This version defaults to the <inheritdoc cref="GrafanaContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="GrafanaContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>
-    /// <param name="adminUser">The administrator's name; unless given, the parameter <c>{name}-admin-user</c>, by default <c>admin</c>.</param>
-    /// <param name="adminPassword">The administrator's password; unless given, the parameter <c>{name}-admin-password</c>, by default generated and kept in the user secrets.</param>
+    /// <param name="adminUser">The administrator's name; unless given, the parameter <c>{name}-admin-user</c>, by
+    /// default <c>admin</c>.</param>
+    /// <param name="adminPassword">The administrator's password; unless given, the parameter
+    /// <c>{name}-admin-password</c>, by default generated and kept in the user secrets.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<GrafanaResource> AddGrafana(this IDistributedApplicationBuilder builder, [ResourceName] string name, int? port = null, IResourceBuilder<ParameterResource>? adminUser = null, IResourceBuilder<ParameterResource>? adminPassword = null)
     {
@@ -98,11 +102,13 @@ public static class GrafanaBuilderExtensions
     }
 
     /// <summary>
-    /// Writes what Grafana provisions: the files of the folder <c>provisioning</c>, the dashboards of <see cref="DashboardFiles"/>, and the JSON files
-    /// in the folder <c>dashboards</c>. What reads a component that is not in the graph is left out.
+    /// Writes what Grafana provisions: the files of the folder <c>provisioning</c>, the dashboards of
+    /// <see cref="DashboardFiles"/>, and the JSON files
+    /// in the folder <c>dashboards</c>. Files for a component that is not in the graph are left out.
     /// </summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="source">The folder that holds both, relative to the AppHost's; the package's own unless given.</param>
+    /// <param name="source">The folder that holds both, relative to the AppHost's; the package's own unless
+    /// given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<GrafanaResource> WithConfiguration(this IResourceBuilder<GrafanaResource> builder, string? source = null)
     {
@@ -135,7 +141,9 @@ public static class GrafanaBuilderExtensions
                 DashboardFiles.With(Path.Combine(source, "dashboards"), hasLogs: Sources()[true].Any(annotation => annotation.HasLogs))), isInChart: true, option);
     }
 
-    /// <summary>Shuts what development leaves open, and tells Grafana under which address people see it; does nothing to a graph of development's.</summary>
+    /// <summary>
+    /// Closes what development leaves open, and sets Grafana's public address; a no-op in development.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">Grafana's settings.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
@@ -165,7 +173,8 @@ public static class GrafanaBuilderExtensions
         }
 
         return builder
-            // Grafana would ask its data sources by way of the proxy that Docker's client configuration puts into every container.
+            // Grafana would ask its data sources by way of the proxy that Docker's client configuration puts into every
+            // container.
             .WithComposeEnvironment("NO_PROXY", "localhost,127.0.0.1,prometheus,alertmanager,loki,edge${NO_PROXY:+,${NO_PROXY:-}}")
             .WithComposeEnvironment(RootUrl, edge.PublishedGrafanaUrl + "/", development: $"http://localhost:{address}/")
             .WithSignIn();
@@ -201,10 +210,11 @@ public static class GrafanaBuilderExtensions
         }
 
         return builder
-            // Who is in none of the groups is not let in.
+            // A person in none of the groups may not sign in.
             .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_ROLE_ATTRIBUTE_STRICT", "true")
             .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_USE_PKCE", "true")
-            // With the scope offline_access, where the provider wants that: a session ends when the provider no longer renews it.
+            // With the scope offline_access, where the provider wants that: a session ends when the provider no longer
+            // renews it.
             .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_USE_REFRESH_TOKEN", "${GRAFANA_OIDC_REFRESH_TOKENS:-false}")
             .WithComposeEnvironment("GF_AUTH_GENERIC_OAUTH_SIGNOUT_REDIRECT_URL", "${GRAFANA_OIDC_SIGNOUT_URL:-}")
             // Compose recreates the container for another file.
@@ -224,7 +234,7 @@ public static class GrafanaBuilderExtensions
         return builder
             .WithComposeEnvironment(User, "${GRAFANA_ADMIN_USER:-admin}")
             .WithSecret(Password, secret, development: "${GRAFANA_ADMIN_PASSWORD:-admin}")
-            // What its database keeps of data sources is encrypted with this; Grafana's own default is known to everybody.
+            // Encrypts the secrets of data sources in its database; Grafana's own default is public.
             .WithSecret("GF_SECURITY_SECRET_KEY", new PublishedSecretAnnotation("grafana_secret_key", "./secrets/grafana_secret_key") { IsRequired = true }, development: "development")
             .WithAnnotation(new PublishedTaskAnnotation("access", ["/bin/sh", $"{AccessDirectory}/apply.sh"], [User], [secret, new("grafana_users", "./secrets/grafana_users")]))
             // The script looks at both, and becomes Grafana.
@@ -256,7 +266,8 @@ public static class GrafanaBuilderExtensions
 
     /// <summary>Keeps users, preferences and own dashboards in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless given.</param>
+    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless
+    /// given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<GrafanaResource> WithDataVolume(this IResourceBuilder<GrafanaResource> builder, string? name = null)
     {
@@ -279,7 +290,9 @@ public static class GrafanaBuilderExtensions
     public static IResourceBuilder<GrafanaResource> WithAlertmanager(this IResourceBuilder<GrafanaResource> builder, IResourceBuilder<IResourceWithEndpoints> alertmanager) =>
         builder.WithDataSource(alertmanager).WithDataSourceUrl("ALERTMANAGER_URL", alertmanager.Resource);
 
-    /// <summary>Points the data source of logs at a Loki, adds the dashboard of logs, and links log lines to their traces.</summary>
+    /// <summary>
+    /// Points the data source of logs at a Loki, adds the dashboard of logs, and links log lines to their traces.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="loki">The Loki, whose endpoint is <c>http</c>.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>

@@ -4,9 +4,10 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Hazumu.Hosting.Health;
 
 /// <summary>
-/// Waits for a component that is not healthy yet, within the check. Aspire comes back to an unhealthy resource only after one to five
-/// seconds (ResourceHealthCheckService, whose intervals are internal): a container that is ready just after it was asked would cost
-/// the start that second. No issue there yet; to be removed when Aspire's intervals can be set.
+/// Waits for a component that is not healthy yet, within the check. Aspire comes back to an unhealthy resource only
+/// after one to five
+/// seconds (ResourceHealthCheckService, whose intervals are internal): a container that is ready just after a check
+/// would cost the start that second. No issue there yet; to be removed when Aspire's intervals can be set.
 /// </summary>
 /// <param name="inner">Makes the check itself.</param>
 /// <param name="patience">How long one check waits for the component to become healthy.</param>
@@ -47,7 +48,7 @@ internal sealed class PromptHealthCheck(Func<IServiceProvider, IHealthCheck> inn
                 return result;
             }
 
-            // What was healthy and is no longer is told at once.
+            // A resource that was healthy and no longer is gets reported at once.
             if (_wasHealthy || TimeProvider.System.GetElapsedTime(began) >= patience)
             {
                 _wasHealthy = false;

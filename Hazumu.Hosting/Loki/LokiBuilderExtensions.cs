@@ -10,7 +10,8 @@ public static class LokiBuilderExtensions
     private const string DataDirectory = "/loki";
 
     /// <summary>Adds a Loki. A published application has it in a further file.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="LokiContainerImageTags.Tag"/> tag of the <inheritdoc cref="LokiContainerImageTags.Image"/> container image.</remarks>
+    /// <remarks>This version defaults to the <inheritdoc cref="LokiContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="LokiContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>
@@ -27,7 +28,7 @@ public static class LokiBuilderExtensions
             .WithUrlForEndpoint(LokiResource.PrimaryEndpointName, url => url.DisplayText = "Loki")
             .WithIconName("DocumentText")
             .WithHttpHealthCheck("/ready")
-            // The image has this one program, which asks /ready itself (3.7 and later).
+            // The image has this one program, which requests /ready itself (3.7 and later).
             .WithComposeHealthcheck("/usr/bin/loki", "-health")
             .WithArgs($"-config.file={ConfigurationDirectory}/loki.yaml", "-config.expand-env=true");
 
@@ -48,7 +49,8 @@ public static class LokiBuilderExtensions
 
     /// <summary>Keeps the logs in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless given.</param>
+    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless
+    /// given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<LokiResource> WithDataVolume(this IResourceBuilder<LokiResource> builder, string? name = null)
     {

@@ -7,14 +7,17 @@ using Microsoft.Extensions.Logging;
 namespace Hazumu.Hosting.Networking;
 
 /// <summary>
-/// The bridge network with an exact name. DCP names its networks itself and takes no other (microsoft/aspire#850), so the engine
-/// makes this one and each container is connected to it when it is ready. To be removed when Aspire lets an application name its network.
+/// The bridge network with an exact name. DCP names its networks itself and takes no other (microsoft/aspire#850), so
+/// the engine
+/// makes this one and each container is connected to it when it is ready. To be removed when Aspire lets an application
+/// name its network.
 /// </summary>
 internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engine, ResourceNotificationService notifications, ILoggerFactory loggers) : IHostedLifecycleService
 {
     private const string OwnerLabel = "hazumu.owner=apphost";
 
-    // So that the published application takes the network over where it is still in use; Compose refuses one without these (docker/compose#10797).
+    // So that the published application takes the network over where it is still in use; Compose refuses one without
+    // these (docker/compose#10797).
     private static readonly string[] s_composeLabels = ["--label", "com.docker.compose.project=hazumu", "--label", "com.docker.compose.network=default"];
 
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
@@ -85,8 +88,8 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>
-    /// Takes our containers off the network, and the network away where this host made it and nobody else is on it. DCP removes the
-    /// containers only after this, and would leave the network behind.
+    /// Takes our containers off the network, and removes the network if this host created it and nothing else is on it.
+    /// DCP removes the containers only after this, and would leave the network behind.
     /// </summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {

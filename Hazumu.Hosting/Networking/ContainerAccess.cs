@@ -8,12 +8,16 @@ namespace Hazumu.Hosting.Networking;
 /// <summary>How the graph's containers reach a project, which runs on this machine and not in a container.</summary>
 /// <remarks>
 /// Aspire's way is a tunnel: one more container, whose image DCP builds at first use from a base on mcr.microsoft.com
-/// (microsoft/aspire#16615). It holds up the start, fails without internet, and gives another port at each start. With Docker a container
-/// needs none to reach its own host: by the host's end of the default bridge or, with Docker Desktop, by a way to the host's loopback.
+/// (microsoft/aspire#16615). It holds up the start, fails without internet, and gives another port at each start. With
+/// Docker a container
+/// needs none to reach its own host: by the host's end of the default bridge or, with Docker Desktop, by a way to the
+/// host's loopback.
 /// The tunnel is left to the rest: Podman, engines without root or on another machine.
 /// </remarks>
-/// <param name="HostName">What the project's name means to a container, for the engine's <c>--add-host</c>; <see langword="null"/> where the tunnel is used.</param>
-/// <param name="Address">The address that the project has to listen on beside its own; <see langword="null"/> where its own will do.</param>
+/// <param name="HostName">The address of the project's name in a container, for the engine's <c>--add-host</c>;
+/// <see langword="null"/> where the tunnel is used.</param>
+/// <param name="Address">The address that the project has to listen on beside its own; <see langword="null"/> where its
+/// own will do.</param>
 /// <param name="Problem">Why containers do not reach it at all; <see langword="null"/> where they do.</param>
 internal sealed record ContainerAccess(string? HostName = null, IPAddress? Address = null, string? Problem = null)
 {
@@ -23,7 +27,7 @@ internal sealed record ContainerAccess(string? HostName = null, IPAddress? Addre
     /// <summary>Aspire's own way.</summary>
     public static readonly ContainerAccess Tunnel = new();
 
-    // What DCP 0.25 builds the tunnel's image from, and what it calls the image.
+    // The base image and the name of the image that DCP 0.25 builds for the tunnel.
     private const string BaseImage = "mcr.microsoft.com/azurelinux/base/core:3.0";
     private const string TunnelImage = "dcptun_developer_ms";
 
@@ -38,14 +42,16 @@ internal sealed record ContainerAccess(string? HostName = null, IPAddress? Addre
         _ => Tunnel,
     };
 
-    /// <summary>Chooses, and looks whether what was chosen can be had: without it, Aspire would try for minutes.</summary>
+    /// <summary>
+    /// Chooses, and looks whether what was chosen can be had: without it, Aspire would try for minutes.
+    /// </summary>
     public static async Task<ContainerAccess> ChooseAsync(HostFacts facts, IConfiguration configuration, ContainerEngine engine, CancellationToken cancellationToken)
     {
         var access = Choose(facts, configuration);
         return access == Tunnel ? access with { Problem = await FindTunnelProblemAsync(engine, cancellationToken) } : access;
     }
 
-    /// <summary>Tells the projects that containers reach how that is done.</summary>
+    /// <summary>Sets on each project how containers reach it.</summary>
     public static void Apply(ContainerAccess access, IEnumerable<IResource> resources)
     {
         foreach (var annotation in resources.SelectMany(resource => resource.Annotations.OfType<ContainerAccessAnnotation>()))
@@ -65,11 +71,11 @@ internal sealed record ContainerAccess(string? HostName = null, IPAddress? Addre
         try
         {
             var pull = await engine.RunAsync(["pull", "--quiet", BaseImage], cancellationToken);
-            return pull.IsSuccess ? null : $"the image {BaseImage}, which Aspire's tunnel is made of, cannot be pulled ({pull.StandardError.Trim()})";
+            return pull.IsSuccess ? null : $"the image {BaseImage}, which Aspire's tunnel is built on, cannot be pulled ({pull.StandardError.Trim()})";
         }
         catch (StartupProblemException)
         {
-            // A slow registry and no absent one, which the engine would have told: DCP has minutes for it.
+            // The registry is slow but not absent, which the engine would have reported: DCP waits minutes for it.
             return null;
         }
     }

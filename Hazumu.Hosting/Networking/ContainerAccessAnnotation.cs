@@ -6,7 +6,9 @@ internal sealed class ContainerAccessAnnotation : IResourceAnnotation
     /// <summary>How; Aspire's way until it is decided.</summary>
     public ContainerAccess Access { get; set; } = ContainerAccess.Tunnel;
 
-    /// <summary>How containers reach a resource; <see langword="null"/> where that is Aspire's business alone.</summary>
+    /// <summary>
+    /// How containers reach a resource; <see langword="null"/> where that is Aspire's business alone.
+    /// </summary>
     public static ContainerAccess? Of(IResource resource) => resource.Annotations.OfType<ContainerAccessAnnotation>().LastOrDefault()?.Access;
 }
 

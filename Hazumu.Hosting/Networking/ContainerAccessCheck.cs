@@ -6,12 +6,12 @@ using Microsoft.Extensions.Logging;
 namespace Hazumu.Hosting.Networking;
 
 /// <summary>
-/// Tries, from inside each container that connects to a project, whether it gets there: a firewall of the host may keep containers
-/// out, and the container itself would only wait and say nothing.
+/// Tries, from inside each container that connects to a project, whether it gets there: a firewall of the host may keep
+/// containers out, and the container itself would only wait and say nothing.
 /// </summary>
 internal sealed class ContainerAccessCheck(DistributedApplicationModel model, ResourceNotificationService notifications, ContainerEngine engine, ILoggerFactory loggers) : BackgroundService
 {
-    // Whatever the image has; 127 is the shell's "no such command", and then nothing is known.
+    // The image may have either program; 127 is the shell's "no such command", and then nothing is known.
     private const string Connect = """
         if command -v wget > /dev/null; then exec wget -q -T 5 -O /dev/null "$0"
         elif command -v curl > /dev/null; then exec curl -sS -m 5 -o /dev/null "$0"
@@ -47,7 +47,7 @@ internal sealed class ContainerAccessCheck(DistributedApplicationModel model, Re
         }
         catch (Exception error) when (error is DistributedApplicationException or InvalidOperationException or StartupProblemException)
         {
-            // A component that does not become healthy, or is gone again, is told elsewhere.
+            // A component that does not become healthy, or is gone again, is reported elsewhere.
             _logger.LogDebug(error, "Not tried whether '{Container}' reaches '{Project}'.", container.Name, endpoint.Resource.Name);
         }
     }

@@ -12,8 +12,9 @@ public static class ContainerAccessExtensions
     private const string Urls = "ASPNETCORE_URLS";
 
     /// <summary>
-    /// Has a project listen where the graph's containers reach it: beside its own address on this machine's end of the engine's bridge,
-    /// and never on an address of the outside. Without this, containers reach a project by Aspire's tunnel.
+    /// Has a project listen where the graph's containers reach it: beside its own address on this machine's end of the
+    /// engine's bridge, and never on an address of the outside. Without this, containers reach a project by Aspire's
+    /// tunnel.
     /// </summary>
     /// <param name="builder">The resource builder; the project's endpoints are not proxied.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>

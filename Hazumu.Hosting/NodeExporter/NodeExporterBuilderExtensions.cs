@@ -9,11 +9,16 @@ public static class NodeExporterBuilderExtensions
 {
     private const string HostDirectory = "/host";
 
-    // What panels and rules read. Not the network's: in a network of its own the container would show its own.
+    // The collectors that panels and rules read. Not the network's: in a network of its own the container would show
+    // its own.
     private static readonly string[] s_collectors = ["cpu", "diskstats", "filesystem", "hwmon", "loadavg", "meminfo", "pressure", "stat", "time", "timex", "uname", "vmstat"];
 
-    /// <summary>Adds a node exporter that measures this host. Where containers do not see the host, as with Docker Desktop, it is left out at the start.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="NodeExporterContainerImageTags.Tag"/> tag of the <inheritdoc cref="NodeExporterContainerImageTags.Image"/> container image.</remarks>
+    /// <summary>
+    /// Adds a node exporter that measures this host. Where containers do not see the host, as with Docker Desktop, it
+    /// is left out at the start.
+    /// </summary>
+    /// <remarks>This version defaults to the <inheritdoc cref="NodeExporterContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="NodeExporterContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>
@@ -36,7 +41,8 @@ public static class NodeExporterBuilderExtensions
                 $"--path.procfs={HostDirectory}/proc",
                 $"--path.sysfs={HostDirectory}/sys",
                 "--collector.disable-defaults",
-                // Disks that hold something, an engine's folders and volumes among them; not what each container and the system mount for themselves.
+                // Disks that hold something, an engine's folders and volumes among them; not what each container and
+                // the system mount for themselves.
                 "--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run|var/lib/(docker|containers/storage|containerd|kubelet)/[^/]+/.+)($|/)",
                 "--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$",
                 "--web.disable-exporter-metrics")

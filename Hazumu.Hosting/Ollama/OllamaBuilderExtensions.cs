@@ -9,7 +9,10 @@ namespace Aspire.Hosting;
 /// <summary>Provides extension methods that complete the Toolkit's Ollama resource.</summary>
 public static class OllamaBuilderExtensions
 {
-    /// <summary>Adds as many Ollama instances as the settings ask for: <c>ollama</c>, <c>ollama-2</c>, …, each with a port and a volume of its own.</summary>
+    /// <summary>
+    /// Adds as many Ollama instances as the settings ask for: <c>ollama</c>, <c>ollama-2</c>, …, each with a port and a
+    /// volume of its own.
+    /// </summary>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the first one.</param>
     /// <param name="settings">The instances' settings.</param>
@@ -48,11 +51,12 @@ public static class OllamaBuilderExtensions
         return builder.WithEnvironment("OLLAMA_NUM_PARALLEL", settings, nameof(settings.Parallel), settings.Parallel);
     }
 
-    /// <summary>Gives Ollama the GPU that was asked for, or what the host turns out to offer.</summary>
+    /// <summary>Gives Ollama the GPU that the setting names, or one that the host offers.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="mode">What to use.</param>
+    /// <param name="mode">The setting.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    /// <remarks>Decided before anything starts; a demanded GPU that is not there stops the start with a sentence. In a published application the choice is the override file's.</remarks>
+    /// <remarks>Decided before anything starts; a demanded GPU that is not there stops the start with a sentence. In a
+    /// published application the choice is the override file's.</remarks>
     public static IResourceBuilder<OllamaResource> WithGpu(this IResourceBuilder<OllamaResource> builder, GpuMode mode)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -76,7 +80,10 @@ public static class OllamaBuilderExtensions
         });
     }
 
-    /// <summary>Adds a resource for each model that is to be ready; it is pulled where Ollama does not have it, and the dashboard shows the progress.</summary>
+    /// <summary>
+    /// Adds a resource for each model that is to be ready; it is pulled where Ollama does not have it, and the
+    /// dashboard shows the progress.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="models">Model names; a name without a tag means <c>:latest</c>.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
@@ -97,7 +104,10 @@ public static class OllamaBuilderExtensions
         return builder;
     }
 
-    /// <summary>Pins the engine's version and adds what people who run it look for: a named address, commands to pull and to unload a model, a health check for Compose.</summary>
+    /// <summary>
+    /// Pins the engine's version and adds what people who run it look for: a named address, commands to pull and to
+    /// unload a model, a health check for Compose.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<OllamaResource> WithOperations(this IResourceBuilder<OllamaResource> builder)
@@ -123,7 +133,7 @@ public static class OllamaBuilderExtensions
             : builder
                 .WithVolume(name, $"{Home}/.ollama")
                 .WithComposeEnvironment("HOME", Home)
-                // What is asked here stays here.
+                // Prompts stay on this machine.
                 .WithComposeEnvironment("OLLAMA_NO_CLOUD", "1")
                 // The models decide what is enough memory, and they take every processor there is.
                 .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "0", Cpus: "0", Pids: 4096) { WritesTo = ["/tmp"], TakesVolume = true })

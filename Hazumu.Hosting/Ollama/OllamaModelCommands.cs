@@ -6,7 +6,9 @@ using OllamaSharp.Models;
 
 namespace Aspire.Hosting;
 
-/// <summary>The dashboard's commands that pull and unload a model; the Toolkit has them only for models named in the AppHost.</summary>
+/// <summary>
+/// The dashboard's commands that pull and unload a model; the Toolkit has them only for models named in the AppHost.
+/// </summary>
 internal static class OllamaModelCommands
 {
     private const string Model = "model";

@@ -8,15 +8,17 @@ namespace Hazumu.Hosting.Ollama;
 internal static partial class OllamaModelName
 {
     /// <summary>
-    /// Spells the tag out, as Ollama does: <c>tinyllama</c> becomes <c>tinyllama:latest</c>. The Toolkit compares names to the letter
-    /// and would pull a model that is there already (no issue there yet; seen in its HasModelAsync, 13.5.0). To be removed when that knows the default tag.
+    /// Spells the tag out, as Ollama does: <c>tinyllama</c> becomes <c>tinyllama:latest</c>. The Toolkit compares names
+    /// to the letter
+    /// and would pull a model that is there already (no issue there yet; seen in its HasModelAsync, 13.5.0). To be
+    /// removed when that knows the default tag.
     /// </summary>
     public static string Normalize(string name) =>
         name.LastIndexOf(':') > name.LastIndexOf('/') ? name : $"{name}:latest";
 
     /// <summary>
-    /// A name that Aspire takes for a resource: letters, digits and single hyphens, at most 64 characters. Where that loses what tells
-    /// models apart, a part of the name's digest does.
+    /// A name that Aspire takes for a resource: letters, digits and single hyphens, at most 64 characters. Where that
+    /// loses what tells models apart, a part of the name's digest does.
     /// </summary>
     /// <param name="parent">The Ollama resource's name.</param>
     /// <param name="model">The model's whole name.</param>

@@ -7,10 +7,11 @@ namespace Aspire.Hosting;
 public static class OpenWebUIBuilderExtensions
 {
     /// <summary>
-    /// Adds an Open WebUI. The resource and its volume are the Toolkit's; not so its <c>WithOpenWebUI</c>, which belongs to one Ollama
-    /// resource, switches accounts off and is not published.
+    /// Adds an Open WebUI. The resource and its volume are the Toolkit's; not so its <c>WithOpenWebUI</c>, which
+    /// belongs to one Ollama resource, switches accounts off and is not published.
     /// </summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="OpenWebUIContainerImageTags.Tag"/> tag of the <inheritdoc cref="OpenWebUIContainerImageTags.Image"/> container image.</remarks>
+    /// <remarks>This version defaults to the <inheritdoc cref="OpenWebUIContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="OpenWebUIContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>
@@ -82,7 +83,8 @@ public static class OpenWebUIBuilderExtensions
                 context.EnvironmentVariables["OLLAMA_API_CONFIGS"] = ReferenceExpression.Create($$"""{"0": {"enable": true, "key": "{{key.Resource}}"} }"""); // not "}}", which an expression takes for one brace
                 if (ContainerAccessAnnotation.Of(gateway.Resource) is { HostName: null })
                 {
-                    // Open WebUI keeps the address of its first start, and by Aspire's tunnel it is another at each start.
+                    // Open WebUI keeps the address of its first start, and by Aspire's tunnel it is another at each
+                    // start.
                     context.EnvironmentVariables["ENABLE_PERSISTENT_CONFIG"] = "false";
                 }
             });

@@ -1,6 +1,8 @@
 namespace Aspire.Hosting;
 
-/// <summary>The version is ours to choose: with the Toolkit's, 0.6.38, no variable gives the key of an Ollama connection.</summary>
+/// <summary>
+/// The version is ours to choose: with the Toolkit's, 0.6.38, no variable gives the key of an Ollama connection.
+/// </summary>
 internal static class OpenWebUIContainerImageTags
 {
     /// <remarks>ghcr.io</remarks>

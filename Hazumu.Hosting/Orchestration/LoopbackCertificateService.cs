@@ -11,14 +11,17 @@ using Microsoft.Extensions.Logging;
 namespace Hazumu.Hosting.Orchestration;
 
 /// <summary>
-/// Saves DCP from making a certificate at every start. Without a trusted development certificate, which no first run has, DCP generates
-/// one for its loopback API and the whole start waits for it: 1 to 4 of 8 seconds, measured here (microsoft/dcp#161). DCP takes a
-/// certificate from Aspire's certificate service; this adds one of ours, for loopback only, made once and kept. It is trusted by
-/// nothing and used for nothing else. To be removed when DCP or Aspire keeps its own.
+/// Saves DCP from making a certificate at every start. Without a trusted development certificate, which no first run
+/// has, DCP generates
+/// one for its loopback API and the whole start waits for it: 1 to 4 of 8 seconds, measured here (microsoft/dcp#161).
+/// DCP takes a
+/// certificate from Aspire's certificate service; this adds one of ours, for loopback only, made once and kept. It is
+/// trusted by nothing and used for nothing else. To be removed when DCP or Aspire keeps its own.
 /// </summary>
 internal sealed class LoopbackCertificateService : IDeveloperCertificateService
 {
-    // Marks a certificate as one of ASP.NET Core's for development: Aspire hands DCP no other (X509Certificate2Extensions).
+    // Marks a certificate as one of ASP.NET Core's for development: Aspire hands DCP no other
+    // (X509Certificate2Extensions).
     private const string DevelopmentCertificateOid = "1.3.6.1.4.1.311.84.1.1";
     private const string ServerAuthenticationOid = "1.3.6.1.5.5.7.3.1";
 
@@ -48,7 +51,10 @@ internal sealed class LoopbackCertificateService : IDeveloperCertificateService
     /// <inheritdoc/>
     public bool LatestCertificateIsUntrusted => _inner.LatestCertificateIsUntrusted;
 
-    /// <summary>Puts the service before Aspire's. Not on Windows: there DCP reads the user's certificate store, which is not ours to write to.</summary>
+    /// <summary>
+    /// Puts the service before Aspire's. Not on Windows: there DCP reads the user's certificate store, which is not
+    /// ours to write to.
+    /// </summary>
     public static void AddTo(IServiceCollection services)
     {
         if (OperatingSystem.IsWindows())
@@ -64,7 +70,10 @@ internal sealed class LoopbackCertificateService : IDeveloperCertificateService
             provider.GetRequiredService<ILoggerFactory>().CreateLogger("Hazumu"))));
     }
 
-    /// <summary>The kept certificate, or a new one where there is none or it ends within a day; none at all where the file cannot be kept.</summary>
+    /// <summary>
+    /// The kept certificate, or a new one where there is none or it ends within a day; none at all where the file
+    /// cannot be kept.
+    /// </summary>
     internal static ImmutableList<X509Certificate2> Load(string file, ILogger logger)
     {
         try

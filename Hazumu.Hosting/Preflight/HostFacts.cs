@@ -8,19 +8,27 @@ using Hazumu.Hosting.Containers;
 
 namespace Hazumu.Hosting.Preflight;
 
-/// <summary>What the host and its container engine offer, found out once before anything starts.</summary>
+/// <summary>Facts about the host and its container engine, gathered once before anything starts.</summary>
 internal sealed record HostFacts
 {
     /// <summary>Whether the engine runs without root: its socket is not where cAdvisor looks for it.</summary>
     public bool IsRootless { get; init; }
 
-    /// <summary>Whether containers see this machine's own kernel and files: false for Docker Desktop's virtual machine and for a remote engine.</summary>
+    /// <summary>
+    /// Whether containers see this machine's own kernel and files: false for Docker Desktop's virtual machine and for a
+    /// remote engine.
+    /// </summary>
     public bool SharesThisMachine { get; init; } = true;
 
-    /// <summary>Whether the engine is Docker Desktop, which gives containers a way to this machine's loopback.</summary>
+    /// <summary>
+    /// Whether the engine is Docker Desktop, which gives containers a way to this machine's loopback.
+    /// </summary>
     public bool IsDockerDesktop { get; init; }
 
-    /// <summary>This machine's end of Docker's default bridge, which every container reaches; <see langword="null"/> where it has none.</summary>
+    /// <summary>
+    /// This machine's end of Docker's default bridge, which every container reaches; <see langword="null"/> where it
+    /// has none.
+    /// </summary>
     public IPAddress? BridgeAddress { get; init; }
 
     /// <summary>Whether this machine has NVIDIA's device files or, with Docker Desktop, its driver's program.</summary>
@@ -38,7 +46,7 @@ internal sealed record HostFacts
     private const int CapSysResource = 24;
     private static readonly string[] s_cdiFolders = ["/etc/cdi", "/var/run/cdi"];
 
-    /// <summary>Asks the engine and looks at this machine.</summary>
+    /// <summary>Reads the engine's description and this machine's.</summary>
     /// <exception cref="StartupProblemException">There is no engine, or it does not answer.</exception>
     public static async Task<HostFacts> FindOutAsync(ContainerEngine engine, CancellationToken cancellationToken)
     {
@@ -54,7 +62,8 @@ internal sealed record HostFacts
             SharesThisMachine = sharesThisMachine,
             IsDockerDesktop = engine.IsLocal && isDockerDesktop,
             BridgeAddress = sharesThisMachine && !isPodman ? await bridge : null,
-            // Docker Desktop lists the runtime on machines without such a GPU too (docker/for-win#14331): the driver's program tells.
+            // Docker Desktop lists the runtime on machines without such a GPU too (docker/for-win#14331): the driver's
+            // program decides.
             HasNvidiaDevice = File.Exists("/dev/nvidiactl") || (!sharesThisMachine && ExecutablePath.Find("nvidia-smi") is not null),
             EngineOffersNvidia = OffersNvidia(info, isPodman, sharesThisMachine),
             HasAmdDevice = sharesThisMachine && File.Exists("/dev/kfd") && Directory.Exists("/dev/dri"),
@@ -62,8 +71,8 @@ internal sealed record HostFacts
         };
     }
 
-    // The engine tells the bridge's subnet, and not always its gateway. With an engine that runs without root, the gateway is in another
-    // network namespace than this process, and is therefore none of this machine's addresses.
+    // The engine reports the bridge's subnet, and not always its gateway. With an engine that runs without root, the
+    // gateway is in another network namespace than this process, and is therefore none of this machine's addresses.
     private static async Task<IPAddress?> FindBridgeAddressAsync(ContainerEngine engine, CancellationToken cancellationToken)
     {
         try
@@ -82,7 +91,7 @@ internal sealed record HostFacts
         }
         catch (Exception error) when (error is Win32Exception or StartupProblemException or NetworkInformationException)
         {
-            // That there is no engine, or one that does not answer, is told where it is asked what it is.
+            // A missing engine, or one that does not answer, is reported where its description is read.
             return null;
         }
     }
@@ -96,7 +105,8 @@ internal sealed record HostFacts
 
         return (info.TryGetProperty("Runtimes", out var runtimes) && runtimes.ValueKind == JsonValueKind.Object && runtimes.TryGetProperty("nvidia", out _))
             || (info.TryGetProperty("DiscoveredDevices", out var devices) && devices.ValueKind == JsonValueKind.Array && devices.GetRawText().Contains("nvidia.com/gpu", StringComparison.Ordinal))
-            // --gpus needs no registered runtime, only the toolkit's hook beside the daemon (moby, daemon/nvidia_linux.go).
+            // --gpus needs no registered runtime, only the toolkit's hook beside the daemon (moby,
+            // daemon/nvidia_linux.go).
             || (sharesThisMachine && ExecutablePath.Find("nvidia-container-runtime-hook") is not null);
     }
 

@@ -6,7 +6,7 @@ namespace Hazumu.Hosting.Preflight;
 /// <summary>A port of this machine that the start will bind.</summary>
 /// <param name="Address">The address it binds to.</param>
 /// <param name="Port">The port.</param>
-/// <param name="Owner">What it is for, as a person would say it.</param>
+/// <param name="Owner">The component that needs it, for messages.</param>
 /// <param name="Setting">The key that changes it.</param>
 internal sealed record HostPort(IPAddress Address, int Port, string Owner, string Setting)
 {

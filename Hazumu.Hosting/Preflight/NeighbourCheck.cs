@@ -3,15 +3,16 @@ using Hazumu.Hosting.Containers;
 namespace Hazumu.Hosting.Preflight;
 
 /// <summary>
-/// Finds another graph that runs on this engine under the same names, such as the published application in production: the two would
-/// write to the same volumes, and answer for each other on the network.
+/// Finds another graph that runs on this engine under the same names, such as the published application in production:
+/// the two would write to the same volumes, and answer for each other on the network.
 /// </summary>
 internal sealed class NeighbourCheck(ContainerEngine engine)
 {
     private const string ComposeProject = "com.docker.compose.project";
 
     /// <summary>One sentence for each other graph.</summary>
-    /// <param name="network">The network of the graph that is to start; <see langword="null"/> where it has none of its own.</param>
+    /// <param name="network">The network of the graph that is to start; <see langword="null"/> where it has none of its
+    /// own.</param>
     /// <param name="volumes">Its volumes.</param>
     /// <param name="cancellationToken">Ends the check early.</param>
     public async Task<IReadOnlyList<string>> FindProblemsAsync(string? network, IReadOnlyCollection<string> volumes, CancellationToken cancellationToken)
@@ -29,7 +30,8 @@ internal sealed class NeighbourCheck(ContainerEngine engine)
         ];
     }
 
-    // The engine lists containers that match any of several filters of a kind; "volume" matches the beginning of a path, but names exactly.
+    // The engine lists containers that match any of several filters of a kind; "volume" matches the beginning of a
+    // path, but names exactly.
     private async Task<string[]> ListAsync(IEnumerable<string> filters, CancellationToken cancellationToken)
     {
         var list = await engine.RunAsync(["ps", "--quiet", .. filters.SelectMany(filter => new[] { "--filter", filter })], cancellationToken);

@@ -4,7 +4,7 @@ using Hazumu.Hosting.Containers;
 
 namespace Hazumu.Hosting.Preflight;
 
-/// <summary>Finds ports that are asked for twice or taken already, and who holds them.</summary>
+/// <summary>Finds ports that are requested twice or taken already, and the program that holds them.</summary>
 internal sealed class PortCheck(ContainerEngine engine)
 {
     /// <summary>One sentence for each port that cannot be bound.</summary>
@@ -16,7 +16,7 @@ internal sealed class PortCheck(ContainerEngine engine)
             var first = group.First();
             if (group.Skip(1).FirstOrDefault() is { } second)
             {
-                problems.Add($"Port {group.Key} is asked for by {first.Owner} and by {second.Owner}; change {second.Setting}.");
+                problems.Add($"Port {group.Key} is requested by {first.Owner} and by {second.Owner}; change {second.Setting}.");
             }
             else if (IsTaken(first.Address, first.Port))
             {

@@ -8,7 +8,10 @@ internal static class ProcessTable
     private const string Listening = "0A";
     private static readonly string[] s_tables = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-    /// <summary>Names the process: <c>process 'nginx' (pid 4711)</c>; <see langword="null"/> where /proc does not tell, as for another user's process or on another system.</summary>
+    /// <summary>
+    /// Names the process: <c>process 'nginx' (pid 4711)</c>; <see langword="null"/> where /proc does not tell, as for
+    /// another user's process or on another system.
+    /// </summary>
     public static string? FindListener(int port)
     {
         if (!OperatingSystem.IsLinux())

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace Hazumu.Hosting.Preflight;
 
 /// <summary>
-/// Checks, before anything starts, whether everything can start: the engine, what the settings require of the host, another graph under
-/// the same names, and the ports. All problems are reported at once, a sentence each.
+/// Checks, before anything starts, whether everything can start: the engine, what the settings require of the host,
+/// another graph under the same names, and the ports. All problems are reported at once, a sentence each.
 /// </summary>
 /// <param name="engine">The container engine.</param>
 /// <param name="checks">The steps that prepare the model.</param>
@@ -30,7 +30,7 @@ internal sealed class StartChecks(ContainerEngine engine, IEnumerable<IStartChec
     }
 
     /// <summary>Finishes the resources by what the host offers.</summary>
-    /// <returns>What the host offers, and a sentence for each demand that it does not meet.</returns>
+    /// <returns>The facts about the host, and a sentence for each demand that it does not meet.</returns>
     /// <exception cref="StartupProblemException">There is no engine, or it does not answer.</exception>
     public async Task<(HostFacts Facts, IReadOnlyList<string> Problems)> SettleAsync(DistributedApplicationModel model, CancellationToken cancellationToken)
     {

@@ -18,7 +18,8 @@ public static class PrometheusBuilderExtensions
     private const string RetentionArgument = "--storage.tsdb.retention.time=";
 
     /// <summary>Adds a Prometheus server.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="PrometheusContainerImageTags.Tag"/> tag of the <inheritdoc cref="PrometheusContainerImageTags.Image"/> container image.</remarks>
+    /// <remarks>This version defaults to the <inheritdoc cref="PrometheusContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="PrometheusContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>
@@ -44,7 +45,8 @@ public static class PrometheusBuilderExtensions
             .WithArgs(
                 $"{ConfigurationDirectory}/start.sh",
                 $"--storage.tsdb.path={DataDirectory}")
-            // For the command below. A published Prometheus has no use for it, and every container of its network could stop it.
+            // For the command below. A published Prometheus has no use for it, and every container of its network could
+            // stop it.
             .WithArgs(context =>
             {
                 if (context.ExecutionContext.IsRunMode)
@@ -70,7 +72,10 @@ public static class PrometheusBuilderExtensions
             });
     }
 
-    /// <summary>Mounts the folder of runbooks, which Prometheus serves at <c>/user/</c>, and sets the address to which alerts link.</summary>
+    /// <summary>
+    /// Mounts the folder of runbooks, which Prometheus serves at <c>/user/</c>, and sets the address to which alerts
+    /// link.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The settings.</param>
     /// <param name="source">The folder, relative to the AppHost's; the package's own unless given.</param>
@@ -104,7 +109,10 @@ public static class PrometheusBuilderExtensions
                 development: $"http://localhost:{grafana.Variable(nameof(grafana.Port), grafana.Port)}");
     }
 
-    /// <summary>Mounts the folder that holds <c>prometheus.yml</c>, read-only. The tests of its rules, in <c>tests</c>, are not published.</summary>
+    /// <summary>
+    /// Mounts the folder that holds <c>prometheus.yml</c>, read-only. The tests of its rules, in <c>tests</c>, are not
+    /// published.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="source">The folder, relative to the AppHost's; the package's own unless given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
@@ -113,7 +121,8 @@ public static class PrometheusBuilderExtensions
 
     /// <summary>Keeps the samples in a named volume.</summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless given.</param>
+    /// <param name="name">The volume's exact name; generated from the application's and the resource's name unless
+    /// given.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<PrometheusResource> WithDataVolume(this IResourceBuilder<PrometheusResource> builder, string? name = null)
     {
@@ -149,9 +158,12 @@ public static class PrometheusBuilderExtensions
     /// <summary>Has Prometheus scrape a resource, under the resource's name as <c>instance</c>.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="target">The resource to scrape, or to probe where the job does that.</param>
-    /// <param name="job">The job of prometheus.yml that takes the target; unless given it is the job <c>services</c>, and the target's job label is the resource's name.</param>
-    /// <param name="metricsPath">The path of the metrics, where it is not the job's (<c>/metrics</c> for <c>services</c>).</param>
-    /// <param name="prober">Who probes the resource, where the job has that done; without it in the graph there is no target.</param>
+    /// <param name="job">The job of prometheus.yml that takes the target; unless given it is the job <c>services</c>,
+    /// and the target's job label is the resource's name.</param>
+    /// <param name="metricsPath">The path of the metrics, where it is not the job's (<c>/metrics</c> for
+    /// <c>services</c>).</param>
+    /// <param name="prober">The exporter that probes the resource, if the job needs one; without it in the graph there
+    /// is no target.</param>
     /// <param name="endpointName">The resource's endpoint.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<PrometheusResource> WithScrapeTarget(this IResourceBuilder<PrometheusResource> builder, IResourceBuilder<IResourceWithEndpoints> target, string? job = null, string? metricsPath = null, IResourceBuilder<IResource>? prober = null, string endpointName = "http")
@@ -195,7 +207,7 @@ public static class PrometheusBuilderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="targets">The resources to scrape, or to probe where the job does that.</param>
     /// <param name="job">The job of prometheus.yml that takes the targets.</param>
-    /// <param name="prober">Who probes the resources, where the job has that done.</param>
+    /// <param name="prober">The exporter that probes the resources, if the job needs one.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<PrometheusResource> WithScrapeTarget(this IResourceBuilder<PrometheusResource> builder, IEnumerable<IResourceBuilder<IResourceWithEndpoints>> targets, string job, IResourceBuilder<IResource>? prober = null)
     {
@@ -209,8 +221,8 @@ public static class PrometheusBuilderExtensions
         return builder;
     }
 
-    // A file beside the folder, and not a folder of its own: Prometheus watches the folder that a file of targets lies in, and logs an error
-    // every five minutes where that is missing because the option is not used.
+    // A file beside the folder, and not a folder of its own: Prometheus watches the folder that a file of targets lies
+    // in, and logs an error every five minutes where that is missing because the option is not used.
     private static void WithOptionalTargets(this IResourceBuilder<PrometheusResource> builder, string option)
     {
         if (!builder.Resource.Annotations.OfType<PublishedOptionalFileAnnotation>().Any(file => file.Option == option))

@@ -7,15 +7,16 @@ using Hazumu.Hosting.Publishing;
 namespace Hazumu.Hosting.Prometheus;
 
 /// <summary>An endpoint that Prometheus scrapes.</summary>
-/// <param name="Job">A job of prometheus.yml that reads its targets from <c>{Job}.json</c>; <see langword="null"/> for the job <c>services</c>, which takes any target.</param>
-/// <param name="Endpoint">What is scraped.</param>
+/// <param name="Job">A job of prometheus.yml that reads its targets from <c>{Job}.json</c>; <see langword="null"/> for
+/// the job <c>services</c>, which takes any target.</param>
+/// <param name="Endpoint">The endpoint to scrape.</param>
 /// <param name="MetricsPath">The path, where it is not the job's.</param>
-/// <param name="Prober">Who probes the endpoint, where Prometheus does not scrape it itself.</param>
+/// <param name="Prober">The exporter that probes the endpoint, if Prometheus does not scrape it itself.</param>
 internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference Endpoint, string? MetricsPath, IResource? Prober = null) : IResourceAnnotation
 {
     private const string GeneralJob = "services";
 
-    /// <summary>The file of those whom Prometheus tells of alerts, which is no job.</summary>
+    /// <summary>The file of the Alertmanagers that Prometheus sends alerts to, which is no job.</summary>
     public const string Alertmanagers = "alertmanagers";
 
     /// <summary>The file of rules that say which jobs must have a target.</summary>
@@ -23,11 +24,12 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
 
     /// <summary>
     /// Writes Prometheus' file-based discovery, a file for each job
-    /// (https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config), and a job of its own for each container of
-    /// which there may be several.
+    /// (https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config), and a job of its own
+    /// for each container of which there may be several.
     /// </summary>
-    /// <param name="targets">What to scrape.</param>
-    /// <param name="network">The graph's network: cAdvisor sees every graph on the engine, and this label tells Prometheus which is its own.</param>
+    /// <param name="targets">The targets to scrape.</param>
+    /// <param name="network">The graph's network: cAdvisor sees every graph on the engine, and this label marks
+    /// Prometheus' own.</param>
     /// <param name="context">Whether the graph runs now or is published.</param>
     /// <param name="cancellationToken">Ends the wait for addresses.</param>
     /// <param name="option">The option of a published application that the targets are in.</param>
@@ -55,10 +57,11 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
     }
 
     /// <summary>
-    /// Writes the rules that say which jobs must have a target: those of the graph's components, also of one that no container can reach.
-    /// What is left out is not missed.
+    /// Writes the rules that say which jobs must have a target: those of the graph's components, also of one that no
+    /// container can reach.
+    /// A component that is left out is not missed.
     /// </summary>
-    /// <param name="targets">What is to be scraped.</param>
+    /// <param name="targets">The targets to scrape.</param>
     public static string WriteExpected(IEnumerable<ScrapeTargetAnnotation> targets)
     {
         var text = new StringBuilder("""
@@ -76,7 +79,8 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
         return text.Append(jobs.Count == 0 ? " []\n" : "\n").ToString();
     }
 
-    // Files cannot tell how many there are, DNS can. Each is called by its address, as the gateway calls several instances of one name.
+    // Files cannot tell how many there are, DNS can. Each is called by its address, as the gateway calls several
+    // instances of one name.
     private async Task<string> WriteReplicasAsync(string? network, DistributedApplicationExecutionContext context, string? option, CancellationToken cancellationToken)
     {
         var address = (await GetAddressAsync(context, option, cancellationToken)).Split(':');

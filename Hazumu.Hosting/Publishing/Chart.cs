@@ -4,12 +4,15 @@ using static Hazumu.Hosting.Publishing.ComposeFiles;
 namespace Hazumu.Hosting.Publishing;
 
 /// <summary>
-/// Writes into the Helm chart what the AppHost knows and the chart needs: the images (a section of <c>values.yaml</c>), and below
-/// <c>files</c> the configuration folders and each component's ports, arguments, variables and tasks. The templates are written by hand.
+/// Writes into the Helm chart what the AppHost knows and the chart needs: the images (a section of <c>values.yaml</c>),
+/// and below
+/// <c>files</c> the configuration folders and each component's ports, arguments, variables and tasks. The templates are
+/// written by hand.
 /// </summary>
 /// <remarks>
-/// Aspire's own publisher for Kubernetes is no start: it throws for bind mounts (microsoft/aspire#9097), drops files of containers, writes probes that the API
-/// server refuses (#18271), and knows no claims of a StatefulSet, network policies, discovery or disruption budgets.
+/// Aspire's own publisher for Kubernetes is no start: it throws for bind mounts (microsoft/aspire#9097), drops files of
+/// containers, writes probes that the API server refuses (#18271), and knows no claims of a StatefulSet, network
+/// policies, discovery or disruption budgets.
 /// </remarks>
 /// <param name="resolved">The graph's components.</param>
 /// <param name="folder">The chart's folder.</param>
@@ -184,7 +187,7 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
         return $"{values[..begin]}{Begin}\n{Text(new YamlMappingNode("images", images))}{values[end..]}";
     }
 
-    // A project's image is in no registry until somebody pushes it.
+    // A project's image is in no registry until it is pushed.
     private static YamlMappingNode Image(ContainerImageAnnotation? image) => new()
     {
         { "registry", Quoted(image?.Registry ?? "") },

@@ -10,8 +10,8 @@ namespace Aspire.Hosting;
 internal static class ChartBuilderExtensions
 {
     /// <summary>
-    /// Adds the step <c>publish-chart</c>, whose output path is the chart's folder. The step <c>publish</c> does not include it: one output path has
-    /// the Compose application, or the chart.
+    /// Adds the step <c>publish-chart</c>, whose output path is the chart's folder. The step <c>publish</c> does not
+    /// include it: one output path has the Compose application, or the chart.
     /// </summary>
     public static void AddChartPublishing(this IDistributedApplicationBuilder builder) =>
         builder.Pipeline.AddStep("publish-chart", async step =>

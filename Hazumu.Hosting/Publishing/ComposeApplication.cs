@@ -5,7 +5,9 @@ using static Hazumu.Hosting.Publishing.ComposeFiles;
 
 namespace Hazumu.Hosting.Publishing;
 
-/// <summary>Writes the graph as a Compose application: the Compose files of each form and option, and the files beside them.</summary>
+/// <summary>
+/// Writes the graph as a Compose application: the Compose files of each form and option, and the files beside them.
+/// </summary>
 /// <param name="components">The graph's components.</param>
 /// <param name="folder">The folder to write to.</param>
 /// <param name="scripts">The folder of the scripts and the README for a server.</param>
@@ -231,7 +233,7 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
 
     private static bool IsRead(string compose, Setting setting) => compose.Contains($"${{{Variable(setting)}:-", StringComparison.Ordinal);
 
-    // Of a port that nobody publishes, only the program's links are made (WithExternalUrl).
+    // A port that is not published matters for the program's own links only (WithExternalUrl).
     private static string DescribeInProduction(string compose, Setting setting) =>
         setting.Key.EndsWith(":Port", StringComparison.Ordinal) && !compose.Contains($"}}:${{{Variable(setting)}:-", StringComparison.Ordinal)
             ? $"# Production does not publish the next port: there it is that of an SSH tunnel's end, which links in notifications lead to.\n{Describe(setting)}"
@@ -242,7 +244,7 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
         ? $"# {setting.Description.Split(';')[0]}; allowed: true, false.\n# {Variable(setting)}=true\n\n"
         : $"# {setting.Description}; allowed: {setting.Allowed}.\n# {Variable(setting)}={setting.Default}\n\n";
 
-    // A default that is made of other variables is left out: it is no value.
+    // A default that consists of other variables is left out: it is no value.
     private static IEnumerable<(string Name, string Default)> Others(string compose) => OtherVariable().Matches(compose)
         .Select(match => (match.Groups["name"].Value, match.Groups["default"].Value is var value && value.Contains("${", StringComparison.Ordinal) ? "" : value))
         .Distinct()

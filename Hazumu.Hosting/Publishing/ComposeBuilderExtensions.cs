@@ -10,13 +10,13 @@ namespace Aspire.Hosting;
 /// <summary>Provides extension methods that publish the graph as a Compose application.</summary>
 internal static class ComposeBuilderExtensions
 {
-    /// <summary>How a published container tells Compose whether it is healthy.</summary>
+    /// <summary>Sets how Compose checks whether a published container is healthy.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="command">A program of the image and its arguments.</param>
     public static IResourceBuilder<T> WithComposeHealthcheck<T>(this IResourceBuilder<T> builder, params string[] command) where T : IComputeResource =>
         builder.WithAnnotation(new ComposeHealthcheckAnnotation(command), ResourceAnnotationMutationBehavior.Replace);
 
-    /// <summary>The same by HTTP, asked from within the container; the image has wget.</summary>
+    /// <summary>The same by HTTP, requested from within the container; the image has wget.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="port">The port in the container.</param>
     /// <param name="path">The path that answers 200 when the program is healthy.</param>
@@ -24,10 +24,13 @@ internal static class ComposeBuilderExtensions
         // Docker's client configuration may put http_proxy into every container, and BusyBox' wget knows no NO_PROXY.
         builder.WithComposeHealthcheck("wget", "-Y", "off", "-q", "-O", "/dev/null", $"http://127.0.0.1:{port}{path}");
 
-    /// <summary>Changes a service in one form or option of the Compose application, and nothing else that is run or published.</summary>
+    /// <summary>
+    /// Changes a service in one form or option of the Compose application, and nothing else that is run or published.
+    /// </summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="form">The form or the option, as in <see cref="PublishedFormAnnotation"/>.</param>
-    /// <param name="change">Writes into the service; the second argument holds all services of the same Compose file.</param>
+    /// <param name="change">Writes into the service; the second argument holds all services of the same Compose
+    /// file.</param>
     public static IResourceBuilder<T> WithComposeForm<T>(this IResourceBuilder<T> builder, string form, Action<YamlMappingNode, YamlMappingNode> change) where T : IComputeResource =>
         builder.WithAnnotation(new PublishedFormAnnotation(form, change));
 

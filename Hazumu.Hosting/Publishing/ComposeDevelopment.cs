@@ -5,8 +5,8 @@ using static Hazumu.Hosting.Publishing.ComposeFiles;
 namespace Hazumu.Hosting.Publishing;
 
 /// <summary>
-/// The published application's development form: further Compose files that publish every port on loopback, take the edge out and set
-/// what production refuses.
+/// The published application's development form: further Compose files that publish every port on loopback, take the
+/// edge out and set what production refuses.
 /// </summary>
 internal sealed partial class ComposeDevelopment
 {
@@ -14,7 +14,7 @@ internal sealed partial class ComposeDevelopment
 
     private readonly Dictionary<string, YamlMappingNode> _files = [];
 
-    /// <summary>Reads what the form is made of, before production's form takes it away.</summary>
+    /// <summary>Reads the parts of the form before production's form removes them.</summary>
     /// <param name="root">The Compose file, as far as every form has the same.</param>
     /// <param name="resources">The resources whose services it has.</param>
     public ComposeDevelopment(YamlMappingNode root, IReadOnlyList<IResource> resources)
@@ -80,7 +80,7 @@ internal sealed partial class ComposeDevelopment
         }
     }
 
-    // No profile of this name is ever asked for.
+    // No profile of this name is ever requested.
     private static void TakeOut(YamlMappingNode service) => service.Add("profiles", new YamlSequenceNode(Quoted("production")));
 
     private static YamlSequenceNode Ports(IEnumerable<string> ports) => new(ports.Select(Quoted));

@@ -5,7 +5,10 @@ using static Hazumu.Hosting.Publishing.ComposeFiles;
 
 namespace Hazumu.Hosting.Publishing;
 
-/// <summary>Makes a Compose file what production wants: confined containers, secrets as files, two networks, and no port but the edge's.</summary>
+/// <summary>
+/// Makes a Compose file what production wants: confined containers, secrets as files, two networks, and no port but the
+/// edge's.
+/// </summary>
 /// <param name="root">The Compose file.</param>
 /// <param name="resources">The resources whose services it has.</param>
 internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IResource> resources)

@@ -4,7 +4,9 @@ using static Hazumu.Hosting.Publishing.ComposeFiles;
 
 namespace Hazumu.Hosting.Publishing;
 
-/// <summary>Writes a component as a service of the Compose application, as far as every form of it has the same.</summary>
+/// <summary>
+/// Writes a component as a service of the Compose application, as far as every form of it has the same.
+/// </summary>
 internal static class ComposeService
 {
     /// <summary>The service.</summary>
@@ -24,8 +26,8 @@ internal static class ComposeService
         AddList(service, "volumes", Mounts(component));
         // Compose's condition for what Aspire's WaitFor waits for.
         AddMap(service, "depends_on", component.Annotations<WaitAnnotation>().Select(wait => (wait.Resource.Name, (YamlNode)new YamlMappingNode("condition", Quoted("service_healthy")))));
-        // Not "unless-stopped": an engine that was killed stops what it finds running at its next start, takes that for a person's
-        // wish, and starts nothing again (moby/moby#41302); to be changed back when that is fixed.
+        // Not "unless-stopped": an engine that was killed stops what it finds running at its next start, takes that for
+        // a person's wish, and starts nothing again (moby/moby#41302); to be changed back when that is fixed.
         service.Add("restart", Quoted("always"));
         if (component.Annotations<ComposeHealthcheckAnnotation>().LastOrDefault() is { } health)
         {

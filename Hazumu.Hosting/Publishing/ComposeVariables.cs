@@ -8,7 +8,9 @@ namespace Hazumu.Hosting.Publishing;
 /// </summary>
 internal static class ComposeVariables
 {
-    /// <summary>The image: an override, else the default below the common registry, or the image that Compose builds.</summary>
+    /// <summary>
+    /// The image: an override, else the default below the common registry, or the image that Compose builds.
+    /// </summary>
     public static string Image(ComponentOptions settings, IResource resource) =>
         resource.Annotations.OfType<PublishedBuildAnnotation>().LastOrDefault() is { } build
             ? settings.Variable(nameof(settings.Image), build.Image)

@@ -9,17 +9,20 @@ internal static class ConfigurationFolderExtensions
     private const string PackageFolder = "hazumu";
 
     /// <summary>
-    /// Mounts a folder read-only; a published application gets a copy of it. Edits are seen by the running container, which a copy
-    /// made at start would not allow.
+    /// Mounts a folder read-only; a published application gets a copy of it. Edits are seen by the running container,
+    /// which a copy made at start would not allow.
     /// </summary>
     /// <typeparam name="T">The container resource.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="name">The folder's name among the configuration folders, and in a published application.</param>
-    /// <param name="source">The folder, relative to the AppHost's; the configuration folder of that name unless given.</param>
+    /// <param name="source">The folder, relative to the AppHost's; the configuration folder of that name unless
+    /// given.</param>
     /// <param name="target">The absolute path in the container.</param>
-    /// <param name="unpublished">A folder in it that the container has no use for, and a published application does not get.</param>
+    /// <param name="unpublished">A folder in it that the container has no use for, and a published application does not
+    /// get.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    /// <exception cref="DistributedApplicationException">There is no such folder: the engine would create an empty one.</exception>
+    /// <exception cref="DistributedApplicationException">There is no such folder: the engine would create an empty
+    /// one.</exception>
     public static IResourceBuilder<T> WithConfigurationFolder<T>(this IResourceBuilder<T> builder, string name, string? source, string target, string? unpublished = null) where T : ContainerResource
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -30,7 +33,9 @@ internal static class ConfigurationFolderExtensions
             : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder, unpublished))));
     }
 
-    /// <summary>Gives a published application a copy of a folder, for which a container that the AppHost runs has no use.</summary>
+    /// <summary>
+    /// Gives a published application a copy of a folder, for which a container that the AppHost runs has no use.
+    /// </summary>
     /// <typeparam name="T">The container resource.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="name">The folder's name in a published application.</param>
@@ -42,7 +47,10 @@ internal static class ConfigurationFolderExtensions
             ? builder
             : builder.WithAnnotation(new PublishedFolderAnnotation(name, target, _ => Task.FromResult<IReadOnlyDictionary<string, string>>(ReadFolder(folder))) { ForComposeAlone = composeAlone });
 
-    /// <summary>Finds a configuration folder: the source if given, else below <see cref="HazumuOptions.ConfigurationFolder"/> if that is set, else the package's.</summary>
+    /// <summary>
+    /// Finds a configuration folder: the source if given, else below <see cref="HazumuOptions.ConfigurationFolder"/> if
+    /// that is set, else the package's.
+    /// </summary>
     /// <param name="builder">The application's builder.</param>
     /// <param name="name">The folder's name.</param>
     /// <param name="source">The folder, relative to the AppHost's.</param>
@@ -66,7 +74,8 @@ internal static class ConfigurationFolderExtensions
     /// <param name="target">The absolute path in the container.</param>
     /// <param name="generate">Makes the files, by name; called when all resources are known.</param>
     /// <param name="isInChart">Whether the chart gets them too, instead of finding out by itself what they say.</param>
-    /// <param name="option">The option with which a published application has this folder in place of the one with the same target.</param>
+    /// <param name="option">The option with which a published application has this folder in place of the one with the
+    /// same target.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
     public static IResourceBuilder<T> WithGeneratedFolder<T>(this IResourceBuilder<T> builder, string name, string target, Func<CancellationToken, Task<IReadOnlyDictionary<string, string>>> generate, bool isInChart = false, string? option = null) where T : ContainerResource =>
         builder.ApplicationBuilder.ExecutionContext.IsRunMode

@@ -10,7 +10,8 @@ internal static class GpuFormExtensions
     /// <summary>Gives a published container all GPUs in the options <c>nvidia</c> and <c>amd</c>.</summary>
     /// <typeparam name="T">The resource.</typeparam>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="changeForAmd">Writes what the container needs in <c>amd</c> beside the devices, as in <see cref="PublishedFormAnnotation"/>.</param>
+    /// <param name="changeForAmd">Writes what the container needs in <c>amd</c> beside the devices, as in
+    /// <see cref="PublishedFormAnnotation"/>.</param>
     public static IResourceBuilder<T> WithPublishedGpus<T>(this IResourceBuilder<T> builder, Action<YamlMappingNode, YamlMappingNode>? changeForAmd = null) where T : IComputeResource => builder
         .WithComposeForm(PublishedOptionAnnotation.Nvidia, (service, _) =>
         {

@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace Hazumu.Hosting.Publishing;
 
-/// <summary>The digests that images had when they were last asked for, by <c>./hazumu digests</c>: a tag can be given to another image, a digest cannot.</summary>
+/// <summary>
+/// The digests that images had when they were last requested, by <c>./hazumu digests</c>: a tag can be given to another
+/// image, a digest cannot.
+/// </summary>
 internal static class ImageDigests
 {
     private static readonly Lazy<Dictionary<string, string>> s_known = new(() =>

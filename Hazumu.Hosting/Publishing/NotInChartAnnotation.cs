@@ -4,7 +4,9 @@ namespace Hazumu.Hosting.Publishing;
 /// <param name="Instead">The part of a cluster that takes its place, for the chart's reader.</param>
 internal sealed record NotInChartAnnotation(string Instead) : IResourceAnnotation
 {
-    /// <summary>The name of its image in the chart's values, where another component's pod has a container of it.</summary>
+    /// <summary>
+    /// The name of its image in the chart's values, where another component's pod has a container of it.
+    /// </summary>
     public string? Image { get; init; }
 
     /// <summary>The files of its folders that such a container reads.</summary>

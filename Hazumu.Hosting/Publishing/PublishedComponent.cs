@@ -3,7 +3,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hazumu.Hosting.Publishing;
 
-/// <summary>A component of the graph with its arguments and variables resolved: what the Compose application and the chart are both written from.</summary>
+/// <summary>
+/// A component of the graph with its arguments and variables resolved: what the Compose application and the chart are
+/// both written from.
+/// </summary>
 /// <param name="Resource">The resource.</param>
 /// <param name="Settings">Its settings.</param>
 /// <param name="Arguments">The arguments of its program.</param>

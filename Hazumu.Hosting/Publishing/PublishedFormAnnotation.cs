@@ -2,9 +2,13 @@ using YamlDotNet.RepresentationModel;
 
 namespace Hazumu.Hosting.Publishing;
 
-/// <summary>A part of a service that only one form or option of the published Compose application has, and not the chart.</summary>
-/// <param name="Form"><see cref="Production"/>, <see cref="Development"/>, an option of <see cref="PublishedOptionAnnotation"/>, or <c>development.OPTION</c>.</param>
-/// <param name="Change">Writes into the service; the second argument holds all services of the same Compose file.</param>
+/// <summary>
+/// A part of a service that only one form or option of the published Compose application has, and not the chart.
+/// </summary>
+/// <param name="Form"><see cref="Production"/>, <see cref="Development"/>, an option of
+/// <see cref="PublishedOptionAnnotation"/>, or <c>development.OPTION</c>.</param>
+/// <param name="Change">Writes into the service; the second argument holds all services of the same Compose
+/// file.</param>
 internal sealed record PublishedFormAnnotation(string Form, Action<YamlMappingNode, YamlMappingNode> Change) : IResourceAnnotation
 {
     /// <summary>The form without further files.</summary>

@@ -1,10 +1,12 @@
 namespace Hazumu.Hosting.Publishing;
 
 /// <summary>
-/// A resource that a published application has only with a further Compose file, <c>docker-compose.{option}.yaml</c>: Compose cannot
-/// look at the host, nor leave a service out by a variable. A resource may belong to several options, in another form each.
+/// A resource that a published application has only with a further Compose file, <c>docker-compose.{option}.yaml</c>:
+/// Compose cannot
+/// look at the host, nor leave a service out by a variable. A resource may belong to several options, in another form
+/// each.
 /// </summary>
-/// <param name="Option">What the further file adds.</param>
+/// <param name="Option">The option that the further file adds.</param>
 /// <param name="Image">The image there, where it is not the resource's own.</param>
 /// <param name="Port">The port in the container there, where it is not the resource's own.</param>
 internal sealed record PublishedOptionAnnotation(string Option, ContainerImageAnnotation? Image = null, int? Port = null) : IResourceAnnotation

@@ -1,6 +1,8 @@
 namespace Hazumu.Hosting.Publishing;
 
-/// <summary>A file that a published container has, read-only, only where an option of the application is used.</summary>
+/// <summary>
+/// A file that a published container has, read-only, only where an option of the application is used.
+/// </summary>
 /// <param name="Option">The option, as in <see cref="PublishedOptionAnnotation"/>.</param>
 /// <param name="Name">The file's name beside the Compose file.</param>
 /// <param name="Target">Where the container sees it.</param>

@@ -2,7 +2,10 @@ using Hazumu.Hosting.Publishing;
 
 namespace Aspire.Hosting;
 
-/// <summary>Provides extension methods that pass a setting to a program; a published application passes the setting's Compose variable.</summary>
+/// <summary>
+/// Provides extension methods that pass a setting to a program; a published application passes the setting's Compose
+/// variable.
+/// </summary>
 internal static class SettingBuilderExtensions
 {
     /// <summary>Sets an environment variable to a setting's value.</summary>
@@ -28,7 +31,9 @@ internal static class SettingBuilderExtensions
             ? new ComposeExpression($"{prefix}{settings.Variable(setting, value)}{suffix}")
             : $"{prefix}{ComponentOptions.Format(value)}{suffix}");
 
-    /// <summary>Sets the address that a program of Prometheus' family writes into links: the resource's port on this machine.</summary>
+    /// <summary>
+    /// Sets the address that a program of Prometheus' family writes into links: the resource's port on this machine.
+    /// </summary>
     /// <typeparam name="T">The resource.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="port">The port; without one, the program's own default applies.</param>

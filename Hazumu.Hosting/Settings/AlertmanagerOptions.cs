@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Hazumu.Hosting.Settings;
 
-/// <summary>Settings of Alertmanager: who is told. Secrets are named by the files that hold them.</summary>
+/// <summary>Settings of Alertmanager: its receivers. Secrets are named by the files that hold them.</summary>
 public sealed class AlertmanagerOptions : StoringComponentOptions
 {
     private const string FilePath = "a path";
@@ -20,8 +20,8 @@ public sealed class AlertmanagerOptions : StoringComponentOptions
     [RegularExpression(@"[#@]?[\p{L}\p{N}._\-]+")]
     public string? SlackChannel { get; set; }
 
-    /// <summary>Who gets e-mail.</summary>
-    [Setting("Who gets e-mail", Allowed = "e-mail addresses, separated by commas")]
+    /// <summary>The addresses that get e-mail.</summary>
+    [Setting("Addresses that get e-mail", Allowed = "e-mail addresses, separated by commas")]
     [RegularExpression(@"[^\s,]+@[^\s,]+(, ?[^\s,]+@[^\s,]+)*")]
     public string? EmailTo { get; set; }
 
@@ -39,7 +39,7 @@ public sealed class AlertmanagerOptions : StoringComponentOptions
     [Setting("Whether the mail server must offer TLS")]
     public bool EmailTls { get; set; } = true;
 
-    /// <summary>The user at the mail server; without it nobody logs in there.</summary>
+    /// <summary>The user at the mail server; without it there is no login.</summary>
     [Setting("The user at the mail server, where it wants one", Allowed = "a name")]
     [RegularExpression(@"\P{Cc}+")]
     public string? EmailUser { get; set; }
@@ -48,7 +48,10 @@ public sealed class AlertmanagerOptions : StoringComponentOptions
     [Setting("A file with that user's password", Allowed = FilePath)]
     public string? EmailPasswordFile { get; set; }
 
-    /// <summary>The file with the address that is called every minute as long as the alerts' whole way works: a dead man's switch.</summary>
+    /// <summary>
+    /// The file with the address that is called every minute as long as the alerts' whole way works: a dead man's
+    /// switch.
+    /// </summary>
     [Setting("A file with the address of a dead man's switch, which is called every minute while alerts work", Allowed = FilePath)]
     public string? HeartbeatUrlFile { get; set; }
 }

@@ -47,7 +47,10 @@ public class ComponentOptions
     internal virtual (string Variable, string Value) Address =>
         ($"${{{HazumuOptions.SectionName}__{nameof(HazumuOptions.BindAddress)}:-{Host.BindAddress}}}", Host.BindAddress);
 
-    /// <summary>Writes a setting as a Compose variable whose default is the setting's value: <c>${Hazumu__Ollama__Parallel:-1}</c>.</summary>
+    /// <summary>
+    /// Writes a setting as a Compose variable whose default is the setting's value:
+    /// <c>${Hazumu__Ollama__Parallel:-1}</c>.
+    /// </summary>
     /// <param name="setting">The setting below the component's section.</param>
     /// <param name="value">Its value.</param>
     internal string Variable(string setting, object value) => $"${{{HazumuOptions.SectionName}__{Section}__{setting}:-{Format(value)}}}";

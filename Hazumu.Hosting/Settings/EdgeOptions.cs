@@ -12,7 +12,9 @@ public sealed class EdgeOptions : StoringComponentOptions
     [IPv4Address]
     public string BindAddress { get; set; } = "0.0.0.0";
 
-    /// <summary>The port that redirects to <see cref="ComponentOptions.Port"/>, and that ACME asks at.</summary>
+    /// <summary>
+    /// The port that redirects to <see cref="ComponentOptions.Port"/>, and that answers ACME's challenges.
+    /// </summary>
     [Setting("The port of {0} that redirects to the other", Allowed = "a port from 1 to 65535")]
     [Range(1, 65535)]
     public int HttpPort { get; set; } = 80;
@@ -44,12 +46,12 @@ public sealed class EdgeOptions : StoringComponentOptions
     [Setting("The file with the certificate's key, as PEM", Allowed = "a path")]
     public string? KeyFile { get; set; }
 
-    /// <summary>Who may talk to the gateway.</summary>
+    /// <summary>The addresses that may connect to the gateway.</summary>
     [Setting("The addresses that may reach the gateway by way of {0}", Allowed = AllowedRanges)]
     [AddressRanges]
     public string AllowGateway { get; set; } = "0.0.0.0/0,::/0";
 
-    /// <summary>Who may talk to Grafana.</summary>
+    /// <summary>The addresses that may connect to Grafana.</summary>
     [Setting("The addresses that may reach Grafana by way of {0}", Allowed = AllowedRanges)]
     [AddressRanges]
     public string AllowGrafana { get; set; } = "0.0.0.0/0,::/0";
@@ -72,7 +74,10 @@ public sealed class EdgeOptions : StoringComponentOptions
         }
     }
 
-    /// <summary>The same address as Compose forms it. Compose cannot leave out a port by its value: for another port, set GRAFANA_URL.</summary>
+    /// <summary>
+    /// The same address as Compose forms it. Compose cannot leave out a port by its value: for another port, set
+    /// GRAFANA_URL.
+    /// </summary>
     internal string PublishedGrafanaUrl =>
         $"${{GRAFANA_URL:-https://{Variable(nameof(GrafanaName), Variable(nameof(Name), Name) + "/grafana")}}}";
 }
@@ -80,7 +85,7 @@ public sealed class EdgeOptions : StoringComponentOptions
 /// <summary>Where the edge's certificate comes from.</summary>
 public enum EdgeTls
 {
-    /// <summary>Caddy's own authority, whose root certificate clients are told to trust.</summary>
+    /// <summary>Caddy's own authority, whose root certificate clients must trust.</summary>
     Internal,
 
     /// <summary>An authority that speaks ACME: Let's Encrypt.</summary>

@@ -11,7 +11,7 @@ public sealed class GpuExporterOptions : ComponentOptions
 /// <summary>Which exporter measures NVIDIA GPUs.</summary>
 public enum NvidiaExporter
 {
-    /// <summary>nvidia_gpu_exporter, which asks nvidia-smi: every card, GeForce too.</summary>
+    /// <summary>nvidia_gpu_exporter, which runs nvidia-smi: every card, GeForce too.</summary>
     Smi,
 
     /// <summary>NVIDIA's dcgm-exporter: cards of data centres, with XID errors and MIG.</summary>

@@ -3,7 +3,7 @@ namespace Hazumu.Hosting.Settings;
 /// <summary>Which GPU Ollama gets.</summary>
 public enum GpuMode
 {
-    /// <summary>Whatever the container engine and the host offer; none where they offer none.</summary>
+    /// <summary>The GPU that the container engine and the host offer, if any.</summary>
     Auto,
 
     /// <summary>NVIDIA, by way of the NVIDIA Container Toolkit.</summary>

@@ -9,7 +9,10 @@ public sealed class HazumuGatewayOptions : StoringComponentOptions
     [Setting("Whether a request to {0} needs a key")]
     public bool RequireKeys { get; set; }
 
-    /// <summary>The file on this machine that holds the keys; the command's own default unless given. Compose has the volume instead.</summary>
+    /// <summary>
+    /// The file on this machine that holds the keys; the command's own default unless given. Compose has the volume
+    /// instead.
+    /// </summary>
     [Setting("The file with the keys of {0}; in Compose the volume has it", Allowed = "a path")]
     public string? KeysFile { get; set; }
 
@@ -28,7 +31,9 @@ public sealed class HazumuGatewayOptions : StoringComponentOptions
     [Range(1, 65535)]
     public int ManagementPort { get; set; } = 11436;
 
-    /// <summary>Names by which clients call it, beside its own, the edge's, and those that the gateway allows by itself.</summary>
+    /// <summary>
+    /// Names by which clients call it, beside its own, the edge's, and those that the gateway allows by itself.
+    /// </summary>
     [Setting("Further names by which clients may call {0}", Allowed = "host names such as 'gpu.example.org' and '*.example.org', separated by commas; '*' for any")]
     [RegularExpression(@"((\*\.)?[A-Za-z0-9_.\-]+|\*)(, ?((\*\.)?[A-Za-z0-9_.\-]+|\*))*")]
     public string? AllowedHosts { get; set; }

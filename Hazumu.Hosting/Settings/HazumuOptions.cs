@@ -3,8 +3,11 @@ using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Hosting.Settings;
 
-/// <summary>Every setting of the host: the section <c>Hazumu</c> of configuration, read and checked once, at start.</summary>
-/// <remarks>Source: appsettings files, environment variables (<c>Hazumu__Prometheus__Port</c>), the command line (<c>--Hazumu:Prometheus:Port=9091</c>).</remarks>
+/// <summary>
+/// Every setting of the host: the section <c>Hazumu</c> of configuration, read and checked once, at start.
+/// </summary>
+/// <remarks>Source: appsettings files, environment variables (<c>Hazumu__Prometheus__Port</c>), the command line
+/// (<c>--Hazumu:Prometheus:Port=9091</c>).</remarks>
 public sealed class HazumuOptions
 {
     /// <summary>The section's name.</summary>
@@ -14,7 +17,10 @@ public sealed class HazumuOptions
     [Setting("Which GPU Ollama gets; `auto` looks at what the container engine and the host offer")]
     public GpuMode Gpu { get; set; } = GpuMode.Auto;
 
-    /// <summary>Whether this is no development: the edge is part of the graph, keys are required, and no default password is accepted.</summary>
+    /// <summary>
+    /// Whether this is no development: the edge is part of the graph, keys are required, and no default password is
+    /// accepted.
+    /// </summary>
     [Setting("Whether the edge is part of the graph, keys are required and default passwords refused; the published application does so by itself")]
     public bool Production { get; set; }
 
@@ -45,7 +51,7 @@ public sealed class HazumuOptions
     /// <summary>The inference engine.</summary>
     public OllamaOptions Ollama { get; set; } = new() { Port = 11434, Volume = "ollama_data" };
 
-    /// <summary>What clients talk to.</summary>
+    /// <summary>The gateway, which clients connect to.</summary>
     public HazumuGatewayOptions Gateway { get; set; } = new() { Port = 11435, Volume = "gateway_data" };
 
     /// <summary>The metrics store.</summary>
@@ -60,7 +66,7 @@ public sealed class HazumuOptions
     /// <summary>The HTTP prober.</summary>
     public ComponentOptions Blackbox { get; set; } = new() { Port = 9115 };
 
-    /// <summary>What tells people of alerts.</summary>
+    /// <summary>The sender of notifications.</summary>
     public AlertmanagerOptions Alertmanager { get; set; } = new() { Port = 9093, Volume = "alertmanager_data" };
 
     /// <summary>The host's metrics.</summary>
@@ -72,7 +78,7 @@ public sealed class HazumuOptions
     /// <summary>The store of logs, and the switch for all that has to do with them.</summary>
     public LokiOptions Loki { get; set; } = new() { Enabled = false, Port = 3100, Volume = "loki_data" };
 
-    /// <summary>What collects logs; nothing without <see cref="Loki"/>.</summary>
+    /// <summary>The collector of logs; nothing without <see cref="Loki"/>.</summary>
     public StoringComponentOptions Alloy { get; set; } = new() { Port = 12345, Volume = "alloy_data" };
 
     /// <summary>The store of several gateways, in the published application alone.</summary>
@@ -89,7 +95,8 @@ public sealed class HazumuOptions
 
     /// <summary>Reads the section <c>Hazumu</c>.</summary>
     /// <param name="configuration">The application's configuration.</param>
-    /// <exception cref="StartupProblemException">A key is unknown or a value is not allowed; a sentence for each names the key, the value and what is allowed.</exception>
+    /// <exception cref="StartupProblemException">A key is unknown or a value is not allowed; a sentence for each names
+    /// the key, the value and what is allowed.</exception>
     public static HazumuOptions Read(IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);

@@ -20,7 +20,8 @@ internal sealed partial record ImageReference(string? Registry, string Repositor
         string? Part(string name) => match.Groups[name] is { Success: true, Value: var value } ? value : null;
     }
 
-    // The first part is a registry where it has a dot or a port or is "localhost" (distribution/reference, normalize.go).
+    // The first part is a registry where it has a dot or a port or is "localhost" (distribution/reference,
+    // normalize.go).
     [GeneratedRegex(@"^((?<registry>[A-Za-z0-9\-]+(\.[A-Za-z0-9\-]+)+(:\d+)?|[A-Za-z0-9\-]+:\d+|localhost)/)?(?<repository>[a-z0-9]+([._\-]+[a-z0-9]+)*(/[a-z0-9]+([._\-]+[a-z0-9]+)*)*)(:(?<tag>\w[\w.\-]{0,127}))?(@sha256:(?<sha256>[0-9a-f]{64}))?$")]
     private static partial Regex Pattern();
 }

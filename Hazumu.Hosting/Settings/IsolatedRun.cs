@@ -7,12 +7,14 @@ using Microsoft.Extensions.Configuration;
 namespace Hazumu.Hosting.Settings;
 
 /// <summary>
-/// Gives the graph of <c>aspire run --isolated</c> free ports, and a network and volumes of its checkout's own, so that it runs beside
-/// another one. A value that is set stays.
+/// Gives the graph of <c>aspire run --isolated</c> free ports, and a network and volumes of its checkout's own, so that
+/// it runs beside another one. A value that is set stays.
 /// </summary>
 internal static class IsolatedRun
 {
-    /// <summary>Whether the run is isolated, which Aspire's CLI says by this key. Aspire then gives its dashboard free ports.</summary>
+    /// <summary>
+    /// Whether the run is isolated, which Aspire's CLI says by this key. Aspire then gives its dashboard free ports.
+    /// </summary>
     /// <param name="configuration">The application's configuration.</param>
     public static bool IsIsolated(IConfiguration configuration) => configuration.GetValue<bool>("DcpPublisher:RandomizePorts");
 

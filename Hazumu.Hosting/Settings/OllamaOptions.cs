@@ -10,7 +10,9 @@ public sealed class OllamaOptions : StoringComponentOptions
     [Range(1, 16)]
     public int Instances { get; set; } = 1;
 
-    /// <summary>How many requests an instance answers at the same time with one model: <c>OLLAMA_NUM_PARALLEL</c>.</summary>
+    /// <summary>
+    /// How many requests an instance answers at the same time with one model: <c>OLLAMA_NUM_PARALLEL</c>.
+    /// </summary>
     [Setting("How many requests an instance of {0} answers at the same time with one model", Allowed = "a number from 1 to 64")]
     [Range(1, 64)]
     public int Parallel { get; set; } = 1;

@@ -2,7 +2,10 @@ using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Hosting.Settings;
 
-/// <summary>What production demands of a graph that runs here. The published application has its own checks, in its containers.</summary>
+/// <summary>
+/// The demands of production on a graph that runs here. The published application has its own checks, in its
+/// containers.
+/// </summary>
 internal static class ProductionSettings
 {
     /// <summary>The least length of a password.</summary>
@@ -13,10 +16,12 @@ internal static class ProductionSettings
     /// <summary>The least score of zxcvbn, of 0 to 4: "safely unguessable" for what is not attacked offline.</summary>
     private const int LeastScore = 3;
 
-    // Words that somebody who attacks this host tries first; zxcvbn has its own of everybody.
+    // Words that an attacker of this host tries first; zxcvbn has the general ones.
     private static readonly string[] s_ownWords = ["hazumu", "grafana", "ollama", "prometheus", "prom-operator", "gateway"];
 
-    /// <summary>Puts production's settings in force, or takes the edge out of a graph that is none of production's.</summary>
+    /// <summary>
+    /// Puts production's settings in force, or takes the edge out of a graph that is none of production's.
+    /// </summary>
     /// <exception cref="StartupProblemException">A setting contradicts production; a sentence for each.</exception>
     public static void Settle(HazumuOptions options, IConfiguration configuration, DistributedApplicationExecutionContext context)
     {

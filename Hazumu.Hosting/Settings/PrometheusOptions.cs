@@ -10,7 +10,9 @@ public sealed class PrometheusOptions : StoringComponentOptions
     [RegularExpression(@"([1-9]\d*(ms|[smhdwy]))+")]
     public string Retention { get; set; } = "15d";
 
-    /// <summary>The address below which the alerts' runbooks are; unless given, Prometheus itself serves them.</summary>
+    /// <summary>
+    /// The address below which the alerts' runbooks are; unless given, Prometheus itself serves them.
+    /// </summary>
     [Setting("The address below which alerts link to their runbooks; {0} serves them itself, and alerts link there unless this is set", Allowed = "an address such as 'https://wiki.example/runbooks/'")]
     [RegularExpression("https?://[A-Za-z0-9.,:/@_~%+=?&#-]+")]
     public string? RunbookUrl { get; set; }

@@ -5,7 +5,10 @@ using System.Text.RegularExpressions;
 
 namespace Hazumu.Hosting.Settings;
 
-/// <summary>The value is an IPv4 address: Aspire puts an IPv6 address into URLs without brackets (AllocatedEndpoint.UriString), where no health check finds it.</summary>
+/// <summary>
+/// The value is an IPv4 address: Aspire puts an IPv6 address into URLs without brackets (AllocatedEndpoint.UriString),
+/// where no health check finds it.
+/// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class IPv4AddressAttribute : ValidationAttribute
 {
@@ -13,7 +16,9 @@ internal sealed class IPv4AddressAttribute : ValidationAttribute
         value is string text && IPAddress.TryParse(text, out var address) && address.AddressFamily == AddressFamily.InterNetwork && address.ToString() == text;
 }
 
-/// <summary>The value is a host name or an IPv4 address, without scheme, port and path; as <c>caddy/start.sh</c> checks it.</summary>
+/// <summary>
+/// The value is a host name or an IPv4 address, without scheme, port and path; as <c>caddy/start.sh</c> checks it.
+/// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class HostNameAttribute : ValidationAttribute
 {
@@ -22,7 +27,9 @@ internal sealed class HostNameAttribute : ValidationAttribute
             && (Uri.CheckHostName(text) == UriHostNameType.IPv4 || !Regex.IsMatch(text, "^[0-9.]+$")));
 }
 
-/// <summary>The value is a list of addresses and ranges, separated by commas; as <c>caddy/start.sh</c> checks it.</summary>
+/// <summary>
+/// The value is a list of addresses and ranges, separated by commas; as <c>caddy/start.sh</c> checks it.
+/// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class AddressRangesAttribute : ValidationAttribute
 {

@@ -4,6 +4,8 @@ namespace Hazumu.Hosting.Settings;
 /// <param name="Settings">The component's settings.</param>
 internal sealed record SettingsAnnotation(ComponentOptions Settings) : IResourceAnnotation
 {
-    /// <summary>The settings a resource was made from; <see langword="null"/> where it is none of the graph's components.</summary>
+    /// <summary>
+    /// The settings a resource was made from; <see langword="null"/> where it is none of the graph's components.
+    /// </summary>
     public static ComponentOptions? Of(IResource resource) => resource.Annotations.OfType<SettingsAnnotation>().LastOrDefault()?.Settings;
 }

@@ -10,8 +10,11 @@ public static class ValkeyBuilderExtensions
     // It keeps one key that is written anew four times a second: nothing is worth saving.
     private const string Arguments = "--save '' --appendonly no --maxmemory 32mb --dir /tmp";
 
-    /// <summary>Adds a Valkey that keeps nothing, with a password. A published application has it in a further file.</summary>
-    /// <remarks>This version defaults to the <inheritdoc cref="ValkeyContainerImageTags.Tag"/> tag of the <inheritdoc cref="ValkeyContainerImageTags.Image"/> container image.</remarks>
+    /// <summary>
+    /// Adds a Valkey that keeps nothing, with a password. A published application has it in a further file.
+    /// </summary>
+    /// <remarks>This version defaults to the <inheritdoc cref="ValkeyContainerImageTags.Tag"/> tag of the
+    /// <inheritdoc cref="ValkeyContainerImageTags.Image"/> container image.</remarks>
     /// <param name="builder">The <see cref="IDistributedApplicationBuilder"/>.</param>
     /// <param name="name">The name of the resource.</param>
     /// <param name="port">The host port; a random one unless given.</param>
@@ -28,7 +31,8 @@ public static class ValkeyBuilderExtensions
             .WithEndpoint(port: port, targetPort: Port, scheme: "tcp", name: ValkeyResource.PrimaryEndpointName)
             .WithIconName("KeyMultiple")
             .WithEntrypoint("/bin/sh")
-            // The settings come by the standard input, so that the password is not among the arguments, which every process of the host can read.
+            // The settings come by the standard input, so that the password is not among the arguments, which every
+            // process of the host can read.
             .WithArgs("-c", $"exec valkey-server - {Arguments} <<END\nrequirepass $(cat {password.Path})\nEND")
             // Without the password the answer is an error, and an answer.
             .WithComposeHealthcheck("valkey-cli", "ping")

@@ -47,7 +47,7 @@ public sealed class PreflightTests
     {
         HostPort[] ports = [new(IPAddress.Loopback, 1234, "'a'", "Hazumu:A:Port"), new(IPAddress.Loopback, 1234, "'b'", "Hazumu:B:Port")];
         var problems = await new PortCheck(Engine()).FindProblemsAsync(ports, default);
-        Assert.Equal("Port 1234 is asked for by 'a' and by 'b'; change Hazumu:B:Port.", Assert.Single(problems));
+        Assert.Equal("Port 1234 is requested by 'a' and by 'b'; change Hazumu:B:Port.", Assert.Single(problems));
     }
 
     [Fact]

@@ -3,8 +3,9 @@ using Hazumu.Cli.Doctor.Clients;
 namespace Hazumu.Cli.Doctor.Checks;
 
 /// <summary>
-/// Checks that an alert gets from Prometheus to Alertmanager, and from there to people: looks for the alert that always fires, and sends a test
-/// alert, whose route in alertmanager/alertmanager.yml leads to the receiver of all real ones without delay.
+/// Checks that an alert gets from Prometheus to Alertmanager, and from there to people: looks for the alert that always
+/// fires, and sends a test alert, whose route in alertmanager/alertmanager.yml leads to the receiver of all real ones
+/// without delay.
 /// </summary>
 /// <param name="answerLimit">How long a receiver has to answer.</param>
 internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
@@ -38,8 +39,8 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
         return findings.ToResult(Name, string.Join(", ", new[] { firstHalf, delivery }.Where(part => part.Length > 0)));
     }
 
-    // Returns an addition to the summary. Right after a start, Prometheus has not evaluated its rules yet, or not sent the alert again to an
-    // Alertmanager that has forgotten it.
+    // Returns an addition to the summary. Right after a start, Prometheus has not evaluated its rules yet, or not sent
+    // the alert again to an Alertmanager that has forgotten it.
     private static async Task<string> LookForWatchdogAsync(PrometheusApi prometheus, AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
     {
         var (alerts, now) = await alertmanager.GetAlertsAsync("alertname", Watchdog, cancellationToken);

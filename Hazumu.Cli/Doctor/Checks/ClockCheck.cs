@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Hazumu.Cli.Doctor.Checks;
 
-/// <summary>Checks that the components' clocks agree with this machine's, and that a time service keeps the host's clock.</summary>
+/// <summary>
+/// Checks that the components' clocks agree with this machine's, and that a time service keeps the host's clock.
+/// </summary>
 internal sealed class ClockCheck() : Check("clocks")
 {
     private const double Limit = 5; // seconds
@@ -31,7 +33,8 @@ internal sealed class ClockCheck() : Check("clocks")
 
             foreach (var host in await prometheus.QueryAsync("node_timex_sync_status == 0", cancellationToken))
             {
-                // Virtual machines often get their time from the hypervisor, which this does not show: not a problem by itself.
+                // Virtual machines often get their time from the hypervisor, which this does not show: not a problem by
+                // itself.
                 findings.Note($"No time service keeps the clock of the host of {host["instance"]} right, as far as its kernel knows; where nothing else does, install chrony or enable systemd-timesyncd.");
             }
         }

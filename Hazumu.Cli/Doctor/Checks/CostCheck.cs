@@ -3,7 +3,9 @@ using Hazumu.Cli.Doctor.Clients;
 
 namespace Hazumu.Cli.Doctor.Checks;
 
-/// <summary>Measures the cost of the monitoring: CPU and memory of its containers, and the number of series in Prometheus.</summary>
+/// <summary>
+/// Measures the cost of the monitoring: CPU and memory of its containers, and the number of series in Prometheus.
+/// </summary>
 internal sealed class CostCheck() : Check("cost")
 {
     // At rest; a busy graph may take more CPU, which is then something to know.

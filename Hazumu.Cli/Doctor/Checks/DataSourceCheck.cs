@@ -12,7 +12,7 @@ internal sealed class DataSourceCheck() : Check("data sources")
 {
     private const string List = "api/datasources";
 
-    /// <summary>What the dashboards read (grafana/provisioning/datasources).</summary>
+    /// <summary>The data source of the dashboards (grafana/provisioning/datasources).</summary>
     private const string Main = "hazumu-prometheus";
 
     protected override async Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
@@ -35,7 +35,7 @@ internal sealed class DataSourceCheck() : Check("data sources")
             findings.Problem($"Grafana has no data source with the uid '{Main}', so every dashboard is empty; see its log for why grafana/provisioning was not read.");
         }
 
-        // What is left out of the graph has no address, and its data source none either.
+        // A component that is left out of the graph has no address, and its data source none either.
         var used = sources.Where(source => source.Uid == Main || source.Url is { Length: > 0 }).ToList();
         foreach (var source in used)
         {

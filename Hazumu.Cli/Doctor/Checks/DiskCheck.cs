@@ -7,7 +7,8 @@ namespace Hazumu.Cli.Doctor.Checks;
 /// <summary>Checks that the samples that Prometheus will keep fit on the disk, at their current rate.</summary>
 internal sealed partial class DiskCheck() : Check("retention and disk")
 {
-    // "Prometheus stores an average of only 1-2 bytes per sample" (https://prometheus.io/docs/prometheus/latest/storage/).
+    // "Prometheus stores an average of only 1-2 bytes per sample"
+    // (https://prometheus.io/docs/prometheus/latest/storage/).
     private const double BytesPerSample = 2;
 
     private const string Samples = "sum(rate(prometheus_tsdb_head_samples_appended_total{job=\"prometheus\"}[2m]))";

@@ -3,7 +3,10 @@ using Hazumu.Cli.Doctor.Clients;
 
 namespace Hazumu.Cli.Doctor.Checks;
 
-/// <summary>Checks that Prometheus has its rules, evaluates them in time and without errors, and runs with its current configuration.</summary>
+/// <summary>
+/// Checks that Prometheus has its rules, evaluates them in time and without errors, and runs with its current
+/// configuration.
+/// </summary>
 internal sealed class RuleCheck() : Check("rules")
 {
     // How late an evaluation may be, beyond two intervals.
@@ -37,7 +40,8 @@ internal sealed class RuleCheck() : Check("rules")
                 findings.Problem($"Rule {rule.Name} of group {group.Name} fails: {rule.LastError}; see docs/runbooks/PrometheusRuleFailures.md.");
             }
 
-            // A group is new when Prometheus starts, and may be when it reads its configuration; the first evaluation comes within an interval.
+            // A group is new when Prometheus starts, and may be when it reads its configuration; the first evaluation
+            // comes within an interval.
             var from = new[] { group.LastEvaluation, runtime.StartTime, runtime.LastConfigTime }.Max();
             if (now - from > TimeSpan.FromSeconds(2 * group.Interval) + s_patience)
             {

@@ -1,9 +1,11 @@
 namespace Hazumu.Cli.Doctor.Checks;
 
-/// <summary>Checks that Prometheus reaches all of its targets, that no job lacks one, and that every probe succeeds.</summary>
+/// <summary>
+/// Checks that Prometheus reaches all of its targets, that no job lacks one, and that every probe succeeds.
+/// </summary>
 internal sealed class TargetCheck() : Check("targets")
 {
-    // What must be part of the graph for a job to have targets that are up; any other job has its own component's name.
+    // The components that a job needs to have targets that are up; any other job has its own component's name.
     private static readonly Dictionary<string, string[]> s_needs = new()
     {
         ["ollama"] = ["cadvisor"],

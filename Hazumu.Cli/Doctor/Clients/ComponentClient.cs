@@ -5,24 +5,28 @@ using System.Text.Json;
 
 namespace Hazumu.Cli.Doctor.Clients;
 
-/// <summary>A component's HTTP interface. Whatever goes wrong becomes a <see cref="CheckException"/>, a sentence.</summary>
+/// <summary>
+/// A component's HTTP interface. Every failure becomes a <see cref="CheckException"/> with a sentence.
+/// </summary>
 /// <param name="http">A client.</param>
-/// <param name="name">What the component is called.</param>
+/// <param name="name">The component's name.</param>
 /// <param name="address">Where it is.</param>
-/// <param name="authorization">Who asks, where it wants to know.</param>
+/// <param name="authorization">The credentials, if the component requires some.</param>
 internal sealed class ComponentClient(HttpClient http, string name, Uri address, AuthenticationHeaderValue? authorization = null)
 {
     private const int ExcerptLength = 200;
 
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
-    /// <summary>What the component is called.</summary>
+    /// <summary>The component's name.</summary>
     public string Name { get; } = name;
 
     /// <summary>Where it is.</summary>
     public Uri Address { get; } = new(address.AbsoluteUri.TrimEnd('/') + "/");
 
-    /// <summary>Creates the client for all components, without a proxy: this machine reaches its own graph directly.</summary>
+    /// <summary>
+    /// Creates the client for all components, without a proxy: this machine reaches its own graph directly.
+    /// </summary>
     public static HttpClient CreateHttpClient() => new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
     {
         Timeout = TimeSpan.FromSeconds(10),
@@ -107,15 +111,18 @@ internal sealed class ComponentClient(HttpClient http, string name, Uri address,
     }
 }
 
-/// <summary>What a component answers.</summary>
+/// <summary>A component's answer.</summary>
 /// <param name="Status">The status.</param>
 /// <param name="Body">The body.</param>
-/// <param name="Date">The component's clock, to the second; <see langword="null"/> where it does not tell.</param>
+/// <param name="Date">The component's clock, to the second; <see langword="null"/> if the answer has no Date
+/// header.</param>
 internal sealed record Answer(HttpStatusCode Status, string Body, DateTimeOffset? Date)
 {
     /// <summary>Whether the status is 2xx.</summary>
     public bool IsSuccess => (int)Status is >= 200 and < 300;
 
-    /// <summary>The component's time, to compare its other times with; this machine's time if it has no Date header.</summary>
+    /// <summary>
+    /// The component's time, to compare its other times with; this machine's time if it has no Date header.
+    /// </summary>
     public DateTimeOffset Now => Date ?? DateTimeOffset.UtcNow;
 }

@@ -4,7 +4,9 @@ using System.Text.Json.Serialization;
 
 namespace Hazumu.Cli.Doctor.Clients;
 
-/// <summary>The part of Prometheus' HTTP API that the checks use (https://prometheus.io/docs/prometheus/latest/querying/api/).</summary>
+/// <summary>
+/// The part of Prometheus' HTTP API that the checks use (https://prometheus.io/docs/prometheus/latest/querying/api/).
+/// </summary>
 /// <param name="client">Prometheus.</param>
 internal sealed class PrometheusApi(ComponentClient client)
 {
@@ -19,7 +21,7 @@ internal sealed class PrometheusApi(ComponentClient client)
         return (data.Groups, now);
     }
 
-    /// <summary>What the server says of itself.</summary>
+    /// <summary>The server's own description.</summary>
     public async Task<RuntimeInfo> GetRuntimeInfoAsync(CancellationToken cancellationToken) =>
         (await GetAsync<RuntimeInfo>("api/v1/status/runtimeinfo", cancellationToken)).Data;
 
@@ -73,7 +75,7 @@ internal sealed class PrometheusApi(ComponentClient client)
     /// <summary>A rule; its health is <c>ok</c>, <c>err</c> or <c>unknown</c>.</summary>
     internal sealed record Rule(string Name, string Health, string? LastError = null);
 
-    /// <summary>What the server says of itself.</summary>
+    /// <summary>The server's own description.</summary>
     internal sealed record RuntimeInfo(DateTimeOffset StartTime, bool ReloadConfigSuccess, DateTimeOffset LastConfigTime, string StorageRetention);
 
     /// <summary>An Alertmanager, by its address.</summary>
