@@ -46,10 +46,10 @@ public static class GrafanaBuilderExtensions
     ];
 
     // A group that the provider takes away ends no session: its length limits how long the role lasts.
-    private static readonly (string Name, string Value)[] s_sessions =
+    private static readonly (string Name, string Variable, string Value)[] s_sessions =
     [
-        ("GF_AUTH_LOGIN_MAXIMUM_INACTIVE_LIFETIME_DURATION", "${GRAFANA_SESSION_IDLE:-1d}"),
-        ("GF_AUTH_LOGIN_MAXIMUM_LIFETIME_DURATION", "${GRAFANA_SESSION_LIFETIME:-7d}"),
+        ("GF_AUTH_LOGIN_MAXIMUM_INACTIVE_LIFETIME_DURATION", "GRAFANA_SESSION_IDLE", "1d"),
+        ("GF_AUTH_LOGIN_MAXIMUM_LIFETIME_DURATION", "GRAFANA_SESSION_LIFETIME", "7d"),
     ];
 
     /// <summary>Adds a Grafana server.</summary>
@@ -167,9 +167,9 @@ public static class GrafanaBuilderExtensions
             builder.WithComposeEnvironment(name, value, development: name == SecureCookies ? "false" : null);
         }
 
-        foreach (var (name, value) in s_sessions)
+        foreach (var (name, variable, value) in s_sessions)
         {
-            builder.WithComposeEnvironment(name, value);
+            builder.WithComposeEnvironment(name, $"${{{variable}:-{value}}}");
         }
 
         return builder
@@ -183,6 +183,11 @@ public static class GrafanaBuilderExtensions
     private static IResourceBuilder<GrafanaResource> WithRestrictions(this IResourceBuilder<GrafanaResource> builder)
     {
         foreach (var (name, value) in s_restrictions)
+        {
+            builder.WithEnvironment(name, value);
+        }
+
+        foreach (var (name, _, value) in s_sessions)
         {
             builder.WithEnvironment(name, value);
         }

@@ -35,6 +35,9 @@ public sealed class ProductionModelTests
         var grafana = await model.EnvironmentAsync(model.Container("grafana"));
         Assert.Equal("https://llm.example/grafana/", grafana["GF_SERVER_ROOT_URL"]);
         Assert.Equal("false", grafana["GF_AUTH_ANONYMOUS_ENABLED"]);
+        Assert.Equal(
+            ("1d", "7d"),
+            (grafana["GF_AUTH_LOGIN_MAXIMUM_INACTIVE_LIFETIME_DURATION"], grafana["GF_AUTH_LOGIN_MAXIMUM_LIFETIME_DURATION"]));
         // In a file, and in no variable.
         Assert.Equal("$__file{/run/secrets/grafana_admin_password}", await GraphModel.ValueAsync(grafana["GF_SECURITY_ADMIN_PASSWORD"]));
         var files = await Assert.Single(model.Container("grafana").Annotations.OfType<ContainerFileSystemCallbackAnnotation>(), files => files.DestinationPath == "/run/secrets")
