@@ -46,6 +46,7 @@ internal sealed class AppHostProgram(Checkout checkout, bool isBuilt)
     /// <exception cref="CliException">A setting is wrong, or there is no engine that answers.</exception>
     public async Task<GraphDescription> DescribeWithEngineAsync(CancellationToken cancellationToken)
     {
+        await checkout.PrepareEngineAsync(cancellationToken);
         var graph = await DescribeAsync([], checkStart: false, cancellationToken);
         return graph.EngineProblem is { } problem ? throw new CliException(problem) : graph;
     }

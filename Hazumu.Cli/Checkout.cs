@@ -22,6 +22,19 @@ internal sealed record Checkout(string Root)
     /// <summary>The script that builds images from Debian's packages.</summary>
     public string DebianImages => Path.Combine(Root, "eng", "images-from-debian.sh");
 
+    /// <summary>Starts the container engine on Debian and Ubuntu if none answers; installs it if it is missing.</summary>
+    /// <remarks>Elsewhere the AppHost reports what is wrong with the engine.</remarks>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public async Task PrepareEngineAsync(CancellationToken cancellationToken)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            await ForegroundProcess.RunAsync(
+                new("bash", ["-c", "ROOT=$PWD; . eng/lib.sh; prepare_engine"]) { WorkingDirectory = Root },
+                cancellationToken);
+        }
+    }
+
     /// <summary>
     /// Runs a program in this folder to its end; a cancellation interrupts it, and kills it at a limit.
     /// </summary>

@@ -17,6 +17,7 @@ internal static class ImagesCommand
         {
             var arguments = SettingArguments.Read(result);
             var checkout = Checkout.Find();
+            await checkout.PrepareEngineAsync(cancellationToken);
             var (output, error) = (result.InvocationConfiguration.Output, result.InvocationConfiguration.Error);
             var graph = await new AppHostProgram(checkout, result.GetValue(noBuild)).DescribeAsync(arguments.All, checkStart: true, cancellationToken);
             var components = graph.Components.Where(component => component.Enabled).ToList();

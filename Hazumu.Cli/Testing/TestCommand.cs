@@ -119,6 +119,7 @@ internal static class TestCommand
 
     private static async Task<IReadOnlyDictionary<string, string>> PrepareAsync(Checkout checkout, SettingArguments arguments, Action<string> report, CancellationToken cancellationToken)
     {
+        await checkout.PrepareEngineAsync(cancellationToken);
         var graph = await new AppHostProgram(checkout, isBuilt: true).DescribeAsync(arguments.All, checkStart: false, cancellationToken);
         var variables = new Dictionary<string, string>(arguments.Variables, StringComparer.OrdinalIgnoreCase);
         var programs = await new TestPrograms(checkout, Environment.GetEnvironmentVariable, report).PrepareAsync(graph.Engine, graph.EngineProblem is null, cancellationToken);

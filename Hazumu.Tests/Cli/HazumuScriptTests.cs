@@ -7,14 +7,8 @@ namespace Hazumu.Tests.Cli;
 public sealed class HazumuScriptTests
 {
     [Theory]
-    [InlineData("What to do? './hazumu help' lists the commands.")]
+    [InlineData("No command is given; './hazumu help' lists the commands.")]
     [InlineData("There is no command 'start'; './hazumu help' lists the commands.", "start")]
-    [InlineData("'--bogus' is no option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.", "up", "--bogus")]
-    [InlineData("'--Hazumu:Gpu' has no value; write --Hazumu:Gpu=value.", "images", "--Hazumu:Gpu", "--Hazumu:Models=a")]
-    [InlineData("'x' is one argument too many for 'faults'; './hazumu help' lists the commands.", "faults", "Engine hung", "x")]
-    [InlineData("'publish' takes no argument 'x'; './hazumu help' lists the commands.", "publish", "x")]
-    [InlineData("'digests' takes no argument 'x'; './hazumu help' lists the commands.", "digests", "x")]
-    [InlineData("Which file? './hazumu bundle FILE' writes it.", "bundle", "--with-image")]
     public async Task Wrong_command_line_exits_with_2_before_anything_is_built(string sentence, params string[] arguments)
     {
         Skip.If(Shell.Missing);
@@ -38,6 +32,46 @@ public sealed class HazumuScriptTests
     [Fact]
     public async Task Failed_build_ends_with_the_line_that_counts_the_tests()
     {
+        var script = """dotnet() { [ "$1" != build ] || { echo "error CS1002: ; expected"; return 1; }; }; export -f dotnet; exec bash hazumu test 2>&1""";
+
+        var result = await RunInCopyAsync(script);
+
+        Assert.Equal(
+            (1, "error CS1002: ; expected\nhazumu: The build failed; .hazumu/build.log has its output.\n0 passed, 1 failed, 0 skipped\n"),
+            (result.ExitCode, result.Output));
+    }
+
+    [Fact]
+    public async Task Termination_while_images_are_pulled_ends_their_process()
+    {
+        const string Script = """
+            mkdir bin
+            cat > bin/dotnet <<'END'
+            #!/bin/bash
+            case "$*" in
+              *images*)
+                trap 'exit 1' TERM
+                echo $$ > pulling.new && mv pulling.new pulling
+                while :; do sleep 0.1; done
+                ;;
+            esac
+            END
+            chmod +x bin/dotnet
+            PATH=$PWD/bin:$PATH ASPIRE_CONTAINER_RUNTIME=podman bash hazumu up &
+            until [ -e pulling ]; do sleep 0.1; done
+            kill -TERM $!
+            wait $!
+            echo "exit code $?"
+            kill -0 "$(cat pulling)" 2> /dev/null || echo 'the process has ended'
+            """;
+
+        var result = await RunInCopyAsync(Script);
+
+        Assert.Equal("exit code 1\nthe process has ended\n", result.Output);
+    }
+
+    private static async Task<CliResult> RunInCopyAsync(string script)
+    {
         Skip.If(Shell.Missing);
         var folder = Directory.CreateTempSubdirectory("hazumu-cli-");
         try
@@ -45,13 +79,7 @@ public sealed class HazumuScriptTests
             File.Copy(RepositoryRoot.Combine("hazumu"), Path.Combine(folder.FullName, "hazumu"));
             Directory.CreateDirectory(Path.Combine(folder.FullName, "eng"));
             File.Copy(RepositoryRoot.Combine("eng", "lib.sh"), Path.Combine(folder.FullName, "eng", "lib.sh"));
-            var script = """dotnet() { [ "$1" != build ] || { echo "error CS1002: ; expected"; return 1; }; }; export -f dotnet; exec bash hazumu test 2>&1""";
-
-            var result = await ProcessRunner.RunAsync("bash", ["-c", script], workingDirectory: folder.FullName);
-
-            Assert.Equal(
-                (1, "error CS1002: ; expected\nhazumu: The build failed; .hazumu/build.log has its output.\n0 passed, 1 failed, 0 skipped\n"),
-                (result.ExitCode, result.Output));
+            return await ProcessRunner.RunAsync("bash", ["-c", script], workingDirectory: folder.FullName);
         }
         finally
         {

@@ -1,0 +1,23 @@
+using Hazumu.Cli;
+
+namespace Hazumu.Tests.Cli;
+
+/// <summary>The command line of every command.</summary>
+public sealed class HazumuCommandTests
+{
+    [Theory]
+    [InlineData("Unrecognized command or argument 'x'.", "publish", "x")]
+    [InlineData("Unrecognized command or argument 'x'.", "digests", "x")]
+    [InlineData("Unrecognized command or argument 'x'.", "faults", "Engine hung", "x")]
+    [InlineData("Required argument missing for command: 'bundle'.", "bundle", "--with-image")]
+    [InlineData("'--bogus' is no option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.", "images", "--bogus")]
+    [InlineData("'--Hazumu:Gpu' has no value; write --Hazumu:Gpu=value.", "images", "--Hazumu:Gpu", "--Hazumu:Models=a")]
+    public async Task Wrong_command_line_exits_with_2_before_anything_is_done(string sentence, params string[] arguments)
+    {
+        using var error = new StringWriter { NewLine = "\n" };
+
+        var exitCode = await HazumuCommand.RunAsync(arguments, TextWriter.Null, error, _ => null);
+
+        Assert.Equal((2, $"{sentence}\n"), (exitCode, error.ToString()));
+    }
+}
