@@ -4,7 +4,7 @@ using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 
 GatewayHost.TuneSockets();
-StartupProblemException.EndProcessPlainly();
+StartupProblemException.ExitWithoutStackTrace();
 
 try
 {

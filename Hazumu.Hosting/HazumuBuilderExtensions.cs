@@ -45,10 +45,10 @@ public static class HazumuBuilderExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(args);
 
-        StartupProblemException.EndProcessPlainly();
+        StartupProblemException.ExitWithoutStackTrace();
         CommandLine.Check(args);
         var options = HazumuOptions.Read(builder.Configuration);
-        ProductionSettings.Settle(options, builder.Configuration, builder.ExecutionContext);
+        ProductionSettings.Apply(options, builder.Configuration, builder.ExecutionContext);
 
         // In a published application the use of the further file is the switch.
         options.Loki.Enabled |= builder.ExecutionContext.IsPublishMode;
@@ -63,7 +63,7 @@ public static class HazumuBuilderExtensions
 
         if (builder.ExecutionContext.IsRunMode)
         {
-            IsolatedRun.Settle(options, builder.Configuration, builder.AppHostDirectory);
+            IsolatedRun.Apply(options, builder.Configuration, builder.AppHostDirectory);
             builder.Services.AddSingleton(options);
             builder.AddStartChecks();
             builder.Services.AddSingleton<BridgeNetwork>();

@@ -11,7 +11,7 @@ namespace Hazumu.Hosting;
 /// </summary>
 internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNotificationService notifications, ILoggerFactory loggers) : BackgroundService
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_reportInterval = TimeSpan.FromMinutes(1);
 
     private readonly ILogger _logger = loggers.CreateLogger("Hazumu");
 
@@ -23,7 +23,7 @@ internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNot
         var waits = components.ConvertAll(component => (Component: component, IsHealthy: WaitUntilHealthyAsync(component, stoppingToken)));
         var all = Task.WhenAll(waits.Select(wait => wait.IsHealthy));
 
-        while (await Task.WhenAny(all, Task.Delay(s_patience, stoppingToken)) != all)
+        while (await Task.WhenAny(all, Task.Delay(s_reportInterval, stoppingToken)) != all)
         {
             stoppingToken.ThrowIfCancellationRequested();
             _logger.LogWarning(

@@ -31,7 +31,7 @@ public sealed class StartupProblemException : Exception
     /// Has the process end with the sentences on standard error, and no stack trace, when the exception reaches the
     /// top.
     /// </summary>
-    public static void EndProcessPlainly()
+    public static void ExitWithoutStackTrace()
     {
         AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
         {

@@ -54,7 +54,7 @@ internal sealed class GraphSnapshot
     }
 
     /// <summary>Why a component cannot be used: it is left out, or does not answer.</summary>
-    public string WhyNot(string name) => Probes.Any(probe => probe.Client.Name == name) ? $"{name} does not answer" : $"{name} is not part of this graph";
+    public string DescribeAbsence(string name) => Probes.Any(probe => probe.Client.Name == name) ? $"{name} does not answer" : $"{name} is not part of this graph";
 
     private ComponentClient? Find(string name) => Probes.FirstOrDefault(probe => probe.Client.Name == name && probe.Answer is not null)?.Client;
 }

@@ -10,7 +10,7 @@ internal static class EngineClient
 {
     /// <summary>A pool of connections to one address.</summary>
     /// <param name="address">Where the name resolved to; <see langword="null"/> to resolve it at each connection.</param>
-    /// <param name="timeouts">For a connection, and for an engine to let go.</param>
+    /// <param name="timeouts">For a connection, and for an engine to close a cancelled request.</param>
     /// <param name="access">Its key and authorities; <see langword="null"/> where it has none of its own.</param>
     public static HttpMessageHandler Create(IPAddress? address, TimeoutOptions timeouts, EngineAccess? access = null)
     {

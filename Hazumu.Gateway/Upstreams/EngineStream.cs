@@ -7,7 +7,7 @@ namespace Hazumu.Gateway.Upstreams;
 /// A connection to an engine. When its request is broken off, it stops sending, which the engine takes for a disconnect, and waits for the
 /// engine to close its side: Go's server does that once the handler has returned, Kestrel's immediately. <see cref="UpstreamRelease"/> reports it.
 /// </summary>
-internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
+internal sealed class EngineStream(Socket socket, TimeSpan releaseTimeout) : Stream
 {
     private const int LargestHead = 4 * 1024;
     private const int LargestTogether = 64 * 1024;
@@ -207,7 +207,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         {
             // Ends the handler's own read first; one socket is read by one.
             await _disposed.CancelAsync();
-            using var limit = new CancellationTokenSource(patience);
+            using var limit = new CancellationTokenSource(releaseTimeout);
             socket.Shutdown(SocketShutdown.Send);
             var rest = new byte[512];
             while (await socket.ReceiveAsync(rest, SocketFlags.None, limit.Token) > 0)
@@ -216,7 +216,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan patience) : Stream
         }
         catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
         {
-            // A reset is a way to let go too, and patience has an end.
+            // A reset closes the connection too, and the wait has a limit.
         }
         finally
         {

@@ -105,7 +105,7 @@ public static class CaddyBuilderExtensions
         }
 
         return builder
-            .WithWayTo(gateway.GetEndpoint("http"))
+            .WithAccessTo(gateway.GetEndpoint("http"))
             .WithUpstream("EDGE_GATEWAY", gateway.GetEndpoint("http"));
     }
 

@@ -34,7 +34,7 @@ public static class GpuExporterBuilderExtensions
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "256m", Cpus: "0.5", Pids: 200) { WritesTo = ["/tmp"] });
 
         return builder.ExecutionContext.IsRunMode
-            ? resource.WithHostFacts((facts, _) => Settle(resource, settings, mode, facts))
+            ? resource.WithHostFacts((facts, _) => Apply(resource, settings, mode, facts))
             : resource
                 .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Nvidia))
                 .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.Amd, GpuExporterImage.Amd.ToAnnotation(), GpuExporterImage.Amd.Port))
@@ -47,7 +47,7 @@ public static class GpuExporterBuilderExtensions
         static (string, ContainerImageAnnotation, int) Choice(string key, GpuExporterImage image) => (key, image.ToAnnotation(), image.Port);
     }
 
-    private static void Settle(IResourceBuilder<GpuExporterResource> builder, GpuExporterOptions settings, GpuMode mode, HostFacts facts)
+    private static void Apply(IResourceBuilder<GpuExporterResource> builder, GpuExporterOptions settings, GpuMode mode, HostFacts facts)
     {
         if (GpuChoice.Make(mode, facts).Vendor is not { } vendor)
         {

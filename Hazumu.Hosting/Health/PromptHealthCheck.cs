@@ -10,9 +10,9 @@ namespace Hazumu.Hosting.Health;
 /// would cost the start that second. No issue there yet; to be removed when Aspire's intervals can be set.
 /// </summary>
 /// <param name="inner">Makes the check itself.</param>
-/// <param name="patience">How long one check waits for the component to become healthy.</param>
+/// <param name="timeout">How long one check waits for the component to become healthy.</param>
 /// <param name="interval">The time between tries.</param>
-internal sealed class PromptHealthCheck(Func<IServiceProvider, IHealthCheck> inner, TimeSpan patience, TimeSpan interval)
+internal sealed class PromptHealthCheck(Func<IServiceProvider, IHealthCheck> inner, TimeSpan timeout, TimeSpan interval)
 {
     private volatile bool _wasHealthy;
 
@@ -49,7 +49,7 @@ internal sealed class PromptHealthCheck(Func<IServiceProvider, IHealthCheck> inn
             }
 
             // A resource that was healthy and no longer is gets reported at once.
-            if (_wasHealthy || TimeProvider.System.GetElapsedTime(began) >= patience)
+            if (_wasHealthy || TimeProvider.System.GetElapsedTime(began) >= timeout)
             {
                 _wasHealthy = false;
                 return result;

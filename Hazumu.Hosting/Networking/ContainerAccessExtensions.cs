@@ -52,7 +52,7 @@ public static class ContainerAccessExtensions
     /// <typeparam name="T">The container resource.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="endpoint">The endpoint.</param>
-    internal static IResourceBuilder<T> WithWayTo<T>(this IResourceBuilder<T> builder, EndpointReference endpoint) where T : ContainerResource
+    internal static IResourceBuilder<T> WithAccessTo<T>(this IResourceBuilder<T> builder, EndpointReference endpoint) where T : ContainerResource
     {
         if (endpoint.Resource.IsContainer() || builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
         {

@@ -25,7 +25,7 @@ internal static partial class OllamaModelName
     /// <param name="isTaken">Whether another resource has a name.</param>
     public static string ToResourceName(string parent, string model, Func<string, bool> isTaken)
     {
-        var name = Unfit().Replace($"{parent}-{model.Replace(":latest", "", StringComparison.Ordinal)}", "-").Trim('-');
+        var name = NotAllowed().Replace($"{parent}-{model.Replace(":latest", "", StringComparison.Ordinal)}", "-").Trim('-');
         if (name.Length <= MaxLength && !isTaken(name))
         {
             return name;
@@ -38,5 +38,5 @@ internal static partial class OllamaModelName
     private const int MaxLength = 64;
 
     [GeneratedRegex("[^A-Za-z0-9]+")]
-    private static partial Regex Unfit();
+    private static partial Regex NotAllowed();
 }

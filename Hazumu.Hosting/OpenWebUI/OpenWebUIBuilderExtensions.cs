@@ -72,7 +72,7 @@ public static class OpenWebUIBuilderExtensions
         var key = addKey(builder.Resource.Name);
         return builder
             .WithReferenceRelationship(gateway.Resource)
-            .WithWayTo(endpoint)
+            .WithAccessTo(endpoint)
             .StartAfter(gateway)
             .WithEnvironment(context =>
             {

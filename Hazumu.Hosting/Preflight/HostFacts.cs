@@ -48,7 +48,7 @@ internal sealed record HostFacts
 
     /// <summary>Reads the engine's description and this machine's.</summary>
     /// <exception cref="StartupProblemException">There is no engine, or it does not answer.</exception>
-    public static async Task<HostFacts> FindOutAsync(ContainerEngine engine, CancellationToken cancellationToken)
+    public static async Task<HostFacts> ReadAsync(ContainerEngine engine, CancellationToken cancellationToken)
     {
         var bridge = FindBridgeAddressAsync(engine, cancellationToken);
         var info = await engine.GetInfoAsync(cancellationToken);
@@ -67,7 +67,7 @@ internal sealed record HostFacts
             HasNvidiaDevice = File.Exists("/dev/nvidiactl") || (!sharesThisMachine && ExecutablePath.Find("nvidia-smi") is not null),
             EngineOffersNvidia = OffersNvidia(info, isPodman, sharesThisMachine),
             HasAmdDevice = sharesThisMachine && File.Exists("/dev/kfd") && Directory.Exists("/dev/dri"),
-            AllowsPrivileged = !sharesThisMachine || KernelGrants(CapSysResource),
+            AllowsPrivileged = !sharesThisMachine || HasCapability(CapSysResource),
         };
     }
 
@@ -114,7 +114,7 @@ internal sealed record HostFacts
         s_cdiFolders.Any(folder => Directory.Exists(folder) && Directory.EnumerateFiles(folder, "nvidia*").Any());
 
     // A bounding set without a capability refuses every privileged container: "operation not permitted".
-    private static bool KernelGrants(int capability)
+    private static bool HasCapability(int capability)
     {
         var line = File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith("CapBnd:", StringComparison.Ordinal));
         return line is null

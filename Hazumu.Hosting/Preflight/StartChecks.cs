@@ -34,7 +34,7 @@ internal sealed class StartChecks(ContainerEngine engine, IEnumerable<IStartChec
     /// <exception cref="StartupProblemException">There is no engine, or it does not answer.</exception>
     public async Task<(HostFacts Facts, IReadOnlyList<string> Problems)> SettleAsync(DistributedApplicationModel model, CancellationToken cancellationToken)
     {
-        var facts = await HostFacts.FindOutAsync(engine, cancellationToken);
+        var facts = await HostFacts.ReadAsync(engine, cancellationToken);
         var problems = new List<string>();
 
         foreach (var check in checks)

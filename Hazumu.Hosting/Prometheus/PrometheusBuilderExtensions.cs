@@ -185,7 +185,7 @@ public static class PrometheusBuilderExtensions
         }
 
         return builder
-            .WithWayTo(endpoint)
+            .WithAccessTo(endpoint)
             .WithAnnotation(new ScrapeTargetAnnotation(job, endpoint, metricsPath, prober?.Resource));
     }
 

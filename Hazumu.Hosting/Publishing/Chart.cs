@@ -121,9 +121,9 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
             return node;
         }
 
-        node.Add("args", new YamlSequenceNode(component.Arguments.Where(HoldsEverywhere).Select(argument => Quoted(argument.Text))));
+        node.Add("args", new YamlSequenceNode(component.Arguments.Where(IsLiteral).Select(argument => Quoted(argument.Text))));
         var environment = node.MappingAt("environment");
-        foreach (var (name, value) in component.Environment.Where(variable => HoldsEverywhere(variable.Value)).OrderBy(variable => variable.Key, StringComparer.Ordinal))
+        foreach (var (name, value) in component.Environment.Where(variable => IsLiteral(variable.Value)).OrderBy(variable => variable.Key, StringComparer.Ordinal))
         {
             environment.Add(name, Quoted(value.Text));
         }
@@ -145,7 +145,7 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
         .Order(StringComparer.Ordinal);
 
     // Not a setting, a parameter or another resource's address.
-    private static bool HoldsEverywhere(PublishedValue value) => !value.IsReference && !value.Text.Contains('{');
+    private static bool IsLiteral(PublishedValue value) => !value.IsReference && !value.Text.Contains('{');
 
     private string WithImages(string values)
     {

@@ -67,8 +67,8 @@ internal sealed partial class ComposeDevelopment
         var service = services.MappingAt(resource.Name);
         if (ProductionOnlyAnnotation.Of(resource))
         {
-            TakeOut(service);
-            TakeOut(services.MappingAt(ComposeProduction.VolumeService(resource)));
+            RestrictToProduction(service);
+            RestrictToProduction(services.MappingAt(ComposeProduction.VolumeService(resource)));
             return;
         }
 
@@ -81,7 +81,7 @@ internal sealed partial class ComposeDevelopment
     }
 
     // No profile of this name is ever requested.
-    private static void TakeOut(YamlMappingNode service) => service.Add("profiles", new YamlSequenceNode(Quoted("production")));
+    private static void RestrictToProduction(YamlMappingNode service) => service.Add("profiles", new YamlSequenceNode(Quoted("production")));
 
     private static YamlSequenceNode Ports(IEnumerable<string> ports) => new(ports.Select(Quoted));
 

@@ -22,7 +22,7 @@ internal static class IsolatedRun
     /// <param name="options">The settings.</param>
     /// <param name="configuration">The configuration that they were read from.</param>
     /// <param name="folder">The AppHost's folder.</param>
-    public static void Settle(HazumuOptions options, IConfiguration configuration, string folder)
+    public static void Apply(HazumuOptions options, IConfiguration configuration, string folder)
     {
         if (!IsIsolated(configuration))
         {

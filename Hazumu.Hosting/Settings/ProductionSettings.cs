@@ -23,7 +23,7 @@ internal static class ProductionSettings
     /// Puts production's settings in force, or takes the edge out of a graph that is none of production's.
     /// </summary>
     /// <exception cref="StartupProblemException">A setting contradicts production; a sentence for each.</exception>
-    public static void Settle(HazumuOptions options, IConfiguration configuration, DistributedApplicationExecutionContext context)
+    public static void Apply(HazumuOptions options, IConfiguration configuration, DistributedApplicationExecutionContext context)
     {
         if (context.IsPublishMode)
         {
@@ -39,7 +39,7 @@ internal static class ProductionSettings
     }
 
     /// <summary>Why a password is not accepted, or <see langword="null"/>.</summary>
-    public static string? WhyWeak(string? password) => password switch
+    public static string? FindWeakness(string? password) => password switch
     {
         null or "" => "is not set",
         _ when password.Length < ShortestPassword => $"has fewer than {ShortestPassword} characters",
@@ -57,7 +57,7 @@ internal static class ProductionSettings
             yield return $"{Because}, and 'Hazumu:Gateway:RequireKeys' is 'false'; in production every request needs a key: leave that setting out, or set it to true.";
         }
 
-        if (options.Grafana.Enabled && WhyWeak(configuration[Password]) is { } why)
+        if (options.Grafana.Enabled && FindWeakness(configuration[Password]) is { } why)
         {
             yield return $"{Because}, and the password of Grafana's administrator ('{Password}') {why}; set one of {ShortestPassword} characters or more, such as 'openssl rand -hex 24' prints.";
         }

@@ -12,7 +12,7 @@ public sealed class IsolatedRunTests
     public void An_isolated_run_gets_ports_network_and_volumes_of_its_own()
     {
         var defaults = HazumuOptions.Read(Configuration([]));
-        var (one, other) = (Settle(s_isolated, "/src/one"), Settle(s_isolated, "/src/other"));
+        var (one, other) = (Apply(s_isolated, "/src/one"), Apply(s_isolated, "/src/other"));
 
         Assert.DoesNotContain(one.Components, component => defaults.Components.Any(shared => shared.Port == component.Port));
         Assert.Distinct([.. one.Components.Select(component => component.Port), one.Edge.HttpPort, one.Gateway.ManagementPort, defaults.Gateway.ManagementPort]);
@@ -22,12 +22,12 @@ public sealed class IsolatedRunTests
 
     [Fact]
     public void An_isolated_run_of_the_same_checkout_finds_its_data_again() =>
-        Assert.Equal(Volumes(Settle(s_isolated, "/src/one")), Volumes(Settle(s_isolated, "/src/one")));
+        Assert.Equal(Volumes(Apply(s_isolated, "/src/one")), Volumes(Apply(s_isolated, "/src/one")));
 
     [Fact]
     public void A_value_that_is_set_stays_in_an_isolated_run()
     {
-        var options = Settle(new(s_isolated) { ["Hazumu:Prometheus:Port"] = "19090", ["Hazumu:Prometheus:Volume"] = "mine", ["Hazumu:Network"] = "ours" }, "/src/one");
+        var options = Apply(new(s_isolated) { ["Hazumu:Prometheus:Port"] = "19090", ["Hazumu:Prometheus:Volume"] = "mine", ["Hazumu:Network"] = "ours" }, "/src/one");
 
         Assert.Equal((19090, "mine", "ours"), (options.Prometheus.Port, options.Prometheus.Volume, options.Network));
     }
@@ -44,7 +44,7 @@ public sealed class IsolatedRunTests
     [Fact]
     public void Any_other_run_keeps_the_defaults()
     {
-        var (defaults, options) = (HazumuOptions.Read(Configuration([])), Settle([], "/src/one"));
+        var (defaults, options) = (HazumuOptions.Read(Configuration([])), Apply([], "/src/one"));
 
         Assert.Equal(defaults.Components.Select(component => component.Port), options.Components.Select(component => component.Port));
         Assert.Equal(Volumes(defaults), Volumes(options));
@@ -52,11 +52,11 @@ public sealed class IsolatedRunTests
 
     private static IConfigurationRoot Configuration(IEnumerable<KeyValuePair<string, string?>> settings) => new ConfigurationBuilder().AddInMemoryCollection(settings).Build();
 
-    private static HazumuOptions Settle(Dictionary<string, string?> settings, string folder)
+    private static HazumuOptions Apply(Dictionary<string, string?> settings, string folder)
     {
         var configuration = Configuration(settings);
         var options = HazumuOptions.Read(configuration);
-        IsolatedRun.Settle(options, configuration, folder);
+        IsolatedRun.Apply(options, configuration, folder);
         return options;
     }
 

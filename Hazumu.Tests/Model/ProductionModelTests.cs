@@ -87,12 +87,12 @@ public sealed class ProductionModelTests
     [InlineData("            ", "begins or ends with a space")]
     [InlineData("correct horse battery staple", null)]
     [InlineData(GoodPassword, null)]
-    public void A_password_that_is_easy_to_guess_is_refused(string? password, string? why) => Assert.Equal(why, ProductionSettings.WhyWeak(password));
+    public void A_password_that_is_easy_to_guess_is_refused(string? password, string? why) => Assert.Equal(why, ProductionSettings.FindWeakness(password));
 
     [Fact]
     public void Settings_that_contradict_production_are_reported_at_once()
     {
-        var problems = Settle(("Hazumu:Production", "true"), ("Hazumu:Gateway:RequireKeys", "false"), ("Hazumu:Edge:Tls", "files"), ("Parameters:grafana-admin-password", "admin"));
+        var problems = Apply(("Hazumu:Production", "true"), ("Hazumu:Gateway:RequireKeys", "false"), ("Hazumu:Edge:Tls", "files"), ("Parameters:grafana-admin-password", "admin"));
 
         Assert.Equal(
             [
@@ -117,9 +117,9 @@ public sealed class ProductionModelTests
     private static Task<GraphModel> CreateAsync(params string[] options) =>
         GraphModel.CreateAsync(["--Hazumu:Production=true", "--Hazumu:Gateway:RequireKeys=true", $"--Parameters:grafana-admin-password={GoodPassword}", .. options]);
 
-    private static IReadOnlyList<string> Settle(params (string Key, string Value)[] settings)
+    private static IReadOnlyList<string> Apply(params (string Key, string Value)[] settings)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build();
-        return Assert.Throws<StartupProblemException>(() => ProductionSettings.Settle(HazumuOptions.Read(configuration), configuration, new DistributedApplicationExecutionContext(DistributedApplicationOperation.Run))).Problems;
+        return Assert.Throws<StartupProblemException>(() => ProductionSettings.Apply(HazumuOptions.Read(configuration), configuration, new DistributedApplicationExecutionContext(DistributedApplicationOperation.Run))).Problems;
     }
 }

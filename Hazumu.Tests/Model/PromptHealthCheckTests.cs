@@ -12,7 +12,7 @@ public sealed class PromptHealthCheckTests
     [Fact]
     public async Task A_component_that_becomes_healthy_is_waited_for()
     {
-        var check = Make(healthyFrom: 3, patience: TimeSpan.FromMinutes(1));
+        var check = Make(healthyFrom: 3, timeout: TimeSpan.FromMinutes(1));
         Assert.Equal(HealthStatus.Healthy, await RunAsync(check));
         Assert.Equal(3, _calls);
     }
@@ -20,7 +20,7 @@ public sealed class PromptHealthCheckTests
     [Fact]
     public async Task A_component_that_stays_unhealthy_is_reported_in_the_end()
     {
-        var check = Make(healthyFrom: int.MaxValue, patience: TimeSpan.FromMilliseconds(20));
+        var check = Make(healthyFrom: int.MaxValue, timeout: TimeSpan.FromMilliseconds(20));
         Assert.Equal(HealthStatus.Unhealthy, await RunAsync(check));
         Assert.True(_calls > 1);
     }
@@ -28,15 +28,15 @@ public sealed class PromptHealthCheckTests
     [Fact]
     public async Task A_component_that_was_healthy_is_reported_at_once()
     {
-        var check = Make(healthyFrom: 1, patience: TimeSpan.FromMinutes(1), healthyUntil: 1);
+        var check = Make(healthyFrom: 1, timeout: TimeSpan.FromMinutes(1), healthyUntil: 1);
         Assert.Equal(HealthStatus.Healthy, await RunAsync(check));
         Assert.Equal(HealthStatus.Unhealthy, await RunAsync(check));
         Assert.Equal(2, _calls);
     }
 
-    private PromptHealthCheck Make(int healthyFrom, TimeSpan patience, int healthyUntil = int.MaxValue) => new(
+    private PromptHealthCheck Make(int healthyFrom, TimeSpan timeout, int healthyUntil = int.MaxValue) => new(
         _ => new Probe(() => ++_calls >= healthyFrom && _calls <= healthyUntil ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy()),
-        patience,
+        timeout,
         s_interval);
 
     private static async Task<HealthStatus> RunAsync(PromptHealthCheck check) =>

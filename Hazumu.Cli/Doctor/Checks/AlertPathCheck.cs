@@ -25,14 +25,14 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
     {
         if (snapshot.Alertmanager is not { } alertmanager)
         {
-            return NotApplicable(snapshot.WhyNot(GraphSnapshot.AlertmanagerName));
+            return NotApplicable(snapshot.DescribeAbsence(GraphSnapshot.AlertmanagerName));
         }
 
         var findings = new Findings();
         var firstHalf = snapshot.Prometheus is null ? "" : "Prometheus to Alertmanager";
         if (snapshot.Prometheus is { } prometheus)
         {
-            firstHalf += await LookForWatchdogAsync(prometheus, alertmanager, findings, cancellationToken);
+            firstHalf += await CheckWatchdogAsync(prometheus, alertmanager, findings, cancellationToken);
         }
 
         var delivery = await SendTestAsync(alertmanager, findings, cancellationToken);
@@ -41,7 +41,7 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
 
     // Returns an addition to the summary. Right after a start, Prometheus has not evaluated its rules yet, or not sent
     // the alert again to an Alertmanager that has forgotten it.
-    private static async Task<string> LookForWatchdogAsync(PrometheusApi prometheus, AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
+    private static async Task<string> CheckWatchdogAsync(PrometheusApi prometheus, AlertmanagerApi alertmanager, Findings findings, CancellationToken cancellationToken)
     {
         var (alerts, now) = await alertmanager.GetAlertsAsync("alertname", Watchdog, cancellationToken);
         if (alerts.Any(alert => now - alert.UpdatedAt < s_repeated))

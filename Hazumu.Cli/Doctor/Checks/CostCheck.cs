@@ -22,7 +22,7 @@ internal sealed class CostCheck() : Check("cost")
     {
         if (snapshot.Prometheus is not { } prometheus)
         {
-            return NotApplicable(snapshot.WhyNot(GraphSnapshot.PrometheusName));
+            return NotApplicable(snapshot.DescribeAbsence(GraphSnapshot.PrometheusName));
         }
 
         var memory = await prometheus.QueryAsync(Memory, cancellationToken);

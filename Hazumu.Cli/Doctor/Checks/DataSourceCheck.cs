@@ -19,7 +19,7 @@ internal sealed class DataSourceCheck() : Check("data sources")
     {
         if (snapshot.Grafana is not { } grafana)
         {
-            return NotApplicable(snapshot.WhyNot(GraphSnapshot.GrafanaName));
+            return NotApplicable(snapshot.DescribeAbsence(GraphSnapshot.GrafanaName));
         }
 
         var answer = await grafana.SendAsync(HttpMethod.Get, List, content: null, cancellationToken);

@@ -25,7 +25,7 @@ internal sealed partial class DiskCheck() : Check("retention and disk")
     {
         if (snapshot.Prometheus is not { } prometheus)
         {
-            return NotApplicable(snapshot.WhyNot(GraphSnapshot.PrometheusName));
+            return NotApplicable(snapshot.DescribeAbsence(GraphSnapshot.PrometheusName));
         }
 
         var findings = new Findings();

@@ -10,13 +10,13 @@ namespace Hazumu.Cli.Doctor.Checks;
 internal sealed class RuleCheck() : Check("rules")
 {
     // How late an evaluation may be, beyond two intervals.
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_tolerance = TimeSpan.FromSeconds(15);
 
     protected override async Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
     {
         if (snapshot.Prometheus is not { } prometheus)
         {
-            return NotApplicable(snapshot.WhyNot(GraphSnapshot.PrometheusName));
+            return NotApplicable(snapshot.DescribeAbsence(GraphSnapshot.PrometheusName));
         }
 
         var findings = new Findings();
@@ -43,7 +43,7 @@ internal sealed class RuleCheck() : Check("rules")
             // A group is new when Prometheus starts, and may be when it reads its configuration; the first evaluation
             // comes within an interval.
             var from = new[] { group.LastEvaluation, runtime.StartTime, runtime.LastConfigTime }.Max();
-            if (now - from > TimeSpan.FromSeconds(2 * group.Interval) + s_patience)
+            if (now - from > TimeSpan.FromSeconds(2 * group.Interval) + s_tolerance)
             {
                 findings.Problem(string.Create(CultureInfo.InvariantCulture,
                     $"Group {group.Name} is evaluated every {group.Interval:0} s, but was not for {(now - from).TotalSeconds:0} s; see its log, and whether it has enough CPU."));

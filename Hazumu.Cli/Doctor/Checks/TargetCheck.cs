@@ -16,7 +16,7 @@ internal sealed class TargetCheck() : Check("targets")
     {
         if (snapshot.Prometheus is not { } prometheus)
         {
-            return NotApplicable(snapshot.WhyNot(GraphSnapshot.PrometheusName));
+            return NotApplicable(snapshot.DescribeAbsence(GraphSnapshot.PrometheusName));
         }
 
         var findings = new Findings();

@@ -88,7 +88,7 @@ internal sealed class Attempt : HttpTransformer
             context.Request.Body = new UploadStream(context.Request.Body, OnProgress);
         }
 
-        // So that it is this attempt that breaks the connection off, and learns when the engine has let go.
+        // So that it is this attempt that breaks the connection off, and learns when the engine has closed it.
         context.RequestAborted = _cancel.Token;
         _release.Attach();
         watch.Add(this);
