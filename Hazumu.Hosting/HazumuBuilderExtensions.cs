@@ -1,8 +1,6 @@
 using Hazumu.Hosting;
 using Hazumu.Hosting.Containers;
-using Hazumu.Hosting.Health;
 using Hazumu.Hosting.Networking;
-using Hazumu.Hosting.Orchestration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Aspire.Hosting;
@@ -69,8 +67,6 @@ public static class HazumuBuilderExtensions
             builder.Services.AddSingleton<BridgeNetwork>();
             builder.Services.AddHostedService(services => services.GetRequiredService<BridgeNetwork>());
             builder.Services.AddHostedService<ReadyReport>();
-            PromptHealthCheck.AddTo(builder.Services);
-            LoopbackCertificateService.AddTo(builder.Services);
         }
         else
         {

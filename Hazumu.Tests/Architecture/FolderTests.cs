@@ -7,7 +7,7 @@ namespace Hazumu.Tests.Architecture;
 /// <summary>The folders of a project and the directions in which they use each other. Hazumu.Gateway.Tests holds the same of the gateway.</summary>
 public sealed class FolderTests
 {
-    private static readonly string[] s_shared = ["", "Containers", "Health", "Networking", "Orchestration", "Preflight", "Publishing", "Settings"];
+    private static readonly string[] s_shared = ["", "Containers", "Networking", "Preflight", "Publishing", "Settings"];
 
     // Aspire's convention for extension methods and resources: found without a further 'using'.
     private static readonly string[] s_aspire = ["Aspire.Hosting", "Aspire.Hosting.ApplicationModel"];
