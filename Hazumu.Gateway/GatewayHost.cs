@@ -4,6 +4,7 @@ using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Cluster;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Names;
 using Hazumu.Gateway.Pipeline;
 using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Pipeline.Clients;
@@ -199,6 +200,7 @@ internal static class GatewayHost
         services.AddGatewayTelemetry();
         services.AddSingleton<IFleetGauges, FleetGauges>();
 
+        services.AddSingleton<ModelNames>();
         services.AddSingleton<Fleet>();
         services.AddSingleton<NameResolver>(Dns.GetHostAddressesAsync);
         services.AddSingleton<FleetMonitor>();

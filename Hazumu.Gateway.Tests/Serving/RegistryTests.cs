@@ -1,4 +1,4 @@
-using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Keys;
 using Hazumu.Mocks;
 
 namespace Hazumu.Gateway.Tests.Serving;

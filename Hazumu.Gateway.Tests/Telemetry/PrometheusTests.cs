@@ -4,6 +4,7 @@ using System.Net;
 using System.Text.RegularExpressions;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Names;
 using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Telemetry;
 using Hazumu.Testing;
@@ -69,6 +70,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime
                 "/openai" => Mine(TelemetrySamples.OpenAI()),
                 "/broken" => Mine(TelemetrySamples.Native(), Outcome.StreamError),
                 "/gone" => Mine(TelemetrySamples.Native(), Outcome.ClientDisconnect),
+                "/named" => Named(Mine(TelemetrySamples.Native())),
                 _ => Mine(TelemetrySamples.Native()),
             };
             recorder.Begin(request);
@@ -93,7 +95,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime
     [Fact]
     public async Task Every_metric_is_exported_as_the_documentation_says()
     {
-        var text = await ScrapeAsync("/native", "/openai", "/broken", "/gone");
+        var text = await ScrapeAsync("/native", "/openai", "/broken", "/gone", "/named");
 
         var documented = DocumentedMetrics();
         var exported = TypeLine().Matches(text)
@@ -175,6 +177,12 @@ public sealed partial class PrometheusTests : IAsyncLifetime
     }
 
     private string Model => $"gen_ai_request_model=\"{_name}:latest\"";
+
+    private static GatewayRequest Named(GatewayRequest request)
+    {
+        request.Chain = new("gpt-4o-mini", [ChainModel.From(request.Model!)], null, IsListed: false);
+        return request;
+    }
 
     private GatewayRequest Mine(GatewayRequest request, Outcome outcome = Outcome.Success)
     {

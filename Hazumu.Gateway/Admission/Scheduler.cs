@@ -121,6 +121,11 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
                 return new(new SlotDecision(AdmissionStatus.Moved));
             }
 
+            if (ticket.Chain is not null)
+            {
+                ChooseModel(ticket);
+            }
+
             if (!ticket.IsAgain)
             {
                 _fleet.Rates.Count(ticket.Model, now);
@@ -340,6 +345,17 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
 
     private bool HasOutageLasted(string model, QueueOptions options, long now) =>
         _fleet.OutageSince(model) is { } since && now - since >= options.OutageTimeout.TotalMilliseconds;
+
+    // A retry was in the queue of its model before.
+    private void ChooseModel(Ticket ticket)
+    {
+        var admitted = ticket.IsAgain ? ticket.Model : null;
+        ticket.Choose(model =>
+            _fleet.IsMissing(model) ? FallbackReason.Missing
+            : _fleet.OutageSince(model) is not null ? FallbackReason.Down
+            : model != admitted && _queues.TryGetValue(model, out var queue) && queue.Count > ticket.QueueLongerThan ? FallbackReason.Queue
+            : FallbackReason.None);
+    }
 
     private bool HasShare(string key, int weight, long limit)
     {

@@ -12,8 +12,23 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     private const long AvoidMilliseconds = 1_000;
 
     private List<(string Instance, long Until)>? _avoided;
+    private FallbackReason _before;
+    private int _next;
 
-    public string Model { get; } = model;
+    /// <summary>The model; of a chain, the one that was chosen last.</summary>
+    public string Model { get; private set; } = model;
+
+    /// <summary>Full names of the models that may serve it, the first choice first; <see langword="null"/> where only <see cref="Model"/> may.</summary>
+    public IReadOnlyList<string>? Chain { get; init; }
+
+    /// <summary>Requests that may wait for a model of the chain before the next one is taken; <see langword="null"/> for any number.</summary>
+    public int? QueueLongerThan { get; init; }
+
+    /// <summary>Why the model before <see cref="Model"/> in the chain does not serve it.</summary>
+    public FallbackReason Fallback { get; private set; }
+
+    /// <summary>What is left of the chain: the models that have not been given up.</summary>
+    public IReadOnlyList<string>? Rest => Chain is null ? null : [.. Chain.Skip(_next)];
 
     public ulong Affinity { get; } = affinity;
 
@@ -54,6 +69,51 @@ internal sealed class Ticket(string model, ulong affinity, string key)
 
     /// <summary>Whether any attempt has failed.</summary>
     public bool HasAvoided => _avoided is not null;
+
+    /// <summary>Chooses the first model of the chain that nothing speaks against; else the one with the smallest reason.</summary>
+    public void Choose(Func<string, FallbackReason> reasonAgainst)
+    {
+        var (least, before) = (FallbackReason.Failed, _before);
+        foreach (var model in Chain!.Skip(_next))
+        {
+            var reason = reasonAgainst(model);
+            if (reason < least)
+            {
+                (Model, Fallback, least) = (model, before, reason);
+            }
+
+            if (reason == FallbackReason.None)
+            {
+                return;
+            }
+
+            before = reason;
+        }
+    }
+
+    /// <summary>Another gateway has chosen the model.</summary>
+    public void Take(string model, FallbackReason fallback) => (Model, Fallback) = (model, fallback == FallbackReason.None ? _before : fallback);
+
+    /// <summary>Gives up on the model, and leaves the choice to those behind it in the chain.</summary>
+    /// <param name="reason">Why.</param>
+    /// <param name="canServe">Whether a model can be served now.</param>
+    /// <returns>Whether there is another that can be served.</returns>
+    public bool TryFallBack(FallbackReason reason, Func<string, bool> canServe)
+    {
+        var isBehind = false;
+        for (var at = _next; at < Chain?.Count; at++)
+        {
+            if (isBehind && canServe(Chain[at]))
+            {
+                (_next, _before) = (at, reason);
+                return true;
+            }
+
+            isBehind |= Chain[at] == Model;
+        }
+
+        return false;
+    }
 
     /// <summary>Whether an attempt there has just failed.</summary>
     public bool Avoids(Instance instance, long now)

@@ -365,6 +365,8 @@ internal sealed partial class ClusterAdmission(
             wasSent => new(MessageKind.Ask)
             {
                 Model = ticket.Model,
+                Chain = ticket.Rest,
+                QueueLongerThan = ticket.QueueLongerThan,
                 Affinity = ticket.Affinity,
                 KeyName = ticket.Key,
                 IsShort = ticket.IsShort,
@@ -373,7 +375,7 @@ internal sealed partial class ClusterAdmission(
                 Waited = fleet.Now - ticket.QueuedAt,
                 Avoided = ticket.Avoided(fleet.Now),
             },
-            answer => answer.Kind == MessageKind.Grant ? new(MessageKind.Hold) { Instance = answer.Instance, Model = ticket.Model, IsCold = answer.IsCold } : null);
+            answer => answer.Kind == MessageKind.Grant ? new(MessageKind.Hold) { Instance = answer.Instance, Model = answer.Model, IsCold = answer.IsCold } : null);
         var asked = await AskAsync(question, cancellationToken);
         ticket.WasAdmitted |= question.WasSent;
         if (asked is not { } answer)
@@ -387,6 +389,7 @@ internal sealed partial class ClusterAdmission(
         }
 
         (ticket.Position, ticket.HasWaited, ticket.Placed) = (Math.Max(ticket.Position, answer.Position), ticket.HasWaited || answer.HasWaited, fleet.Now);
+        ticket.Take(answer.Model!, answer.Fallback);
         if (fleet.Find(answer.Instance) is not { } instance)
         {
             // The leader knows an instance that this gateway has yet to find.

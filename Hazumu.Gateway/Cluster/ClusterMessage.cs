@@ -53,6 +53,9 @@ internal sealed record KeyInMessage(string Id, string Name, int? Requests, int? 
 internal sealed record ClusterMessage(MessageKind Kind, long Id = 0)
 {
     public string? Model { get; init; }
+    public IReadOnlyList<string>? Chain { get; init; }
+    public int? QueueLongerThan { get; init; }
+    public FallbackReason Fallback { get; init; }
     public string? KeyName { get; init; }
     public ulong Affinity { get; init; }
     public bool IsShort { get; init; }

@@ -134,14 +134,14 @@ internal class LeaderSession(Leadership leadership) : StreamEnd
 
     private async Task AcquireAsync(ClusterMessage ask, CancellationToken cancellationToken)
     {
-        if (!leadership.Fleet.Knows(ask.Model!))
+        if (!(ask.Chain ?? [ask.Model!]).Any(leadership.Fleet.Knows))
         {
             // It may have been pulled through the other gateway.
             await leadership.Monitor.RefreshStoredAsync(cancellationToken);
         }
 
         var now = leadership.Fleet.Now;
-        var ticket = new Ticket(ask.Model!, ask.Affinity, ask.KeyName!) { IsShort = ask.IsShort, IsStreamed = ask.IsStreamed, WasAdmitted = ask.IsAgain };
+        var ticket = new Ticket(ask.Model!, ask.Affinity, ask.KeyName!) { Chain = ask.Chain, QueueLongerThan = ask.QueueLongerThan, IsShort = ask.IsShort, IsStreamed = ask.IsStreamed, WasAdmitted = ask.IsAgain };
         (ticket.QueuedAt, ticket.Placed) = (Math.Max(0, now - ask.Waited), now);
         foreach (var instance in ask.Avoided ?? [])
         {
@@ -172,6 +172,8 @@ internal class LeaderSession(Leadership leadership) : StreamEnd
     private void Grant(long id, Lease lease, Ticket? ticket) => Send(new(MessageKind.Grant, id)
     {
         Instance = lease.Instance.Name,
+        Model = lease.Slots.Model,
+        Fallback = ticket?.Fallback ?? FallbackReason.None,
         IsCold = lease.IsCold,
         Position = ticket?.Position ?? 0,
         HasWaited = ticket?.HasWaited ?? false,

@@ -24,6 +24,10 @@ internal sealed class GatewayOptions
     [Range(1, 100_000)]
     public int Slots { get; set; } = 1;
 
+    /// <summary>Names that clients may use, each with the models that serve it. A list, since a model's name in a key would end at its colon.</summary>
+    [Setting("Names that clients may use, each with the models that serve it")]
+    public Dictionary<string, ModelNameOptions> ModelNames { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>Whether models that run in Ollama's cloud are let through.</summary>
     [Setting("Whether models that run in Ollama's cloud are let through")]
     public bool AllowCloudModels { get; set; }
@@ -86,6 +90,27 @@ internal sealed class GatewayOptions
 
     /// <summary>Metrics and the access log.</summary>
     public TelemetryOptions Telemetry { get; set; } = new();
+}
+
+/// <summary>A name that clients may use, and the models that serve it.</summary>
+internal sealed class ModelNameOptions
+{
+    /// <summary>The name.</summary>
+    [Setting("The name that clients use", Allowed = "the name of a model, or any other name")]
+    public string? Name { get; set; }
+
+    /// <summary>The models, in their order: the first that can serve a request now does.</summary>
+    [Setting("The models that serve it: the first that can serve a request now does", Allowed = "names of models, in their order")]
+    public IReadOnlyList<string> Models { get; set; } = [];
+
+    /// <summary>Requests that may wait for a model before the next one is taken; any number unless it is set.</summary>
+    [Setting("Requests that may wait for a model before the next one is taken; any number unless it is set", Allowed = "a number from 0 to 1000000")]
+    [Range(0, 1_000_000)]
+    public int? QueueLongerThan { get; set; }
+
+    /// <summary>Whether the name is listed among the models.</summary>
+    [Setting("Whether the name is listed among the models")]
+    public bool List { get; set; }
 }
 
 /// <summary>The queue in front of the slots.</summary>

@@ -144,7 +144,7 @@ internal sealed class RequestPipeline(
 
             // Admit and forward, until an attempt is the last one.
             retries.Earn(settings.Current.Retries.BudgetPercent);
-            var ticket = new Ticket(request.FullModel!, request.Affinity, request.Caller.Name) { IsShort = request.Operation.GenAiName == "embeddings", IsStreamed = request.WantsStream };
+            var ticket = Admit.CreateTicket(request);
             while (true)
             {
                 var decision = await admit.RunAsync(request, ticket, context.RequestAborted);

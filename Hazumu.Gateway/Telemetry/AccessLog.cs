@@ -91,6 +91,12 @@ internal sealed class AccessLog : IHostedService
         json.WriteString("dialect"u8, Attributes.NameOf(request.Operation.Dialect));
         json.WriteString("key"u8, request.Caller.Name);
         WriteText(json, "model"u8, request.Model, Attributes.LongestModel);
+        if (request.Served is { } served)
+        {
+            WriteText(json, "served_model"u8, served.Name, Attributes.LongestModel);
+            json.WriteString("fallback"u8, Attributes.NameOf(request.Fallback));
+        }
+
         WriteText(json, "instance"u8, request.Instance, LongestAgent);
         WriteCount(json, "status"u8, request.StatusCode);
         json.WriteString("outcome"u8, Attributes.NameOf(request.Outcome));

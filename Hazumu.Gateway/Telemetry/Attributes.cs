@@ -1,3 +1,4 @@
+using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
@@ -33,6 +34,8 @@ internal static class Attributes
     public const string Operation = "operation";
     public const string Dialect = "dialect";
     public const string Outcome = "outcome";
+    public const string Name = "name";
+    public const string Reason = "reason";
 
     /// <summary>The provider: a value of our own, as the conventions allow.</summary>
     public const string Ollama = "ollama";
@@ -54,6 +57,8 @@ internal static class Attributes
 
     private static readonly string[] s_outcomes = [.. Enum.GetNames<Outcome>().Select(System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName)];
 
+    private static readonly string[] s_fallbacks = [.. Enum.GetNames<FallbackReason>().Select(name => name.ToLowerInvariant())];
+
     private static readonly string[] s_dialects = [.. Enum.GetNames<Dialect>().Select(name => name.ToLowerInvariant())];
 
     /// <summary>The longest name of a model that is told as the client wrote it.</summary>
@@ -61,6 +66,9 @@ internal static class Attributes
 
     /// <summary>The name of an outcome: <c>success</c>, <c>queue_full</c>.</summary>
     public static string NameOf(Outcome outcome) => s_outcomes[(int)outcome];
+
+    /// <summary>The name of a reason: <c>none</c>, <c>queue</c>.</summary>
+    public static string NameOf(FallbackReason reason) => s_fallbacks[(int)reason];
 
     /// <summary>The name of a dialect: <c>native</c>, <c>openai</c>, <c>anthropic</c>.</summary>
     public static string NameOf(Dialect dialect) => s_dialects[(int)dialect];

@@ -34,6 +34,7 @@ internal sealed class GatewayMetrics
     private readonly Counter<long> _coldStarts;
     private readonly Counter<long> _promptCacheHits;
     private readonly Counter<long> _keyTokens;
+    private readonly Counter<long> _named;
     private readonly Counter<long> _logDropped;
 
     private readonly IFleetGauges _fleet;
@@ -75,6 +76,7 @@ internal sealed class GatewayMetrics
         _retries = meter.CreateCounter<long>("hazumu.gateway.retries", "{attempt}", "Attempts after a request's first.");
         _coldStarts = meter.CreateCounter<long>("hazumu.gateway.cold_starts", "{request}", "Requests that were sent to an instance without their model in memory.");
         _promptCacheHits = meter.CreateCounter<long>("hazumu.gateway.prompt_cache.hits", "{request}", "Requests of whose prompt a part came from the cache.");
+        _named = meter.CreateCounter<long>("hazumu.gateway.named_requests", "{request}", "Requests for a configured name that were sent to an instance.");
         _keyTokens = meter.CreateCounter<long>("hazumu.gateway.key.tokens", "{token}", "Tokens per key.");
         _logDropped = meter.CreateCounter<long>("hazumu.gateway.access_log.dropped", "{line}", "Lines of the access log and of the program's log that were lost because the reader of standard output is too slow or gone.");
 
@@ -137,9 +139,10 @@ internal sealed class GatewayMetrics
 
     private Labels LabelsOf(GatewayRequest request)
     {
-        var name = request.Model is { Length: > 0 } asked ? _fleet.FindModel(asked) : null;
+        var named = request.Served?.Name ?? request.Model;
+        var name = named is { Length: > 0 } ? _fleet.FindModel(named) : null;
         // A model that has just come may be unknown to the fleet, but it answered.
-        var model = _models.Label(name ?? request.Model, name is not null || request.Outcome == Outcome.Success);
+        var model = _models.Label(name ?? named, name is not null || request.Outcome == Outcome.Success);
 
         return new Labels(
             model,
@@ -172,6 +175,16 @@ internal sealed class GatewayMetrics
             tags.Add(Attributes.Dialect, dialect);
             tags.Add(Attributes.Operation, operation.Name);
             _errors.Add(1, tags);
+        }
+
+        if (request is { Chain: { } chain, Attempts: > 0 })
+        {
+            _named.Add(1, new TagList
+            {
+                { Attributes.Name, _models.Label(chain.Name, isKnown: true) },
+                { Attributes.Model, labels.Model },
+                { Attributes.Reason, Attributes.NameOf(request.Fallback) },
+            });
         }
 
         if (request.Attempts > 1)

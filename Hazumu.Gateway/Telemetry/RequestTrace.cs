@@ -73,9 +73,10 @@ internal sealed class RequestTrace(TimeProvider time) : IDisposable
         server.SetTag(Attributes.OperationName, request.Operation.GenAiName);
         server.SetTag(Attributes.ProviderName, Attributes.Ollama);
         server.SetTag(Attributes.RequestModel, model);
-        server.SetTag(Attributes.ResponseModel, facts.ResponseModel);
+        server.SetTag(Attributes.ResponseModel, facts.ResponseModel ?? request.Served?.Name);
         server.SetTag(Attributes.FinishReasons, facts.FinishReason is { } reason ? new[] { reason } : null);
         server.SetTag(Attributes.TimeToFirstChunk, phases.FirstToken);
+        server.SetTag("hazumu.fallback", request.Served is null ? null : Attributes.NameOf(request.Fallback));
         server.SetTag("hazumu.cold", request.IsCold);
         server.SetTag("hazumu.queue.position", request.QueuePosition);
         server.SetTag("hazumu.overhead", phases.Overhead);

@@ -105,6 +105,29 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         }
     }
 
+    /// <summary>Whether no instance has a model, as far as is known. The lock is held.</summary>
+    public bool IsMissing(string model)
+    {
+        foreach (var instance in _instances)
+        {
+            if (instance.Has(model) != false)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether a model can be served now: an instance has it that requests can go to.</summary>
+    public bool CanServe(string model)
+    {
+        lock (Gate)
+        {
+            return !IsMissing(model) && OutageSince(model) is null;
+        }
+    }
+
     /// <summary>Whether any instance is known to have a model.</summary>
     public bool Knows(string model)
     {

@@ -9,6 +9,9 @@ internal static class GatewayHeaders
     /// <summary>In an answer: the instance that gave it. In a request that manages or unloads models: the instance it is for.</summary>
     public const string Instance = "Hazumu-Instance";
 
+    /// <summary>In an answer: the model that gave it, where the client has named another one.</summary>
+    public const string Model = "Hazumu-Model";
+
     /// <summary>In an answer: the request's place in the queue when it joined; 0 where it did not wait.</summary>
     public const string QueuePosition = "Hazumu-Queue-Position";
 

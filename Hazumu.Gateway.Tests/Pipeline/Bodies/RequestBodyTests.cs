@@ -48,7 +48,7 @@ public sealed class RequestBodyTests : IDisposable
     [InlineData(Megabyte)]
     [InlineData(Megabyte + 1)]
     [InlineData(5_000_000)]
-    public async Task Body_is_replayed_as_it_came_with_one_edit(int size)
+    public async Task Body_is_replayed_as_it_came_but_for_its_edits(int size)
     {
         var budget = Budget();
         using var body = new RequestBody(budget);
@@ -66,6 +66,15 @@ public sealed class RequestBodyTests : IDisposable
         Assert.Equal(expected, await ReadAsync(body));
         Assert.Equal(expected, await ReadAsync(body));
         Assert.Equal(expected.Length, body.Length);
+
+        body.Head = head;
+        foreach (var (model, named) in new[] { ("another", expected.Replace("\"m\"", "\"another\"", StringComparison.Ordinal)), ("n", expected.Replace("\"m\"", "\"n\"", StringComparison.Ordinal)), (null, expected) })
+        {
+            body.NameModel(model);
+            Assert.Equal(named, await ReadAsync(body));
+            Assert.Equal(named.Length, body.Length);
+        }
+
         Assert.True(size < Megabyte || Directory.GetFileSystemEntries(_folder.File("bodies")).Length == 0, "The file has a name.");
 
         body.ReleaseIfSent();

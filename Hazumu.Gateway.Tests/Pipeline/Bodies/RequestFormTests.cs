@@ -30,7 +30,8 @@ public class RequestFormTests
             Assert.NotNull((await FindAsync(form[..i])).Problem);
         }
 
-        Assert.Equal(new() { Model = "m", IsWhole = true }, await FindAsync(form));
+        var place = form.IndexOf("\r\n\r\nm\r\n", StringComparison.Ordinal) + 4;
+        Assert.Equal(new() { Model = "m", ModelRange = place..(place + 1), IsWhole = true }, await FindAsync(form));
     }
 
     [Theory]

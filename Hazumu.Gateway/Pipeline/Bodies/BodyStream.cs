@@ -7,7 +7,7 @@ internal abstract class BodyStream : Stream
     public sealed override bool CanRead => true;
 
     /// <inheritdoc/>
-    public sealed override bool CanSeek => false;
+    public override bool CanSeek => false;
 
     /// <inheritdoc/>
     public sealed override bool CanWrite => false;
@@ -16,7 +16,7 @@ internal abstract class BodyStream : Stream
     public sealed override long Length => throw new NotSupportedException();
 
     /// <inheritdoc/>
-    public sealed override long Position
+    public override long Position
     {
         get => throw new NotSupportedException();
         set => throw new NotSupportedException();

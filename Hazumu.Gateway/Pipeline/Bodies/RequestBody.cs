@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.IO.MemoryMappedFiles;
+using System.Text;
+using System.Text.Json;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Streams;
@@ -42,7 +44,8 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
     private SafeFileHandle? _file;
     private long _written;
     private ReplayStream? _open;
-    private (int Start, int End, byte[] Text) _edit = (0, 0, []);
+    private (int Start, int End, byte[] Text)[] _edits = [];
+    private long _added;
 
     /// <summary>Whether all of it is here.</summary>
     public bool IsWhole { get; private set; }
@@ -57,7 +60,7 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
     public long BytesRead { get; private set; }
 
     /// <summary>Bytes that are sent on.</summary>
-    public long Length => BytesRead + _edit.Text.Length - (_edit.End - _edit.Start);
+    public long Length => BytesRead + _added;
 
     /// <summary>Whether it can be sent.</summary>
     public bool CanSend => _buffer.Length > 0 || _file is not null;
@@ -137,7 +140,27 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
     }
 
     /// <summary>Puts other bytes in the place of some when it is sent.</summary>
-    public void Replace(Range place, ReadOnlySpan<byte> text) => _edit = (place.Start.Value, place.End.Value, text.ToArray());
+    public void Replace(Range place, ReadOnlySpan<byte> text)
+    {
+        var (start, end) = (place.Start.Value, place.End.Value);
+        Restore(place);
+        _edits = [.. _edits, (start, end, text.ToArray())];
+        Array.Sort(_edits, static (one, other) => one.Start.CompareTo(other.Start));
+        _added += text.Length - (end - start);
+    }
+
+    /// <summary>Names another model when it is sent; <see langword="null"/> for the one that the client named.</summary>
+    public void NameModel(string? model)
+    {
+        if (model is null)
+        {
+            Restore(Head.ModelRange);
+        }
+        else
+        {
+            Replace(Head.ModelRange, IsObject ? JsonSerializer.SerializeToUtf8Bytes(model) : Encoding.UTF8.GetBytes(model));
+        }
+    }
 
     /// <summary>The body from its start, for one attempt.</summary>
     public Stream Open() => _open = new ReplayStream(this);
@@ -160,6 +183,16 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
             _file = null;
             file.Dispose();
             budget.ReturnDisk(_written);
+        }
+    }
+
+    private void Restore(Range place)
+    {
+        var at = Array.FindIndex(_edits, edit => edit.Start == place.Start.Value);
+        if (at >= 0)
+        {
+            _added -= _edits[at].Text.Length - (_edits[at].End - _edits[at].Start);
+            _edits = [.. _edits[..at], .. _edits[(at + 1)..]];
         }
     }
 
@@ -280,6 +313,15 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
 
         public bool IsAtEnd { get; private set; }
 
+        // Not that anything seeks: a form's reader says at which position a field is, if it is told that there are positions.
+        public override bool CanSeek => true;
+
+        public override long Position
+        {
+            get => _position;
+            set => throw new NotSupportedException();
+        }
+
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             if (buffer.IsEmpty)
@@ -287,21 +329,36 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
                 return 0;
             }
 
-            var (start, end, text) = body._edit;
-            var behind = _position - start - text.Length;
-            var count = _position - start is >= 0 and var inText && behind < 0
-                ? Copy(text.AsSpan((int)inText), buffer.Span)
-                : await body.ReadAtAsync(behind < 0 ? _position : end + behind, behind < 0 ? buffer[..(int)Math.Min(buffer.Length, start - _position)] : buffer, cancellationToken);
+            var count = TryCopyEdit(ref buffer, out var at) is > 0 and var copied ? copied : await body.ReadAtAsync(at, buffer, cancellationToken);
             _position += count;
             IsAtEnd |= count == 0;
             return count;
         }
 
-        private static int Copy(ReadOnlySpan<byte> text, Span<byte> buffer)
+        // Else cuts the buffer off at the next edit, and says where in the body to read.
+        private int TryCopyEdit(ref Memory<byte> buffer, out long at)
         {
-            var count = Math.Min(text.Length, buffer.Length);
-            text[..count].CopyTo(buffer);
-            return count;
+            at = _position;
+            foreach (var (start, end, text) in body._edits)
+            {
+                if (at < start)
+                {
+                    buffer = buffer[..(int)Math.Min(buffer.Length, start - at)];
+                    return 0;
+                }
+
+                if (at - start < text.Length)
+                {
+                    var rest = text.AsSpan((int)(at - start));
+                    var count = Math.Min(rest.Length, buffer.Length);
+                    rest[..count].CopyTo(buffer.Span);
+                    return count;
+                }
+
+                at += end - start - text.Length;
+            }
+
+            return 0;
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Hazumu.Gateway.Keys;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
 
@@ -72,13 +73,14 @@ internal static class RequestForm
     {
         var reader = new MultipartReader(boundary, form) { HeadersCountLimit = MostHeaders, HeadersLengthLimit = LongestHeaders };
         string? model = null;
+        Range range = default;
         while (await reader.ReadNextSectionAsync(cancellationToken) is { } section)
         {
             var field = FieldOf(section);
             var problem = field is null ? "The request's form has a part that is no field." : null;
             if (field == "model")
             {
-                (var value, problem) = await ReadModelAsync(section, cancellationToken);
+                (var value, range, problem) = await ReadModelAsync(section, cancellationToken);
                 problem ??= model is null ? null : "\"model\" is given twice.";
                 model = value;
             }
@@ -89,7 +91,7 @@ internal static class RequestForm
             }
         }
 
-        return new() { Model = model, IsWhole = true };
+        return new() { Model = model, ModelRange = range, IsWhole = true };
     }
 
     private static string? BoundaryOf(string? contentType)
@@ -130,14 +132,15 @@ internal static class RequestForm
                 : null;
     }
 
-    private static async ValueTask<(string? Model, string? Problem)> ReadModelAsync(MultipartSection section, CancellationToken cancellationToken)
+    private static async ValueTask<(string? Model, Range Range, string? Problem)> ReadModelAsync(MultipartSection section, CancellationToken cancellationToken)
     {
         // Go would take it for a file, or not where its name is empty.
         if (section.ContentDisposition!.Contains("filename", StringComparison.OrdinalIgnoreCase))
         {
-            return (null, "\"model\" must be a plain field.");
+            return (null, default, "\"model\" must be a plain field.");
         }
 
+        // The reader knows the place, since a body's stream knows its position.
         var bytes = new byte[(ModelText.MaxLength * 4) + 1];
         var length = await section.Body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
         var model = s_strictUtf8.GetString(bytes.AsSpan(0, length));
@@ -147,9 +150,10 @@ internal static class RequestForm
             && encodings.Contains("quoted-printable", StringComparer.OrdinalIgnoreCase)
             && (model.Contains('=', StringComparison.Ordinal) || model.AsSpan().Trim().Length != model.Length))
         {
-            return (null, "\"model\" must not be encoded as quoted-printable.");
+            return (null, default, "\"model\" must not be encoded as quoted-printable.");
         }
 
-        return (model, ModelText.ProblemOf(model) is { } problem ? $"\"model\" {problem}." : null);
+        var start = (int)section.BaseStreamOffset!.Value;
+        return (model, start..(start + length), ModelText.ProblemOf(model) is { } problem ? $"\"model\" {problem}." : null);
     }
 }

@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Streams;
 
@@ -24,6 +25,8 @@ internal ref struct RequestHeadReader
     private string? _problem;
     private string? _model;
     private string? _olderModel;
+    private Range _modelRange;
+    private Range _olderModelRange;
     private List<(string Property, string? Model)>? _named;
     private string? _remoteHost;
     private bool _isInsecure;
@@ -122,10 +125,11 @@ internal ref struct RequestHeadReader
 
     private readonly RequestHeadResult Result()
     {
-        var model = string.IsNullOrEmpty(_model) ? _olderModel : _model;
+        var (model, range) = string.IsNullOrEmpty(_model) ? (_olderModel, _olderModelRange) : (_model, _modelRange);
         return new()
         {
             Model = string.IsNullOrEmpty(model) ? null : model,
+            ModelRange = range,
             Named = _named,
             RemoteHost = _remoteHost,
             IsInsecure = _isInsecure,
@@ -154,6 +158,8 @@ internal ref struct RequestHeadReader
 
     // Zero is kept for "nothing".
     private static ulong Hash(ReadOnlySpan<byte> bytes, ulong seed) => Math.Max(1, XxHash3.HashToUInt64(bytes, (long)seed));
+
+    private readonly Range TokenRange => (int)_reader.TokenStartIndex..(int)_reader.BytesConsumed;
 
     private readonly string ModelProperty => _place == ModelPlace.Source ? "\"source\"" : "\"model\"";
 
@@ -208,11 +214,13 @@ internal ref struct RequestHeadReader
         {
             case Name.Model:
                 _model = ReadModel(ModelProperty);
+                _modelRange = TokenRange;
                 AddNamed(_place == ModelPlace.Source ? "source" : "model");
                 break;
 
             case Name.OlderModel:
                 _olderModel = ReadModel("\"name\"");
+                _olderModelRange = TokenRange;
                 AddNamed("name");
                 break;
 
@@ -303,7 +311,7 @@ internal ref struct RequestHeadReader
 
     private bool ReadStreamOptions()
     {
-        _usagePlace = (int)_reader.TokenStartIndex..(int)_reader.BytesConsumed;
+        _usagePlace = TokenRange;
         if (_reader.TokenType != JsonTokenType.StartObject)
         {
             _usageChange = _reader.TokenType == JsonTokenType.Null ? UsageChange.SetOptions : UsageChange.None;
@@ -330,7 +338,7 @@ internal ref struct RequestHeadReader
             {
                 _includesUsage = _reader.TokenType == JsonTokenType.True;
                 _usageChange = _reader.TokenType is JsonTokenType.False or JsonTokenType.Null ? UsageChange.SetOption : UsageChange.None;
-                _usagePlace = (int)_reader.TokenStartIndex..(int)_reader.BytesConsumed;
+                _usagePlace = TokenRange;
             }
             else if (_usageChange == UsageChange.FillOptions)
             {

@@ -9,6 +9,9 @@ internal readonly record struct RequestHeadResult
     /// <summary>The model, as the client named it; null where it was not found.</summary>
     public string? Model { get; init; }
 
+    /// <summary>The bytes of <see cref="Model"/>; in JSON with the quotes.</summary>
+    public Range ModelRange { get; init; }
+
     /// <summary>
     /// Every member that names a model to an operation that manages them (<c>model</c>, <c>name</c>, <c>from</c>, <c>source</c>,
     /// <c>destination</c>); the model is <see langword="null"/> where it is no text. <see langword="null"/> where there is none.

@@ -19,7 +19,7 @@ internal sealed class BrowserRules(GatewaySettings settings, ICorsService cors)
         .AllowAnyHeader()
         .AllowAnyMethod()
         .WithExposedHeaders(
-            GatewayHeaders.Instance, GatewayHeaders.QueuePosition, GatewayHeaders.RequestId, RequestId.AnthropicHeaderName, "Retry-After", "x-should-retry")
+            GatewayHeaders.Instance, GatewayHeaders.Model, GatewayHeaders.QueuePosition, GatewayHeaders.RequestId, RequestId.AnthropicHeaderName, "Retry-After", "x-should-retry")
         .SetPreflightMaxAge(TimeSpan.FromHours(12))
         .Build();
 

@@ -172,6 +172,13 @@ internal sealed class Attempt : HttpTransformer
             return false;
         }
 
+        if (_retries?.TryFallBack(proxyResponse.StatusCode) == true)
+        {
+            Restore(httpContext);
+            _end = AttemptEnd.Declined;
+            return false;
+        }
+
         if ((int)proxyResponse.StatusCode < 200 || HasInvalidLength(proxyResponse))
         {
             // 101: no request that is passed on requests another protocol of an engine.
@@ -184,6 +191,11 @@ internal sealed class Attempt : HttpTransformer
         if (_lease is not null)
         {
             httpContext.Response.Headers[GatewayHeaders.QueuePosition] = _request.QueuePosition.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (_request.Served is { } served)
+        {
+            httpContext.Response.Headers[GatewayHeaders.Model] = GatewayHeaders.Encode(served.Name);
         }
 
         AnswerHeaders.RemoveInvalid(proxyResponse);

@@ -15,6 +15,9 @@ internal enum AttemptEnd
     /// <summary>The engine answered 503; nothing was sent to the client, and another instance is tried.</summary>
     Busy,
 
+    /// <summary>The engine answered that it lacks the model or failed with it; nothing was sent to the client, and another model is tried.</summary>
+    Declined,
+
     /// <summary>The engine's stream ended in good order without its last object; the client got an error in its place, and its stream was broken off.</summary>
     Truncated,
 
@@ -106,6 +109,7 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
     [
         new(AttemptEnd.Answered, Fault.None, LeaseEnd.Answered, Retry.Never),
         new(AttemptEnd.Busy, Fault.None, LeaseEnd.Busy, Retry.Granted, Requests.Outcome.EngineError),
+        new(AttemptEnd.Declined, Fault.None, LeaseEnd.Answered, Retry.Granted, Requests.Outcome.EngineError),
         new(AttemptEnd.Truncated, Fault.Instance, LeaseEnd.Answered, Retry.Never, Requests.Outcome.StreamTruncated),
         new(AttemptEnd.Unreachable, Fault.Instance, LeaseEnd.Failed, Retry.Budgeted, Requests.Outcome.EngineUnreachable, 502, Broken),
         new(AttemptEnd.AnswerLost, Fault.Instance, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.EngineUnreachable, 502, Broken),

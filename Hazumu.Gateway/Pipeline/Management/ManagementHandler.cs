@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Bodies;
@@ -31,14 +32,18 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
                 return refusal;
             }
         }
-        else if (request.Operation.Model == ModelPlace.Path && readHead.Check(request, context.Request.Path.Value!["/v1/models/".Length..]) is { } refusal)
+        else if (request.Operation.Model == ModelPlace.Path && readHead.Check(request, context.Request.Path.Value![OperationTable.ModelPath.Length..]) is { } refusal)
         {
             return refusal;
         }
 
         using (body)
         {
-            return await SendAsync(context, request, body);
+            var path = context.Request.Path;
+            NameHeldModel(context, request, body);
+            var completion = await SendAsync(context, request, body);
+            context.Request.Path = path;
+            return completion;
         }
     }
 
@@ -51,12 +56,13 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
             return null;
         }
 
+        NameHeldModel(context, request, body);
         if (context.Request.Headers[GatewayHeaders.Instance].ToString().Length > 0)
         {
             return await SendAsync(context, request, body);
         }
 
-        if (fleet.Holding(request.FullModel!) is { Count: > 1 } holding)
+        if (fleet.Holding(request.ServedFullName!) is { Count: > 1 } holding)
         {
             return await broadcast.SendAsync(context, request, holding, body);
         }
@@ -91,6 +97,16 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
         return await ForwardAsync(context, request, instances[0], body);
     }
 
+    // What needs no slot is for the first model of a chain that an instance has.
+    private void NameHeldModel(HttpContext context, GatewayRequest request, RequestBody? body)
+    {
+        if (request.Chain?.FullNames is { } models)
+        {
+            var held = models.FirstOrDefault(fleet.CanServe, models[0]);
+            NameModel.Run(context, request, body, held, held == models[0] ? FallbackReason.None : FallbackReason.Missing);
+        }
+    }
+
     private async ValueTask<Completion> ForwardAsync(HttpContext context, GatewayRequest request, Instance instance, RequestBody? body)
     {
         if (body is not null)
@@ -115,7 +131,7 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
             return [.. fleet.Instances.Where(instance => instance.HeaderName == named)];
         }
 
-        var model = request.FullModel;
+        var model = request.ServedFullName;
         var isChange = request.Operation.Scope == Scope.Admin;
         if (fleet.Instances.Length > 1 && model is not null && (isChange || !fleet.Knows(model)))
         {

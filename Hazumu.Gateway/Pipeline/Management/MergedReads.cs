@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Names;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
@@ -14,7 +15,7 @@ namespace Hazumu.Gateway.Pipeline.Management;
 /// What does not depend on a model is read from every instance and merged: the models on disk and in memory, each once, and the oldest
 /// version. With one instance it is that instance's answer, byte for byte. A key that may use some models only is shown only those.
 /// </summary>
-internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
+internal sealed class MergedReads(Fleet fleet, ModelNames names, ManagementHandler single)
 {
     // Go reads a time without unescaping it: with "\u002B09:00" for "+09:00", `ollama list` fails.
     private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -24,12 +25,13 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
     public async ValueTask<Completion> HandleAsync(HttpContext context, GatewayRequest request)
     {
         var instances = fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
-        if (fleet.Instances.Length == 1 && request.Caller.Key is not { Models.IsAll: false })
+        var path = context.Request.Path.Value!;
+        var listed = path is "/v1/models" or "/api/tags" ? names.All.Where(chain => chain.IsListed).ToList() : [];
+        if (fleet.Instances.Length == 1 && listed.Count == 0 && request.Caller.Key is not { Models.IsAll: false })
         {
             return await single.HandleAsync(context, request);
         }
 
-        var path = context.Request.Path.Value!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         limit.CancelAfter(s_timeout);
         var answers = await Task.WhenAll(instances.Select(instance => ReadAsync(instance, path, request.Id, limit.Token)));
@@ -44,8 +46,8 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
         var answer = path switch
         {
             "/api/version" => Oldest(known),
-            "/v1/models" => Union(known, "data", "id", request.Caller),
-            _ => Union(known, "models", "name", request.Caller),
+            "/v1/models" => Union(known, "data", "id", request.Caller, listed),
+            _ => Union(known, "models", "name", request.Caller, listed),
         };
         await WriteAsync(context, answer);
         return Completion.Success;
@@ -65,23 +67,38 @@ internal sealed class MergedReads(Fleet fleet, ManagementHandler single)
         }
     }
 
-    private static JsonObject Union(List<JsonObject> answers, string list, string name, Caller caller)
+    private static JsonObject Union(List<JsonObject> answers, string list, string name, Caller caller, List<NamedChain> chains)
     {
         var seen = new Dictionary<string, JsonNode>(StringComparer.Ordinal);
         var merged = new JsonArray();
         // As Ollama lists them: what was changed last first, and in memory what stays longest. Of a model that several have, the newest.
-        foreach (var model in answers.SelectMany(answer => answer[list] as JsonArray ?? []).OfType<JsonObject>().OrderByDescending(TimeOf))
+        foreach (var model in answers.SelectMany(one => one[list] as JsonArray ?? []).OfType<JsonObject>().OrderByDescending(TimeOf))
         {
             var known = model[name]?.GetValueKind() == JsonValueKind.String ? model[name]!.GetValue<string>() : "";
-            if (caller.MayUse(known) && seen.TryAdd(ModelName.Normalise(known) ?? known, model))
+            if (seen.TryAdd(ModelName.Normalise(known) ?? known, model) && caller.MayUse(known))
             {
                 merged.Add(model.DeepClone());
             }
         }
 
-        var first = (JsonObject)answers[0].DeepClone();
-        first[list] = merged;
-        return first;
+        // Each as the first of its models that there is, unless it is called like one.
+        foreach (var chain in chains.Where(chain => !seen.ContainsKey(ModelName.Normalise(chain.Name) ?? chain.Name)).OrderBy(chain => chain.Name, StringComparer.Ordinal))
+        {
+            if (chain.AllowedTo(caller).Select(model => seen.GetValueOrDefault(model.FullName)).FirstOrDefault(model => model is not null)?.DeepClone() is { } first)
+            {
+                first[name] = chain.Name;
+                if (first["model"] is not null)
+                {
+                    first["model"] = chain.Name;
+                }
+
+                merged.Add(first);
+            }
+        }
+
+        var answer = (JsonObject)answers[0].DeepClone();
+        answer[list] = merged;
+        return answer;
     }
 
     private static DateTimeOffset TimeOf(JsonObject model) =>

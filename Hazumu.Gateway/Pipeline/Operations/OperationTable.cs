@@ -24,6 +24,9 @@ internal static class OperationTable
     // A browser's question before the request itself carries no key.
     private static readonly Operation s_options = new("preflight", Dialect.Native, Scope.None, Handling.Options, "preflight");
 
+    /// <summary>The path that ends with the name of a model.</summary>
+    public const string ModelPath = "/v1/models/";
+
     /// <summary>Method and path of every known route; a path that ends in <c>/*</c> takes any rest.</summary>
     public static IReadOnlyList<(string Method, string Path, Operation Operation)> Routes { get; } =
     [
@@ -62,7 +65,7 @@ internal static class OperationTable
         ("POST", "/v1/audio/transcriptions", new("transcribe", Dialect.OpenAI, Scope.Infer, Handling.Infer, "transcribe", ModelPlace.Form)),
         ("POST", "/v1/systemone", new("systemone", Dialect.OpenAI, Scope.Infer, Handling.Infer, "systemone", ModelPlace.Body)),
         ("GET", "/v1/models", new("list", Dialect.OpenAI, Scope.Read, Handling.Merge, "list")),
-        ("GET", "/v1/models/*", new("show", Dialect.OpenAI, Scope.Read, Handling.Forward, "show", ModelPlace.Path)),
+        ("GET", ModelPath + "*", new("show", Dialect.OpenAI, Scope.Read, Handling.Forward, "show", ModelPlace.Path)),
 
         ("POST", "/v1/messages", new("chat", Dialect.Anthropic, Scope.Infer, Handling.Infer, "chat", ModelPlace.Body)),
         ("POST", "/v1/messages/count_tokens", new("count", Dialect.Anthropic, Scope.Infer, Handling.Forward, "count", ModelPlace.Body)),

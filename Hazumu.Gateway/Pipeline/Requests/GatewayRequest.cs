@@ -1,4 +1,6 @@
+using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Names;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Streams;
 
@@ -46,6 +48,9 @@ internal sealed class GatewayRequest
     /// <summary>The model by the full name under which instances have it, <c>llama3.2:latest</c>; <see langword="null"/> exactly if there is no model.</summary>
     public string? FullModel { get; set; }
 
+    /// <summary>The models that serve the name, of those that the caller may use; <see langword="null"/> where only the model of this name does.</summary>
+    public NamedChain? Chain { get; set; }
+
     /// <summary>Whether the client wants a stream, by word or by the dialect's default.</summary>
     public bool WantsStream { get; set; }
 
@@ -68,6 +73,14 @@ internal sealed class GatewayRequest
 
     /// <summary>Time spent in the queue, in all attempts.</summary>
     public long QueueWait { get; set; }
+
+    // Set when it is sent.
+
+    /// <summary>The model that serves it; <see langword="null"/> where it is the one that the client named.</summary>
+    public ChainModel? Served { get; set; }
+
+    /// <summary>Why the model before that one in its chain does not serve it.</summary>
+    public FallbackReason Fallback { get; set; }
 
     // Set by attempts.
 
@@ -131,6 +144,9 @@ internal sealed class GatewayRequest
     public long CountedOutputTokens => _facts is { IsComplete: true, HasUsage: true } || !WantsStream || Operation.Handling != Handling.Infer
         ? _facts.OutputTokens
         : Math.Max(_facts.OutputTokens, _facts.HasError ? _facts.Events - 1 : _facts.Events);
+
+    /// <summary>The model by the full name under which instances have it: the one that serves the request, once that is known.</summary>
+    public string? ServedFullName => Served?.FullName ?? FullModel;
 
     /// <summary>A span between two times, in seconds; zero if it is negative.</summary>
     public double Seconds(long ticks) => Math.Max(ticks, 0) / (double)Clock.TimestampFrequency;

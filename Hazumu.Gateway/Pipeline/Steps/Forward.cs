@@ -19,6 +19,7 @@ internal sealed class Forward(Fleet fleet, FleetMonitor monitor, IHttpForwarder 
         var began = request.Clock.GetTimestamp();
         var retries = new Retries(fleet, budget, options.Limit, request, body, ticket, lease.Instance);
         var attempt = new Attempt(request, lease.Instance, lease, body, retries);
+        NameModel.Run(context, request, body, ticket.Model, ticket.Fallback);
         context.Request.Body = body.Open();
         AttemptEnd end;
         try
@@ -39,7 +40,7 @@ internal sealed class Forward(Fleet fleet, FleetMonitor monitor, IHttpForwarder 
         var judgement = Judgement.Of(end);
         var isBusy = end == AttemptEnd.Answered && context.Response.StatusCode == StatusCodes.Status503ServiceUnavailable;
         Release(request, lease, attempt, isBusy ? Judgement.Of(AttemptEnd.Busy).Lease : judgement.Lease);
-        if (!retries.TryTake(judgement.Retry))
+        if (!retries.TryTake(judgement.Retry) && !retries.TryFallBack(judgement))
         {
             return judgement.Complete(in request.Facts, context.Response.StatusCode);
         }
@@ -47,9 +48,9 @@ internal sealed class Forward(Fleet fleet, FleetMonitor monitor, IHttpForwarder 
         if (judgement.Fault == Fault.Instance)
         {
             monitor.Refresh(lease.Instance);
+            ticket.Avoid(lease.Instance.Name, fleet.Now);
         }
 
-        ticket.Avoid(lease.Instance.Name, fleet.Now);
         request.RetryWait += request.Clock.GetTimestamp() - began;
         return null;
     }

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Names;
 using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Pipeline.Requests;
@@ -12,7 +13,7 @@ using Microsoft.Net.Http.Headers;
 namespace Hazumu.Gateway.Pipeline.Steps;
 
 /// <summary>Reads a request's body and the model in it, and decides whether its caller may use that model.</summary>
-internal sealed class ReadHead(GatewaySettings settings, BodyBudget budget, Fleet fleet, FleetMonitor monitor, IAdmission admission)
+internal sealed class ReadHead(GatewaySettings settings, BodyBudget budget, ModelNames names, Fleet fleet, FleetMonitor monitor, IAdmission admission)
 {
     // With these a request is judged before the rest of a large body is read.
     private const int Beginning = 64 * 1024;
@@ -69,7 +70,7 @@ internal sealed class ReadHead(GatewaySettings settings, BodyBudget budget, Flee
             return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope 'infer' that a request which names a model needs.");
         }
 
-        if (fleet.Knows(request.FullModel!))
+        if (request.Chain is { } chain ? chain.FullNames.Any(fleet.Knows) : fleet.Knows(request.FullModel!))
         {
             return null;
         }
@@ -88,8 +89,25 @@ internal sealed class ReadHead(GatewaySettings settings, BodyBudget budget, Flee
         }
 
         (request.Model, request.FullModel) = (model, ModelName.Normalise(model) ?? model);
+
+        // What manages models means the model itself.
+        if (request.Operation.Scope != Scope.Admin && names.Find(request.FullModel) is { } chain)
+        {
+            return CheckChain(request, chain);
+        }
+
         return CheckCloud(model)
             ?? (request.Caller.MayUse(model) ? null : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{model}'."));
+    }
+
+    private GatewayRefusal? CheckChain(GatewayRequest request, NamedChain chain)
+    {
+        var allowed = chain.AllowedTo(request.Caller).ToList();
+        var local = allowed.FindAll(model => CheckCloud(model.Name) is null);
+        request.Chain = chain.Only(local);
+        return local.Count > 0 ? null
+            : allowed.Count > 0 ? CheckCloud(allowed[0].Name)
+            : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{request.Model}'.");
     }
 
     private GatewayRefusal? CheckCloud(string model) => !settings.Current.AllowCloudModels && (CloudModels.IsCloud(model) || fleet.IsRemote(ModelName.Normalise(model) ?? model))
@@ -190,6 +208,7 @@ internal sealed class ReadHead(GatewaySettings settings, BodyBudget budget, Flee
     private GatewayRefusal? CheckEarly(GatewayRequest request, in RequestHeadResult head) =>
         Check(request, head)
         ?? (head.Model is { } model
+            && request.Chain is null
             && request.Operation is { Handling: Handling.Infer, GenAiName: not "embeddings" }
             && admission.FindRefusal(ModelName.Normalise(model) ?? model, request.Caller.Name) is { } full
             ? GatewayRefusal.From(full, model)

@@ -1,4 +1,4 @@
-namespace Hazumu.Gateway.Pipeline.Bodies;
+namespace Hazumu.Gateway.Keys;
 
 /// <summary>What a client gives as the name of a model, before it is looked at as one.</summary>
 internal static class ModelText

@@ -1,0 +1,105 @@
+using System.Collections.Frozen;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Keys;
+
+namespace Hazumu.Gateway.Names;
+
+/// <summary>The names of <c>Gateway:ModelNames</c>, as they are now.</summary>
+internal sealed class ModelNames
+{
+    private const string Section = $"{GatewayOptions.SectionName}:{nameof(GatewayOptions.ModelNames)}";
+
+    private volatile FrozenDictionary<string, NamedChain> _chains;
+
+    /// <summary>Reads the names, and again when the settings change.</summary>
+    /// <exception cref="StartupProblemException">A name is not allowed; a sentence for each problem.</exception>
+    public ModelNames(GatewaySettings settings)
+    {
+        _chains = Read(settings.Current);
+        settings.Checking += options => Read(options);
+        settings.Changed += options => _chains = Read(options);
+    }
+
+    /// <summary>Every chain.</summary>
+    public IReadOnlyList<NamedChain> All => _chains.Values;
+
+    /// <summary>The chain of a name.</summary>
+    /// <param name="fullName">The name, normalised as a model's.</param>
+    /// <returns><see langword="null"/> where the name is not configured.</returns>
+    public NamedChain? Find(string fullName) => _chains.Count == 0 ? null : _chains.GetValueOrDefault(fullName);
+
+    /// <summary>Reads and checks the names of some settings.</summary>
+    /// <exception cref="StartupProblemException">A name is not allowed; a sentence for each problem.</exception>
+    public static FrozenDictionary<string, NamedChain> Read(GatewayOptions options)
+    {
+        var problems = new List<string>();
+        var entries = new Dictionary<string, (string Path, ModelNameOptions Options)>(StringComparer.Ordinal);
+        foreach (var (key, entry) in options.ModelNames)
+        {
+            var path = $"{Section}:{key}";
+            if (ProblemOf(path, entry) is { } problem)
+            {
+                problems.Add(problem);
+            }
+            else if (!entries.TryAdd(FullName(entry.Name!), (path, entry)))
+            {
+                problems.Add($"'{path}:Name' is '{entry.Name}', which '{entries[FullName(entry.Name!)].Path}' is for already; put all models of a name into one entry.");
+            }
+        }
+
+        var chains = new Dictionary<string, NamedChain>(StringComparer.Ordinal);
+        foreach (var (name, (_, entry)) in entries)
+        {
+            var models = new List<ChainModel>();
+            if (FindCircle(name, entries, models, []) is { } circle)
+            {
+                problems.Add($"'{Section}' has a circle: {circle}; a name may be served by another name, but not by way of itself.");
+            }
+
+            chains.Add(name, new(entry.Name!, models, entry.QueueLongerThan, entry.List));
+        }
+
+        StartupProblemException.ThrowIfAny([.. problems.Distinct()], exitCode: 2);
+        return chains.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+
+    private static string? ProblemOf(string path, ModelNameOptions entry) =>
+        string.IsNullOrEmpty(entry.Name) ? $"'{path}:Name' is not set; give the name that clients use."
+        : ModelText.ProblemOf(entry.Name) is { } wrongName ? $"'{path}:Name' {wrongName}; give the name that clients use."
+        : entry.Models.Count == 0 ? $"'{path}:Models' is empty; list the models that serve '{entry.Name}', the first choice first."
+        : entry.Models.Select(ModelText.ProblemOf).FirstOrDefault(problem => problem is not null) is { } wrongModel ? $"'{path}:Models' has a name that {wrongModel}; give the name of a model."
+        : null;
+
+    // Adds the models of a name in their order, those of other names in the place of these. A name that lists itself means the model.
+    private static string? FindCircle(string name, Dictionary<string, (string Path, ModelNameOptions Options)> entries, List<ChainModel> models, List<string> path)
+    {
+        path = [.. path, name];
+        foreach (var model in entries[name].Options.Models.Select(ChainModel.From))
+        {
+            if (model.FullName != name && entries.ContainsKey(model.FullName))
+            {
+                if ((path.Contains(model.FullName) ? Circle(path, model.FullName, entries) : FindCircle(model.FullName, entries, models, path)) is { } circle)
+                {
+                    return circle;
+                }
+            }
+            else if (!models.Exists(known => known.FullName == model.FullName))
+            {
+                models.Add(model);
+            }
+        }
+
+        return null;
+    }
+
+    // From its first name in alphabetical order, so that each circle is reported once.
+    private static string Circle(List<string> path, string name, Dictionary<string, (string Path, ModelNameOptions Options)> entries)
+    {
+        var circle = path[path.IndexOf(name)..];
+        var first = circle.IndexOf(circle.Min(StringComparer.Ordinal)!);
+        string[] names = [.. circle[first..], .. circle[..first], circle[first]];
+        return string.Join(" → ", names.Select(part => entries[part].Options.Name));
+    }
+
+    private static string FullName(string name) => ModelName.Normalise(name) ?? name;
+}
