@@ -64,6 +64,7 @@ internal static class HazumuCommand
     {
         DoctorCommand.Create(variable),
         GatewayKeysCommand.Create(args),
+        ModelsCommand.Create(variable),
         ImagesCommand.Create(),
         TestCommand.Create(args),
         TestCommand.CreateFaults(),

@@ -97,6 +97,11 @@ internal static class GatewayHost
         var gateway = app.Services.GetRequiredService<RequestPipeline>();
         var browsers = app.Services.GetRequiredService<BrowserRules>();
         var management = app.Services.GetRequiredService<GatewaySettings>().Current.Management.Port;
+        if (management is not null)
+        {
+            app.MapGet("/models", ModelReport.Create);
+        }
+
         app.Use(next => context =>
             ManagementPort.IsOwn(context, management) ? browsers.ProtectAsync(context, next)
             : context.Connection.LocalPort == management ? ManagementPort.RefuseAsync(context)

@@ -14,10 +14,10 @@ internal static class DoctorCommand
     /// <param name="variable">Looks up an environment variable.</param>
     public static Command Create(Func<string, string?> variable)
     {
-        var prometheus = Address("--prometheus", "Prometheus");
-        var alertmanager = Address("--alertmanager", "Alertmanager");
-        var grafana = Address("--grafana", "Grafana");
-        var gateway = Address("--gateway", "the gateway");
+        var prometheus = CreateAddress("--prometheus", "Prometheus");
+        var alertmanager = CreateAddress("--alertmanager", "Alertmanager");
+        var grafana = CreateAddress("--grafana", "Grafana");
+        var gateway = CreateAddress("--gateway", "the gateway");
         var leftOut = new Option<string>("--left-out") { Description = "Components that are not part of the graph, separated by commas.", HelpName = "cadvisor,blackbox" };
         var volumes = new Option<string>("--volumes-folder") { Description = $"The host's folder with the engine's volumes; without it {DoctorOptions.DefaultVolumesFolder}.", HelpName = "PATH" };
         var noBuild = AppHostProgram.CreateNoBuildOption();
@@ -70,7 +70,10 @@ internal static class DoctorCommand
         Uri? AddressOf(string section) => graph[section] is { Enabled: true, Address: var address } ? address : null;
     }
 
-    private static Option<Uri> Address(string name, string whose) => new(name)
+    /// <summary>Creates an option for an address.</summary>
+    /// <param name="name">The option.</param>
+    /// <param name="whose">What is there.</param>
+    public static Option<Uri> CreateAddress(string name, string whose) => new(name)
     {
         Description = $"The address of {whose}.",
         HelpName = "URL",

@@ -268,7 +268,7 @@ internal sealed class ConnectionOptions
 internal sealed class ManagementOptions
 {
     /// <summary>The port; without it, metrics are on the clients' port.</summary>
-    [Setting("A further port, for /health, /alive and /metrics; the clients' port then has no /metrics. Without it, it has. Read at the start", Allowed = "a port from 1 to 65535")]
+    [Setting("A further port, for /health, /alive, /metrics and /models; the clients' port then has no /metrics. Without it, it has. Read at the start", Allowed = "a port from 1 to 65535")]
     [Range(1, 65535)]
     public int? Port { get; set; }
 }

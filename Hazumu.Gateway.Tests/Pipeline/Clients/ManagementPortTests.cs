@@ -35,6 +35,7 @@ public sealed class ManagementPortTests : IAsyncLifetime
     [InlineData("/health", 200)]
     [InlineData("/alive", 200)]
     [InlineData("/metrics", 200)]
+    [InlineData("/models", 200)]
     [InlineData("/api/tags", 404)]
     [InlineData("/", 404)]
     public async Task It_has_health_and_metrics_and_nothing_else(string path, int status)
@@ -44,6 +45,7 @@ public sealed class ManagementPortTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("/models")]
     [InlineData("/metrics")]
     [InlineData("/METRICS")]
     [InlineData("/metrics/")]

@@ -5,7 +5,7 @@ using Hazumu.Gateway.Streams;
 namespace Hazumu.Gateway.Pipeline.Clients;
 
 /// <summary>
-/// A port for operators: health, metrics and peers. Clients' connections cannot exhaust it, and no path of the clients' port
+/// A port for operators: health, metrics and models. Clients' connections cannot exhaust it, and no path of the clients' port
 /// leads to it, however it is spelled.
 /// </summary>
 internal static class ManagementPort
@@ -45,7 +45,7 @@ internal static class ManagementPort
     {
         AnswerHeaders.Attach(context, Dialect.Native);
         return DialectError.WriteAsync(
-            context, Dialect.Native, StatusCodes.Status404NotFound, "This is the gateway's management port, which has /health, /alive and /metrics; clients use the other one.").AsTask();
+            context, Dialect.Native, StatusCodes.Status404NotFound, "This is the gateway's management port, which has /health, /alive, /metrics and /models; clients use the other one.").AsTask();
     }
 
     // As the web host reads them (GenericWebHostService in dotnet/aspnetcore).
