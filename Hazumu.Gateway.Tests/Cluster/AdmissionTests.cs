@@ -76,6 +76,46 @@ public sealed class AdmissionTests
     }
 
     [Fact]
+    public async Task The_leaders_queue_decides_which_model_serves_a_name_at_any_gateway()
+    {
+        await using var engine = await MockEngine.StartAsync(new() { Models = [new MockModel("a"), new MockModel("b")], PrefillTime = TimeSpan.FromSeconds(4) });
+        await using var group = await ClusterGroup.StartAsync(
+            2, [engine.Address], "--Gateway:ModelNames:0:Name=x", "--Gateway:ModelNames:0:Models=a,b", "--Gateway:ModelNames:0:QueueLongerThan=0");
+        var running = group[1].Http.ChatAsync(body: Ask.Body("running", "x"));
+        await Wait.UntilAsync(() => Assert.Single(engine.Inferences()));
+        var waiting = group[0].Http.ChatAsync(body: Ask.Body("waiting", "x"));
+        await group[0].WaitsAsync(1);
+
+        var next = await group[1].Http.ChatAsync(body: Ask.Body("next", "x"));
+
+        Assert.Equal((200, "b"), (next.Status, next["Hazumu-Model"]));
+        Assert.Equal("a", (await running)["Hazumu-Model"]);
+        Assert.Equal("a", (await waiting)["Hazumu-Model"]);
+        await group[1].Measured.RequestsAsync(2);
+        Assert.Equal(1, group[1].Measured.Sum("hazumu.gateway.named_requests", ("model", "b:latest"), ("reason", "queue")));
+    }
+
+    [Fact]
+    public async Task Priorities_hold_in_one_queue_across_gateways()
+    {
+        await using var engine = HeldEngine.Start();
+        await using var group = await ClusterGroup.StartAsync(
+            2, [engine.Address], "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:greedy:Key={Greedy}", "--Gateway:Keys:Configured:greedy:Priority=batch", $"--Gateway:Keys:Configured:modest:Key={Modest}");
+        var batch = Enumerable.Range(0, 21).Select(number => group[number % 2].Http.ChatAsync(body: Ask.Body("batch"), key: Greedy)).ToList();
+        await engine.HoldsAsync(1);
+        await group[0].WaitsAsync(20);
+        var normal = Enumerable.Range(0, 3).Select(_ => group[1].Http.ChatAsync(body: Ask.Body("normal"), key: Modest)).ToList();
+        await group[0].WaitsAsync(23);
+
+        engine.Release(4);
+        await Task.WhenAll(normal).WaitAsync(TimeSpan.FromSeconds(20));
+
+        Assert.Equal(["batch", "normal", "normal", "normal"], engine.Asked.Take(4).Select(asked => asked.Contains("normal", StringComparison.Ordinal) ? "normal" : "batch"));
+        engine.Release(100);
+        Assert.All(await Task.WhenAll(batch), answer => Assert.Equal(200, answer.Status));
+    }
+
+    [Fact]
     public async Task A_cancelled_request_leaves_queue_and_engine_at_any_gateway()
     {
         await using var engine = HeldEngine.Start();

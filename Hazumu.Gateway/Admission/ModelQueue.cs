@@ -1,150 +1,77 @@
+using Hazumu.Gateway.Configuration;
+
 namespace Hazumu.Gateway.Admission;
 
 /// <summary>
-/// The requests that wait for one model. Keys take turns, so that one with a thousand requests holds up another's by one at a time; within a
-/// key it is first come, first served. Joining, leaving and taking a turn cost the same however long the queue is.
+/// The requests that wait for one model. Each priority gets its share of the turns for as long as its requests wait, so that none starves;
+/// within a priority keys take turns.
 /// </summary>
-/// <remarks>Not thread-safe: the fleet's lock guards it.</remarks>
-internal sealed class ModelQueue
+/// <remarks>
+/// Each priority is due at a time of a common clock, the next time later by one divided by its share; the one that is due first has its
+/// turn (stride scheduling, Waldspurger 1995). Not thread-safe: the fleet's lock guards it.
+/// </remarks>
+internal sealed class ModelQueue(Func<PriorityOptions> shares)
 {
-    private readonly Dictionary<string, LinkedListNode<Line>> _keys = new(StringComparer.Ordinal);
-    private readonly LinkedList<Line> _turns = new();
+    private readonly Level[] _levels = [.. Enum.GetValues<Priority>().Select(priority => new Level(priority))];
+    private double _clock;
 
     /// <summary>How many wait.</summary>
-    public int Count { get; private set; }
+    public int Count => _levels[0].Keys.Count + _levels[1].Keys.Count + _levels[2].Keys.Count;
 
     /// <summary>Joins; where it has waited before, in front of those of its key's that have waited less.</summary>
     public void Add(Ticket ticket)
     {
-        if (!_keys.TryGetValue(ticket.Key, out var turn))
+        var level = LevelOf(ticket);
+        if (level.Keys.Count == 0)
         {
-            turn = _turns.AddLast(new Line());
-            _keys.Add(ticket.Key, turn);
+            level.Due = Math.Max(level.Due, _clock + StepOf(level));
         }
 
-        ticket.Node = ticket.IsAgain || turn.Value.Last?.Value.QueuedAt > ticket.QueuedAt ? AddAgain(turn.Value, ticket) : turn.Value.AddLast(ticket);
-        Count++;
-    }
-
-    // A retry is nearly always the oldest; those that come from another gateway's queue come in their order.
-    private static LinkedListNode<Ticket> AddAgain(Line tickets, Ticket ticket)
-    {
-        if (tickets.First is not { } first || ticket.QueuedAt <= first.Value.QueuedAt)
-        {
-            return tickets.AddFirst(ticket);
-        }
-
-        var before = tickets.Last!;
-        while (before.Value.QueuedAt > ticket.QueuedAt)
-        {
-            before = before.Previous!;
-        }
-
-        return tickets.AddAfter(before, ticket);
+        level.Keys.Add(ticket);
     }
 
     /// <summary>Leaves.</summary>
-    public void Remove(Ticket ticket)
-    {
-        if (ticket.Node is not { } node)
-        {
-            return;
-        }
-
-        ticket.Node = null;
-        Count--;
-        var tickets = node.List!;
-        tickets.Remove(node);
-        if (tickets.Count == 0)
-        {
-            _keys.Remove(ticket.Key, out var turn);
-            _turns.Remove(turn!);
-        }
-    }
+    public void Remove(Ticket ticket) => LevelOf(ticket).Keys.Remove(ticket);
 
     /// <summary>Leaves because it was its turn: its key goes to the end of the line.</summary>
     public void Take(Ticket ticket, long now)
     {
-        Remove(ticket);
-        if (_keys.TryGetValue(ticket.Key, out var turn))
-        {
-            turn.Value.LastTurn = now;
-            _turns.Remove(turn);
-            _turns.AddLast(turn);
-        }
+        var level = LevelOf(ticket);
+        level.Keys.Take(ticket, now);
+        _clock = Math.Max(_clock, level.Due);
+        level.Due += StepOf(level);
     }
 
-    /// <summary>The place of the last of a key's, from 1: the turns until it has its own, those of other keys between included.</summary>
-    public int LastPlaceOf(string key)
+    /// <summary>The place of the last of its key's, from 1: the turns until it has its own, those of other keys and priorities between included.</summary>
+    public int LastPlaceOf(Ticket ticket)
     {
-        var own = _keys[key];
-        var count = own.Value.Count;
-        var place = count;
-        var isBefore = true;
-        foreach (var line in _turns)
-        {
-            if (line == own.Value)
-            {
-                isBefore = false;
-            }
-            else
-            {
-                place += Math.Min(line.Count, isBefore ? count : count - 1);
-            }
-        }
-
-        return place;
+        var own = LevelOf(ticket);
+        var place = own.Keys.LastPlaceOf(ticket.Key);
+        var due = own.Due + ((place - 1) * StepOf(own));
+        return place + _levels.Where(level => level != own).Sum(level => Math.Clamp((int)Math.Ceiling((due - level.Due) / StepOf(level)), 0, level.Keys.Count));
     }
 
     /// <summary>The key's request that has waited least and has had no attempt; <see langword="null"/> where there is none.</summary>
-    public Ticket? NewestOf(string key)
-    {
-        var node = _keys.GetValueOrDefault(key)?.Value.Last;
-        while (node is { Value.IsAgain: true })
-        {
-            node = node.Previous;
-        }
+    public Ticket? NewestOf(string key) => _levels.Select(level => level.Keys.NewestOf(key)).MaxBy(newest => newest?.QueuedAt);
 
-        return node?.Value;
-    }
-
-    /// <summary>
-    /// The requests whose deadline has passed. Within a key the first has waited longest, except those that came back to its front, and
-    /// short ones, which wait as long as their key has its turns: so few are checked.
-    /// </summary>
+    /// <summary>The requests whose deadline has passed.</summary>
     /// <param name="isLate">Whether the deadline has passed; gets the time of the key's last turn.</param>
-    public List<Ticket> Late(Func<Ticket, long, bool> isLate)
-    {
-        var late = new List<Ticket>();
-        foreach (var line in _turns)
-        {
-            for (var node = line.First; node is not null; node = node.Next)
-            {
-                if (isLate(node.Value, line.LastTurn))
-                {
-                    late.Add(node.Value);
-                }
-                else if (node.Value is { IsAgain: false, IsShort: false })
-                {
-                    break;
-                }
-            }
-        }
-
-        return late;
-    }
+    public List<Ticket> Late(Func<Ticket, long, bool> isLate) => [.. _levels.SelectMany(level => level.Keys.Late(isLate))];
 
     /// <summary>The first of each key, in the order of their turns.</summary>
-    public IEnumerable<Ticket> Heads()
-    {
-        for (var turn = _turns.First; turn is not null; turn = turn.Next)
-        {
-            yield return turn.Value.First!.Value;
-        }
-    }
+    public IEnumerable<Ticket> Heads() => _levels.Where(level => level.Keys.Count > 0).OrderBy(level => level.Due).SelectMany(level => level.Keys.Heads());
 
-    private sealed class Line : LinkedList<Ticket>
+    private Level LevelOf(Ticket ticket) => _levels[(int)ticket.Priority];
+
+    private double StepOf(Level level) => 1d / shares().ShareOf(level.Priority);
+
+    private sealed class Level(Priority priority)
     {
-        public long LastTurn { get; set; } = long.MinValue / 2;
+        public Priority Priority { get; } = priority;
+
+        public KeyTurns Keys { get; } = new();
+
+        /// <summary>When it has its next turn, on the common clock.</summary>
+        public double Due { get; set; }
     }
 }

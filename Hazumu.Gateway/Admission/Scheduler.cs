@@ -151,11 +151,11 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
 
             if (!_queues.TryGetValue(ticket.Model, out queue))
             {
-                _queues.Add(ticket.Model, queue = new ModelQueue());
+                _queues.Add(ticket.Model, queue = new ModelQueue(() => _settings.Current.Priorities));
             }
 
             queue.Add(ticket);
-            ticket.Position = Math.Max(ticket.Position, ticket.IsAgain ? 1 : queue.LastPlaceOf(ticket.Key));
+            ticket.Position = Math.Max(ticket.Position, ticket.IsAgain ? 1 : queue.LastPlaceOf(ticket));
             Interlocked.Increment(ref _waiting);
             _weight += ticket.Weight;
             _weights[ticket.Key] = _weights.GetValueOrDefault(ticket.Key) + ticket.Weight;

@@ -1,3 +1,4 @@
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Admission;
@@ -33,6 +34,9 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     public ulong Affinity { get; } = affinity;
 
     public string Key { get; } = key;
+
+    /// <summary>Its priority among those that wait for the model.</summary>
+    public Priority Priority { get; init; } = Priority.Normal;
 
     /// <summary>Whether it is one of many that are short: an embedding. Clients send one for each piece of a file, all at once.</summary>
     public bool IsShort { get; init; }

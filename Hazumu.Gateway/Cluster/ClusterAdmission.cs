@@ -369,6 +369,7 @@ internal sealed partial class ClusterAdmission(
                 QueueLongerThan = ticket.QueueLongerThan,
                 Affinity = ticket.Affinity,
                 KeyName = ticket.Key,
+                Priority = ticket.Priority,
                 IsShort = ticket.IsShort,
                 IsStreamed = ticket.IsStreamed,
                 IsAgain = ticket.WasAdmitted || wasSent,

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Grpc.Core;
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Cluster;
@@ -58,6 +59,7 @@ internal sealed record ClusterMessage(MessageKind Kind, long Id = 0)
     public FallbackReason Fallback { get; init; }
     public string? KeyName { get; init; }
     public ulong Affinity { get; init; }
+    public Priority Priority { get; init; }
     public bool IsShort { get; init; }
     public bool IsStreamed { get; init; }
     public bool IsAgain { get; init; }

@@ -64,6 +64,9 @@ internal sealed class GatewayOptions
     /// <summary>The queue in front of the slots.</summary>
     public QueueOptions Queue { get; set; } = new();
 
+    /// <summary>The shares of priorities in the queue.</summary>
+    public PriorityOptions Priorities { get; set; } = new();
+
     /// <summary>When the gateway gives up on an engine.</summary>
     public TimeoutOptions Timeouts { get; set; } = new();
 

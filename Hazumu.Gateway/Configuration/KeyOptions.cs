@@ -55,6 +55,10 @@ internal sealed class ConfiguredKey
     [Setting("The models it may use", Allowed = "names and patterns, separated by commas")]
     public string? Models { get; set; }
 
+    /// <summary>The priority of its requests.</summary>
+    [Setting("The priority of its requests")]
+    public Priority Priority { get; set; } = Priority.Normal;
+
     /// <summary>Requests within a minute.</summary>
     [Setting("A limit of the key", Allowed = "a number from 1 to 1000000000")]
     [Range(1, 1_000_000_000)]

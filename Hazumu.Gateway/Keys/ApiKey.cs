@@ -1,3 +1,5 @@
+using Hazumu.Gateway.Configuration;
+
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>What is stored of a key: never the key itself.</summary>
@@ -23,6 +25,9 @@ internal sealed record ApiKey
 
     /// <summary>The models that it may name.</summary>
     public ModelList Models { get; init; } = ModelList.All;
+
+    /// <summary>The priority of its requests, which a request may lower.</summary>
+    public Priority Priority { get; init; } = Priority.Normal;
 
     /// <summary>Requests within a minute; null where there is no limit.</summary>
     public int? RequestsPerMinute { get; init; }

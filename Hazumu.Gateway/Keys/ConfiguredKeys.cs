@@ -66,6 +66,7 @@ internal sealed class ConfiguredKeys
             Hash = [],
             Scopes = scopes,
             Models = models,
+            Priority = configured.Priority,
             RequestsPerMinute = Limit(nameof(ConfiguredKey.RequestsPerMinute), configured.RequestsPerMinute),
             TokensPerMinute = Limit(nameof(ConfiguredKey.TokensPerMinute), configured.TokensPerMinute),
             ConcurrentRequests = Limit(nameof(ConfiguredKey.ConcurrentRequests), configured.ConcurrentRequests),

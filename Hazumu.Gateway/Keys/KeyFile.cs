@@ -12,13 +12,13 @@ namespace Hazumu.Gateway.Keys;
 ///   "keys": [
 ///     {
 ///       "id": "…", "name": "open-webui", "sha256": "…", "ollamaPublicKey": "AAAA…", "scopes": ["infer", "read"], "models": ["qwen*"],
-///       "requestsPerMinute": 60, "tokensPerMinute": 100000, "concurrentRequests": 4,
+///       "priority": "batch", "requestsPerMinute": 60, "tokensPerMinute": 100000, "concurrentRequests": 4,
 ///       "created": "2026-01-01T00:00:00Z", "expires": "2027-01-01T00:00:00Z"
 ///     }
 ///   ]
 /// }
 /// </code>
-/// <c>ollamaPublicKey</c>, <c>models</c>, the limits and <c>expires</c> may be absent.
+/// <c>ollamaPublicKey</c>, <c>models</c>, <c>priority</c>, the limits and <c>expires</c> may be absent.
 /// </remarks>
 internal static class KeyFile
 {
@@ -102,6 +102,7 @@ internal static class KeyFile
                 OllamaPublicKey = key.OllamaPublicKey,
                 Scopes = [.. ScopeNames.Of(key.Scopes)],
                 Models = key.Models.IsAll ? null : [.. key.Models.Patterns],
+                Priority = key.Priority == Priority.Normal ? null : PriorityNames.Of(key.Priority),
                 RequestsPerMinute = key.RequestsPerMinute,
                 TokensPerMinute = key.TokensPerMinute,
                 ConcurrentRequests = key.ConcurrentRequests,
@@ -144,7 +145,7 @@ internal static class KeyFile
 
         what = $"{what} ('{key.Name}')";
         ThrowIfUnknown(
-            key.Unknown, path, what, "id, name, sha256, ollamaPublicKey, scopes, models, requestsPerMinute, tokensPerMinute, concurrentRequests, created, expires");
+            key.Unknown, path, what, "id, name, sha256, ollamaPublicKey, scopes, models, priority, requestsPerMinute, tokensPerMinute, concurrentRequests, created, expires");
 
         if (!KeyText.IsId(key.Id))
         {
@@ -172,6 +173,12 @@ internal static class KeyFile
             throw Wrong(path, $"the 'models' of {what} hold '{wrong}', which is no name of a model and no pattern such as qwen*");
         }
 
+        var priority = Priority.Normal;
+        if (key.Priority is not null && !PriorityNames.TryParse(key.Priority, out priority))
+        {
+            throw Wrong(path, $"the 'priority' of {what} must be one of {PriorityNames.Allowed}");
+        }
+
         if (!KeyTime.TryParse(key.Created, out var created))
         {
             throw Wrong(path, $"'created' of {what} must be {KeyTime.Allowed}");
@@ -191,6 +198,7 @@ internal static class KeyFile
             OllamaPublicKey = publicKey,
             Scopes = scopes,
             Models = models,
+            Priority = priority,
             RequestsPerMinute = Limit(key.RequestsPerMinute, "requestsPerMinute"),
             TokensPerMinute = Limit(key.TokensPerMinute, "tokensPerMinute"),
             ConcurrentRequests = Limit(key.ConcurrentRequests, "concurrentRequests"),
@@ -247,6 +255,8 @@ internal sealed class StoredKey
     public List<string?>? Scopes { get; set; }
 
     public List<string?>? Models { get; set; }
+
+    public string? Priority { get; set; }
 
     public int? RequestsPerMinute { get; set; }
 

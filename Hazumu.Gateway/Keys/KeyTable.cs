@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hazumu.Gateway.Configuration;
 
 namespace Hazumu.Gateway.Keys;
 
@@ -42,7 +43,8 @@ internal static class KeyTable
             (key.ConcurrentRequests, "at once"),
         ];
         var given = limits.Where(limit => limit.Value is not null).Select(limit => $"{limit.Value} {limit.Unit}").ToArray();
-        return given.Length == 0 ? None : string.Join(", ", given);
+        string[] all = key.Priority == Priority.Normal ? given : [$"{PriorityNames.Of(key.Priority)} priority", .. given];
+        return all.Length == 0 ? None : string.Join(", ", all);
     }
 
     private static string Day(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);

@@ -44,6 +44,14 @@ internal sealed class KeysCommand
         CustomParser = ParseModels,
     };
 
+    private readonly Option<Priority> _priority = new("--priority")
+    {
+        Description = $"The priority of its requests in the queue: {PriorityNames.Allowed}; without it normal.",
+        HelpName = "batch",
+        DefaultValueFactory = _ => Priority.Normal,
+        CustomParser = ParsePriority,
+    };
+
     private readonly Option<string> _ollamaPublicKey = new("--ollama-public-key")
     {
         Description = "Also accepts requests that Ollama's command line signs with OLLAMA_AUTH=1: its public key, ~/.ollama/id_ed25519.pub.",
@@ -117,7 +125,7 @@ internal sealed class KeysCommand
     {
         var create = new Command("create", "Creates a key and prints it to standard output. It is shown only once.")
         {
-            _name, _scopes, _models, _requestsPerMinute, _tokensPerMinute, _concurrent, _expires, _ollamaPublicKey,
+            _name, _scopes, _models, _priority, _requestsPerMinute, _tokensPerMinute, _concurrent, _expires, _ollamaPublicKey,
         };
         create.SetAction(CreateAsync);
 
@@ -157,6 +165,7 @@ internal sealed class KeysCommand
             OllamaPublicKey = result.GetValue(_ollamaPublicKey),
             Scopes = result.GetResult(_scopes) is null ? DefaultScopes : result.GetValue(_scopes),
             Models = result.GetValue(_models) ?? ModelList.All,
+            Priority = result.GetValue(_priority),
             RequestsPerMinute = result.GetValue(_requestsPerMinute),
             TokensPerMinute = result.GetValue(_tokensPerMinute),
             ConcurrentRequests = result.GetValue(_concurrent),
@@ -249,6 +258,17 @@ internal sealed class KeysCommand
         }
 
         return scopes;
+    }
+
+    private static Priority ParsePriority(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        if (!PriorityNames.TryParse(text, out var priority))
+        {
+            result.AddError($"--priority is '{text}'; allowed: {PriorityNames.Allowed}.");
+        }
+
+        return priority;
     }
 
     private static string? ParsePublicKey(ArgumentResult result)

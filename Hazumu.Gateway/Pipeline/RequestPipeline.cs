@@ -118,6 +118,11 @@ internal sealed class RequestPipeline(
 
     private async ValueTask<Completion> InferAsync(HttpContext context, GatewayRequest request)
     {
+        if (ReadPriority.Run(context, request) is { } wrong)
+        {
+            return wrong;
+        }
+
         // Read the head: the body is here whole then, and its model is one that the caller may use.
         var read = await readHead.RunAsync(context, request);
         if (!read.TryGetBody(out var body, out var refusal))

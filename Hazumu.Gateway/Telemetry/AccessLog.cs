@@ -2,6 +2,8 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Streams;
@@ -105,6 +107,11 @@ internal sealed class AccessLog : IHostedService
         {
             json.WriteBoolean("cold"u8, request.IsCold);
             json.WriteBoolean("stream"u8, request.WantsStream);
+        }
+
+        if (request.Priority != Priority.Normal)
+        {
+            json.WriteString("priority"u8, PriorityNames.Of(request.Priority));
         }
 
         WriteCount(json, "queue_position"u8, request.QueuePosition);

@@ -1,4 +1,5 @@
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Names;
 using Hazumu.Gateway.Pipeline.Operations;
@@ -39,6 +40,11 @@ internal sealed class GatewayRequest
 
     /// <summary>Why the request is refused, if its credentials are the reason.</summary>
     public Refusal Refusal { get; set; }
+
+    // Set when the priority is read.
+
+    /// <summary>Its priority in the queue.</summary>
+    public Priority Priority { get; set; } = Priority.Normal;
 
     // Set when the head is read.
 

@@ -12,6 +12,7 @@ internal sealed class Admit(IAdmission admission, Fleet fleet)
     {
         Chain = request.Chain?.FullNames,
         QueueLongerThan = request.Chain?.QueueLongerThan,
+        Priority = request.Priority,
         IsShort = request.Operation.GenAiName == "embeddings",
         IsStreamed = request.WantsStream,
     };
