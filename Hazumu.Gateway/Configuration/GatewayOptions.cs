@@ -61,6 +61,11 @@ internal sealed class GatewayOptions
     [Setting("A further JSON file with settings, watched for changes", Allowed = "a path")]
     public string? SettingsFile { get; set; }
 
+    /// <summary>How often a client that waits for a stream is sent something that means nothing; never unless it is set.</summary>
+    [Setting("How often a client that waits for its stream to begin is sent something that means nothing, for proxies that cut silent connections; never unless it is set: see [Long silences](#long-silences)", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan? KeepAlive { get; set; }
+
     /// <summary>The queue in front of the slots.</summary>
     public QueueOptions Queue { get; set; } = new();
 

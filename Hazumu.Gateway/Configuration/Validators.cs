@@ -43,9 +43,9 @@ internal sealed class RegistriesAttribute : ValidationAttribute
             && url is { AbsolutePath: "/", Query: "", Fragment: "", UserInfo: "" } && !text.EndsWith('/');
 }
 
-/// <summary>The value is a duration longer than none.</summary>
+/// <summary>The value is a duration longer than none, or is not set.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class PositiveDurationAttribute : ValidationAttribute
 {
-    public override bool IsValid(object? value) => value is TimeSpan duration && duration > TimeSpan.Zero && duration < TimeSpan.FromDays(20);
+    public override bool IsValid(object? value) => value is null || (value is TimeSpan duration && duration > TimeSpan.Zero && duration < TimeSpan.FromDays(20));
 }

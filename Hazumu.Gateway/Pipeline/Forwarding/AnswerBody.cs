@@ -16,6 +16,7 @@ internal sealed class AnswerBody : IDisposable
     private readonly StreamTap _tap;
     private readonly UsageFilter? _filter;
     private readonly bool _hasEndMark;
+    private readonly ArrayBufferWriter<byte>? _error;
     private bool _isAtLineEnd = true;
 
     public AnswerBody(GatewayRequest request, HttpResponseMessage response, PipeWriter output)
@@ -25,6 +26,7 @@ internal sealed class AnswerBody : IDisposable
         IsError = (int)response.StatusCode >= 400;
         var content = response.Content.Headers;
         var mediaType = content.ContentEncoding.Count == 0 ? content.ContentType?.MediaType : null;
+        _error = IsError && request.KeepAlive is { HasBegun: true } ? new() : null;
         _tap = StreamTap.For(mediaType, request.Operation.Dialect, request.AddedUsage);
         _filter = request.AddedUsage && mediaType == "text/event-stream" ? new UsageFilter() : null;
         _hasEndMark = request.Operation.HasEndMark && mediaType is "application/x-ndjson" or "text/event-stream";
@@ -32,6 +34,9 @@ internal sealed class AnswerBody : IDisposable
 
     /// <summary>Whether the engine's status is 400 or more.</summary>
     public bool IsError { get; }
+
+    /// <summary>Whether it is an error that the client gets within a stream that has begun.</summary>
+    public bool IsErrorInStream => _error is not null;
 
     /// <summary>Bytes of the engine's that were written since the last flush.</summary>
     public int Unflushed { get; private set; }
@@ -45,7 +50,11 @@ internal sealed class AnswerBody : IDisposable
         _request.Chunks++;
         _isAtLineEnd = chunk[^1] == (byte)'\n';
         _tap.Observe(chunk, ref _request.Facts);
-        if (_filter is null)
+        if (_error is not null)
+        {
+            _error.Write(chunk);
+        }
+        else if (_filter is null)
         {
             _output.Write(chunk);
             _request.ResponseBytes += chunk.Length;
@@ -81,6 +90,10 @@ internal sealed class AnswerBody : IDisposable
     {
         WriteHeldBack();
         _tap.Complete(ref _request.Facts);
+        if (_error is not null)
+        {
+            _request.ResponseBytes += DialectError.WriteInStream(_output, _request.Operation.Dialect, _error.WrittenSpan);
+        }
     }
 
     /// <summary>Writes an error in place of the last object of a truncated answer, where the client can read it.</summary>

@@ -96,7 +96,8 @@ internal sealed class Attempt : HttpTransformer
         try
         {
             _request.BeginAttempt(Instance.Name, _lease?.IsCold == true);
-            error = await forwarder.SendAsync(context, Instance.Targets.Prefix, Instance.Client, s_config, this);
+            var client = _request.KeepAlive is { } keepAlive ? new HttpMessageInvoker(new KeepAliveHandler(Instance.Client, keepAlive)) : Instance.Client;
+            error = await forwarder.SendAsync(context, Instance.Targets.Prefix, client, s_config, this);
         }
         finally
         {
@@ -153,6 +154,11 @@ internal sealed class Attempt : HttpTransformer
         // The engine's own name, not the gateway's: Ollama refuses names that it does not know where it listens on loopback.
         proxyRequest.Headers.Host = null;
         proxyRequest.Headers.Remove(GatewayHeaders.Instance);
+        if (_request.KeepAlive is not null)
+        {
+            // The headers may be sent before the engine chooses an encoding.
+            proxyRequest.Headers.Remove(HeaderNames.AcceptEncoding);
+        }
     }
 
     /// <inheritdoc/>
@@ -237,6 +243,12 @@ internal sealed class Attempt : HttpTransformer
             }
 
             body.Complete();
+            if (body.IsErrorInStream)
+            {
+                await SendRestAsync(body, cancellationToken);
+                return Finish(context, AttemptEnd.Answered);
+            }
+
             if (body.IsTruncated)
             {
                 // The error says why; clients that pass over it, as OllamaSharp and OpenAI's for .NET do, see the stream break off.
@@ -283,7 +295,7 @@ internal sealed class Attempt : HttpTransformer
                     return false;
                 }
 
-                var count = await reading;
+                var count = _request.KeepAlive is { } keepAlive && !HasBegun ? await keepAlive.WaitAsync(reading.AsTask()) : await reading;
                 LastProgress = _request.LastByte = _request.Clock.GetTimestamp();
                 if (count == 0)
                 {

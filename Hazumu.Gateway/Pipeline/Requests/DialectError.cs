@@ -65,9 +65,17 @@ internal static class DialectError
 
     /// <summary>Writes an error into a stream that has begun, in place of its last object: a line of NDJSON, or an event <c>error</c>.</summary>
     /// <returns>Bytes written.</returns>
-    public static int WriteInStream(IBufferWriter<byte> output, HttpContext context, Dialect dialect, string message)
+    public static int WriteInStream(IBufferWriter<byte> output, HttpContext context, Dialect dialect, string message, int status = StatusCodes.Status502BadGateway) =>
+        WriteInStream(output, dialect, Body(dialect, status, message, context.TraceIdentifier).WrittenSpan);
+
+    /// <summary>Writes an error of the engine's into a stream that has begun.</summary>
+    /// <returns>Bytes written.</returns>
+    public static int WriteInStream(IBufferWriter<byte> output, Dialect dialect, ReadOnlySpan<byte> error)
     {
-        var body = Body(dialect, StatusCodes.Status502BadGateway, message, context.TraceIdentifier).WrittenSpan;
+        // One line: between the parts of a JSON text, the end of a line means as much as a space.
+        var body = error.ToArray();
+        body.AsSpan().Replace((byte)'\n', (byte)' ');
+        body.AsSpan().Replace((byte)'\r', (byte)' ');
 
         // A blank line ends an event that was cut off behind its data; another one means nothing.
         var before = dialect == Dialect.Native ? ""u8 : "\nevent: error\ndata: "u8;

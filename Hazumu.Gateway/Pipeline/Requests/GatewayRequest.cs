@@ -60,6 +60,9 @@ internal sealed class GatewayRequest
     /// <summary>Whether the client wants a stream, by word or by the dialect's default.</summary>
     public bool WantsStream { get; set; }
 
+    /// <summary>Keeps its client's connection alive until the stream begins; <see langword="null"/> where that is off.</summary>
+    public KeepAlive? KeepAlive { get; set; }
+
     /// <summary>Whether the gateway requests the usage where the client does not: that event is taken out again.</summary>
     public bool AddedUsage { get; set; }
 

@@ -27,7 +27,8 @@ internal sealed class Admit(IAdmission admission, Fleet fleet)
         {
             var began = request.Clock.GetTimestamp();
             ticket.HasWaited = false;
-            var decision = await admission.AcquireSlotAsync(ticket, cancellationToken);
+            var slot = admission.AcquireSlotAsync(ticket, cancellationToken);
+            var decision = request.KeepAlive is { } keepAlive && !slot.IsCompleted ? await keepAlive.WaitAsync(slot.AsTask()) : await slot;
             request.QueueWait += ticket.HasWaited ? request.Clock.GetTimestamp() - began : 0;
             request.QueuePosition = ticket.Position;
             if (ReasonOf(decision.Status) is not { } reason || !ticket.TryFallBack(reason, fleet.CanServe))

@@ -36,7 +36,13 @@ internal sealed partial class Complete(ILogger<Complete> logger)
     /// <returns>Whether the client is there to have it.</returns>
     private static async ValueTask<bool> TryWriteAsync(HttpContext context, GatewayRequest request, GatewayRefusal refusal)
     {
-        if (context.Response.HasStarted && refusal.Outcome != Outcome.BadRequest)
+        if (request.KeepAlive is { HasBegun: true } keepAlive && request.FirstByte == 0)
+        {
+            await keepAlive.WriteErrorAsync(refusal);
+            return true;
+        }
+
+        if ((context.Response.HasStarted || request.KeepAlive is { HasBegun: true }) && refusal.Outcome != Outcome.BadRequest)
         {
             // The client must not take what it has for the whole answer.
             context.Abort();

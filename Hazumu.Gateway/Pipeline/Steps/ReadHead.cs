@@ -43,6 +43,7 @@ internal sealed class ReadHead(GatewaySettings settings, BodyBudget budget, Mode
             }
 
             AskForUsage(request, body);
+            request.KeepAlive = KeepAlive.For(context, request, settings.Current.KeepAlive);
 
             // A body that is here whole goes out with its length, however it came in.
             http.Headers.Remove(HeaderNames.TransferEncoding);

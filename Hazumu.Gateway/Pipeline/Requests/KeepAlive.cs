@@ -1,0 +1,122 @@
+using System.Buffers;
+using Hazumu.Gateway.Pipeline.Operations;
+using Hazumu.Gateway.Streams;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Hazumu.Gateway.Pipeline.Requests;
+
+/// <summary>
+/// Sends a client that waits for its stream to begin something that means nothing, so that no proxy in between takes the connection for dead.
+/// The first time commits the status 200; what comes of the request is written into the stream then.
+/// </summary>
+/// <remarks>
+/// A comment where the stream has events. Where it has lines of JSON, a space, which is part of the first line: Ollama's client for Go fails
+/// at an empty line (<c>api/client.go</c>, <c>stream</c>), and all take white space before an object. It writes only while the request waits,
+/// in the request's own flow, so that nothing else writes at the same time.
+/// </remarks>
+internal sealed class KeepAlive
+{
+    private const string EventStream = "text/event-stream";
+    private const string Lines = "application/x-ndjson";
+
+    private static readonly TimeSpan s_deliveryTime = TimeSpan.FromMilliseconds(200);
+
+    private readonly HttpContext _context;
+    private readonly GatewayRequest _request;
+    private readonly TimeSpan _interval;
+
+    private KeepAlive(HttpContext context, GatewayRequest request, TimeSpan interval) => (_context, _request, _interval) = (context, request, interval);
+
+    /// <summary>Whether it has sent something, and with it the status 200 and the headers.</summary>
+    public bool HasBegun { get; private set; }
+
+    private string ContentType => _request.Operation.Dialect == Dialect.Native ? Lines : EventStream;
+
+    /// <summary>Keeps a request alive that waits for a stream; <see langword="null"/> for any other, or if the setting is off.</summary>
+    public static KeepAlive? For(HttpContext context, GatewayRequest request, TimeSpan? interval) =>
+        interval is { } set && request is { WantsStream: true, Operation.Handling: Handling.Infer } ? new(context, request, set) : null;
+
+    /// <summary>Waits for a task.</summary>
+    public async Task<T> WaitAsync<T>(Task<T> task)
+    {
+        using var end = new CancellationTokenSource();
+        while (await Task.WhenAny(task, Task.Delay(_interval, _request.Clock, end.Token)) != task)
+        {
+            await WriteAsync();
+        }
+
+        await end.CancelAsync();
+        return await task;
+    }
+
+    /// <summary>Writes an error into the stream, and breaks the stream off: a client that passes over the error must not take it for a whole answer.</summary>
+    public async ValueTask WriteErrorAsync(GatewayRefusal refusal)
+    {
+        DialectError.WriteInStream(_context.Response.BodyWriter, _context, _request.Operation.Dialect, refusal.Message, refusal.Status);
+        await _context.Response.BodyWriter.FlushAsync();
+        await Task.Delay(s_deliveryTime, _request.Clock);
+        _context.Abort();
+    }
+
+    private async ValueTask WriteAsync()
+    {
+        if (HasBegun)
+        {
+            await SendAsync();
+            return;
+        }
+
+        // Where the engine's headers are here and say that it is no stream, nothing is sent.
+        var response = _context.Response;
+        var contentType = response.ContentType ?? ContentType;
+        if (response is not { ContentLength: null, StatusCode: StatusCodes.Status200OK } || !contentType.StartsWith(ContentType, StringComparison.OrdinalIgnoreCase))
+        {
+            return;
+        }
+
+        (response.ContentType, HasBegun) = (contentType, true);
+        await SendAsync();
+
+        // For the attempts, nothing has begun yet: they may fail and be repeated.
+        _context.Features.Set<IHttpResponseFeature>(new UnsentHead(_context.Features.GetRequiredFeature<IHttpResponseFeature>()));
+    }
+
+    private async ValueTask SendAsync()
+    {
+        _context.Response.BodyWriter.Write(ContentType == Lines ? " "u8 : ": keep-alive\n\n"u8);
+        await _context.Response.BodyWriter.FlushAsync();
+    }
+
+    /// <summary>Status and headers that are set after those of the client's answer were sent: they go nowhere.</summary>
+    private sealed class UnsentHead(IHttpResponseFeature sent) : IHttpResponseFeature
+    {
+        public int StatusCode { get; set; } = StatusCodes.Status200OK;
+
+        public string? ReasonPhrase { get; set; }
+
+        public IHeaderDictionary Headers { get; set; } = new HeaderDictionary();
+
+        [Obsolete("As in the interface.")]
+        public Stream Body
+        {
+            get => sent.Body;
+            set => sent.Body = value;
+        }
+
+        public bool HasStarted => false;
+
+        public void OnStarting(Func<object, Task> callback, object state)
+        {
+        }
+
+        public void OnCompleted(Func<object, Task> callback, object state) => sent.OnCompleted(callback, state);
+    }
+}
+
+/// <summary>An instance's connections, by which a client is kept alive that waits for the instance's headers.</summary>
+internal sealed class KeepAliveHandler(HttpMessageInvoker client, KeepAlive keepAlive) : HttpMessageHandler
+{
+    /// <inheritdoc/>
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        keepAlive.WaitAsync(client.SendAsync(request, cancellationToken));
+}
