@@ -29,7 +29,11 @@ internal sealed record HostPort(IPAddress Address, int Port, string Owner, strin
         where Uri.IsWellFormedUriString(url, UriKind.Absolute)
         let uri = new Uri(url)
         where uri.Port > 0
-        select new HostPort(IPAddress.TryParse(uri.Host, out var address) ? address : IPAddress.Loopback, uri.Port, entry.Owner, entry.Key);
+        select new HostPort(IPAddress.TryParse(uri.Host, out var address) ? address : IPAddress.Loopback, uri.Port, entry.Owner, SettingOf(entry.Key, configuration));
+
+    // 'dotnet run' puts the launch profile's values in the place of the environment's.
+    private static string SettingOf(string key, IConfiguration configuration) =>
+        configuration["DOTNET_LAUNCH_PROFILE"] is null ? key : $"{key} in Properties/launchSettings.json";
 
     private static IEnumerable<HostPort> Components(DistributedApplicationModel model) =>
         from resource in model.Resources

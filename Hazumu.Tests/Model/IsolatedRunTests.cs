@@ -41,6 +41,17 @@ public sealed class IsolatedRunTests
         Assert.Empty(HostPort.Dashboard(Configuration(profile.Concat(s_isolated))));
     }
 
+    // 'dotnet run' puts the launch profile's values in the place of the environment's (seen with the SDK 10.0.401).
+    [Theory]
+    [InlineData(null, "ASPNETCORE_URLS")]
+    [InlineData("http", "ASPNETCORE_URLS in Properties/launchSettings.json")]
+    public void Dashboards_port_is_changed_in_the_launch_profile_if_there_is_one(string? profile, string setting)
+    {
+        Dictionary<string, string?> settings = new() { ["ASPNETCORE_URLS"] = "http://localhost:15080", ["DOTNET_LAUNCH_PROFILE"] = profile };
+
+        Assert.Equal(setting, Assert.Single(HostPort.Dashboard(Configuration(settings))).Setting);
+    }
+
     [Fact]
     public void Any_other_run_keeps_the_defaults()
     {
