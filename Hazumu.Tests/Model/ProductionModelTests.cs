@@ -56,11 +56,12 @@ public sealed class ProductionModelTests
         await using var model = await CreateAsync("--Hazumu:Loki:Enabled=true", option);
         var variables = await model.OnHost(GatewayTests.LinuxHost).EnvironmentAsync(model.Container("grafana"));
 
-        var values = new[] { "ALERTMANAGER_URL", "LOKI_URL" }.Where(variables.ContainsKey).Select(name => variables[name] switch
-        {
-            EndpointReference endpoint => $"http://{endpoint.Resource.Name}:{endpoint.TargetPort}",
-            var text => text,
-        });
+        var values = variables
+            .Where(variable => variable.Key is "ALERTMANAGER_URL" or "LOKI_URL")
+            .OrderBy(variable => variable.Key, StringComparer.Ordinal)
+            .Select(variable => variable.Value is EndpointReference endpoint
+                ? $"http://{endpoint.Resource.Name}:{endpoint.TargetPort}"
+                : variable.Value);
         Assert.Equal(addresses, string.Join(' ', values));
     }
 
