@@ -1,1 +1,2 @@
+global using Hazumu.Settings;
 global using Xunit;

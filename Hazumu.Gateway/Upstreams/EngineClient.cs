@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Translation;
 
 namespace Hazumu.Gateway.Upstreams;
 
@@ -23,15 +24,12 @@ internal static class EngineClient
         return access?.Authorization is not null ? new KeyHandler(access, handler) : handler;
     }
 
-    /// <summary>What requests of clients go through to an instance.</summary>
-    /// <remarks>
-    /// A handler that translates for engines which speak <c>/v1</c> only belongs between the two, over <paramref name="connections"/>. It has
-    /// to await <see cref="Instance.GetKindAsync"/> at each request, not once: the kind may be unknown until the engine first answers, and
-    /// may change. Detection and probes do not come by here, but use <see cref="Instance.Raw"/>.
-    /// </remarks>
+    /// <summary>What requests of clients go through to an instance: a translation where the engine does not speak the client's dialect.</summary>
+    /// <remarks>Detection and probes do not come by here, but use <see cref="Instance.Raw"/>.</remarks>
     /// <param name="instance">The instance.</param>
     /// <param name="connections">Its connections, from <see cref="Create"/>.</param>
-    public static HttpMessageInvoker ForClients(Instance instance, HttpMessageHandler connections) => new(connections, disposeHandler: false);
+    public static HttpMessageInvoker ForClients(Instance instance, HttpMessageHandler connections) =>
+        new(new TranslationHandler(instance.GetKindAsync, connections, TimeProvider.System), disposeHandler: false);
 
     private static SocketsHttpHandler CreateHandler(IPAddress? address, TimeoutOptions timeouts) => new()
     {

@@ -62,12 +62,14 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
             return await SendAsync(context, request, body);
         }
 
-        if (fleet.Holding(request.ServedFullName!) is { Count: > 1 } holding)
+        if (fleet.Holding(request.ServedFullName!) is not { Count: > 1 } holding)
         {
-            return await broadcast.SendAsync(context, request, holding, body);
+            return null;
         }
 
-        return null;
+        return Managing(holding) is [var only]
+            ? await ForwardAsync(context, request, only, body)
+            : await broadcast.SendAsync(context, request, Managing(holding), body);
     }
 
     /// <summary>Sends a request where it belongs.</summary>
@@ -146,6 +148,11 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
     {
         var usable = instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
         List<Instance> holding = model is null ? [] : fleet.Holding(model);
+        if (request.Operation.Scope == Scope.Admin)
+        {
+            (usable, holding) = (Managing(usable), Managing(holding));
+        }
+
         return request.Operation.Name switch
         {
             "delete" or "copy" or "pull" when holding.Count > 0 => holding,
@@ -158,6 +165,10 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
             _ => [.. holding.Concat(usable).Take(1)],
         };
     }
+
+    // Only Ollama has its models managed; where there is none, another engine's answer says so.
+    private static List<Instance> Managing(List<Instance> instances) =>
+        instances.FindAll(instance => instance.Kind is null or EngineKind.Ollama) is { Count: > 0 } managing ? managing : instances;
 
     private static string? BaseOf(RequestHeadResult head) =>
         head.Named?.LastOrDefault(named => named.Property == "from").Model is { Length: > 0 } name ? ModelName.Normalise(name) ?? name : null;

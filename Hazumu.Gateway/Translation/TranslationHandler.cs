@@ -1,0 +1,363 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Hazumu.Gateway.Streams;
+
+namespace Hazumu.Gateway.Translation;
+
+/// <summary>
+/// Lets an engine that does not speak a client's dialect answer in it. What the engine speaks itself passes byte for byte, and so does
+/// everything for Ollama, which speaks all three.
+/// </summary>
+/// <remarks>The rest of the gateway, which measures, retries and breaks off, sees an engine that speaks all dialects.</remarks>
+internal sealed class TranslationHandler : DelegatingHandler
+{
+    // A request is taken apart in memory, where its pictures have twice their size.
+    private const long LargestRequest = 64 * 1024 * 1024;
+    private const long LargestDocument = 256 * 1024 * 1024;
+
+    private const string ChatCompletions = "/v1/chat/completions";
+    private const string CountTokens = "/v1/messages/count_tokens";
+
+    private readonly Func<CancellationToken, ValueTask<EngineKind>> _kindOf;
+    private readonly TimeProvider _clock;
+    private readonly ModelIds _models;
+    private readonly SpokenRoutes _routes;
+
+    /// <summary>Translates for one engine.</summary>
+    /// <param name="kindOf">The engine's kind, which may not be known before it is requested.</param>
+    /// <param name="inner">Its connections.</param>
+    /// <param name="clock">Measures what the engine does not.</param>
+    public TranslationHandler(Func<CancellationToken, ValueTask<EngineKind>> kindOf, HttpMessageHandler inner, TimeProvider clock)
+        : base(inner)
+    {
+        _kindOf = kindOf;
+        _clock = clock;
+        _models = new ModelIds(base.SendAsync, clock);
+        _routes = new SpokenRoutes(base.SendAsync, clock);
+    }
+
+    /// <inheritdoc/>
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var pending = _kindOf(cancellationToken);
+        if (!pending.IsCompletedSuccessfully)
+        {
+            return SendAsync(request, pending, cancellationToken);
+        }
+
+        var kind = pending.Result;
+        return kind == EngineKind.Ollama ? base.SendAsync(request, cancellationToken) : SendAsync(request, new(kind), cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, ValueTask<EngineKind> pending, CancellationToken cancellationToken)
+    {
+        var path = request.RequestUri!.AbsolutePath;
+        var dialect = path.StartsWith("/v1/messages", StringComparison.Ordinal) ? Dialect.Anthropic
+            : path.StartsWith("/v1/", StringComparison.Ordinal) ? Dialect.OpenAI
+            : Dialect.Native;
+        try
+        {
+            var kind = await pending;
+            var translated = kind == EngineKind.Ollama ? null : dialect switch
+            {
+                Dialect.Native => await SendNativeAsync(request, path, kind, cancellationToken),
+                Dialect.OpenAI => await SendOpenAIAsync(request, path, cancellationToken),
+                _ => await SendMessagesAsync(request, path, kind, cancellationToken),
+            };
+            return translated ?? await base.SendAsync(request, cancellationToken);
+        }
+        catch (TranslationException refusal)
+        {
+            return Refuse(new HttpResponseMessage((HttpStatusCode)refusal.Status) { RequestMessage = request }, dialect, refusal.Message);
+        }
+        catch (HttpRequestException error) when (error.StatusCode is { } status)
+        {
+            // What was to be known before the request, the engine refuses: with 503, it loads still.
+            return Refuse(new HttpResponseMessage(status) { RequestMessage = request }, dialect, $"The model server answered with the status {(int)status}.");
+        }
+    }
+
+    private async Task<HttpResponseMessage?> SendNativeAsync(HttpRequestMessage request, string path, EngineKind kind, CancellationToken cancellationToken)
+    {
+        switch (request.Method.Method, path)
+        {
+            case ("POST", "/api/chat"):
+                return await InferAsync(request, kind, isChat: true, cancellationToken);
+
+            case ("POST", "/api/generate"):
+                return await InferAsync(request, kind, isChat: false, cancellationToken);
+
+            case ("POST", "/api/embed"):
+                return await EmbedAsync(request, kind, isOld: false, cancellationToken);
+
+            case ("POST", "/api/embeddings"):
+                return await EmbedAsync(request, kind, isOld: true, cancellationToken);
+
+            case ("GET" or "HEAD", "/api/version"):
+                return Document(request, new JsonObject { ["version"] = NativeReads.Version });
+
+            case ("GET" or "HEAD", "/api/tags"):
+                return Document(request, NativeReads.Tags(await ListAsync(request, cancellationToken)));
+
+            case ("GET", "/api/ps"):
+                return Document(request, NativeReads.Running(await ListAsync(request, cancellationToken), _clock));
+
+            case ("POST", "/api/show"):
+                return await ShowAsync(request, kind, cancellationToken);
+
+            default:
+                return path.StartsWith("/api/", StringComparison.Ordinal)
+                    ? throw new TranslationException(501, $"This model server has no {path}: it is no Ollama, and what it runs is set where it is started.")
+                    : null;
+        }
+    }
+
+    private async Task<HttpResponseMessage?> SendOpenAIAsync(HttpRequestMessage request, string path, CancellationToken cancellationToken)
+    {
+        const string Models = "/v1/models/";
+        if (request.Method == HttpMethod.Post && path == "/v1/responses" && !await _routes.HasAsync(request, path, cancellationToken))
+        {
+            throw new TranslationException(501, "This model server has no /v1/responses; use /v1/chat/completions.");
+        }
+
+        if (request.Method != HttpMethod.Get || !path.StartsWith(Models, StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        // Neither llama-server nor vLLM has this route; both have the list.
+        var answer = await base.SendAsync(request, cancellationToken);
+        if (answer.StatusCode != HttpStatusCode.NotFound)
+        {
+            return answer;
+        }
+
+        answer.Dispose();
+        var name = Uri.UnescapeDataString(path[Models.Length..]);
+        var list = await ListAsync(request, cancellationToken);
+        var id = await FindAsync(name, request, cancellationToken);
+        return Document(request, (JsonObject?)list.FirstOrDefault(model => model.Text("id") == id) ?? new JsonObject { ["id"] = id, ["object"] = "model" });
+    }
+
+    private async Task<HttpResponseMessage?> SendMessagesAsync(HttpRequestMessage request, string path, EngineKind kind, CancellationToken cancellationToken)
+    {
+        if (request.Method != HttpMethod.Post || path is not ("/v1/messages" or CountTokens) || await _routes.HasAsync(request, path, cancellationToken))
+        {
+            return null;
+        }
+
+        var body = await ReadBodyAsync(request, cancellationToken);
+        var name = body.Text("model") ?? "";
+        var model = await FindAsync(name, request, cancellationToken);
+        if (path == CountTokens)
+        {
+            return await CountAsync(request, MessagesRequest.Translate(body, model, kind), cancellationToken);
+        }
+
+        var isStream = MessagesRequest.WantsStream(body);
+        var writer = new MessagesWriter(name, isStream, IdOf(request));
+        return await InferAsync(request, ChatCompletions, MessagesRequest.Translate(body, model, kind), writer, isStream, Dialect.Anthropic, cancellationToken);
+    }
+
+    // vLLM counts the tokens of a chat, by its template; others count those of a text, or nothing.
+    private async Task<HttpResponseMessage> CountAsync(HttpRequestMessage request, JsonObject translated, CancellationToken cancellationToken)
+    {
+        const string Refusal = "This model server does not count the tokens of a chat; each answer of /v1/messages has them in its 'usage'.";
+        var chat = new JsonObject { ["model"] = translated.Take("model"), ["messages"] = translated.Take("messages"), ["tools"] = translated.Take("tools") };
+        using var answer = await PostAsync(request, "/tokenize", chat, cancellationToken);
+        if (!answer.IsSuccessStatusCode)
+        {
+            throw new TranslationException(501, Refusal);
+        }
+
+        await answer.Content.LoadIntoBufferAsync(LargestDocument, cancellationToken);
+        try
+        {
+            var counted = JsonReading.Parse(await answer.Content.ReadAsByteArrayAsync(cancellationToken));
+            return Document(request, new JsonObject { ["input_tokens"] = counted.Number("count") ?? throw new TranslationException(501, Refusal) });
+        }
+        catch (JsonException)
+        {
+            throw new TranslationException(501, Refusal);
+        }
+    }
+
+    private async Task<HttpResponseMessage> InferAsync(HttpRequestMessage request, EngineKind kind, bool isChat, CancellationToken cancellationToken)
+    {
+        var body = await ReadBodyAsync(request, cancellationToken);
+        var name = body.Text("model") ?? "";
+        var model = await FindAsync(name, request, cancellationToken);
+        if (NativeRequest.IsEmpty(body, isChat))
+        {
+            return NativeRequest.Unloads(body)
+                ? throw new TranslationException(501, "This model server keeps its models loaded; 'keep_alive' does not take one out of memory.")
+                : Document(request, NativeWriter.Loaded(name, isChat, _clock));
+        }
+
+        var isCompletion = !isChat && (body.Flag("raw") == true || body.Text("suffix") is { Length: > 0 });
+        var translated = isChat ? NativeRequest.Chat(body, model, kind)
+            : isCompletion ? NativeRequest.Complete(body, model, kind)
+            : NativeRequest.Generate(body, model, kind);
+        var isStream = NativeRequest.WantsStream(body);
+        var writer = new NativeWriter(name, isChat, isStream, _clock);
+        return await InferAsync(request, isCompletion ? "/v1/completions" : ChatCompletions, translated, writer, isStream, Dialect.Native, cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> InferAsync(
+        HttpRequestMessage request, string path, JsonObject translated, AnswerWriter writer, bool isStream, Dialect dialect, CancellationToken cancellationToken)
+    {
+        var reader = new AnswerReader(writer, _clock);
+        var answer = await PostAsync(request, path, translated, cancellationToken);
+        if (!answer.IsSuccessStatusCode)
+        {
+            return await RefuseAsync(answer, dialect, cancellationToken);
+        }
+
+        if (answer.Content.Headers.ContentType?.MediaType != "text/event-stream")
+        {
+            answer.StatusCode = HttpStatusCode.BadGateway;
+            return Refuse(answer, dialect, $"The model server did not stream its answer to {path}.");
+        }
+
+        var engineContent = answer.Content;
+        var stream = new TranslatedStream(engineContent, await engineContent.ReadAsStreamAsync(cancellationToken), reader, writer);
+        if (isStream)
+        {
+            answer.Content = new StreamContent(stream);
+        }
+        else
+        {
+            await using (stream)
+            {
+                using var whole = new MemoryStream();
+                await stream.CopyToAsync(whole, cancellationToken);
+                if (!reader.HasEnded)
+                {
+                    throw new HttpIOException(HttpRequestError.ResponseEnded, "The model server ended its answer before it was complete.");
+                }
+
+                if (writer.Error is { } error)
+                {
+                    answer.StatusCode = HttpStatusCode.InternalServerError;
+                    return Refuse(answer, dialect, error);
+                }
+
+                answer.Content = new ByteArrayContent(whole.GetBuffer(), 0, (int)whole.Length);
+            }
+        }
+
+        answer.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(writer.MediaType);
+        return answer;
+    }
+
+    private async Task<HttpResponseMessage> EmbedAsync(HttpRequestMessage request, EngineKind kind, bool isOld, CancellationToken cancellationToken)
+    {
+        var began = _clock.GetTimestamp();
+        var body = await ReadBodyAsync(request, cancellationToken);
+        var name = body.Text("model") ?? "";
+        var model = await FindAsync(name, request, cancellationToken);
+        if (NativeEmbeddings.TakeInput(body, isOld) is not { } input)
+        {
+            return Document(request, NativeEmbeddings.Loaded(name, isOld));
+        }
+
+        var answer = await PostAsync(request, "/v1/embeddings", NativeRequest.Embed(input, body, model, kind), cancellationToken);
+        if (!answer.IsSuccessStatusCode)
+        {
+            return await RefuseAsync(answer, Dialect.Native, cancellationToken);
+        }
+
+        using var disposed = answer;
+        await answer.Content.LoadIntoBufferAsync(LargestDocument, cancellationToken);
+        await using var source = await answer.Content.ReadAsStreamAsync(cancellationToken);
+        try
+        {
+            using var document = await JsonDocument.ParseAsync(source, cancellationToken: cancellationToken);
+            return Document(request, NativeEmbeddings.Translate(document.RootElement, name, isOld, _clock.GetElapsedTime(began)));
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            throw new TranslationException(502, "The model server's answer to /v1/embeddings is not a list of embeddings.");
+        }
+    }
+
+    private async Task<HttpResponseMessage> ShowAsync(HttpRequestMessage request, EngineKind kind, CancellationToken cancellationToken)
+    {
+        var body = await ReadBodyAsync(request, cancellationToken);
+        var id = await FindAsync(body.Text("model") ?? body.Text("name") ?? "", request, cancellationToken);
+        var list = await ListAsync(request, cancellationToken);
+        var props = kind == EngineKind.LlamaServer
+            ? await _models.GetAsync(request, list.Count > 1 ? $"/props?model={Uri.EscapeDataString(id)}&autoload=false" : "/props", cancellationToken)
+            : null;
+        return Document(request, NativeReads.Show(list, id, props));
+    }
+
+    private async Task<string> FindAsync(string name, HttpRequestMessage request, CancellationToken cancellationToken) =>
+        name.Length == 0 ? throw new TranslationException(400, "model is required")
+        : await _models.FindAsync(name, request, cancellationToken) ?? throw new TranslationException(404, $"model '{name}' not found");
+
+    private async Task<JsonArray> ListAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        await _models.ReadAsync(request, cancellationToken) ?? throw new TranslationException(502, "The model server gives no list of its models at /v1/models.");
+
+    private static async Task<JsonObject> ReadBodyAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        if (request.Content?.Headers.ContentLength > LargestRequest)
+        {
+            throw new TranslationException(413, $"The request's body is larger than {LargestRequest} bytes, which this model server's requests may have.");
+        }
+
+        try
+        {
+            return request.Content is null ? [] : JsonReading.Parse(await request.Content.ReadAsByteArrayAsync(cancellationToken)) as JsonObject
+                ?? throw new TranslationException(400, "The request's body must be a JSON object.");
+        }
+        catch (JsonException error)
+        {
+            throw new TranslationException(400, error.Message);
+        }
+    }
+
+    // The client's request goes on as another one, with the headers that still fit.
+    private Task<HttpResponseMessage> PostAsync(HttpRequestMessage request, string path, JsonObject body, CancellationToken cancellationToken)
+    {
+        request.RequestUri = new Uri(request.RequestUri!, path);
+        request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+        request.Headers.Accept.Clear();
+        request.Headers.AcceptEncoding.Clear();
+        request.Headers.ExpectContinue = null;
+        return base.SendAsync(request, cancellationToken);
+    }
+
+    private static async Task<HttpResponseMessage> RefuseAsync(HttpResponseMessage answer, Dialect dialect, CancellationToken cancellationToken)
+    {
+        using var content = answer.Content;
+        await content.LoadIntoBufferAsync(LargestDocument, cancellationToken);
+        return Refuse(answer, dialect, EngineError.Read(await content.ReadAsByteArrayAsync(cancellationToken), (int)answer.StatusCode));
+    }
+
+    private static HttpResponseMessage Refuse(HttpResponseMessage answer, Dialect dialect, string message)
+    {
+        answer.Content.Dispose();
+        answer.Content = new ReadOnlyMemoryContent(ErrorBody.Write(dialect, (int)answer.StatusCode, message, IdOf(answer.RequestMessage)).WrittenMemory);
+        answer.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(ErrorBody.MediaTypeOf(dialect));
+        return answer;
+    }
+
+    private static string IdOf(HttpRequestMessage? request) => request?.Headers.TryGetValues("X-Request-Id", out var ids) == true ? ids.First() : "";
+
+    private static HttpResponseMessage Document(HttpRequestMessage request, JsonObject document) => Document(request, JsonSerializer.SerializeToUtf8Bytes(document));
+
+    private static HttpResponseMessage Document(HttpRequestMessage request, byte[] document)
+    {
+        var answer = new HttpResponseMessage(HttpStatusCode.OK)
+        {
+            RequestMessage = request,
+            Content = new ByteArrayContent(request.Method == HttpMethod.Head ? [] : document),
+        };
+        answer.Content.Headers.ContentType = MediaTypeHeaderValue.Parse("application/json; charset=utf-8");
+        answer.Content.Headers.ContentLength = document.Length;
+        return answer;
+    }
+}
