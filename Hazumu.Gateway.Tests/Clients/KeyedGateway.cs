@@ -7,7 +7,7 @@ using Hazumu.Mocks;
 namespace Hazumu.Gateway.Tests.Clients;
 
 /// <summary>A gateway that requires a key, in front of two engines with the models <c>mock</c> and <c>spare</c>, for all tests of a class.</summary>
-public sealed class KeyedGateway : IAsyncLifetime
+public class KeyedGateway : IAsyncLifetime
 {
     /// <summary>The text of every answer.</summary>
     public const string Answer = "日本é日本é日本é日本é";
@@ -20,6 +20,9 @@ public sealed class KeyedGateway : IAsyncLifetime
     /// <summary>A text of the same form that is no key.</summary>
     public string WrongKey => TestKeys.WithOtherSecret(Key);
 
+    /// <summary>Whether the engines speak OpenAI's API alone.</summary>
+    public virtual bool SpeaksOpenAIOnly => false;
+
     internal TestGateway Gateway { get; private set; } = null!;
 
     internal IReadOnlyList<MockEngine> Engines { get; private set; } = [];
@@ -27,30 +30,40 @@ public sealed class KeyedGateway : IAsyncLifetime
     /// <summary>The requests that either engine has seen.</summary>
     internal IEnumerable<MockRequest> Requests => Engines.SelectMany(engine => engine.Requests);
 
-    public async ValueTask InitializeAsync()
+    public virtual async ValueTask InitializeAsync()
     {
         (var key, Key) = TestKeys.Make("client", Scope.Infer | Scope.Read | Scope.Admin);
         TestKeys.Write(_folder.File("keys.json"), key);
-        var options = new MockEngineOptions { Models = [new MockModel("mock"), new MockModel("spare")], Tokens = 4, TokenText = "日本é", Parallel = 8 };
-        Engines = [await MockEngine.StartAsync(options), await MockEngine.StartAsync(options)];
-        foreach (var engine in Engines)
-        {
-            await engine.LoadAsync("mock");
-        }
-
         Gateway = await TestGateway.StartAsync(
-            [("first", Engines[0].Address), ("second", Engines[1].Address)],
-            "--Gateway:Slots=8", "--Gateway:Keys:Required=true", $"--Gateway:Keys:File={_folder.File("keys.json")}");
+            await StartEnginesAsync(), "--Gateway:Slots=8", "--Gateway:Keys:Required=true", $"--Gateway:Keys:File={_folder.File("keys.json")}");
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         await Gateway.DisposeAsync();
         foreach (var engine in Engines)
         {
             await engine.DisposeAsync();
         }
+
         _folder.Dispose();
+    }
+
+    /// <summary>Starts the engines.</summary>
+    /// <returns>Their names and addresses.</returns>
+    private protected virtual async Task<IReadOnlyList<(string Name, Uri Address)>> StartEnginesAsync()
+    {
+        var options = new MockEngineOptions
+        {
+            Models = [new MockModel("mock"), new MockModel("spare")], Tokens = 4, TokenText = "日本é", Parallel = 8, SpeaksOpenAIOnly = SpeaksOpenAIOnly,
+        };
+        Engines = [await MockEngine.StartAsync(options), await MockEngine.StartAsync(options)];
+        foreach (var engine in SpeaksOpenAIOnly ? [] : Engines)
+        {
+            await engine.LoadAsync("mock");
+        }
+
+        return [("first", Engines[0].Address), ("second", Engines[1].Address)];
     }
 
     /// <summary>Has both engines answer a path with a script.</summary>
@@ -65,4 +78,11 @@ public sealed class KeyedGateway : IAsyncLifetime
     /// <summary>Checks that no engine has seen the key.</summary>
     internal void KeyStaysHere() =>
         Assert.DoesNotContain(Requests, request => request.Headers.Values.Any(value => value.Contains(Key, StringComparison.Ordinal)));
+}
+
+/// <summary>The same in front of engines that speak OpenAI's API alone.</summary>
+public sealed class TranslatingGateway : KeyedGateway
+{
+    /// <inheritdoc/>
+    public override bool SpeaksOpenAIOnly => true;
 }

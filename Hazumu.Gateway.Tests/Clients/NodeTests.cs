@@ -4,7 +4,7 @@ using Hazumu.Testing;
 namespace Hazumu.Gateway.Tests.Clients;
 
 /// <summary>The official clients for Node.js as they are, through a gateway with keys and two instances.</summary>
-public sealed class NodeTests(KeyedGateway gateway) : IClassFixture<KeyedGateway>
+public abstract class NodeTests(KeyedGateway gateway)
 {
     [Fact]
     public async Task Npm_ollama_works_with_its_key_only()
@@ -71,3 +71,9 @@ public sealed class NodeTests(KeyedGateway gateway) : IClassFixture<KeyedGateway
 
     private static IEnumerable<string?> Texts(JsonElement got, string name) => got.GetProperty(name).EnumerateArray().Select(text => text.GetString());
 }
+
+/// <summary>The official clients for Node.js in front of Ollama.</summary>
+public sealed class NodeTestsOfOllama(KeyedGateway gateway) : NodeTests(gateway), IClassFixture<KeyedGateway>;
+
+/// <summary>The official clients for Node.js in front of engines that speak OpenAI's API alone.</summary>
+public sealed class NodeTestsOfOpenAI(TranslatingGateway gateway) : NodeTests(gateway), IClassFixture<TranslatingGateway>;

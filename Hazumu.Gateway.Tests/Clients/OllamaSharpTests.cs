@@ -6,7 +6,7 @@ using OllamaSharp.Models.Chat;
 namespace Hazumu.Gateway.Tests.Clients;
 
 /// <summary>OllamaSharp as it is, through a gateway with keys and two instances.</summary>
-public sealed class OllamaSharpTests(KeyedGateway fixture) : IClassFixture<KeyedGateway>
+public abstract class OllamaSharpTests(KeyedGateway fixture)
 {
     private const string Answer = KeyedGateway.Answer;
 
@@ -43,7 +43,7 @@ public sealed class OllamaSharpTests(KeyedGateway fixture) : IClassFixture<Keyed
     [Fact]
     public async Task Notices_a_stream_that_ends_half_way()
     {
-        await using var engine = await MockEngine.StartAsync(new() { Faults = [new MockFault(MockFaultKind.EndEarly) { AfterTokens = 2 }] });
+        await using var engine = await MockEngine.StartAsync(new() { SpeaksOpenAIOnly = fixture.SpeaksOpenAIOnly, Faults = [new MockFault(MockFaultKind.EndEarly) { AfterTokens = 2 }] });
         await using var gateway = await TestGateway.StartAsync(engine.Address);
         using var client = new OllamaApiClient(gateway.Address, "mock");
 
@@ -78,13 +78,36 @@ public sealed class OllamaSharpTests(KeyedGateway fixture) : IClassFixture<Keyed
     }
 
     [Fact]
-    public async Task Lists_shows_and_pulls_models()
+    public async Task Lists_and_shows_models()
     {
         using var client = Client();
         Assert.True(await client.IsRunningAsync());
         Assert.Equal("0.32.15", await client.GetVersionAsync());
         Assert.Contains("mock:latest", (await client.ListLocalModelsAsync()).Select(model => model.Name));
         Assert.NotNull(await client.ShowModelAsync("mock"));
+
+        await foreach (var _ in client.GenerateAsync("hi"))
+        {
+        }
+
+        Assert.Contains("mock:latest", (await client.ListRunningModelsAsync()).Select(model => model.Name));
+    }
+
+    [Fact]
+    public async Task Pulls_models_where_the_engine_can()
+    {
+        using var client = Client();
+        if (fixture.SpeaksOpenAIOnly)
+        {
+            var error = await Assert.ThrowsAnyAsync<Exception>(async () =>
+            {
+                await foreach (var _ in client.PullModelAsync("new"))
+                {
+                }
+            });
+            Assert.Contains("501", error.ToString(), StringComparison.Ordinal);
+            return;
+        }
 
         var statuses = new List<string>();
         await foreach (var status in client.PullModelAsync("new"))
@@ -100,12 +123,6 @@ public sealed class OllamaSharpTests(KeyedGateway fixture) : IClassFixture<Keyed
         Assert.Contains("newer:latest", (await client.ListLocalModelsAsync()).Select(model => model.Name));
         Assert.DoesNotContain("new:latest", (await client.ListLocalModelsAsync()).Select(model => model.Name));
         await client.DeleteModelAsync("newer");
-
-        await foreach (var _ in client.GenerateAsync("hi"))
-        {
-        }
-
-        Assert.Contains("mock:latest", (await client.ListRunningModelsAsync()).Select(model => model.Name));
     }
 
     [Fact]
@@ -138,3 +155,9 @@ public sealed class OllamaSharpTests(KeyedGateway fixture) : IClassFixture<Keyed
         return new OllamaApiClient(http, "mock");
     }
 }
+
+/// <summary>OllamaSharp in front of Ollama.</summary>
+public sealed class OllamaSharpTestsOfOllama(KeyedGateway gateway) : OllamaSharpTests(gateway), IClassFixture<KeyedGateway>;
+
+/// <summary>OllamaSharp in front of engines that speak OpenAI's API alone.</summary>
+public sealed class OllamaSharpTestsOfOpenAI(TranslatingGateway gateway) : OllamaSharpTests(gateway), IClassFixture<TranslatingGateway>;

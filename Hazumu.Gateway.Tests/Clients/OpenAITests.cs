@@ -7,7 +7,7 @@ using OpenAI.Chat;
 namespace Hazumu.Gateway.Tests.Clients;
 
 /// <summary>OpenAI's .NET client as it is, through a gateway with keys and two instances.</summary>
-public sealed class OpenAITests(KeyedGateway fixture) : IClassFixture<KeyedGateway>
+public abstract class OpenAITests(KeyedGateway fixture)
 {
     private const string Answer = KeyedGateway.Answer;
 
@@ -95,7 +95,7 @@ public sealed class OpenAITests(KeyedGateway fixture) : IClassFixture<KeyedGatew
     [Fact]
     public async Task Notices_a_stream_that_ends_half_way()
     {
-        await using var engine = await MockEngine.StartAsync(new() { Faults = [new MockFault(MockFaultKind.EndEarly) { AfterTokens = 2 }] });
+        await using var engine = await MockEngine.StartAsync(new() { SpeaksOpenAIOnly = fixture.SpeaksOpenAIOnly, Faults = [new MockFault(MockFaultKind.EndEarly) { AfterTokens = 2 }] });
         await using var gateway = await TestGateway.StartAsync(engine.Address);
 
         await Assert.ThrowsAnyAsync<Exception>(async () =>
@@ -119,3 +119,9 @@ public sealed class OpenAITests(KeyedGateway fixture) : IClassFixture<KeyedGatew
     private OpenAIClient Client(string? key = null) =>
         new(new ApiKeyCredential(key ?? fixture.Key), new OpenAIClientOptions { Endpoint = new Uri(fixture.Gateway.Address, "v1"), RetryPolicy = new System.ClientModel.Primitives.ClientRetryPolicy(maxRetries: 0) });
 }
+
+/// <summary>OpenAI's .NET client in front of Ollama.</summary>
+public sealed class OpenAITestsOfOllama(KeyedGateway gateway) : OpenAITests(gateway), IClassFixture<KeyedGateway>;
+
+/// <summary>OpenAI's .NET client in front of engines that speak OpenAI's API alone.</summary>
+public sealed class OpenAITestsOfOpenAI(TranslatingGateway gateway) : OpenAITests(gateway), IClassFixture<TranslatingGateway>;

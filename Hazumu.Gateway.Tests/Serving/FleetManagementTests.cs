@@ -34,6 +34,22 @@ public sealed class FleetManagementTests
         Assert.Equal(expected, ((MockEngine[])[engines.A, engines.B]).Count(engine => engine.Models.Contains("new:latest")));
     }
 
+    [Theory]
+    [InlineData("/api/pull", "mock")]
+    [InlineData("/api/pull", "new")]
+    [InlineData("/api/generate", "mock")]
+    public async Task Ollama_alone_has_its_models_managed(string path, string model)
+    {
+        await using var ollama = await MockEngine.StartAsync();
+        await using var other = await MockEngine.StartAsync(new() { SpeaksOpenAIOnly = true });
+        await using var gateway = await TestGateway.StartAsync([("other", other.Address), ("ollama", ollama.Address)], "--Gateway:Fleet:PullEverywhere=true");
+
+        // The one without a prompt takes the model out of memory.
+        var answer = await gateway.Http.AnswerAsync(HttpMethod.Post, path, $$"""{"model":"{{model}}","keep_alive":0}""");
+
+        Assert.Equal((200, "ollama"), (answer.Status, answer.Instance));
+    }
+
     [Fact]
     public async Task Pull_names_the_instance_that_failed_and_those_that_are_done()
     {

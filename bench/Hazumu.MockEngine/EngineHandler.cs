@@ -65,6 +65,11 @@ internal sealed class EngineHandler(
             return PlayAsync(exchange, script);
         }
 
+        if (exchange.Options.SpeaksOpenAIOnly && (!path.StartsWith("/v1/", StringComparison.Ordinal) || path.StartsWith("/v1/messages", StringComparison.Ordinal)))
+        {
+            return exchange.DocumentAsync(404, """{"detail":"Not Found"}"""u8.ToArray());
+        }
+
         var method = exchange.Context.Request.Method;
         var isRead = HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
         return (isRead, path) switch

@@ -18,6 +18,9 @@ public sealed record MockEngineOptions
     /// <summary>What <c>/api/version</c> tells.</summary>
     public string Version { get; init; } = "0.32.15";
 
+    /// <summary>Whether it speaks OpenAI's API alone, and has neither Ollama's nor Anthropic's routes.</summary>
+    public bool SpeaksOpenAIOnly { get; init; }
+
     /// <summary>Models on disk. Read at the start and when this list is replaced; pulls, copies and deletions change the engine's own list.</summary>
     public IReadOnlyList<MockModel> Models { get; init; } = [new("mock")];
 
