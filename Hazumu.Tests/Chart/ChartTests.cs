@@ -246,6 +246,23 @@ public sealed partial class ChartTests
     }
 
     [Fact]
+    public async Task Engines_of_the_values_are_engines_of_the_gateway_which_may_reach_their_ports()
+    {
+        var rendering = await Rendering.RenderAsync(
+            "hazumu", "least", "--set-json", """engines={"gpu-1": {"url": "http://gpu-1:8000", "kind": "vllm", "slots": 64, "models": ["qwen*"]}, "far": {"url": "https://far.example", "existingSecret": "far", "ca": true}}""");
+        var engines = Settings(rendering).GetProperty("Engines");
+        var pod = rendering.Workloads["gateway"].Pod;
+        var ports = rendering.The<V1NetworkPolicy>("hazumu-gateway").Spec.Egress.Where(rule => rule.To is null).SelectMany(rule => rule.Ports).Select(port => port.Port.Value);
+
+        Assert.Equal(["far", "gpu-1", "ollama-0"], engines.EnumerateObject().Select(engine => engine.Name).Order(StringComparer.Ordinal));
+        Assert.Equal("""{"Kind":"vllm","Models":["qwen*"],"Slots":64,"Url":"http://gpu-1:8000"}""", JsonSerializer.Serialize(engines.GetProperty("gpu-1")));
+        Assert.Equal("""{"CaFile":"/run/hazumu/engines/far/ca.pem","KeyFile":"/run/hazumu/engines/far/key","Url":"https://far.example"}""", JsonSerializer.Serialize(engines.GetProperty("far")));
+        Assert.Equal("far", Assert.Single(pod.Volumes, volume => volume.Name == "engine-far").Secret.SecretName);
+        Assert.Equal("/run/hazumu/engines/far", Assert.Single(pod.Containers[0].VolumeMounts, mount => mount.Name == "engine-far").MountPath);
+        Assert.Equal(["443", "8000"], ports.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Autoscaled_replicas_reach_the_gateway_by_their_common_name()
     {
         var rendering = await Rendering.OfAsync("amd");
