@@ -17,15 +17,29 @@ internal static class AppHost
         var ollama = builder.AddOllamaInstances("ollama", hazumu.Ollama, instance => instance
             .WithGpu(hazumu.Gpu)
             .WithParallel(hazumu.Ollama)
+            .WithVariables(hazumu.Ollama)
             .WithOperations()
             .WithSettings(hazumu.Ollama)
             .WithModels(hazumu.Models));
+
+        var llama = builder.AddLlamaServerInstances("llamaserver", hazumu.LlamaServer, hazumu.Models, instance => instance
+            .WithSlots(hazumu.LlamaServer)
+            .WithSettings(hazumu.LlamaServer));
+
+        var vllm = builder.AddVllm("vllm", hazumu.Vllm.Port)
+            .WithDataVolume(hazumu.Vllm.Volume)
+            .WithModel(hazumu.Vllm)
+            .WithGpus(hazumu.Vllm)
+            .WithSettings(hazumu.Vllm);
 
         var valkey = builder.AddValkey("valkey", hazumu.Valkey.Port)
             .WithSettings(hazumu.Valkey);
 
         var gateway = addGateway("gateway")
             .WithInstances(ollama, hazumu.Ollama)
+            .WithInstances(llama)
+            .WithInstances([vllm])
+            .WithEngines(hazumu.Engines)
             .WithKeys(hazumu.Gateway)
             .WithBrowsers(hazumu.Gateway, hazumu.Edge)
             .WithLimits(hazumu.Gateway)
@@ -83,6 +97,9 @@ internal static class AppHost
             .WithScrapeTarget(cadvisor, job: "ollama")
             .WithScrapeTarget(blackbox, job: "blackbox")
             .WithScrapeTarget(ollama, job: "ollama-health", prober: blackbox)
+            .WithHostProbe(hazumu.Ollama, job: "ollama-health", prober: blackbox)
+            .WithScrapeTarget(llama)
+            .WithScrapeTarget(vllm)
             .WithScrapeTarget(node)
             .WithScrapeTarget(gpu)
             .WithScrapeTarget(loki)
@@ -107,6 +124,6 @@ internal static class AppHost
             .WithDataSources(grafana)
             .WithSettings(hazumu.Edge);
 
-        return new() { Settings = hazumu, Ollama = ollama, Gateway = gateway, Prometheus = prometheus, Alertmanager = alertmanager, Grafana = grafana };
+        return new() { Settings = hazumu, Ollama = ollama, LlamaServer = llama, Vllm = vllm, Gateway = gateway, Prometheus = prometheus, Alertmanager = alertmanager, Grafana = grafana };
     }
 }

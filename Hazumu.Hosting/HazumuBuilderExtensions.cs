@@ -48,16 +48,20 @@ public static class HazumuBuilderExtensions
         var options = HazumuOptions.Read(builder.Configuration);
         ProductionSettings.Apply(options, builder.Configuration, builder.ExecutionContext);
 
+        SettleEngines(options);
+
         // In a published application the use of the further file is the switch.
         options.Loki.Enabled |= builder.ExecutionContext.IsPublishMode;
         options.Alloy.Enabled &= options.Loki.Enabled;
 
+        options.LlamaServer.Enabled |= builder.ExecutionContext.IsPublishMode;
+        options.Vllm.Enabled |= builder.ExecutionContext.IsPublishMode;
+
         // A graph that runs here has one gateway.
         options.Valkey.Enabled = builder.ExecutionContext.IsPublishMode;
 
-        // Without an Ollama of the graph the gateway has no instance, unless the user configures one and enables the
-        // gateway by name.
-        options.Gateway.Enabled &= options.Ollama.Enabled || builder.Configuration[$"{HazumuOptions.SectionName}:{options.Gateway.Section}:{nameof(ComponentOptions.Enabled)}"] is not null;
+        // Without an engine of the graph the gateway has none, unless the user configures one and enables the gateway by name.
+        options.Gateway.Enabled &= options.Ollama.Enabled || options.HasEngineBesideOllama || builder.Configuration[$"{HazumuOptions.SectionName}:{options.Gateway.Section}:{nameof(ComponentOptions.Enabled)}"] is not null;
 
         if (builder.ExecutionContext.IsRunMode)
         {
@@ -135,6 +139,21 @@ public static class HazumuBuilderExtensions
         }
 
         return builder;
+    }
+
+    private static void SettleEngines(HazumuOptions options)
+    {
+        const string Section = $"{HazumuOptions.SectionName}:{nameof(HazumuOptions.Engines)}";
+        StartupProblemException.ThrowIfAny(
+            [.. options.Engines.Where(engine => engine.Value.Url.Length == 0).Select(engine => $"'{Section}:{engine.Key}' has no 'Url'; set '{Section}:{engine.Key}:Url' to the engine's address, such as 'http://gpu-1:8000'.")],
+            exitCode: 2);
+        if (options.Ollama is { Enabled: true, Mode: OllamaMode.Host } ollama)
+        {
+            ollama.IsOnHost = true;
+            options.Engines.TryAdd(ollama.Service, new() { Url = $"http://localhost:{ComponentOptions.Format(ollama.Port)}", Kind = EngineKind.Ollama });
+        }
+
+        options.Ollama.Enabled &= options.Ollama.Mode == OllamaMode.Container;
     }
 
     // The dashboard would show them, and ask for those without a value.

@@ -9,6 +9,12 @@ public sealed class HazumuGraph
     /// <summary>The instances of Ollama.</summary>
     public required IReadOnlyList<IResourceBuilder<OllamaResource>> Ollama { get; init; }
 
+    /// <summary>The instances of llama-server, one for each model file.</summary>
+    public required IReadOnlyList<IResourceBuilder<LlamaServerResource>> LlamaServer { get; init; }
+
+    /// <summary>vLLM.</summary>
+    public required IResourceBuilder<VllmResource> Vllm { get; init; }
+
     /// <summary>The gateway, whose endpoint <c>http</c> speaks Ollama's and OpenAI's APIs.</summary>
     public required IResourceBuilder<IResourceWithEndpoints> Gateway { get; init; }
 

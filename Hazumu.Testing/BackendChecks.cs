@@ -237,7 +237,7 @@ public abstract partial class BackendChecks(Backend backend)
         await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.GenerateAsync("Hello"));
         await UntilAsync("the logs", Component.Alloy, async () =>
         {
-            Assert.NotEmpty(await QueryLogsAsync($$"""{service="gateway",instance="gateway",level="info"} |= `"type":"access"` | json | model="{{TinyModel.Name}}" """));
+            Assert.NotEmpty(await QueryLogsAsync($$"""{service="gateway",instance="gateway",level="info"} |= `"type":"access"` | json | model="{{OllamaClient.TinyModelName}}" """));
             Assert.NotEmpty(await QueryLogsAsync("""{service="ollama",instance="ollama",level="info"}"""));
         });
     }
@@ -388,8 +388,8 @@ public abstract partial class BackendChecks(Backend backend)
 
         await Ollama.CreateTinyModelAsync();
         object body = path.StartsWith("v1/", StringComparison.Ordinal)
-            ? new { model = TinyModel.Name, messages = s_messages, stream = true, seed = 7, temperature = 0, max_tokens = 24 }
-            : new { model = TinyModel.Name, prompt = "Hello", messages = s_messages, options = new { seed = 7, temperature = 0 } };
+            ? new { model = OllamaClient.TinyModelName, messages = s_messages, stream = true, seed = 7, temperature = 0, max_tokens = 24 }
+            : new { model = OllamaClient.TinyModelName, prompt = "Hello", messages = s_messages, options = new { seed = 7, temperature = 0 } };
 
         // The second and later answers to the same prompt may differ from the first, which found no cache.
         await Ollama.PostAsync(path, body);
@@ -420,7 +420,7 @@ public abstract partial class BackendChecks(Backend backend)
         backend.SkipIfMissing(Component.Gateway, Component.Ollama);
 
         await Ollama.CreateTinyModelAsync();
-        await UntilAsync("the gateway to list the model", Component.Gateway, async () => Assert.Contains(TinyModel.Name, await Gateway.ListModelsAsync()));
+        await UntilAsync("the gateway to list the model", Component.Gateway, async () => Assert.Contains(OllamaClient.TinyModelName, await Gateway.ListModelsAsync()));
     }
 
     /// <summary>What the gateway measures of a request is in Prometheus.</summary>
@@ -436,7 +436,7 @@ public abstract partial class BackendChecks(Backend backend)
         await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.GenerateAsync("Hello"));
         await UntilAsync($"{metric} of the request", Component.Gateway, async () =>
         {
-            var series = await backend.Prometheus.QueryAsync($"{metric}{{job=\"gateway\",instance=~\"gateway(@.+)?\",gen_ai_request_model=\"{TinyModel.Name}\"}}");
+            var series = await backend.Prometheus.QueryAsync($"{metric}{{job=\"gateway\",instance=~\"gateway(@.+)?\",gen_ai_request_model=\"{OllamaClient.TinyModelName}\"}}");
             Assert.Contains(series, sample => sample.Value >= 1);
         });
     }
@@ -462,7 +462,7 @@ public abstract partial class BackendChecks(Backend backend)
         await UntilAsync("Ollama to be healthy again", Component.Ollama, async () =>
             Assert.True(await backend.IsHealthyAsync(Component.Ollama)));
 
-        Assert.Contains(TinyModel.Name, await Ollama.ListModelsAsync());
+        Assert.Contains(OllamaClient.TinyModelName, await Ollama.ListModelsAsync());
         Assert.Equal(before, Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"ollama-health\",instance=\"ollama\"} == 1)[30m:15s])")).Value, tolerance: 30);
         await UntilAsync("the restart to be counted", Component.CAdvisor, async () =>
             Assert.NotEmpty(await backend.Prometheus.QueryAsync("container_start_time_seconds{job=\"ollama\"} > time() - 120")));
@@ -504,13 +504,13 @@ public abstract partial class BackendChecks(Backend backend)
     // One that finds its model absent, and streams and answers in one piece that do not.
     private async Task SendEveryKindOfRequestAsync()
     {
-        await Ollama.PostAsync("api/generate", new { model = TinyModel.Name, keep_alive = 0 });
+        await Ollama.PostAsync("api/generate", new { model = OllamaClient.TinyModelName, keep_alive = 0 });
         await Task.Delay(s_fleetInterval);
         for (var i = 0; i < 3; i++)
         {
             await Gateway.GenerateAsync("Hello");
-            await Gateway.PostAsync("v1/chat/completions", new { model = TinyModel.Name, messages = s_messages, stream = true, max_tokens = 24 });
-            await Gateway.PostAsync("api/chat", new { model = TinyModel.Name, messages = s_messages, stream = false });
+            await Gateway.PostAsync("v1/chat/completions", new { model = OllamaClient.TinyModelName, messages = s_messages, stream = true, max_tokens = 24 });
+            await Gateway.PostAsync("api/chat", new { model = OllamaClient.TinyModelName, messages = s_messages, stream = false });
         }
     }
 

@@ -41,7 +41,10 @@ public sealed partial record Component
     /// <summary>The store by which several gateways choose a leader, in production's form only.</summary>
     public static readonly Component Valkey = new("Valkey");
 
-    /// <summary>Every component of development's form, in the order of the table in docs/getting-started.md.</summary>
+    /// <summary>The engine that serves models from files: off by default, and what every machine can run.</summary>
+    public static readonly Component LlamaServer = new("LlamaServer");
+
+    /// <summary>Every component of development's form, in the order of the README's table.</summary>
     public static readonly IReadOnlyList<Component> All = [Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter, Loki, Alloy];
 
     private readonly bool _hasPulledImage;

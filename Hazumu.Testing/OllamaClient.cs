@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using Hazumu.Hosting.LlamaServer;
 
 namespace Hazumu.Testing;
 
@@ -8,6 +9,9 @@ namespace Hazumu.Testing;
 /// <param name="address">The server.</param>
 public sealed class OllamaClient(HttpClient http, Uri address)
 {
+    /// <summary>The name that the tests give <see cref="TinyModel"/> in Ollama.</summary>
+    public const string TinyModelName = "hazumu-tiny:latest";
+
     /// <summary>Uploads <see cref="TinyModel"/>; does nothing where Ollama has it.</summary>
     public async Task CreateTinyModelAsync()
     {
@@ -17,7 +21,7 @@ public sealed class OllamaClient(HttpClient http, Uri address)
 
         using var create = await http.PostAsJsonAsync(new Uri(address, "api/create"), new
         {
-            model = TinyModel.Name,
+            model = OllamaClient.TinyModelName,
             files = new Dictionary<string, string> { ["tiny.gguf"] = TinyModel.Digest },
             parameters = new { num_ctx = 512, num_predict = 24 },
             stream = false,
@@ -46,7 +50,7 @@ public sealed class OllamaClient(HttpClient http, Uri address)
     /// <param name="prompt">The prompt.</param>
     public async Task<IReadOnlyList<JsonElement>> GenerateAsync(string prompt)
     {
-        var stream = await PostAsync("api/generate", new { model = TinyModel.Name, prompt });
+        var stream = await PostAsync("api/generate", new { model = OllamaClient.TinyModelName, prompt });
         return [.. stream.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
     }
 

@@ -7,7 +7,8 @@ internal static class DefaultOptions
 {
     /// <summary>Those of an AppHost in another repository.</summary>
     public static IReadOnlyList<string> Elsewhere { get; } =
-        [.. SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions()).Select(setting => $"--{setting.Key}={setting.Default}")];
+        // Not those of sections with names of one's own: there is none by default.
+        [.. SettingsReader.List(HazumuOptions.SectionName, new HazumuOptions()).Where(setting => !setting.Key.Contains(":NAME:", StringComparison.Ordinal)).Select(setting => $"--{setting.Key}={setting.Default}")];
 
     public static IReadOnlyList<string> All { get; } =
     [

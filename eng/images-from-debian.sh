@@ -105,6 +105,20 @@ image_valkey() {
     'WORKDIR /data' 'EXPOSE 6379' 'VOLUME /data' 'CMD ["valkey-server"]'
 }
 
+# Upstream's server listens on every address, which the AppHost asks for by arguments.
+image_llamaserver() {
+  local root version packages="llama.cpp-tools libllama0 libggml0 libgomp1 libgcc-s1 libstdc++6 libssl3t64 libzstd1 zlib1g"
+  # shellcheck disable=SC2086 # a list of words
+  get $packages
+  # shellcheck disable=SC2086
+  root=$(new_root $packages)
+  install -d "$root/app"
+  ln -s /usr/bin/llama-server "$root/app/llama-server"
+  version=$(dpkg-deb -f "$(deb llama.cpp-tools)" Version)
+  import "$root" llamaserver "ghcr.io/ggml-org/llama.cpp:server-$(upstream_version "$version")" --version "LABEL hazumu.package=llama.cpp-tools=$version" \
+    'ENV LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=8080' 'WORKDIR /app' 'EXPOSE 8080' 'ENTRYPOINT ["/app/llama-server"]'
+}
+
 GATEWAY_IMAGE=localhost/hazumu/gateway:dev # as deploy/compose names it
 GATEWAY_USER=1654                         # as Microsoft's images have it: APP_UID
 

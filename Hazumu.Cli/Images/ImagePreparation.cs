@@ -8,11 +8,12 @@ internal sealed class ImagePreparation(Checkout checkout, ImageStore store, Acti
 {
     /// <summary>Gets images from registries, else from Debian's packages.</summary>
     /// <param name="components">The components.</param>
+    /// <param name="standIn">The engine that takes Ollama's place if Ollama's image cannot be had and this one's can be built; <see langword="null"/> for none.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The settings that make a graph of what can be had: <c>Hazumu__X__Image</c> and
     /// <c>Hazumu__X__Enabled=false</c>.</returns>
     /// <exception cref="CliException">A registry refuses an image.</exception>
-    public async Task<IReadOnlyDictionary<string, string>> RunAsync(IEnumerable<GraphComponent> components, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, string>> RunAsync(IEnumerable<GraphComponent> components, GraphComponent? standIn, CancellationToken cancellationToken)
     {
         var settings = new Dictionary<string, string>();
         var pulls = await Task.WhenAll(components.Where(component => !component.IsBuilt).Select(async component => (Component: component, Result: await store.EnsureAsync(component.Image, cancellationToken))));
@@ -24,7 +25,12 @@ internal sealed class ImagePreparation(Checkout checkout, ImageStore store, Acti
         }
 
         var missing = pulls.Where(pull => pull.Result.Outcome == PullOutcome.Unreachable).ToList();
-        await BuildFromDebianAsync([.. missing.Select(pull => pull.Component)], cancellationToken);
+        if (standIn is not null && !missing.Exists(pull => pull.Component.Section == "Ollama"))
+        {
+            standIn = null;
+        }
+
+        await BuildFromDebianAsync([.. missing.Select(pull => pull.Component), .. standIn is null ? [] : new[] { standIn }], cancellationToken);
         foreach (var (component, result) in missing)
         {
             if (await FindReplacementAsync(component, cancellationToken) is { } image)
@@ -37,6 +43,13 @@ internal sealed class ImagePreparation(Checkout checkout, ImageStore store, Acti
                 settings[$"{AppHostProgram.VariablePrefix}{component.Section}__Enabled"] = "false";
                 progress($"{component.Name} is left out: the image {component.Image} is not on this machine and its registry cannot be reached ({result.Reason}).");
             }
+        }
+
+        if (standIn is not null && await FindReplacementAsync(standIn, cancellationToken) is { } engine)
+        {
+            settings[$"{AppHostProgram.VariablePrefix}{standIn.Section}__Image"] = engine;
+            settings[$"{AppHostProgram.VariablePrefix}{standIn.Section}__Enabled"] = "true";
+            progress($"llama-server is the engine instead of Ollama: it runs from {engine}, built from Debian's packages.");
         }
 
         // Compose and the tests read a setting as it stands; the AppHost completes what the setting does not name.

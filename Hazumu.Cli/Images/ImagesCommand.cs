@@ -23,7 +23,7 @@ internal static class ImagesCommand
             var components = graph.Components.Where(component => component.Enabled).ToList();
             var store = new ImageStore(graph.Engine, Report, TimeProvider.System);
             var settings = new Dictionary<string, string>(arguments.Variables, StringComparer.OrdinalIgnoreCase);
-            foreach (var (name, value) in await new ImagePreparation(checkout, store, Report).RunAsync(components, cancellationToken))
+            foreach (var (name, value) in await new ImagePreparation(checkout, store, Report).RunAsync(components, FindStandIn(graph), cancellationToken))
             {
                 settings.Remove(name);
                 settings[name] = value;
@@ -35,14 +35,14 @@ internal static class ImagesCommand
                 throw new CliException("Nothing is left to start: every component is left out.");
             }
 
-            if (leftOut.Contains(graph["Ollama"]) || !graph["Ollama"].Enabled)
+            if (!HasEngine(graph, settings))
             {
-                if (leftOut.Contains(graph["Ollama"]) && leftOut.Contains(graph["Gateway"]))
+                if (leftOut.Contains(graph["Gateway"]))
                 {
-                    Report("gateway is left out: there is no Ollama that it could ask; Hazumu:Gateway:Enabled=true starts it all the same.");
+                    Report("gateway is left out: there is no engine that it could ask; Hazumu:Gateway:Enabled=true starts it all the same.");
                 }
 
-                Report($"NOTE: Ollama is left out. This run has the monitoring only; no model answers on port {graph["Ollama"].Address.Port}.");
+                Report("NOTE: there is no engine. This run has the monitoring only; no model can be asked.");
             }
 
             var environment = SettingArguments.OfEnvironment();
@@ -65,16 +65,27 @@ internal static class ImagesCommand
         return command;
     }
 
-    /// <summary>
-    /// Finds the components that a start leaves out: those without image, and the gateway if Ollama is one of them.
-    /// </summary>
+    // An engine that the user has switched off stays so, and with another one nothing is missing.
+    private static GraphComponent? FindStandIn(GraphDescription graph) =>
+        graph["LlamaServer"] is { Enabled: false, EnabledSetting: null } standIn && !graph.HasEngineBesideOllama ? standIn : null;
+
+    /// <summary>Finds the components that a start leaves out: those without image, and the gateway if there is no engine then.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="settings">The settings of the start.</param>
     public static IReadOnlyList<GraphComponent> FindLeftOut(GraphDescription graph, IReadOnlyDictionary<string, string> settings)
     {
-        var ollamaIsLeftOut = graph["Ollama"].Enabled && HasNoImage(graph["Ollama"]);
-        return [.. graph.Components.Where(component => component.Enabled && (HasNoImage(component) || (ollamaIsLeftOut && component is { Section: "Gateway", EnabledSetting: null })))];
-
-        bool HasNoImage(GraphComponent component) => settings.GetValueOrDefault($"{AppHostProgram.VariablePrefix}{component.Section}__Enabled") == "false";
+        var hasEngine = HasEngine(graph, settings);
+        return [.. graph.Components.Where(component => component.Enabled && (Is(component, settings, "false") || (!hasEngine && component is { Section: "Gateway", EnabledSetting: null })))];
     }
+
+    private static bool HasEngine(GraphDescription graph, IReadOnlyDictionary<string, string> settings)
+    {
+        var (ollama, llama) = (graph["Ollama"], graph["LlamaServer"]);
+        return (ollama.Enabled && !Is(ollama, settings, "false"))
+            || Is(llama, settings, "true")
+            || (graph.HasEngineBesideOllama && !(llama.Enabled && Is(llama, settings, "false")));
+    }
+
+    private static bool Is(GraphComponent component, IReadOnlyDictionary<string, string> settings, string enabled) =>
+        settings.GetValueOrDefault($"{AppHostProgram.VariablePrefix}{component.Section}__Enabled") == enabled;
 }

@@ -10,7 +10,7 @@ namespace Hazumu.Cli.Testing;
 internal static class TestCommand
 {
     // Off by default, and tested if their images can be had.
-    private static readonly string[] s_alsoTested = ["Loki", "Alloy", "Edge", "Valkey"];
+    private static readonly string[] s_alsoTested = ["Loki", "Alloy", "Edge", "Valkey", "LlamaServer"];
 
     /// <summary>Creates the command <c>test</c>.</summary>
     /// <param name="arguments">The command line as it is: <c>dotnet test</c> gets all of it but settings of
@@ -143,7 +143,7 @@ internal static class TestCommand
 
         // The AppHost detects whether cAdvisor may be privileged; Compose needs the setting.
         var tested = graph.Components.Where(component => component.Enabled || (s_alsoTested.Contains(component.Section) && component.EnabledSetting != false));
-        foreach (var (name, value) in graph.HostSettings.Concat(await new ImagePreparation(checkout, store, report).RunAsync([.. tested], cancellationToken)))
+        foreach (var (name, value) in graph.HostSettings.Concat(await new ImagePreparation(checkout, store, report).RunAsync([.. tested], standIn: null, cancellationToken)))
         {
             variables.Remove(name);
             variables[name] = value;

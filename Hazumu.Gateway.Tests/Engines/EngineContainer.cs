@@ -1,3 +1,4 @@
+using Hazumu.Hosting.LlamaServer;
 using Hazumu.Testing;
 using Hazumu.Gateway.Tests.Streams;
 

@@ -99,7 +99,7 @@ public static class GatewayBuilderExtensions
             TakesVolume = true,
         });
 
-    /// <summary>Distributes requests over Ollama instances.</summary>
+    /// <summary>Distributes requests over engines: Ollama's instances, llama-servers, and others whose connection string is <c>Endpoint=http://…</c>.</summary>
     /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="instances">The instances; those that are not enabled are left out.</param>
@@ -113,22 +113,79 @@ public static class GatewayBuilderExtensions
 
         foreach (var instance in instances.Where(instance => builder.ApplicationBuilder.Resources.Contains(instance.Resource)).Select(instance => instance.Resource))
         {
-            // Not WithReference: since 13.6 it sets a second variable for a name with a hyphen
-            // (ConnectionStrings__ollama_2), which the
-            // gateway would read as a third instance. Not waited for: the gateway notices by itself which instances are
-            // there.
-            builder
-                .WithEnvironment(context => context.EnvironmentVariables[$"ConnectionStrings__{instance.Name}"] = new ConnectionStringReference(instance, optional: false))
-                .WithReferenceRelationship(instance);
+            var options = builder.ApplicationBuilder.ExecutionContext.IsPublishMode ? PublishedOptionAnnotation.Of(instance).ToList() : [];
+            foreach (var option in options)
+            {
+                builder.WithComposeForm(option.Option, (service, _) => service.MappingAt("environment").Add($"ConnectionStrings__{instance.Name}", ComposeFiles.Quoted(PublishedValue.Of(instance).Text)));
+            }
+
+            builder.WithReferenceRelationship(instance);
+            if (options.Count > 0)
+            {
+                continue;
+            }
+
+            // Not WithReference: since 13.6 it sets a second variable for a name with a hyphen (ConnectionStrings__ollama_2), which the
+            // gateway would read as a third instance. Not waited for: the gateway notices by itself which instances are there.
+            builder.WithEnvironment(context => context.EnvironmentVariables[$"ConnectionStrings__{instance.Name}"] = new ConnectionStringReference(instance, optional: false));
         }
 
         return settings is null ? builder : builder.WithEnvironment("Gateway__Slots", settings, nameof(settings.Parallel), settings.Parallel);
     }
 
-    /// <summary>
-    /// Connects several gateways of a published application by a store, so that they admit requests together. A single
-    /// gateway uses none.
-    /// </summary>
+    /// <summary>Distributes requests over engines that are not part of the graph too.</summary>
+    /// <typeparam name="T">The gateway, a container or a project.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="engines">The engines by name. Files of theirs are relative to the AppHost's folder; a published application has them as secrets.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<T> WithEngines<T>(this IResourceBuilder<T> builder, IReadOnlyDictionary<string, EngineSettings> engines) where T : IComputeResource, IResourceWithEnvironment
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(engines);
+
+        foreach (var (name, engine) in engines)
+        {
+            var prefix = $"Gateway__Engines__{name}__";
+            builder.WithEnvironment($"{prefix}Url", builder.WithWayToHost(engine.Url));
+            Set("Kind", engine.Kind is { } kind ? SettingsReader.NameOf(kind) : null);
+            Set("KeyFile", FileOf("key", engine.KeyFile));
+            Set("CaFile", FileOf("ca", engine.CaFile));
+            Set("Models", engine.Models.Count == 0 ? null : string.Join(',', engine.Models));
+            Set("Slots", engine.Slots is { } slots ? ComponentOptions.Format(slots) : null);
+
+            void Set(string setting, string? value)
+            {
+                if (value is not null)
+                {
+                    builder.WithEnvironment(prefix + setting, value);
+                }
+            }
+
+            string? FileOf(string purpose, string? file) => file is null ? null : builder.WithEngineFile(new($"engine_{name}_{purpose}", $"./secrets/engine_{name}_{purpose}"), file);
+        }
+
+        return builder;
+    }
+
+    private static string WithEngineFile<T>(this IResourceBuilder<T> builder, PublishedSecretAnnotation secret, string file) where T : IComputeResource, IResourceWithEnvironment
+    {
+        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        {
+            builder.WithAnnotation(secret);
+            return secret.Path;
+        }
+
+        var path = Path.GetFullPath(file, builder.ApplicationBuilder.AppHostDirectory);
+        if (!builder.Resource.IsContainer())
+        {
+            return path;
+        }
+
+        builder.WithAnnotation(new ContainerMountAnnotation(path, secret.Path, ContainerMountType.BindMount, isReadOnly: true));
+        return secret.Path;
+    }
+
+    /// <summary>Connects several gateways of a published application by a store, so that they admit requests together. A single gateway uses none.</summary>
     /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="store">The store, a Valkey with a password.</param>

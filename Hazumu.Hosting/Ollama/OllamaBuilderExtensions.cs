@@ -1,6 +1,7 @@
 using Hazumu.Hosting.Ollama;
 using Hazumu.Hosting.Preflight;
 using Hazumu.Hosting.Publishing;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using YamlDotNet.RepresentationModel;
 
@@ -25,14 +26,18 @@ public static class OllamaBuilderExtensions
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(configure);
 
-        // A published application must not depend on what runs on the machine that published it.
-        Func<int, bool> isTaken = builder.ExecutionContext.IsRunMode && settings.Enabled
-            ? InstancePorts.OnThisMachine(settings.Host, builder.Configuration)
-            : _ => false;
+        var gpus = GpuDevices.Read(settings.Gpus);
+        if (settings.Enabled && gpus.Count > 0 && gpus.Count != settings.Instances)
+        {
+            const string Section = $"{HazumuOptions.SectionName}:{nameof(HazumuOptions.Ollama)}";
+            throw new StartupProblemException(
+                $"'{Section}:{nameof(settings.Gpus)}' is '{settings.Gpus}', the GPUs of {gpus.Count} instances, and '{Section}:{nameof(settings.Instances)}' is {settings.Instances}; name the GPUs of each instance, with ';' between the instances.") { ExitCode = 2 };
+        }
 
-        var instances = InstancePorts.Choose(settings, isTaken)
+        var instances = InstancePorts.Choose(builder, settings, settings.Instances)
             .Select((port, index) => builder
                 .AddOllama(index == 0 ? name : $"{name}-{index + 1}", port)
+                .WithGpus(gpus.ElementAtOrDefault(index))
                 .WithModelVolume(index == 0 ? settings.Volume : $"{settings.Volume}_{index + 1}"))
             .ToList();
         instances.ForEach(configure);
@@ -51,6 +56,33 @@ public static class OllamaBuilderExtensions
         return builder.WithEnvironment("OLLAMA_NUM_PARALLEL", settings, nameof(settings.Parallel), settings.Parallel);
     }
 
+    /// <summary>Sets how Ollama uses memory and whom it talks to: its own variables.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">The instance's settings.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<OllamaResource> WithVariables(this IResourceBuilder<OllamaResource> builder, OllamaOptions settings)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        // Ollama takes 0 and nothing for its own choice, and so it can be set back by a variable of the published application.
+        return builder
+            .WithEnvironment("OLLAMA_KEEP_ALIVE", settings, nameof(settings.KeepAlive), settings.KeepAlive)
+            .WithEnvironment("OLLAMA_CONTEXT_LENGTH", settings, nameof(settings.ContextLength), settings.ContextLength)
+            .WithEnvironment("OLLAMA_MAX_LOADED_MODELS", settings, nameof(settings.MaxLoadedModels), settings.MaxLoadedModels)
+            .WithEnvironment("OLLAMA_KV_CACHE_TYPE", settings, nameof(settings.KvCacheType), settings.KvCacheType ?? "")
+            .WithEnvironment("OLLAMA_FLASH_ATTENTION", settings, nameof(settings.FlashAttention), settings.FlashAttention ?? "")
+            .WithEnvironment("OLLAMA_ORIGINS", settings, nameof(settings.Origins), settings.Origins ?? "")
+            .WithVariableIfSet("HTTPS_PROXY", settings, nameof(settings.Proxy), settings.Proxy)
+            .WithVariableIfSet("NO_PROXY", settings, nameof(settings.NoProxy), settings.NoProxy);
+    }
+
+    // An empty one would take the place of the proxy that the engine's client gives to every container.
+    private static IResourceBuilder<OllamaResource> WithVariableIfSet(this IResourceBuilder<OllamaResource> builder, string name, OllamaOptions settings, string setting, string? value) =>
+        value is null ? builder : builder.WithEnvironment(name, settings, setting, value);
+
+    private static IResourceBuilder<OllamaResource> WithGpus(this IResourceBuilder<OllamaResource> builder, GpuDevices? gpus) => gpus is null ? builder : builder.WithAnnotation(gpus);
+
     /// <summary>Gives Ollama the GPU that the setting names, or one that the host offers.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="mode">The setting.</param>
@@ -68,7 +100,20 @@ public static class OllamaBuilderExtensions
             {
                 var image = builder.Resource.Annotations.OfType<ContainerImageAnnotation>().Last();
                 var tag = image.Tag;
-                builder.WithGPUSupport(vendor);
+                if (vendor is OllamaGpuVendor.Nvidia && GpuDevices.Of(builder.Resource) is { } gpus)
+                {
+                    builder.WithContainerRuntimeArgs(GpuDevices.NvidiaArguments(builder.ApplicationBuilder.Configuration, gpus));
+                }
+                else
+                {
+                    builder.WithGPUSupport(vendor);
+                }
+
+                if (vendor is OllamaGpuVendor.AMD && GpuDevices.Of(builder.Resource) is { } ofAmd)
+                {
+                    builder.WithEnvironment(GpuDevices.AmdVariable, ofAmd.List);
+                }
+
                 if (SettingsAnnotation.Of(builder.Resource)?.Image is not null)
                 {
                     // The Toolkit appends -rocm to whatever tag there is; an image that the user named is the user's.
@@ -85,8 +130,9 @@ public static class OllamaBuilderExtensions
     /// dashboard shows the progress.
     /// </summary>
     /// <param name="builder">The resource builder.</param>
-    /// <param name="models">Model names; a name without a tag means <c>:latest</c>.</param>
+    /// <param name="models">Model names, of which one without a tag means <c>:latest</c>; and paths of GGUF files, which are imported under the file's name.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    /// <exception cref="StartupProblemException">A file cannot be read, or is no GGUF file.</exception>
     public static IResourceBuilder<OllamaResource> WithModels(this IResourceBuilder<OllamaResource> builder, IEnumerable<string> models)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -94,10 +140,16 @@ public static class OllamaBuilderExtensions
 
         if (builder.ApplicationBuilder.Resources.Contains(builder.Resource))
         {
-            foreach (var model in models.Select(OllamaModelName.Normalize).Distinct(StringComparer.OrdinalIgnoreCase))
+            foreach (var model in models.Where(model => !ModelFile.IsPath(model)).Select(OllamaModelName.Normalize).Distinct(StringComparer.OrdinalIgnoreCase))
             {
                 var name = OllamaModelName.ToResourceName(builder.Resource.Name, model, name => builder.ApplicationBuilder.Resources.Any(resource => resource.Name.Equals(name, StringComparison.OrdinalIgnoreCase)));
                 builder.AddModel(name, model).WithIconName("BrainCircuit");
+            }
+
+            // A published application does not run on this machine, which has the files.
+            foreach (var path in builder.ApplicationBuilder.ExecutionContext.IsRunMode ? models.Where(ModelFile.IsPath) : [])
+            {
+                builder.WithModelFile(ModelFile.Find(path, builder.ApplicationBuilder.AppHostDirectory));
             }
         }
 
@@ -122,6 +174,26 @@ public static class OllamaBuilderExtensions
             .WithModelCommands();
     }
 
+    private static IResourceBuilder<OllamaResource> WithModelFile(this IResourceBuilder<OllamaResource> builder, ModelFile model) => builder.OnResourceReady((ollama, ready, cancellationToken) =>
+    {
+        var logger = ready.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Hazumu");
+        // Not awaited: a large file must not hold up what waits for Ollama itself.
+        _ = Task.Run(async () =>
+        {
+            try
+            {
+                using var http = await OllamaModelCommands.CreateHttpClientAsync(ollama, cancellationToken);
+                await OllamaModelFiles.ImportAsync(http, model, cancellationToken);
+                logger.LogInformation("The model {Model} is ready on '{Resource}', imported from {Path}.", model.Name, ollama.Name, model.Path);
+            }
+            catch (Exception error) when (error is HttpRequestException or IOException)
+            {
+                logger.LogError("The model {Model} is not ready on '{Resource}': {Reason}", model.Name, ollama.Name, error.Message);
+            }
+        }, cancellationToken);
+        return Task.CompletedTask;
+    });
+
     // A published container's user is none that may look into /root, where the image has its folder.
     private static IResourceBuilder<OllamaResource> WithModelVolume(this IResourceBuilder<OllamaResource> builder, string name)
     {
@@ -138,8 +210,13 @@ public static class OllamaBuilderExtensions
                 // The models decide what is enough memory, and they take every processor there is.
                 .WithAnnotation(new PublishedConfinementAnnotation("65532:65532", Memory: "0", Cpus: "0", Pids: 4096) { WritesTo = ["/tmp"], TakesVolume = true })
                 .WithAnnotation(rocm)
-                .WithPublishedGpus((service, services) =>
+                .WithPublishedGpus(GpuDevices.Of(builder.Resource)?.Names, (service, services) =>
                 {
+                    if (GpuDevices.Of(builder.Resource) is { } gpus)
+                    {
+                        service.MappingAt("environment").Add(GpuDevices.AmdVariable, ComposeFiles.Quoted(gpus.List));
+                    }
+
                     var image = ComposeFiles.Quoted(ComposeVariables.Image(SettingsAnnotation.Of(builder.Resource)!, rocm.ImageOf(builder.Resource)));
                     service.Add("image", image);
                     // It would pull the other image for this alone.

@@ -105,9 +105,15 @@ internal static class OllamaModelCommands
         return [.. models.Select(model => KeyValuePair.Create(model.Name, model.Name))];
     }
 
-    private static async Task<OllamaApiClient> CreateClientAsync(OllamaResource resource, CancellationToken cancellationToken)
+    /// <summary>A client whose base address is an instance's, without a timeout.</summary>
+    public static async Task<HttpClient> CreateHttpClientAsync(OllamaResource resource, CancellationToken cancellationToken) =>
+        new() { BaseAddress = await GetAddressAsync(resource, cancellationToken), Timeout = Timeout.InfiniteTimeSpan };
+
+    private static async Task<OllamaApiClient> CreateClientAsync(OllamaResource resource, CancellationToken cancellationToken) => new(await GetAddressAsync(resource, cancellationToken));
+
+    private static async Task<Uri> GetAddressAsync(OllamaResource resource, CancellationToken cancellationToken)
     {
         var connection = new DbConnectionStringBuilder { ConnectionString = await resource.ConnectionStringExpression.GetValueAsync(cancellationToken) };
-        return new OllamaApiClient(new Uri((string)connection["Endpoint"]));
+        return new Uri((string)connection["Endpoint"]);
     }
 }

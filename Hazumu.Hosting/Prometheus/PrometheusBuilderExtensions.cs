@@ -189,6 +189,30 @@ public static class PrometheusBuilderExtensions
             .WithAnnotation(new ScrapeTargetAnnotation(job, endpoint, metricsPath, prober?.Resource));
     }
 
+    /// <summary>Has the Ollama that is installed on this machine probed, if the settings have the gateway use it.</summary>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">Ollama's settings.</param>
+    /// <param name="job">The job of prometheus.yml that takes the target.</param>
+    /// <param name="prober">The exporter that probes it.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<PrometheusResource> WithHostProbe(this IResourceBuilder<PrometheusResource> builder, OllamaOptions settings, string job, IResourceBuilder<ContainerResource> prober)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(prober);
+
+        if (!settings.IsOnHost)
+        {
+            return builder;
+        }
+
+        prober.WithHostAccess();
+        return builder.WithAnnotation(new ScrapeTargetAnnotation(job, prober.GetEndpoint("http"), MetricsPath: null, prober.Resource)
+        {
+            Elsewhere = (settings.Service, $"{HostAccessExtensions.HostName}:{ComponentOptions.Format(settings.Port)}"),
+        });
+    }
+
     /// <summary>Has Prometheus hand its alerts to an Alertmanager, and scrape it.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="alertmanager">The Alertmanager.</param>
@@ -206,10 +230,10 @@ public static class PrometheusBuilderExtensions
     /// <summary>Has Prometheus scrape several resources, each under its name as <c>instance</c>.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="targets">The resources to scrape, or to probe where the job does that.</param>
-    /// <param name="job">The job of prometheus.yml that takes the targets.</param>
+    /// <param name="job">The job of prometheus.yml that takes the targets; unless given it is the job <c>services</c>.</param>
     /// <param name="prober">The exporter that probes the resources, if the job needs one.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
-    public static IResourceBuilder<PrometheusResource> WithScrapeTarget(this IResourceBuilder<PrometheusResource> builder, IEnumerable<IResourceBuilder<IResourceWithEndpoints>> targets, string job, IResourceBuilder<IResource>? prober = null)
+    public static IResourceBuilder<PrometheusResource> WithScrapeTarget(this IResourceBuilder<PrometheusResource> builder, IEnumerable<IResourceBuilder<IResourceWithEndpoints>> targets, string? job = null, IResourceBuilder<IResource>? prober = null)
     {
         ArgumentNullException.ThrowIfNull(targets);
 

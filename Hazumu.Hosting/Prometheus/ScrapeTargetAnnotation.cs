@@ -16,6 +16,9 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
 {
     private const string GeneralJob = "services";
 
+    /// <summary>A target that is not part of the graph, and its address for the prober, whose endpoint is then <see cref="Endpoint"/>.</summary>
+    public (string Instance, string Address)? Elsewhere { get; init; }
+
     /// <summary>The file of the Alertmanagers that Prometheus sends alerts to, which is no job.</summary>
     public const string Alertmanagers = "alertmanagers";
 
@@ -105,7 +108,7 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
 
     private async Task<JsonObject> WriteGroupAsync(string? network, DistributedApplicationExecutionContext context, string? option, CancellationToken cancellationToken)
     {
-        var labels = new JsonObject { ["instance"] = Endpoint.Resource.Name };
+        var labels = new JsonObject { ["instance"] = Elsewhere?.Instance ?? Endpoint.Resource.Name };
         if (network is not null)
         {
             labels["network"] = network;
@@ -130,6 +133,11 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
 
     private async Task<string> GetAddressAsync(DistributedApplicationExecutionContext context, string? option, CancellationToken cancellationToken)
     {
+        if (Elsewhere is { } elsewhere)
+        {
+            return elsewhere.Address;
+        }
+
         if (PublishedOptionAnnotation.Of(Endpoint.Resource).FirstOrDefault(form => form.Option == option)?.Port is { } port)
         {
             return $"{Endpoint.Resource.Name}:{port}";

@@ -150,6 +150,11 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
         {
             await File.WriteAllTextAsync(Path.Combine(folder, published.Name), await published.ReadAsync(cancellationToken), cancellationToken);
         }
+
+        foreach (var published in _resources.SelectMany(resource => resource.Annotations.OfType<PublishedBinaryAnnotation>()))
+        {
+            await File.WriteAllBytesAsync(Path.Combine(folder, published.Name), published.Contents, cancellationToken);
+        }
     }
 
     // An option adds services of its own, and files and forms to the services that are always there.

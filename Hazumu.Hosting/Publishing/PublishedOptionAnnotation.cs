@@ -23,12 +23,20 @@ internal sealed record PublishedOptionAnnotation(string Option, ContainerImageAn
     /// <summary>Several replicas with a common store.</summary>
     public const string Cluster = "cluster";
 
+    /// <summary>An engine that serves a model from a file.</summary>
+    public const string ModelFile = "gguf";
+
+    /// <summary>An engine that serves a model of Hugging Face on NVIDIA's GPUs.</summary>
+    public const string HuggingFace = "huggingface";
+
     /// <summary>The options, with the first line of their Compose files.</summary>
     public static readonly (string Option, string Purpose)[] Purposes =
     [
         (Nvidia, "Gives containers the NVIDIA GPUs, and measures the GPUs; needs the NVIDIA Container Toolkit."),
         (Amd, "Gives containers the AMD GPUs, by way of ROCm, and measures the GPUs."),
         (Logs, "Collects and keeps the logs of all containers."),
+        (ModelFile, "Adds an engine that serves the model of the file MODEL_FILE by the name MODEL_NAME; unless they are set, a test model whose words mean nothing."),
+        (HuggingFace, "Adds an engine that serves a model of Hugging Face on the NVIDIA GPUs; needs the NVIDIA Container Toolkit."),
         (Cluster, "Runs several replicas, which admit requests together by way of a store."),
     ];
 

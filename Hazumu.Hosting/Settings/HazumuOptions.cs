@@ -24,9 +24,9 @@ public sealed class HazumuOptions
     [Setting("Whether the edge is part of the graph, keys are required and default passwords refused; the published application does so by itself")]
     public bool Production { get; set; }
 
-    /// <summary>Models to have ready. A name without a tag means <c>:latest</c>.</summary>
-    [Setting("Models to have ready: a list, or names separated by commas", Allowed = "model names such as 'qwen3:0.6b'")]
-    [EachMatches(@"[A-Za-z0-9][A-Za-z0-9._\-/:]*")]
+    /// <summary>Models to have ready: names, of which one without a tag means <c>:latest</c>, and paths of GGUF files.</summary>
+    [Setting("Models to have ready: a list, or names and paths of GGUF files separated by commas", Allowed = "model names such as 'qwen3:0.6b', and paths such as '/srv/models/qwen3.gguf'")]
+    [EachMatches(@"[A-Za-z0-9][A-Za-z0-9._\-/:]*|" + ModelFile.Pattern)]
     public IReadOnlyList<string> Models { get; set; } = [];
 
     /// <summary>The address that host ports bind to.</summary>
@@ -50,6 +50,16 @@ public sealed class HazumuOptions
 
     /// <summary>The inference engine.</summary>
     public OllamaOptions Ollama { get; set; } = new() { Port = 11434, Volume = "ollama_data" };
+
+    /// <summary>The inference engine that serves models from files, also where no container registry can be reached.</summary>
+    public LlamaServerOptions LlamaServer { get; set; } = new() { Enabled = false, Port = 8012 };
+
+    /// <summary>The inference engine that serves a model of Hugging Face on NVIDIA's GPUs.</summary>
+    public VllmOptions Vllm { get; set; } = new() { Enabled = false, Port = 8000, Volume = "vllm_data" };
+
+    /// <summary>Engines that are not part of the graph, by names of one's own.</summary>
+    [Setting("Engines that are not part of the graph, each by a name of your own", Allowed = "sections")]
+    public Dictionary<string, EngineSettings> Engines { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The gateway, which clients connect to.</summary>
     public HazumuGatewayOptions Gateway { get; set; } = new() { Port = 11435, Volume = "gateway_data" };
@@ -116,6 +126,9 @@ public sealed class HazumuOptions
 
         return options;
     }
+
+    /// <summary>Whether the gateway has an engine that is no Ollama in a container.</summary>
+    internal bool HasEngineBesideOllama => LlamaServer.Enabled || Vllm.Enabled || Engines.Count > 0;
 
     private readonly List<ComponentOptions> _components = [];
 

@@ -39,6 +39,15 @@ internal sealed class AddressRangesAttribute : ValidationAttribute
             && (!item.Contains('/', StringComparison.Ordinal) || (int.TryParse(item.Split('/', 2)[1], System.Globalization.NumberStyles.None, null, out var length) && length <= (address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128))));
 }
 
+/// <summary>The value is an engine's address: http or https, without a path and a user.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class EngineUrlAttribute : ValidationAttribute
+{
+    public override bool IsValid(object? value) =>
+        value is string text && Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps)
+            && url is { PathAndQuery: "/", UserInfo: "", Fragment: "" };
+}
+
 /// <summary>The value is a container image reference.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class ImageReferenceAttribute : ValidationAttribute

@@ -46,7 +46,11 @@ internal sealed class FakeEngine : IDisposable
 
     /// <summary>Gets the images of components.</summary>
     public Task<IReadOnlyDictionary<string, string>> PrepareAsync(CancellationToken cancellationToken, params GraphComponent[] components) =>
-        new ImagePreparation(Checkout, Images(), Report).RunAsync(components, cancellationToken);
+        new ImagePreparation(Checkout, Images(), Report).RunAsync(components, standIn: null, cancellationToken);
+
+    /// <summary>Gets the images of components, one of which may be replaced.</summary>
+    public Task<IReadOnlyDictionary<string, string>> PrepareWithStandInAsync(GraphComponent standIn, params GraphComponent[] components) =>
+        new ImagePreparation(Checkout, Images(), Report).RunAsync(components, standIn, CancellationToken.None);
 
     public void Dispose() => _folder.Delete(recursive: true);
 

@@ -57,24 +57,61 @@ public sealed class ImageTests
     }
 
     [Theory]
-    [InlineData(null, "Ollama,Gateway")]
-    [InlineData(true, "Ollama")]
-    public void Gateway_is_left_out_with_Ollama_unless_it_is_set(bool? gateway, string expected)
+    [InlineData(null, false, null, "Ollama,Gateway")]
+    [InlineData(true, false, null, "Ollama")]
+    [InlineData(null, true, null, "Ollama")]
+    [InlineData(null, false, "true", "Ollama")]
+    public void Gateway_is_left_out_without_any_engine_unless_it_is_set(bool? gateway, bool hasOtherEngine, string? llamaServer, string expected)
     {
         var graph = new GraphDescription
         {
             Engine = "docker",
             VolumesFolder = "/volumes",
+            HasEngineBesideOllama = hasOtherEngine,
             Components =
             [
                 FakeEngine.Component("Ollama", "docker.io/ollama/ollama:1"),
+                FakeEngine.Component("LlamaServer", "ghcr.io/ggml-org/llama.cpp:1") with { Enabled = false },
                 FakeEngine.Component("Gateway", "localhost/hazumu/gateway:dev") with { IsBuilt = true, EnabledSetting = gateway },
             ],
         };
+        var settings = new Dictionary<string, string> { ["Hazumu__Ollama__Enabled"] = "false" };
+        if (llamaServer is not null)
+        {
+            settings["Hazumu__LlamaServer__Enabled"] = llamaServer;
+        }
 
-        var leftOut = ImagesCommand.FindLeftOut(graph, new Dictionary<string, string> { ["Hazumu__Ollama__Enabled"] = "false" });
+        var leftOut = ImagesCommand.FindLeftOut(graph, settings);
 
         Assert.Equal(expected, string.Join(',', leftOut.Select(component => component.Section)));
+    }
+
+    [Theory]
+    [InlineData("echo llamaserver", true)]
+    [InlineData("echo prometheus", false)]
+    public async Task Llama_server_is_the_engine_if_only_Debian_packages_can_be_had(string buildable, bool isEngine)
+    {
+        using var engine = await FakeEngine.CreateAsync(
+            Unreachable,
+            debianImages: "case $* in *component=llamaserver*) cat \"$(dirname \"$0\")/built\" 2> /dev/null ;; esac",
+            buildScript: $"case $1 in --list) {buildable} ;; *) echo ghcr.io/ggml-org/llama.cpp:server-0.7.0 > built ;; esac");
+
+        var settings = await engine.PrepareWithStandInAsync(
+            FakeEngine.Component("LlamaServer", "ghcr.io/ggml-org/llama.cpp:server-b11669") with { Enabled = false },
+            FakeEngine.Component("Ollama", "docker.io/ollama/ollama:1"));
+
+        Assert.Equal("false", settings["Hazumu__Ollama__Enabled"]);
+        Assert.Equal(isEngine ? "true" : null, settings.GetValueOrDefault("Hazumu__LlamaServer__Enabled"));
+        Assert.Equal(isEngine ? "ghcr.io/ggml-org/llama.cpp:server-0.7.0" : null, settings.GetValueOrDefault("Hazumu__LlamaServer__Image"));
+        Assert.Equal(isEngine, engine.Progress.Contains("llama-server is the engine instead of Ollama: it runs from ghcr.io/ggml-org/llama.cpp:server-0.7.0, built from Debian's packages."));
+    }
+
+    [Fact]
+    public async Task Llama_server_does_not_replace_an_Ollama_that_can_be_had()
+    {
+        using var engine = await FakeEngine.CreateAsync("exit 0", debianImages: "echo ghcr.io/ggml-org/llama.cpp:server-0.7.0");
+
+        Assert.Empty(await engine.PrepareWithStandInAsync(FakeEngine.Component("LlamaServer", "ghcr.io/ggml-org/llama.cpp:server-b11669"), FakeEngine.Component("Ollama", "docker.io/ollama/ollama:1")));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Hazumu.Hosting.LlamaServer;
 using Hazumu.Testing;
 
 namespace Hazumu.Tests.Compose;
@@ -29,7 +30,7 @@ public sealed class ComposeProductionTests(ProductionBackend backend) : IClassFi
         backend.SkipIfMissing();
 
         await CreateModelAsync();
-        using var answer = await backend.SendAsync(HttpMethod.Post, "api/generate", JsonContent.Create(new { model = TinyModel.Name, prompt = "Hello" }));
+        using var answer = await backend.SendAsync(HttpMethod.Post, "api/generate", JsonContent.Create(new { model = OllamaClient.TinyModelName, prompt = "Hello" }));
         var lines = (await answer.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.True(lines.Length > 5, string.Join('\n', lines));
 
@@ -108,7 +109,7 @@ public sealed class ComposeProductionTests(ProductionBackend backend) : IClassFi
 
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(backend.Address, "api/generate"))
         {
-            Content = new StringContent("{\"model\":\"" + TinyModel.Name + "\",\"prompt\":\"" + new string('a', 100_000_001) + "\"}"),
+            Content = new StringContent("{\"model\":\"" + OllamaClient.TinyModelName + "\",\"prompt\":\"" + new string('a', 100_000_001) + "\"}"),
         };
         request.Headers.Add("x-api-key", backend.Key);
         // The client learns it before it has sent the body.
@@ -261,7 +262,7 @@ public sealed class ComposeProductionTests(ProductionBackend backend) : IClassFi
             await backend.WaitUntilHealthyAsync();
             await backend.ExecuteOrThrowAsync("gateway", "/app/Hazumu.Gateway", "keys", "revoke", "kept");
             await Wait.UntilAsync("the gateway to have an instance again", TimeSpan.FromSeconds(60), () => AssertHasModelAsync());
-            using var delete = await backend.SendAsync(HttpMethod.Delete, "api/delete", JsonContent.Create(new { model = TinyModel.Name }));
+            using var delete = await backend.SendAsync(HttpMethod.Delete, "api/delete", JsonContent.Create(new { model = OllamaClient.TinyModelName }));
             Assert.Equal(ProductionFiles.HasOllama ? HttpStatusCode.OK : HttpStatusCode.NotFound, delete.StatusCode);
 
             var restore = await backend.RunScriptAsync("restore.sh", folder.FullName, "--yes");
@@ -305,7 +306,7 @@ public sealed class ComposeProductionTests(ProductionBackend backend) : IClassFi
                 Component.Gateway.Image);
 
             var client = new OllamaClient(backend.Http, address);
-            await Wait.UntilAsync("the model of the other host", TimeSpan.FromSeconds(30), async () => Assert.Contains(TinyModel.Name, await client.ListModelsAsync()));
+            await Wait.UntilAsync("the model of the other host", TimeSpan.FromSeconds(30), async () => Assert.Contains(OllamaClient.TinyModelName, await client.ListModelsAsync()));
             Assert.True((await client.GenerateAsync("Hello")).Count > 5);
             // The other host knows who asked.
             await Wait.UntilAsync("the request to be counted", TimeSpan.FromSeconds(60), async () =>
@@ -343,7 +344,7 @@ public sealed class ComposeProductionTests(ProductionBackend backend) : IClassFi
         upload.EnsureSuccessStatusCode();
         using var create = await backend.SendAsync(HttpMethod.Post, "api/create", JsonContent.Create(new
         {
-            model = TinyModel.Name,
+            model = OllamaClient.TinyModelName,
             files = new Dictionary<string, string> { ["tiny.gguf"] = TinyModel.Digest },
             parameters = new { num_ctx = 512, num_predict = 24 },
             stream = false,
@@ -362,6 +363,6 @@ public sealed class ComposeProductionTests(ProductionBackend backend) : IClassFi
     {
         using var answer = await backend.SendAsync(HttpMethod.Get, "api/tags", key: key);
         answer.EnsureSuccessStatusCode();
-        Assert.Contains(ProductionFiles.HasOllama ? TinyModel.Name : "\"models\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains(ProductionFiles.HasOllama ? OllamaClient.TinyModelName : "\"models\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 }

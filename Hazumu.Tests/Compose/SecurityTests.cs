@@ -19,6 +19,7 @@ public sealed partial class SecurityTests
         ["alloy of docker-compose.logs.yaml"] = "reads the engine's socket",
         ["gpuexporter of docker-compose.amd.yaml"] = "AMD's devices belong to groups whose numbers differ between hosts",
         ["ollama of docker-compose.amd.yaml"] = "AMD's devices belong to groups whose numbers differ between hosts",
+        ["vllm of docker-compose.huggingface.yaml"] = "the image is made for root",
     };
 
     private static readonly Dictionary<string, string[]> s_capabilities = new()
@@ -52,6 +53,7 @@ public sealed partial class SecurityTests
         "ollama ollama_data /var/lib/ollama/.ollama",
         "ollama-volume ollama_data /volume",
         "prometheus prometheus_data /prometheus",
+        "vllm vllm_data /var/lib/vllm",
     ];
 
     private static readonly string[] s_sharing = ["privileged", "pid", "ipc", "userns_mode", "uts", "cgroup_parent", "device_cgroup_rules", "sysctls"];
@@ -64,6 +66,7 @@ public sealed partial class SecurityTests
         ["grafana"] = (472, 0, Folder | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite),
         ["loki"] = (10001, 10001, Folder),
         ["prometheus"] = (65534, 65534, Folder),
+        ["vllm"] = (0, 0, Folder),
     };
 
     private const UnixFileMode Folder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
@@ -72,7 +75,7 @@ public sealed partial class SecurityTests
     private static readonly string[] s_notSecret =
     [
         "Gateway__Keys__Required", "Gateway__Keys__File", "Gateway__Cluster__PasswordFile", "GF_AUTH_GENERIC_OAUTH_TOKEN_URL", "GF_AUTH_GENERIC_OAUTH_USE_PKCE", "GF_AUTH_GENERIC_OAUTH_USE_REFRESH_TOKEN",
-        "ALERTMANAGER_EMAIL_PASSWORD_FILE", "EDGE_KEY_FILE", "GRAFANA_OIDC_SECRET_FILE",
+        "ALERTMANAGER_EMAIL_PASSWORD_FILE", "EDGE_KEY_FILE", "GRAFANA_OIDC_SECRET_FILE", "HF_TOKEN_PATH", "HUGGINGFACE_TOKEN_FILE",
     ];
 
     private static readonly Dictionary<string, string> s_closedInGrafana = new()
@@ -255,7 +258,7 @@ public sealed partial class SecurityTests
 
         var binds = mounts.Where(one => one.Mount.Type == "bind").ToList();
         Assert.Equal(s_hostPaths, binds.Where(one => one.Mount.Source[0] == '/').Select(one => $"{one.Service.Name} {one.Mount.Source} {one.Mount.Target}").Order(StringComparer.Ordinal));
-        Assert.All(binds.Where(one => one.Mount.Source[0] != '/'), one => Assert.True(Path.Exists(Path.Combine(PublishedCompose.Folder, one.Mount.Source)), one.ToString()));
+        Assert.All(binds.Where(one => one.Mount.Source[0] != '/'), one => Assert.True(Path.Exists(Path.Combine(PublishedCompose.Folder, FileVariable().Replace(one.Mount.Source, "${default}"))), one.ToString()));
         Assert.Equal(mounts.Count, binds.Count + mounts.Count(one => one.Mount.Type == "volume"));
     }
 
@@ -325,7 +328,7 @@ public sealed partial class SecurityTests
             .Where(secret => secret.Value["file"].ToString().StartsWith("${", StringComparison.Ordinal))
             .ToDictionary(secret => secret.Key.ToString(), secret => secret.Value["file"].ToString()[2..].Split(":-")[0]);
 
-        Assert.Equal(7, variables.Count);
+        Assert.Equal(8, variables.Count);
         Assert.All(variables, secret => Assert.All(
             PublishedCompose.Services.Where(service => service.List("secrets").Contains(secret.Key)),
             service => Assert.Contains(service.Entries("environment").Values, value => value.ToString().StartsWith($"${{{secret.Value}:-", StringComparison.Ordinal))));
@@ -334,7 +337,7 @@ public sealed partial class SecurityTests
     [Fact]
     public void No_health_check_goes_through_a_proxy() => Assert.All(
         PublishedCompose.Services.Where(service => service.Has("healthcheck") && service.Node["healthcheck"]["test"].ToString().Contains("wget", StringComparison.Ordinal)),
-        service => Assert.Equal(["CMD", "wget", "-Y", "off"], ((YamlSequenceNode)service.Node["healthcheck"]["test"]).Take(4).Select(word => word.ToString())));
+        service => Assert.Contains("wget -Y off ", string.Join(' ', ((YamlSequenceNode)service.Node["healthcheck"]["test"]).Select(word => word.ToString())), StringComparison.Ordinal));
 
     [Fact]
     public void Grafana_shows_nothing_without_an_account_and_fetches_nothing()
@@ -348,6 +351,10 @@ public sealed partial class SecurityTests
     [Fact]
     public void Prometheus_cannot_be_stopped_over_its_network() =>
         Assert.DoesNotContain("--web.enable-lifecycle", Assert.Single(PublishedCompose.Services, service => service is { Name: "prometheus", IsWhole: true }).List("command"));
+
+    // ${MODEL_FILE:-./tiny.gguf}
+    [GeneratedRegex(@"^\$\{[A-Z_]+:-(?<default>[^}]+)\}$")]
+    private static partial Regex FileVariable();
 
     [GeneratedRegex(@"^\$\{Hazumu__[A-Za-z]+__Image:-(\$\{Hazumu__ImageRegistry:-[a-z.]+\}/)?(?<name>[a-z0-9./_-]+):(?<tag>[A-Za-z0-9._-]+)(@(?<digest>sha256:[0-9a-f]{64}))?\}$")]
     private static partial Regex ImageDefault();

@@ -36,7 +36,7 @@ public sealed class Crowd : IAsyncDisposable
         {
             try
             {
-                using var response = await _http.PostAsJsonAsync(new Uri(gateway, "api/generate"), new { model = TinyModel.Name, prompt = "Hello", options = s_options }, _enough.Token);
+                using var response = await _http.PostAsJsonAsync(new Uri(gateway, "api/generate"), new { model = OllamaClient.TinyModelName, prompt = "Hello", options = s_options }, _enough.Token);
                 if (response.StatusCode == HttpStatusCode.ServiceUnavailable)
                 {
                     await Task.Delay(response.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(1), _enough.Token);

@@ -62,9 +62,9 @@ public sealed class SteadyLoad(Uri gateway) : IAsyncDisposable
     {
         var (path, body) = (turn % 3) switch
         {
-            0 => ("api/generate", (object)new { model = TinyModel.Name, prompt = $"Hello {turn}", options = s_options }),
-            1 => ("v1/chat/completions", new { model = TinyModel.Name, messages = s_messages, stream = true, max_tokens = Tokens }),
-            _ => ("api/chat", new { model = TinyModel.Name, messages = s_messages, stream = false, options = s_options }),
+            0 => ("api/generate", (object)new { model = OllamaClient.TinyModelName, prompt = $"Hello {turn}", options = s_options }),
+            1 => ("v1/chat/completions", new { model = OllamaClient.TinyModelName, messages = s_messages, stream = true, max_tokens = Tokens }),
+            _ => ("api/chat", new { model = OllamaClient.TinyModelName, messages = s_messages, stream = false, options = s_options }),
         };
 
         try

@@ -41,12 +41,12 @@ public sealed class AppHostBackendTests(AppHostBackend backend) : BackendChecks(
         var ollama = new OllamaClient(backend.Http, backend.Url(Component.Ollama));
         await ollama.CreateTinyModelAsync();
         await ollama.GenerateAsync("Hello");
-        Assert.Contains(TinyModel.Name, await ollama.ListLoadedAsync());
+        Assert.Contains(OllamaClient.TinyModelName, await ollama.ListLoadedAsync());
 
-        var result = await backend.ExecuteForModelAsync("unload-model", TinyModel.Name);
+        var result = await backend.ExecuteForModelAsync("unload-model", OllamaClient.TinyModelName);
 
         Assert.True(result.Success, result.Message);
-        await Wait.UntilAsync("the model to be unloaded", TimeSpan.FromSeconds(30), async () => Assert.DoesNotContain(TinyModel.Name, await ollama.ListLoadedAsync()), () => backend.LogAsync(Component.Ollama));
+        await Wait.UntilAsync("the model to be unloaded", TimeSpan.FromSeconds(30), async () => Assert.DoesNotContain(OllamaClient.TinyModelName, await ollama.ListLoadedAsync()), () => backend.LogAsync(Component.Ollama));
     }
 
     [Fact]

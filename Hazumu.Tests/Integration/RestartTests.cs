@@ -26,10 +26,10 @@ public sealed class RestartTests
                 Assert.False((await ContainerCli.RunAsync("network", "inspect", backend.Name)).Succeeded));
 
             // Named without its tag: a pull of this model would fail, since no library has it.
-            backend.Models = TinyModel.Name.Split(':')[0];
+            backend.Models = OllamaClient.TinyModelName.Split(':')[0];
             await backend.StartAsync();
             await backend.WaitUntilModelIsReadyAsync("ollama-hazumu-tiny");
-            Assert.Contains(TinyModel.Name, await ollama.ListModelsAsync());
+            Assert.Contains(OllamaClient.TinyModelName, await ollama.ListModelsAsync());
             Assert.NotEmpty(await backend.Prometheus.QueryAsync($"count_over_time(up{{job=\"prometheus\"}}[10m] @ {stopped})"));
         }
         finally

@@ -124,7 +124,7 @@ public sealed class TwoInstancesTests(TwoInstancesBackend backend, ITestOutputHe
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(backend.Url(Component.Gateway), "api/generate"))
         {
-            Content = JsonContent.Create(new { model = TinyModel.Name, prompt, options = s_options }),
+            Content = JsonContent.Create(new { model = OllamaClient.TinyModelName, prompt, options = s_options }),
         };
 
         HttpResponseMessage response;

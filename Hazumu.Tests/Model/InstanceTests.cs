@@ -1,6 +1,6 @@
 using Aspire.Hosting.ApplicationModel;
 using Hazumu.Hosting.Settings;
-using Hazumu.Hosting.Ollama;
+using Hazumu.Hosting.Preflight;
 using Microsoft.Extensions.Configuration;
 using static Hazumu.Tests.Model.GraphModel;
 
@@ -71,5 +71,5 @@ public sealed class InstanceTests
     }
 
     private static List<int> Choose(Func<int, bool> isTaken, params (string Key, string Value)[] settings) =>
-        [.. InstancePorts.Choose(OptionsTests.Read(settings).Ollama, isTaken)];
+        OptionsTests.Read(settings).Ollama is var ollama ? [.. InstancePorts.Choose(ollama, ollama.Instances, isTaken)] : [];
 }

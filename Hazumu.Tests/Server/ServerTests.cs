@@ -293,7 +293,7 @@ public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBack
         // The same authority, the same key, the same model, the samples from before and new ones.
         if (ProductionFiles.HasOllama)
         {
-            await Wait.UntilAsync("the model", TimeSpan.FromMinutes(1), async () => Assert.Contains(TinyModel.Name, await ollama.ListModelsAsync()));
+            await Wait.UntilAsync("the model", TimeSpan.FromMinutes(1), async () => Assert.Contains(OllamaClient.TinyModelName, await ollama.ListModelsAsync()));
         }
 
         await Wait.UntilAsync("an answer", TimeSpan.FromMinutes(1), () => server.Client.GetStringAsync(new Uri("api/version", UriKind.Relative)));

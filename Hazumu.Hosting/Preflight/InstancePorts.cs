@@ -1,17 +1,17 @@
 using System.Net;
-using Hazumu.Hosting.Preflight;
 using Microsoft.Extensions.Configuration;
 
-namespace Hazumu.Hosting.Ollama;
+namespace Hazumu.Hosting.Preflight;
 
-/// <summary>Chooses the host ports of further Ollama instances: the next that nothing else has.</summary>
+/// <summary>Chooses the host ports of an engine's further instances: the next that nothing else has.</summary>
 internal static class InstancePorts
 {
     /// <summary>The ports of all instances, the first one's as it is set.</summary>
     /// <param name="settings">The instances' settings.</param>
+    /// <param name="count">How many there are.</param>
     /// <param name="isTaken">Whether something outside the graph has a port.</param>
     /// <exception cref="StartupProblemException">There are not enough ports.</exception>
-    public static IEnumerable<int> Choose(OllamaOptions settings, Func<int, bool> isTaken)
+    public static IEnumerable<int> Choose(ComponentOptions settings, int count, Func<int, bool> isTaken)
     {
         // A component that is not enabled keeps its port: that another one is left out must not move the instances.
         var host = settings.Host;
@@ -19,7 +19,7 @@ internal static class InstancePorts
         var port = settings.Port;
         yield return port;
 
-        for (var instance = 2; instance <= settings.Instances; instance++)
+        for (var instance = 2; instance <= count; instance++)
         {
             do
             {
@@ -30,12 +30,19 @@ internal static class InstancePorts
             yield return port <= IPEndPoint.MaxPort
                 ? port
                 : throw new StartupProblemException(
-                    $"There is no free port above {settings.Port} for instance {instance} of Ollama; set {HazumuOptions.SectionName}:{settings.Section}:{nameof(settings.Port)} to a lower port.");
+                    $"There is no free port above {settings.Port} for instance {instance} of {settings.Section}; set {HazumuOptions.SectionName}:{settings.Section}:{nameof(settings.Port)} to a lower port.");
         }
     }
 
-    /// <summary>Looks at this machine, and at the ports that the dashboard will take.</summary>
-    public static Func<int, bool> OnThisMachine(HazumuOptions options, IConfiguration configuration)
+    /// <summary>Chooses by what runs on this machine, unless the graph is published: that must not depend on the machine that publishes it.</summary>
+    /// <param name="builder">The application's builder.</param>
+    /// <param name="settings">The instances' settings.</param>
+    /// <param name="count">How many there are.</param>
+    public static IEnumerable<int> Choose(IDistributedApplicationBuilder builder, ComponentOptions settings, int count) =>
+        Choose(settings, count, builder.ExecutionContext.IsRunMode && settings.Enabled ? OnThisMachine(settings.Host, builder.Configuration) : _ => false);
+
+    // And at the ports that the dashboard will take.
+    private static Func<int, bool> OnThisMachine(HazumuOptions options, IConfiguration configuration)
     {
         var address = IPAddress.Parse(options.BindAddress);
         var ofDashboard = HostPort.Dashboard(configuration).Select(port => port.Port).ToHashSet();

@@ -2,16 +2,19 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Hazumu.Testing;
+namespace Hazumu.Hosting.LlamaServer;
 
 /// <summary>
-/// A model of two small layers with random weights, in GGUF (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): it says
-/// nothing sensible, but an engine loads and runs it like any other, with no download.
+/// A model of two small layers with random weights, in GGUF (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): its words mean
+/// nothing, but an engine loads and runs it like any other, with no download.
 /// </summary>
 public static class TinyModel
 {
-    /// <summary>The name the tests give it in Ollama.</summary>
-    public const string Name = "hazumu-tiny:latest";
+    /// <summary>The name by which it is served.</summary>
+    public const string Name = "tiny";
+
+    /// <summary>The name of the file.</summary>
+    public const string FileName = $"{Name}.gguf";
 
     private const int Width = 64;
     private const int Layers = 2;
@@ -41,7 +44,7 @@ public static class TinyModel
         var tokens = Tokens().ToList();
         var firstWord = tokens.Count(token => !token.Text.StartsWith('▁') || token.Text.Length == 1);
         var metadata = new Metadata()
-            .Add("general.architecture", "llama").Add("general.name", "hazumu-tiny").Add("general.file_type", 1u)
+            .Add("general.architecture", "llama").Add("general.name", Name).Add("general.file_type", 1u)
             .Add("llama.context_length", 2048u).Add("llama.embedding_length", (uint)Width).Add("llama.block_count", (uint)Layers)
             .Add("llama.feed_forward_length", (uint)FeedForward).Add("llama.attention.head_count", (uint)Heads)
             .Add("llama.attention.head_count_kv", (uint)KeyValueHeads).Add("llama.attention.layer_norm_rms_epsilon", 1e-5f)
@@ -50,7 +53,8 @@ public static class TinyModel
             .Add("tokenizer.ggml.scores", tokens.Select((token, i) => token.Type == TokenType.Normal ? -(float)i : 0f).ToList())
             .Add("tokenizer.ggml.token_type", tokens.ConvertAll(token => (int)token.Type))
             .Add("tokenizer.ggml.bos_token_id", 1u).Add("tokenizer.ggml.eos_token_id", 2u).Add("tokenizer.ggml.unknown_token_id", 0u)
-            .Add("tokenizer.ggml.add_bos_token", true);
+            .Add("tokenizer.ggml.add_bos_token", true)
+            .Add("tokenizer.chat_template", "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}assistant:");
 
         var tensors = Tensors(tokens.Count, firstWord).ToList();
         using var file = new MemoryStream();

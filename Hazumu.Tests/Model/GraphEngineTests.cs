@@ -1,0 +1,221 @@
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Hazumu.Hosting.LlamaServer;
+using Hazumu.Hosting.Preflight;
+using Microsoft.Extensions.Configuration;
+using static Hazumu.Tests.Model.GraphModel;
+
+namespace Hazumu.Tests.Model;
+
+/// <summary>The engines of a graph beside Ollama's containers: llama-server, vLLM, this machine's Ollama, and those elsewhere.</summary>
+public sealed class GraphEngineTests : IDisposable
+{
+    private static readonly HostFacts s_nvidia = GatewayTests.LinuxHost with { HasNvidiaDevice = true, EngineOffersNvidia = true };
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hazumu-models-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task Llama_server_serves_the_test_model_unless_a_file_is_named()
+    {
+        await using var model = await CreateAsync("--Hazumu:LlamaServer:Enabled=true", "--Hazumu:LlamaServer:Parallel=4", "--Hazumu:Ollama:Enabled=false");
+        var server = model.Container("llamaserver");
+        var environment = await model.EnvironmentAsync(server);
+
+        Assert.Equal("ghcr.io/ggml-org/llama.cpp:server-b11669", Image(server));
+        Assert.Equal((8012, 8080), (Endpoint(server).Port, Endpoint(server).TargetPort));
+        Assert.Equal(["--host", "0.0.0.0", "--port", "8080", "--metrics", "--no-webui", "--offline"], await ArgumentsAsync(server));
+        Assert.Equal(("/models/tiny.gguf", "tiny", "4", "8192"), (environment["LLAMA_ARG_MODEL"], environment["LLAMA_ARG_ALIAS"], environment["LLAMA_ARG_N_PARALLEL"], environment["LLAMA_ARG_CTX_SIZE"]));
+        Assert.NotEmpty(server.Annotations.OfType<HealthCheckAnnotation>());
+        Assert.Contains(("llamaserver:8080", "llamaserver"), (await model.ReadTargetsAsync())["services.json"]);
+        Assert.Equal("llamaserver", Reference((await model.EnvironmentAsync(model.Gateway))["ConnectionStrings__llamaserver"]));
+    }
+
+    [Fact]
+    public async Task Each_model_file_is_mounted_into_a_llama_server_of_its_own()
+    {
+        var (first, second) = (WriteModel("qwen3-0.6b.gguf"), WriteModel("gemma.gguf"));
+        await using var model = await CreateAsync("--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:Models={first},qwen3:0.6b,{second}");
+
+        Assert.Equal([$"BindMount:{first}:/models/qwen3-0.6b.gguf:ro"], Mounts(model.Container("llamaserver")));
+        Assert.Equal([$"BindMount:{second}:/models/gemma.gguf:ro"], Mounts(model.Container("llamaserver-2")));
+        Assert.Equal("qwen3-0.6b", (await model.EnvironmentAsync(model.Container("llamaserver")))["LLAMA_ARG_ALIAS"]);
+        Assert.Equal("gemma", (await model.EnvironmentAsync(model.Container("llamaserver-2")))["LLAMA_ARG_ALIAS"]);
+        Assert.Equal((8012, 8013), (Endpoint(model.Container("llamaserver")).Port, Endpoint(model.Container("llamaserver-2")).Port));
+        // Ollama pulls the one with a name, and imports the others.
+        Assert.Equal(["ollama-qwen3-0-6b"], model.Resources.OfType<OllamaModelResource>().Select(resource => resource.Name));
+    }
+
+    [Theory]
+    [InlineData("none.gguf", null, "cannot be read")]
+    [InlineData("text.gguf", "hello", "is no GGUF file: it does not begin with the letters GGUF.")]
+    public async Task File_that_is_no_model_is_reported(string name, string? contents, string reason)
+    {
+        var file = Path.Combine(_folder.FullName, name);
+        if (contents is not null)
+        {
+            await File.WriteAllTextAsync(file, contents);
+        }
+
+        var problem = await Assert.ThrowsAnyAsync<Exception>(() => CreateAsync("--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:Models={file}"));
+        var sentence = (problem as StartupProblemException ?? Assert.IsType<StartupProblemException>(problem.GetBaseException())).Message;
+        Assert.StartsWith($"The file '{file}' of 'Hazumu:Models' ", sentence, StringComparison.Ordinal);
+        Assert.Contains(reason, sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Gateway_is_left_out_without_any_engine()
+    {
+        Assert.False(IsGatewayEnabled("--Hazumu:Ollama:Mode=none"));
+        Assert.True(IsGatewayEnabled("--Hazumu:Ollama:Mode=none", "--Hazumu:Engines:gpu-1:Url=http://gpu-1:8000"));
+        Assert.True(IsGatewayEnabled("--Hazumu:Ollama:Mode=host"));
+        Assert.True(IsGatewayEnabled("--Hazumu:Ollama:Enabled=false", "--Hazumu:LlamaServer:Enabled=true"));
+
+        static bool IsGatewayEnabled(params string[] options) =>
+            DistributedApplication.CreateBuilder([.. DefaultOptions.Elsewhere.Where(option => !option.StartsWith("--Hazumu:Gateway:Enabled", StringComparison.Ordinal)), .. options]).AddHazumuSettings().Gateway.Enabled;
+    }
+
+    [Fact]
+    public async Task Engines_elsewhere_are_settings_of_the_gateway()
+    {
+        await using var model = await CreateAsync(
+            "--Hazumu:Engines:gpu-1:Url=http://gpu-1:8000", "--Hazumu:Engines:gpu-1:Kind=llama-server", "--Hazumu:Engines:gpu-1:Slots=8",
+            "--Hazumu:Engines:far:Url=https://far.example", "--Hazumu:Engines:far:KeyFile=/srv/key", "--Hazumu:Engines:far:CaFile=/srv/ca.pem", "--Hazumu:Engines:far:Models=qwen*,gemma3");
+        var environment = (await model.EnvironmentAsync(model.Gateway)).Where(variable => variable.Key.StartsWith("Gateway__Engines__", StringComparison.Ordinal)).ToDictionary(variable => variable.Key["Gateway__Engines__".Length..], variable => variable.Value);
+
+        Assert.Equal(
+            new Dictionary<string, object>
+            {
+                ["gpu-1__Url"] = "http://gpu-1:8000",
+                ["gpu-1__Kind"] = "llama-server",
+                ["gpu-1__Slots"] = "8",
+                ["far__Url"] = "https://far.example",
+                ["far__KeyFile"] = "/srv/key",
+                ["far__CaFile"] = "/srv/ca.pem",
+                ["far__Models"] = "qwen*,gemma3",
+            }.OrderBy(variable => variable.Key),
+            environment.OrderBy(variable => variable.Key));
+    }
+
+    [Fact]
+    public async Task Engine_without_address_is_reported() =>
+        Assert.Equal(
+            "'Hazumu:Engines:gpu-1' has no 'Url'; set 'Hazumu:Engines:gpu-1:Url' to the engine's address, such as 'http://gpu-1:8000'.",
+            Assert.IsType<StartupProblemException>((await Assert.ThrowsAnyAsync<Exception>(() => CreateAsync("--Hazumu:Engines:gpu-1:Slots=8"))).GetBaseException()).Message);
+
+    [Fact]
+    public async Task Ollama_of_this_machine_takes_the_place_of_the_container()
+    {
+        await using var model = await CreateAsync("--Hazumu:Ollama:Mode=host");
+        var environment = await model.EnvironmentAsync(model.Gateway);
+
+        Assert.Empty(model.Resources.OfType<OllamaResource>());
+        Assert.Equal(("http://localhost:11434", "ollama"), (environment["Gateway__Engines__ollama__Url"], environment["Gateway__Engines__ollama__Kind"]));
+        Assert.Equal([("host.docker.internal:11434", "ollama")], (await model.ReadTargetsAsync())["ollama-health.json"]);
+        Assert.Contains("host.docker.internal:host-gateway", await EngineArgumentsAsync(model.Container("blackbox")));
+        Assert.Contains("ollama-health", await model.ReadExpectedJobsAsync());
+    }
+
+    [Fact]
+    public async Task Each_instance_gets_its_own_NVIDIA_GPUs()
+    {
+        await using var model = await CreateAsync("--Hazumu:Ollama:Instances=2", "--Hazumu:Ollama:Gpus=0,1;GPU-8a2c");
+        model.OnHost(s_nvidia);
+
+        Assert.Contains("--gpus \"device=0,1\"", string.Join(' ', await EngineArgumentsAsync(model.Container("ollama"))), StringComparison.Ordinal);
+        Assert.Contains("--gpus \"device=GPU-8a2c\"", string.Join(' ', await EngineArgumentsAsync(model.Container("ollama-2"))), StringComparison.Ordinal);
+        Assert.DoesNotContain("all", await EngineArgumentsAsync(model.Container("ollama")));
+    }
+
+    [Theory]
+    [InlineData("docker", "0,1", "--gpus \"device=0,1\"")]
+    [InlineData("docker", null, "--gpus all")]
+    [InlineData("podman", "0,1", "--device nvidia.com/gpu=0 --device nvidia.com/gpu=1")]
+    [InlineData("podman", null, "--device nvidia.com/gpu=all")]
+    public void Each_container_engine_gets_NVIDIA_GPUs_by_its_own_arguments(string engine, string? gpus, string expected)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("ASPIRE_CONTAINER_RUNTIME", (string?)engine)]).Build();
+        Assert.Equal(expected, string.Join(' ', GpuDevices.NvidiaArguments(configuration, GpuDevices.Read(gpus).SingleOrDefault())));
+    }
+
+    [Fact]
+    public async Task Each_instance_gets_its_own_AMD_GPUs()
+    {
+        await using var model = await CreateAsync("--Hazumu:Ollama:Instances=2", "--Hazumu:Ollama:Gpus=0;1");
+        model.OnHost(GatewayTests.LinuxHost with { HasAmdDevice = true });
+
+        foreach (var (name, gpu) in new[] { ("ollama", "0"), ("ollama-2", "1") })
+        {
+            Assert.Equal(gpu, (await model.EnvironmentAsync(model.Container(name)))["ROCR_VISIBLE_DEVICES"]);
+            Assert.Contains("--device /dev/kfd --device /dev/dri", string.Join(' ', await EngineArgumentsAsync(model.Container(name))), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task GPUs_of_another_number_of_instances_are_reported() =>
+        Assert.StartsWith(
+            "'Hazumu:Ollama:Gpus' is '0;1', the GPUs of 2 instances, and 'Hazumu:Ollama:Instances' is 1;",
+            Assert.IsType<StartupProblemException>((await Assert.ThrowsAnyAsync<Exception>(() => CreateAsync("--Hazumu:Ollama:Gpus=0;1"))).GetBaseException()).Message,
+            StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Ollamas_own_variables_are_settings()
+    {
+        await using var model = await CreateAsync(
+            "--Hazumu:Ollama:KeepAlive=-1", "--Hazumu:Ollama:ContextLength=32768", "--Hazumu:Ollama:MaxLoadedModels=2", "--Hazumu:Ollama:KvCacheType=q8_0", "--Hazumu:Ollama:FlashAttention=true",
+            "--Hazumu:Ollama:Origins=https://chat.example", "--Hazumu:Ollama:Proxy=http://proxy.example:3128", "--Hazumu:Ollama:NoProxy=registry.lan");
+        var environment = await model.EnvironmentAsync(model.Container("ollama"));
+
+        foreach (var (name, value) in new[]
+        {
+            ("OLLAMA_KEEP_ALIVE", "-1"), ("OLLAMA_CONTEXT_LENGTH", "32768"), ("OLLAMA_MAX_LOADED_MODELS", "2"), ("OLLAMA_KV_CACHE_TYPE", "q8_0"), ("OLLAMA_FLASH_ATTENTION", "true"),
+            ("OLLAMA_ORIGINS", "https://chat.example"), ("HTTPS_PROXY", "http://proxy.example:3128"), ("NO_PROXY", "registry.lan"),
+        })
+        {
+            Assert.Equal(value, environment[name]);
+        }
+    }
+
+    [Fact]
+    public async Task Without_a_proxy_setting_the_engines_own_proxy_stays()
+    {
+        await using var model = await CreateAsync();
+        Assert.DoesNotContain("HTTPS_PROXY", (await model.EnvironmentAsync(model.Container("ollama"))).Keys);
+    }
+
+    [Fact]
+    public async Task Vllm_gets_its_model_its_cache_its_token_and_its_GPUs()
+    {
+        var token = Path.Combine(_folder.FullName, "token");
+        await File.WriteAllTextAsync(token, "hf_secret");
+        await using var model = await CreateAsync("--Hazumu:Vllm:Enabled=true", "--Hazumu:Vllm:Model=Qwen/Qwen3-8B", "--Hazumu:Vllm:TensorParallel=2", "--Hazumu:Vllm:Gpus=2,3", $"--Hazumu:Vllm:TokenFile={token}");
+        model.OnHost(s_nvidia);
+        var vllm = model.Container("vllm");
+        var environment = await model.EnvironmentAsync(vllm);
+
+        Assert.Equal(["--model=Qwen/Qwen3-8B", "--tensor-parallel-size=2", "--max-num-seqs=256"], await ArgumentsAsync(vllm));
+        Assert.Equal([$"Volume:vllm_data:/var/lib/vllm", $"BindMount:{token}:/run/secrets/huggingface_token:ro"], Mounts(vllm));
+        Assert.Equal(("/var/lib/vllm/huggingface", "/run/secrets/huggingface_token"), (environment["HF_HOME"], environment["HF_TOKEN_PATH"]));
+        Assert.DoesNotContain("hf_secret", environment.Values.OfType<string>());
+        Assert.Contains("--gpus \"device=2,3\" --shm-size 8g", string.Join(' ', await EngineArgumentsAsync(vllm)), StringComparison.Ordinal);
+        Assert.Contains(("vllm:8000", "vllm"), (await model.ReadTargetsAsync())["services.json"]);
+        Assert.Equal("vllm", Reference((await model.EnvironmentAsync(model.Gateway))["ConnectionStrings__vllm"]));
+    }
+
+    [Fact]
+    public async Task Vllm_without_an_NVIDIA_runtime_is_reported()
+    {
+        await using var model = await CreateAsync("--Hazumu:Vllm:Enabled=true");
+        Assert.StartsWith("Hazumu:Vllm:Enabled is 'true', but the container engine has no NVIDIA runtime;", Assert.Throws<StartupProblemException>(() => model.OnHost(GatewayTests.LinuxHost)).Message, StringComparison.Ordinal);
+    }
+
+    private static string Reference(object value) => Assert.IsType<ConnectionStringReference>(value).Resource.Name;
+
+    private string WriteModel(string name)
+    {
+        var file = Path.Combine(_folder.FullName, name);
+        File.WriteAllBytes(file, TinyModel.File);
+        return file;
+    }
+}
