@@ -1,4 +1,3 @@
-using Hazumu.Hosting.LlamaServer;
 using Hazumu.Testing;
 using Hazumu.Gateway.Tests.Streams;
 

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using Hazumu.Hosting.LlamaServer;
 using Hazumu.Testing;
 using Hazumu.Gateway.Tests.Streams;
 
