@@ -86,4 +86,12 @@ public class JudgementTests
         Assert.Equal([AttemptEnd.Unreachable, AttemptEnd.TimedOut, AttemptEnd.Stalled], failed.Select(judgement => judgement.End));
         Assert.All(failed, judgement => Assert.Equal(Fault.Instance, judgement.Fault));
     }
+
+    [Theory]
+    [InlineData(404, "EngineRefused")]
+    [InlineData(500, "EngineError")]
+    [InlineData(501, "EngineRefused")]
+    [InlineData(503, "EngineError")]
+    public void Answer_without_what_was_requested_is_no_fault_of_the_engine(int status, string outcome) =>
+        Assert.Equal(outcome, Judgement.Of(AttemptEnd.Answered).Complete(default, status).Outcome.ToString());
 }

@@ -139,6 +139,8 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
 
     private static Outcome OutcomeOf(in StreamFacts facts, int status) => status switch
     {
+        // An engine without what is requested is well.
+        StatusCodes.Status501NotImplemented => Requests.Outcome.EngineRefused,
         >= 500 => Requests.Outcome.EngineError,
         >= 400 => Requests.Outcome.EngineRefused,
         _ when facts.HasError => Requests.Outcome.StreamError,

@@ -6,10 +6,10 @@ internal enum Outcome
     /// <summary>Answered whole, with a status below 400.</summary>
     Success,
 
-    /// <summary>The engine refused it: a status from 400 to 499.</summary>
+    /// <summary>The engine refused it: a status from 400 to 499, or 501.</summary>
     EngineRefused,
 
-    /// <summary>The engine failed: a status from 500 on.</summary>
+    /// <summary>The engine failed: another status from 500 on.</summary>
     EngineError,
 
     /// <summary>An error inside a stream that began with 200.</summary>
