@@ -23,11 +23,11 @@ namespace Hazumu.Gateway;
 internal static class GatewayHost
 {
     private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
-    private const string SocketThreads = "DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT";
 
     /// <summary>
     /// Has the thread that learns of a socket's data handle it too, instead of waking another: half of what a token costs. Nothing here
-    /// blocks such a thread. Call it before the first socket. Variables that are set already win.
+    /// blocks such a thread. There is one for each core then, and with fewer, chunks wait for a thread while cores are idle. Call it before
+    /// the first socket. A variable that is set already wins.
     /// </summary>
     /// <remarks>Source: dotnet/runtime, SocketAsyncEngine.Unix.cs.</remarks>
     public static void TuneSockets()
@@ -35,10 +35,6 @@ internal static class GatewayHost
         if (Environment.GetEnvironmentVariable(InlineCompletions) is null)
         {
             Environment.SetEnvironmentVariable(InlineCompletions, "1");
-            if (Environment.GetEnvironmentVariable(SocketThreads) is null)
-            {
-                Environment.SetEnvironmentVariable(SocketThreads, Math.Max(1, Environment.ProcessorCount / 2).ToString(System.Globalization.CultureInfo.InvariantCulture));
-            }
         }
     }
 
