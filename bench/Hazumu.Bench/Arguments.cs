@@ -51,7 +51,10 @@ internal sealed class Arguments
         Text(name) is { } text ? text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) : otherwise;
 
     /// <summary>The values <c>NAME=VALUE</c> of an option that may be given several times.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Pairs(string name) => [.. All(name).Select(pair =>
+    public IReadOnlyList<KeyValuePair<string, string>> Pairs(string name) => PairsOf(name, All(name));
+
+    /// <summary>Values <c>NAME=VALUE</c> that were given with an option.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> PairsOf(string name, IEnumerable<string> pairs) => [.. pairs.Select(pair =>
         pair.Split('=', 2) is [var key, var value]
             ? KeyValuePair.Create(key, value)
             : throw new ArgumentException($"{name} takes NAME=VALUE, not '{pair}'."))];

@@ -9,9 +9,12 @@ namespace Hazumu.Bench;
 /// <summary>The gateway beside other proxies and beside none, in front of one engine.</summary>
 internal sealed class GatewayBenchmark(GatewayBenchmarkSettings settings, EngineProcess engine, TargetFactory factory)
 {
+    private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(5);
+
     private readonly List<SmallMeasurement> _small = [];
     private readonly List<StreamMeasurement> _streams = [];
     private readonly List<MemoryMeasurement> _memory = [];
+    private readonly List<SoakMeasurement> _soak = [];
     private readonly Dictionary<string, string> _leftOut = [];
 
     public static async Task RunAsync(GatewayBenchmarkSettings settings)
@@ -21,8 +24,25 @@ internal sealed class GatewayBenchmark(GatewayBenchmarkSettings settings, Engine
         {
             using var engine = await EngineProcess.StartAsync(
                 folder.FullName,
-                new { models = new[] { new { name = BenchModel.Name } }, parallel = 1_000_000, tokens = 1_000_000, timestamps = true, tokenBytes = 20 });
-            var factory = new TargetFactory(engine, folder.FullName, settings.Workers, settings.GatewayPath, settings.GatewayEnvironment);
+                new
+                {
+                    addresses = settings.Instances,
+                    models = new[] { new { name = BenchModel.Name } },
+                    parallel = 1_000_000,
+                    tokens = 1_000_000,
+                    timestamps = true,
+                    tokenBytes = 20,
+                });
+            var factory = new TargetFactory(
+                engine,
+                folder.FullName,
+                settings.Workers,
+                settings.GatewayPath,
+                settings.GatewayEnvironment,
+                settings.Variants,
+                settings.Instances,
+                settings.UsesKeys ? "the-key-of-the-benchmark" : null,
+                settings.Olla);
             await new GatewayBenchmark(settings, engine, factory).RunAsync();
         }
         finally
@@ -34,7 +54,27 @@ internal sealed class GatewayBenchmark(GatewayBenchmarkSettings settings, Engine
     private async Task RunAsync()
     {
         var began = Stopwatch.GetTimestamp();
-        await MeasureMemoryAsync();
+        if (settings.SoakMinutes > 0)
+        {
+            await SoakAsync();
+        }
+        else
+        {
+            await MeasureMemoryAsync();
+            await MeasureRoundsAsync();
+        }
+
+        var machine = Machine.Read(settings.Olla);
+        Console.WriteLine(GatewayReport.Write(settings, machine, _small, _streams, _memory, _soak, _leftOut));
+        var file = ResultFile.Write(
+            settings.Output,
+            "gateway",
+            new { machine, settings, leftOut = _leftOut, small = _small, streams = _streams, memory = _memory, soak = _soak });
+        Tell($"{Stopwatch.GetElapsedTime(began).TotalSeconds:0} s; every round is in {file}");
+    }
+
+    private async Task MeasureRoundsAsync()
+    {
         var targets = new List<Target>();
         try
         {
@@ -70,14 +110,6 @@ internal sealed class GatewayBenchmark(GatewayBenchmarkSettings settings, Engine
         {
             targets.ForEach(target => target.Dispose());
         }
-
-        var machine = Machine.Read();
-        Console.WriteLine(GatewayReport.Write(settings, machine, _small, _streams, _memory, _leftOut));
-        var file = ResultFile.Write(
-            settings.Output,
-            "gateway",
-            new { machine, settings, leftOut = _leftOut, small = _small, streams = _streams, memory = _memory });
-        Tell($"{Stopwatch.GetElapsedTime(began).TotalSeconds:0} s; every round is in {file}");
     }
 
     private async Task<Target?> StartAsync(string name)
@@ -99,14 +131,14 @@ internal sealed class GatewayBenchmark(GatewayBenchmarkSettings settings, Engine
         await engine.ChangeAsync(new { tokenTime = 0 });
         using (var loop = new LoadLoop(target.EndPoint))
         {
-            new ClosedLoad(loop, settings.Connections, Requests.Small(BenchModel.Name)).Start();
+            new ClosedLoad(loop, settings.Connections, target.Form.Small(BenchModel.Name)).Start();
             loop.Run(Seconds.FromNow(seconds));
         }
 
         await engine.ChangeAsync(new { tokenTime = GatewayBenchmarkSettings.TokenSeconds });
         using (var loop = new LoadLoop(target.EndPoint))
         {
-            new StreamLoad(loop, streams: 200, tokens: 20, seed: 0).Start(ramp: 0.2);
+            new StreamLoad(loop, target.Form, streams: 200, tokens: 20, seed: 0).Start(ramp: 0.2);
             loop.Run(Seconds.FromNow(seconds));
         }
 
@@ -117,7 +149,7 @@ internal sealed class GatewayBenchmark(GatewayBenchmarkSettings settings, Engine
     {
         await engine.ChangeAsync(new { tokenTime = 0 });
         using var loop = new LoadLoop(target.EndPoint);
-        var load = new ClosedLoad(loop, settings.Connections, Requests.Small(BenchModel.Name));
+        var load = new ClosedLoad(loop, settings.Connections, target.Form.Small(BenchModel.Name));
         load.Start();
         loop.Run(Seconds.FromNow(0.5));
 
@@ -146,7 +178,7 @@ internal sealed class GatewayBenchmark(GatewayBenchmarkSettings settings, Engine
     {
         await engine.ChangeAsync(new { tokenTime = GatewayBenchmarkSettings.TokenSeconds });
         using var loop = new LoadLoop(target.EndPoint);
-        var load = new StreamLoad(loop, streams, GatewayBenchmarkSettings.TokensOf(streams), seed: round);
+        var load = new StreamLoad(loop, target.Form, streams, GatewayBenchmarkSettings.TokensOf(streams), seed: round);
         load.Start(GatewayBenchmarkSettings.RampOf(streams));
         loop.Run(Seconds.FromNow(GatewayBenchmarkSettings.RampOf(streams) + 0.5));
 
@@ -168,6 +200,8 @@ internal sealed class GatewayBenchmark(GatewayBenchmarkSettings settings, Engine
             load.FirstByte.Milliseconds(0.99),
             load.ChunkLatency.Milliseconds(0.5),
             load.ChunkLatency.Milliseconds(0.99),
+            load.ChunkLatency.Milliseconds(0.999),
+            load.LongestPause,
             used.Target * 1000 / thousands,
             used.Engine * 1000 / thousands,
             used.Load * 1000 / thousands,
@@ -196,13 +230,64 @@ internal sealed class GatewayBenchmark(GatewayBenchmarkSettings settings, Engine
                 var idle = Usage.ProportionalBytes(target.Ids);
 
                 using var loop = new LoadLoop(target.EndPoint);
-                new StreamLoad(loop, streams, GatewayBenchmarkSettings.TokensOf(streams), seed: round).Start(GatewayBenchmarkSettings.RampOf(streams));
+                new StreamLoad(loop, target.Form, streams, GatewayBenchmarkSettings.TokensOf(streams), seed: round).Start(GatewayBenchmarkSettings.RampOf(streams));
                 loop.Run(Seconds.FromNow(GatewayBenchmarkSettings.RampOf(streams) + 2));
                 var open = Usage.ProportionalBytes(target.Ids);
                 _memory.Add(new MemoryMeasurement(name, round, streams, idle, open, loop.Errors));
                 loop.Dispose();
                 await engine.WaitUntilIdleAsync();
             }
+        }
+    }
+
+    /// <summary>Holds each proxy under streams and small requests for minutes, and reads its memory before, within and after.</summary>
+    private async Task SoakAsync()
+    {
+        const int SmallConnections = 8;
+        var streams = settings.Streams.Max();
+        foreach (var name in settings.Targets.Where(name => name != TargetFactory.Direct))
+        {
+            using var target = await StartAsync(name);
+            if (target is null)
+            {
+                continue;
+            }
+
+            Tell($"soak of {settings.SoakMinutes} min: {name}");
+            await WarmUpAsync(target, settings.WarmUpSeconds);
+            await Task.Delay(s_settling);
+            var idle = Usage.ProportionalBytes(target.Ids);
+
+            using var loop = new LoadLoop(target.EndPoint);
+            var load = new StreamLoad(loop, target.Form, streams, GatewayBenchmarkSettings.TokensOf(streams), seed: 1);
+            var small = new ClosedLoad(loop, SmallConnections, target.Form.Small(BenchModel.Name));
+            load.Start(GatewayBenchmarkSettings.RampOf(streams));
+            small.Start();
+            loop.Run(Seconds.FromNow(GatewayBenchmarkSettings.RampOf(streams) + 5));
+            var first = Usage.ProportionalBytes(target.Ids);
+
+            load.IsMeasuring = small.IsMeasuring = true;
+            loop.Run(Seconds.FromNow(settings.SoakMinutes * 60));
+            load.IsMeasuring = small.IsMeasuring = false;
+            var last = Usage.ProportionalBytes(target.Ids);
+            loop.Dispose();
+            await engine.WaitUntilIdleAsync();
+            await Task.Delay(s_settling);
+            _soak.Add(new SoakMeasurement(
+                name,
+                streams,
+                settings.SoakMinutes,
+                idle,
+                first,
+                last,
+                Usage.ProportionalBytes(target.Ids),
+                load.ChunkLatency.Count,
+                small.Latency.Count,
+                load.ChunkLatency.Milliseconds(0.99),
+                load.ChunkLatency.Milliseconds(0.999),
+                load.LongestPause,
+                loop.Errors,
+                loop.FirstError));
         }
     }
 

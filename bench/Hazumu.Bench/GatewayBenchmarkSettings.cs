@@ -13,6 +13,11 @@ namespace Hazumu.Bench;
 /// <param name="Workers">Processes of nginx, threads of HAProxy.</param>
 /// <param name="GatewayPath">The gateway's program.</param>
 /// <param name="GatewayEnvironment">Added to the gateway's environment.</param>
+/// <param name="Variants">Other gateways that are measured too, by name.</param>
+/// <param name="Instances">Addresses of the engine.</param>
+/// <param name="UsesKeys">Whether the gateway requires a key.</param>
+/// <param name="Olla">Olla's program.</param>
+/// <param name="SoakMinutes">How long each proxy is held under load instead of being measured in rounds; 0 for rounds.</param>
 /// <param name="Output">The file for the results, besides the table; one with the time in its name unless given.</param>
 internal sealed record GatewayBenchmarkSettings(
     int Rounds,
@@ -25,6 +30,11 @@ internal sealed record GatewayBenchmarkSettings(
     int Workers,
     string GatewayPath,
     IReadOnlyList<KeyValuePair<string, string>> GatewayEnvironment,
+    IReadOnlyDictionary<string, GatewayVariant> Variants,
+    int Instances,
+    bool UsesKeys,
+    string? Olla,
+    double SoakMinutes,
     string? Output)
 {
     /// <summary>Time from one token of a stream to the next, in seconds.</summary>
@@ -32,20 +42,26 @@ internal sealed record GatewayBenchmarkSettings(
 
     public static GatewayBenchmarkSettings Read(IReadOnlyList<string> arguments)
     {
-        var options = new Arguments(arguments, "--quick");
+        var options = new Arguments(arguments, "--quick", "--keys");
         var isQuick = options.Has("--quick");
         var rounds = options.Whole("--rounds", isQuick ? 2 : 5);
+        var path = options.Text("--gateway-dll") ?? GatewayProcess.DefaultPath;
         var settings = new GatewayBenchmarkSettings(
             rounds,
             options.Number("--seconds", isQuick ? 1.5 : 5),
-            options.Number("--warm-up", isQuick ? 1.5 : 4),
+            options.Number("--warm-up", isQuick ? 1.5 : 10),
             options.Whole("--memory-rounds", isQuick ? 1 : Math.Min(3, rounds)),
-            options.Words("--targets", TargetFactory.Names),
+            options.Words("--targets", [.. TargetFactory.Names.Where(name => name != "olla" || options.Text("--olla") is not null)]),
             options.Whole("--connections", 64),
             [.. options.Words("--streams", ["1", "100", "1000"]).Select(Command.Whole)],
             options.Whole("--workers", 1),
-            options.Text("--gateway-dll") ?? GatewayProcess.DefaultPath,
+            path,
             options.Pairs("--gateway-env"),
+            options.Pairs("--variant").ToDictionary(pair => pair.Key, pair => GatewayVariant.Parse(pair.Value, path)),
+            options.Whole("--instances", 1),
+            options.Has("--keys"),
+            options.Text("--olla"),
+            options.Number("--soak", 0),
             options.Text("--output"));
         options.ThrowIfUnknown();
         if (settings.Targets.Except(TargetFactory.Names).FirstOrDefault() is { } unknown)
@@ -54,7 +70,7 @@ internal sealed record GatewayBenchmarkSettings(
         }
 
         // What a proxy adds is told against the same without one.
-        return settings with { Targets = [TargetFactory.Direct, .. settings.Targets.Where(name => name != TargetFactory.Direct)] };
+        return settings with { Targets = [TargetFactory.Direct, .. settings.Targets.Where(name => name != TargetFactory.Direct), .. settings.Variants.Keys] };
     }
 
     /// <summary>Tokens of a stream: many, so that requests cost little beside chunks; few where otherwise hardly a first byte would be seen.</summary>

@@ -120,14 +120,14 @@ internal sealed class SizingBenchmark(SizingSettings settings, string folder)
         await engine.ChangeAsync(new { tokenTime = 0 });
         using (var loop = new LoadLoop([.. gateways.Select(gateway => gateway.EndPoint)]))
         {
-            new ClosedLoad(loop, settings.Connections, Requests.Small(BenchModel.Name)).Start();
+            new ClosedLoad(loop, settings.Connections, new RequestForm().Small(BenchModel.Name)).Start();
             loop.Run(Seconds.FromNow(3));
         }
 
         await engine.ChangeAsync(new { tokenTime = 0.05 });
         using (var loop = new LoadLoop([.. gateways.Select(gateway => gateway.EndPoint)]))
         {
-            new StreamLoad(loop, streams: 200, tokens: 20, seed: 0).Start(ramp: 0.2);
+            new StreamLoad(loop, new(), streams: 200, tokens: 20, seed: 0).Start(ramp: 0.2);
             loop.Run(Seconds.FromNow(3));
         }
 
@@ -147,7 +147,7 @@ internal sealed class SizingBenchmark(SizingSettings settings, string folder)
     {
         await engine.ChangeAsync(new { tokenTime = 0 });
         using var loop = new LoadLoop(gateways[^1].EndPoint);
-        var load = new ClosedLoad(loop, settings.Connections, Requests.Small(BenchModel.Name));
+        var load = new ClosedLoad(loop, settings.Connections, new RequestForm().Small(BenchModel.Name));
         load.Start();
         loop.Run(Seconds.FromNow(0.5));
 
@@ -168,7 +168,7 @@ internal sealed class SizingBenchmark(SizingSettings settings, string folder)
         using var loop = new LoadLoop([.. gateways.Select(gateway => gateway.EndPoint)]);
 
         // A minute's worth of tokens each: some end and others begin while it is measured.
-        var load = new StreamLoad(loop, step.Streams, Math.Max(20, (int)(60 / settings.TokenSeconds)), seed: 1);
+        var load = new StreamLoad(loop, new(), step.Streams, Math.Max(20, (int)(60 / settings.TokenSeconds)), seed: 1);
         var ramp = step.Streams / StreamsPerSecond;
         load.Start(ramp);
         loop.Run(Seconds.FromNow(ramp + 5));

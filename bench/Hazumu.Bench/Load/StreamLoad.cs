@@ -8,19 +8,22 @@ internal sealed class StreamLoad
     private readonly LoadLoop _loop;
     private readonly byte[] _request;
     private readonly List<Connection> _connections = [];
+    private long _lastChunk;
+    private long _longestPause;
 
     /// <param name="loop">Where it runs.</param>
+    /// <param name="form">What requests have in common.</param>
     /// <param name="streams">How many are open.</param>
     /// <param name="tokens">Tokens of a stream. The first one of a connection is shorter, so that the ends are spread over time.</param>
     /// <param name="seed">Makes the same spread again.</param>
-    public StreamLoad(LoadLoop loop, int streams, int tokens, int seed)
+    public StreamLoad(LoadLoop loop, RequestForm form, int streams, int tokens, int seed)
     {
         _loop = loop;
-        _request = Requests.Stream(BenchModel.Name, tokens);
+        _request = form.Stream(BenchModel.Name, tokens);
         var random = new Random(seed);
         for (var i = 0; i < streams; i++)
         {
-            _connections.Add(new Connection(this, Requests.Stream(BenchModel.Name, random.Next(1, tokens + 1))));
+            _connections.Add(new Connection(this, form.Stream(BenchModel.Name, random.Next(1, tokens + 1))));
         }
     }
 
@@ -33,6 +36,9 @@ internal sealed class StreamLoad
     /// <summary>Time from sending a request to the first byte of its answer.</summary>
     public Samples FirstByte { get; } = new();
 
+    /// <summary>The longest time in which no chunk of any stream arrived, in milliseconds.</summary>
+    public double LongestPause => _longestPause * 1000.0 / Stopwatch.Frequency;
+
     /// <summary>Opens the streams, spread over a time in seconds.</summary>
     public void Start(double ramp)
     {
@@ -41,6 +47,17 @@ internal sealed class StreamLoad
         {
             _loop.At(Seconds.After(now, ramp * i / _connections.Count), _connections[i].Begin);
         }
+    }
+
+    private void Add(long received, long sent)
+    {
+        ChunkLatency.Add(received - sent);
+        if (_lastChunk != 0)
+        {
+            _longestPause = Math.Max(_longestPause, received - _lastChunk);
+        }
+
+        _lastChunk = received;
     }
 
     private sealed class Connection(StreamLoad load, byte[] first) : HttpConnection(load._loop)
@@ -65,7 +82,7 @@ internal sealed class StreamLoad
             {
                 if (load.IsMeasuring)
                 {
-                    load.ChunkLatency.Add(ReceivedAt - stamp);
+                    load.Add(ReceivedAt, stamp);
                 }
             }
         }

@@ -4,9 +4,9 @@ namespace Hazumu.Bench.Processes;
 
 /// <summary>What the numbers were measured on and with.</summary>
 internal sealed record Machine(
-    string Cpu, int Cores, string Kernel, double MemoryGiB, string Dotnet, string? Nginx, string? HAProxy, string Yarp)
+    string Cpu, int Cores, string Kernel, double MemoryGiB, string Dotnet, string? Nginx, string? HAProxy, string Yarp, string? Olla)
 {
-    public static Machine Read() => new(
+    public static Machine Read(string? olla = null) => new(
         ValueOf("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString(),
         Environment.ProcessorCount,
         File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
@@ -14,10 +14,11 @@ internal sealed record Machine(
         RuntimeInformation.FrameworkDescription,
         Programs.FirstLine("nginx", "-v"),
         Programs.FirstLine("haproxy", "-v"),
-        typeof(Yarp.ReverseProxy.Forwarder.IHttpForwarder).Assembly.GetName().Version!.ToString(3));
+        typeof(Yarp.ReverseProxy.Forwarder.IHttpForwarder).Assembly.GetName().Version!.ToString(3),
+        olla is not null && File.Exists(olla) ? Programs.FirstLine(Path.GetFullPath(olla), "--version") : null);
 
     public override string ToString() =>
-        $"{Cpu}, {Cores} cores, {MemoryGiB:0.#} GiB, Linux {Kernel}; {Dotnet}, YARP {Yarp}{Also(Nginx)}{Also(HAProxy)}";
+        $"{Cpu}, {Cores} cores, {MemoryGiB:0.#} GiB, Linux {Kernel}; {Dotnet}, YARP {Yarp}{Also(Nginx)}{Also(HAProxy)}{Also(Olla)}";
 
     private static string Also(string? version) => version is null ? "" : $"; {version}";
 

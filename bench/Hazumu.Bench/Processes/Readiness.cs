@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Hazumu.Bench.Load;
 
 namespace Hazumu.Bench.Processes;
@@ -9,10 +10,15 @@ internal static class Readiness
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(20);
 
     /// <summary>Waits until <c>GET /</c> is answered with 200 and, where a model is named, a small chat too.</summary>
+    /// <param name="address">Where Ollama's paths begin; it ends with a slash.</param>
+    /// <param name="process">What shall answer.</param>
+    /// <param name="model">The model of the chat.</param>
+    /// <param name="key">The client's key.</param>
     /// <exception cref="NotReadyException">It ended, or did not answer within 20 s.</exception>
-    public static async Task WaitAsync(Uri address, ChildProcess process, string? model = null)
+    public static async Task WaitAsync(Uri address, ChildProcess process, string? model = null, string? key = null)
     {
         using var client = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(5) };
+        client.DefaultRequestHeaders.Authorization = key is null ? null : new("Bearer", key);
         var deadline = Environment.TickCount64 + (long)s_limit.TotalMilliseconds;
         var last = "no answer";
         while (Environment.TickCount64 < deadline)
@@ -24,7 +30,7 @@ internal static class Readiness
 
             try
             {
-                using var root = await client.GetAsync(new Uri("/", UriKind.Relative)).ConfigureAwait(false);
+                using var root = await client.GetAsync(new Uri("", UriKind.Relative)).ConfigureAwait(false);
                 last = $"GET / gave {(int)root.StatusCode}";
                 if (root.IsSuccessStatusCode && (model is null || await ChatsAsync(client, model).ConfigureAwait(false)))
                 {
@@ -44,9 +50,8 @@ internal static class Readiness
 
     private static async Task<bool> ChatsAsync(HttpClient client, string model)
     {
-        var request = Encoding.ASCII.GetString(Requests.Small(model));
-        using var body = new StringContent(request[request.IndexOf('{', StringComparison.Ordinal)..], Encoding.UTF8, "application/json");
-        using var answer = await client.PostAsync(new Uri("/api/chat", UriKind.Relative), body).ConfigureAwait(false);
+        using var body = new StringContent(JsonSerializer.Serialize(RequestForm.SmallBody(model)), Encoding.UTF8, "application/json");
+        using var answer = await client.PostAsync(new Uri("api/chat", UriKind.Relative), body).ConfigureAwait(false);
         return answer.IsSuccessStatusCode;
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Hazumu.Bench.Load;
 using Hazumu.Bench.Processes;
 
 namespace Hazumu.Bench.Proxies;
@@ -9,38 +10,51 @@ namespace Hazumu.Bench.Proxies;
 /// <param name="Workers">Processes of nginx, threads of HAProxy.</param>
 /// <param name="GatewayPath">The gateway's program.</param>
 /// <param name="GatewayEnvironment">Added to the gateway's environment.</param>
+/// <param name="Variants">Further gateways, by name.</param>
+/// <param name="Instances">Addresses of the engine, each an instance to the gateway and a server to nginx and HAProxy.</param>
+/// <param name="Key">The key that the gateway requires and all requests carry; <see langword="null"/> without keys.</param>
+/// <param name="Olla">Olla's program; <see langword="null"/> if none is named.</param>
 internal sealed record TargetFactory(
     EngineProcess Engine,
     string Folder,
     int Workers,
     string GatewayPath,
-    IReadOnlyList<KeyValuePair<string, string>> GatewayEnvironment)
+    IReadOnlyList<KeyValuePair<string, string>> GatewayEnvironment,
+    IReadOnlyDictionary<string, GatewayVariant> Variants,
+    int Instances,
+    string? Key,
+    string? Olla)
 {
     public const string Direct = "direct";
 
-    public static IReadOnlyList<string> Names { get; } = [Direct, "gateway", "yarp", "nginx", "haproxy"];
+    public static IReadOnlyList<string> Names { get; } = [Direct, "gateway", "yarp", "nginx", "haproxy", "olla"];
+
+    private IEnumerable<string> Engines => Enumerable.Range(1, Instances).Select(number => $"127.0.0.{number}:{Engine.Port}");
 
     /// <exception cref="NotReadyException">It is not there, or does not start.</exception>
     public async Task<Target> StartAsync(string name)
     {
         if (name == Direct)
         {
-            return new Target(Direct, Engine.EndPoint, null);
+            return new Target(Direct, Engine.EndPoint, null, new(Key: Key));
         }
 
         var port = ChildProcess.FreePort();
         var process = name switch
         {
-            "gateway" => StartGateway(port),
+            "gateway" => StartGateway(port, new(GatewayPath, [])),
+            _ when Variants.TryGetValue(name, out var variant) => StartGateway(port, variant),
             "yarp" => ChildProcess.StartSelf("yarp", Folder, "yarp", $"{port}", Engine.Address.AbsoluteUri),
             "nginx" => StartNginx(port),
             "haproxy" => StartHAProxy(port),
+            "olla" => StartOlla(port),
             _ => throw new NotReadyException($"there is no target of the name {name}"),
         };
+        var form = new RequestForm(name == "olla" ? "/olla/ollama" : "", Key);
         try
         {
-            await Readiness.WaitAsync(new Uri($"http://127.0.0.1:{port}"), process, BenchModel.Name).ConfigureAwait(false);
-            return new Target(name, new IPEndPoint(IPAddress.Loopback, port), process);
+            await Readiness.WaitAsync(new Uri($"http://127.0.0.1:{port}{form.Prefix}/"), process, BenchModel.Name, Key).ConfigureAwait(false);
+            return new Target(name, new IPEndPoint(IPAddress.Loopback, port), process, form);
         }
         catch (NotReadyException)
         {
@@ -49,8 +63,24 @@ internal sealed record TargetFactory(
         }
     }
 
-    private ChildProcess StartGateway(int port) => GatewayProcess.Start(
-        GatewayPath, Folder, port, [new("Gateway__Engines__engine__Url", $"http://127.0.0.1:{Engine.Port}"), new("Gateway__Slots", "2000"), .. GatewayEnvironment]);
+    private ChildProcess StartGateway(int port, GatewayVariant variant) => GatewayProcess.Start(
+        variant.Path,
+        Folder,
+        port,
+        [
+            .. Engines.Select((engine, number) => KeyValuePair.Create($"Gateway__Engines__engine{number}__Url", $"http://{engine}")),
+            new("Gateway__Slots", "2000"),
+            .. Key is null ? [] : KeyEnvironment(Key),
+            .. GatewayEnvironment,
+            .. variant.Environment,
+        ]);
+
+    private IEnumerable<KeyValuePair<string, string>> KeyEnvironment(string key) =>
+    [
+        new("Gateway__Keys__Required", "true"),
+        new("Gateway__Keys__File", Path.Combine(Folder, "keys.json")),
+        new("Gateway__Keys__Configured__bench__Key", key),
+    ];
 
     private ChildProcess StartNginx(int port)
     {
@@ -76,7 +106,7 @@ internal sealed record TargetFactory(
               uwsgi_temp_path {{folder}}/uwsgi;
               scgi_temp_path {{folder}}/scgi;
               upstream engine {
-                server 127.0.0.1:{{Engine.Port}};
+                {{string.Concat(Engines.Select(engine => $"server {engine}; "))}}
                 keepalive 2048;
                 keepalive_requests 1000000000;
                 keepalive_timeout 600s;
@@ -119,9 +149,45 @@ internal sealed record TargetFactory(
               bind 127.0.0.1:{port} backlog 4096
               default_backend engine
             backend engine
-              server engine 127.0.0.1:{Engine.Port} maxconn 8192 pool-max-conn 2048
+            {string.Join('\n', Engines.Select((engine, number) => $"  server engine{number} {engine} maxconn 8192 pool-max-conn 2048"))}
 
             """);
         return ChildProcess.Start("haproxy", Folder, [], program, "-db", "-f", configuration);
+    }
+
+    // Its limits of requests are off, as the others have none; its proxy engine is the one it recommends for throughput.
+    private ChildProcess StartOlla(int port)
+    {
+        var program = Olla ?? throw new NotReadyException("no program is named by --olla");
+        if (!File.Exists(program))
+        {
+            throw new NotReadyException($"there is no program {program}");
+        }
+
+        var configuration = Path.Combine(Folder, $"olla-{port}.yaml");
+        File.WriteAllText(configuration, $"""
+            server:
+              host: "127.0.0.1"
+              port: {port}
+              write_timeout: 0s
+              request_logging: false
+              rate_limits:
+                global_requests_per_minute: 0
+                per_ip_requests_per_minute: 0
+            proxy:
+              engine: "olla"
+              load_balancer: "least-connections"
+              response_timeout: 900s
+              read_timeout: 300s
+            discovery:
+              type: "static"
+              static:
+                endpoints:
+            {string.Join('\n', Engines.Select((engine, number) => $$"""      - { url: "http://{{engine}}", name: "engine{{number}}", type: "ollama", priority: 100, model_url: "/api/tags", health_check_url: "/", check_interval: 5s, check_timeout: 2s }"""))}
+            logging:
+              level: "warn"
+
+            """);
+        return ChildProcess.Start("olla", Folder, [], program, "--config", configuration);
     }
 }

@@ -14,6 +14,7 @@ internal static class GatewayReport
         IReadOnlyList<SmallMeasurement> small,
         IReadOnlyList<StreamMeasurement> streams,
         IReadOnlyList<MemoryMeasurement> memory,
+        IReadOnlyList<SoakMeasurement> soak,
         IReadOnlyDictionary<string, string> leftOut)
     {
         var targets = small.Select(one => one.Target).Distinct().OrderBy(name => settings.Targets.ToList().IndexOf(name)).ToList();
@@ -30,6 +31,12 @@ internal static class GatewayReport
         foreach (var (name, why) in leftOut)
         {
             text.AppendLine($"Left out: {name}: {why.Split('\n')[0]}.");
+        }
+
+        if (soak.Count > 0)
+        {
+            AddSoak(text, soak);
+            return text.ToString();
         }
 
         text.AppendLine().AppendLine($"Small requests, {settings.Connections} connections").AppendLine();
@@ -79,7 +86,7 @@ internal static class GatewayReport
     private static void AddStreams(StringBuilder text, List<string> targets, string? reference, IReadOnlyList<StreamMeasurement> streams)
     {
         var direct = streams.Where(one => one.Target == TargetFactory.Direct).ToDictionary(one => one.Round);
-        var table = new TextTable("target", "first byte p50", "p99", "chunk p50", "p99", "chunks/s", "CPU ms per 1,000");
+        var table = new TextTable("target", "first byte p50", "p99", "chunk p50", "p99", "p99.9", "longest pause", "chunks/s", "CPU ms per 1,000");
         foreach (var target in targets)
         {
             var of = new Series<StreamMeasurement>(streams, target, reference, one => one.Target, one => one.Round);
@@ -93,8 +100,33 @@ internal static class GatewayReport
                 Added(one => one.FirstByteP99),
                 Added(one => one.ChunkP50),
                 Added(one => one.ChunkP99),
+                Added(one => one.ChunkP999),
+                Format(of.Median(one => one.LongestPause), "0"),
                 Format(of.Median(one => one.ChunksPerSecond), "#,0"),
                 isDirect ? "" : of.Show(one => one.Cpu, "0.0"));
+        }
+
+        text.Append(table);
+    }
+
+    private static void AddSoak(StringBuilder text, IReadOnlyList<SoakMeasurement> soak)
+    {
+        text.AppendLine().AppendLine($"Soak, {soak[0].Minutes:0.#} min of {soak[0].Streams} streams and small requests; MiB, ms of the whole way").AppendLine();
+        var table = new TextTable("target", "idle", "open, first", "open, last", "after", "chunks", "requests", "chunk p99", "p99.9", "longest pause", "failed");
+        foreach (var one in soak)
+        {
+            table.Add(
+                one.Target,
+                Format(one.IdleBytes / 1048576.0, "0.0"),
+                Format(one.FirstBytes / 1048576.0, "0.0"),
+                Format(one.LastBytes / 1048576.0, "0.0"),
+                Format(one.AfterBytes / 1048576.0, "0.0"),
+                Format(one.Chunks, "#,0"),
+                Format(one.Requests, "#,0"),
+                Format(one.ChunkP99, "0.0"),
+                Format(one.ChunkP999, "0.0"),
+                Format(one.LongestPause, "0"),
+                one.Error is null ? "0" : $"{one.Errors}: {one.Error}");
         }
 
         text.Append(table);

@@ -34,6 +34,8 @@ internal sealed record SmallMeasurement(
 /// <param name="FirstByteP99">99th percentile of it.</param>
 /// <param name="ChunkP50">Median time from the engine's sending a chunk to its arrival.</param>
 /// <param name="ChunkP99">99th percentile of it.</param>
+/// <param name="ChunkP999">99.9th percentile of it.</param>
+/// <param name="LongestPause">Longest time in which no chunk of any stream arrived.</param>
 /// <param name="Cpu">CPU time of the proxy for 1,000 chunks.</param>
 /// <param name="EngineCpu">The same of the engine.</param>
 /// <param name="LoadCpu">The same of the load generator.</param>
@@ -49,10 +51,43 @@ internal sealed record StreamMeasurement(
     double FirstByteP99,
     double ChunkP50,
     double ChunkP99,
+    double ChunkP999,
+    double LongestPause,
     double Cpu,
     double EngineCpu,
     double LoadCpu,
     double Others,
+    int Errors,
+    string? Error);
+
+/// <summary>One target under streams and small requests for minutes. Memory is bytes, times are milliseconds of the whole way.</summary>
+/// <param name="Target">The target.</param>
+/// <param name="Streams">Streams at a time.</param>
+/// <param name="Minutes">How long.</param>
+/// <param name="IdleBytes">Memory after the warm-up, with nothing open.</param>
+/// <param name="FirstBytes">Memory when all streams have been open for seconds.</param>
+/// <param name="LastBytes">Memory at the end, with all streams open.</param>
+/// <param name="AfterBytes">Memory seconds after all have been closed.</param>
+/// <param name="Chunks">Chunks that arrived.</param>
+/// <param name="Requests">Small requests that were answered.</param>
+/// <param name="ChunkP99">99th percentile of the time from the engine's sending a chunk to its arrival.</param>
+/// <param name="ChunkP999">99.9th percentile of it.</param>
+/// <param name="LongestPause">Longest time in which no chunk of any stream arrived.</param>
+/// <param name="Errors">Requests that failed.</param>
+/// <param name="Error">What the first one failed of.</param>
+internal sealed record SoakMeasurement(
+    string Target,
+    int Streams,
+    double Minutes,
+    long IdleBytes,
+    long FirstBytes,
+    long LastBytes,
+    long AfterBytes,
+    int Chunks,
+    int Requests,
+    double ChunkP99,
+    double ChunkP999,
+    double LongestPause,
     int Errors,
     string? Error);
 
