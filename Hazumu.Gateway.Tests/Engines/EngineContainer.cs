@@ -29,7 +29,10 @@ internal sealed class EngineContainer : IAsyncDisposable
     /// <param name="arguments">Arguments of the engine.</param>
     public static async Task<EngineContainer> StartAsync(string image, int port, string ready, string? model, params string[] arguments)
     {
-        var id = (await ContainerCli.RunOrThrowAsync(["create", "--pull", "never", "--publish", $"127.0.0.1::{port}", image, .. arguments])).Trim();
+        // Chosen here, not by the container engine: a container that is stopped and started again has the same.
+        var published = Backend.FindFreePort();
+        var id = (await ContainerCli.RunOrThrowAsync(
+            ["create", "--pull", "never", "--publish", $"127.0.0.1:{published}:{port}", image, .. arguments])).Trim();
         try
         {
             if (model is not null)
@@ -41,8 +44,7 @@ internal sealed class EngineContainer : IAsyncDisposable
             }
 
             await ContainerCli.RunOrThrowAsync("start", id);
-            var published = (await ContainerCli.RunOrThrowAsync("port", id, $"{port}/tcp")).Split('\n')[0].Trim();
-            var container = new EngineContainer(id, new Uri($"http://{published}/"));
+            var container = new EngineContainer(id, new Uri($"http://127.0.0.1:{published}/"));
             using var http = new HttpClient { BaseAddress = container.Address };
             await Wait.UntilAsync(() => Assert.True(http.GetAsync(new Uri(ready, UriKind.Relative)).GetAwaiter().GetResult().IsSuccessStatusCode), TimeSpan.FromSeconds(60));
             return container;
@@ -53,6 +55,12 @@ internal sealed class EngineContainer : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Ends the engine; <see cref="RestartAsync"/> starts it again.</summary>
+    public Task StopAsync() => ContainerCli.RunOrThrowAsync("kill", _id);
+
+    /// <summary>Starts the engine again, at the same address.</summary>
+    public Task RestartAsync() => ContainerCli.RunOrThrowAsync("start", _id);
 
     public async ValueTask DisposeAsync() => await ContainerCli.RunAsync("rm", "--force", "--volumes", _id);
 }

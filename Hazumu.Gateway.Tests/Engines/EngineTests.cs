@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using Hazumu.Settings;
 using Hazumu.Testing;
 using Hazumu.Gateway.Tests.Streams;
 
@@ -126,5 +127,30 @@ public sealed class LlamaServerTests : EngineTests
         await CompareAsync(engine.Address, gateway, "POST", "/v1/messages/count_tokens", """{"model":"tiny","messages":[{"role":"user","content":"hi"}]}""");
         await Wait.UntilAsync(() => Assert.True(gateway.Measured.Sum("gen_ai.client.inference.usage.output_tokens") >= 8, "No tokens were counted."));
         Assert.Equal(0, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "stream_truncated")) + gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "gateway_error")));
+    }
+
+    [Fact]
+    public async Task Llama_server_is_read_by_its_own_API_and_comes_back_after_an_outage()
+    {
+        Skip.If(EngineContainer.WhyMissing(Image));
+
+        await using var engine = await EngineContainer.StartAsync(
+            Image, 8080, "/health", "/tmp/tiny.gguf", "--model", "/tmp/tiny.gguf", "--alias", "tiny", "--ctx-size", "1536", "--threads", "1", "--parallel", "3");
+        await using var gateway = await TestGateway.StartAsync(engine.Address, "--Gateway:Fleet:ProbeInterval=200ms");
+        var instance = Assert.Single(gateway.Fleet.Instances);
+        await Wait.UntilAsync(() => Assert.True(instance.IsUp));
+
+        Assert.Equal((EngineKind.LlamaServer, 3, 3), (instance.Kind, instance.ReportedSlots, instance.LimitOf("tiny:latest", 1)));
+        Assert.Equal(512, instance.SlotsOf("tiny:latest").Resident!.ContextLength);
+        Assert.Matches("^b[0-9]+", instance.Version);
+        Assert.Equal(3, gateway.Measured.Now("hazumu.gateway.slots", ("hazumu.instance", "engine")));
+
+        await engine.StopAsync();
+        await Wait.UntilAsync(() => Assert.False(instance.IsUp));
+        await engine.RestartAsync();
+        await Wait.UntilAsync(() => Assert.True(instance.IsUp), TimeSpan.FromSeconds(30));
+        using var question = new StringContent("""{"model":"tiny","messages":[{"role":"user","content":"hi"}],"max_tokens":4}""");
+        using var answer = await gateway.Http.PostAsync(new Uri("/v1/chat/completions", UriKind.Relative), question);
+        Assert.Equal(200, (int)answer.StatusCode);
     }
 }

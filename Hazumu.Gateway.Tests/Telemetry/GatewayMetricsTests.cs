@@ -304,19 +304,31 @@ public sealed class GatewayMetricsTests : IDisposable
     [Fact]
     public void Gauges_show_the_fleet_as_it_is()
     {
-        _gateway.Fleet.Instances = [new("ollama", IsUp: true, Circuit: 0), new("ollama-2", IsUp: false, Circuit: 2)];
+        _gateway.Fleet.Instances = 
+        [
+            new("ollama", IsUp: true, Circuit: 0, "ollama", "0.32.15"),
+            new("ollama-2", IsUp: false, Circuit: 2),
+            new("gpu-1", IsUp: true, Circuit: 0, "openai"),
+        ];
         _gateway.Fleet.Slots = [new("ollama", "tiny:latest", Used: 3, Total: 4)];
         _gateway.Fleet.Queues = [new("tiny:latest", Waiting: 7)];
         _gateway.Fleet.ResidentModels =
         [
             new("ollama", "tiny:latest", SizeBytes: 1000, VramBytes: 1000, _gateway.Time.GetUtcNow().AddSeconds(90)),
             new("ollama", "big:70b", SizeBytes: 5000, VramBytes: 4000, _gateway.Time.GetUtcNow().AddSeconds(-1)),
+            new("gpu-1", "qwen:latest", SizeBytes: null, VramBytes: null, ExpiresAt: null, ContextTokens: 40960),
         ];
 
         _gateway.Observe();
 
-        Assert.Equal(["1 {hazumu.instance=ollama}", "0 {hazumu.instance=ollama-2}"], _gateway["hazumu.gateway.instance.up"]);
-        Assert.Equal(["0 {hazumu.instance=ollama}", "2 {hazumu.instance=ollama-2}"], _gateway["hazumu.gateway.circuit.state"]);
+        Assert.Equal(["1 {hazumu.instance=ollama}", "0 {hazumu.instance=ollama-2}", "1 {hazumu.instance=gpu-1}"], _gateway["hazumu.gateway.instance.up"]);
+        Assert.Equal(
+            ["1 {hazumu.instance=ollama, kind=ollama, version=0.32.15}", "1 {hazumu.instance=gpu-1, kind=openai, version=}"],
+            _gateway["hazumu.gateway.engine.info"]);
+        Assert.Equal(["40960 {hazumu.instance=gpu-1, model=qwen:latest}"], _gateway["hazumu.gateway.model.context"]);
+        Assert.Equal(
+            ["0 {hazumu.instance=ollama}", "2 {hazumu.instance=ollama-2}", "0 {hazumu.instance=gpu-1}"],
+            _gateway["hazumu.gateway.circuit.state"]);
         Assert.Equal(["4 {hazumu.instance=ollama, model=tiny:latest}"], _gateway["hazumu.gateway.slots"]);
         Assert.Equal(["3 {hazumu.instance=ollama, model=tiny:latest}"], _gateway["hazumu.gateway.slots.used"]);
         Assert.Equal(["7 {model=tiny:latest}"], _gateway["hazumu.gateway.queued"]);

@@ -25,7 +25,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime
     [
         "hazumu_gateway_queued", "hazumu_gateway_slots", "hazumu_gateway_slots_used", "hazumu_gateway_instance_up",
         "hazumu_gateway_circuit_state", "hazumu_gateway_model_size_bytes", "hazumu_gateway_model_vram_bytes",
-        "hazumu_gateway_model_expiry_seconds", "hazumu_gateway_model_partly_on_cpu",
+        "hazumu_gateway_model_expiry_seconds", "hazumu_gateway_model_partly_on_cpu", "hazumu_gateway_engine_info", "hazumu_gateway_model_context",
     ];
 
     private readonly string _name = $"n{Guid.NewGuid():N}";
@@ -38,10 +38,10 @@ public sealed partial class PrometheusTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _fleet.Models.Add($"{_name}:latest");
-        _fleet.Instances = [new(_name, IsUp: true, Circuit: 1)];
+        _fleet.Instances = [new(_name, IsUp: true, Circuit: 1, "ollama", "0.32.15")];
         _fleet.Slots = [new(_name, $"{_name}:latest", Used: 1, Total: 4)];
         _fleet.Queues = [new($"{_name}:latest", Waiting: 5)];
-        _fleet.ResidentModels = [new(_name, $"{_name}:latest", SizeBytes: 5000, VramBytes: 4000, DateTimeOffset.UtcNow.AddHours(1))];
+        _fleet.ResidentModels = [new(_name, $"{_name}:latest", SizeBytes: 5000, VramBytes: 4000, DateTimeOffset.UtcNow.AddHours(1), ContextTokens: 2048)];
         _fleet.StaleModels = [new(_name, $"{_name}:latest")];
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions

@@ -7,6 +7,8 @@ public class ModelSlotsTests
 {
     private readonly ModelSlots _slots = new("m");
 
+    private static IReadOnlyList<string>? CapabilitiesOf(bool? completes) => completes switch { true => ["completion"], false => ["embedding"], null => null };
+
     [Theory]
     [InlineData("llama", true, 4)]
     [InlineData("qwen35moe", true, 1)]
@@ -18,7 +20,7 @@ public class ModelSlotsTests
     {
         using var fleet = new TestFleet("Slots=4");
         var instance = fleet.Add("a", "m");
-        fleet.Fleet.OnStored(instance, new Dictionary<string, StoredModel> { ["m"] = new("m", 1, Family: family, Completes: completes) });
+        fleet.Fleet.OnStored(instance, new Dictionary<string, StoredModel> { ["m"] = new("m", 1, Family: family, Capabilities: CapabilitiesOf(completes)) });
 
         Assert.Equal(slots, instance.LimitOf("m", 4));
         Assert.Equal(4, instance.LimitOf("other", 4));

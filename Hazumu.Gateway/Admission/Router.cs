@@ -106,7 +106,7 @@ internal static class Router
         var bestCost = double.MaxValue;
         foreach (var instance in fleet.Instances)
         {
-            if (!instance.IsUsable || ticket.Avoids(instance, now) || (isKnown && instance.Has(ticket.Model) == false) || fleet.IsStale(instance, ticket.Model))
+            if (!instance.IsUsable || !instance.Models.Allows(ticket.Model) || ticket.Avoids(instance, now) || (isKnown && instance.Has(ticket.Model) == false) || fleet.IsStale(instance, ticket.Model))
             {
                 continue;
             }

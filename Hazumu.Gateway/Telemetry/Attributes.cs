@@ -26,6 +26,8 @@ internal static class Attributes
     public const string ErrorType = "error.type";
 
     public const string Instance = "hazumu.instance";
+    public const string Kind = "kind";
+    public const string Version = "version";
     public const string Model = "model";
     public const string Phase = "phase";
     public const string Cold = "cold";

@@ -9,7 +9,15 @@ namespace Hazumu.Gateway.Telemetry;
 internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission admission, GatewaySettings settings) : IFleetGauges
 {
     /// <inheritdoc/>
-    public IEnumerable<InstanceGauge> Instances => Copy<InstanceGauge>(instance => [new(instance.Name, instance.IsUp == true, (int)instance.Circuit.State)]);
+    public IEnumerable<InstanceGauge> Instances => Copy<InstanceGauge>(instance =>
+    [
+        new(
+            instance.Name,
+            instance.IsUp == true,
+            (int)instance.Circuit.State,
+            instance.Kind is { } kind ? SettingsReader.NameOf(kind) : null,
+            instance.Version),
+    ]);
 
     /// <inheritdoc/>
     public IEnumerable<SlotGauge> Slots => Copy(instance => instance.Slots.Values
@@ -24,7 +32,8 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission a
     public IEnumerable<ResidentModelGauge> ResidentModels => Copy(instance => instance.Slots.Values
         .Select(slots => slots.Resident)
         .OfType<ResidentModel>()
-        .Select(model => new ResidentModelGauge(instance.Name, model.Name, model.Size, model.SizeVram, model.ExpiresAt)));
+        .Select(model => new ResidentModelGauge(
+            instance.Name, model.Name, model.Size, model.SizeVram, model.ExpiresAt, model.ContextLength)));
 
     /// <inheritdoc/>
     public IEnumerable<StaleModelGauge> StaleModels =>

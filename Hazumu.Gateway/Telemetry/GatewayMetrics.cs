@@ -89,10 +89,26 @@ internal sealed class GatewayMetrics
         meter.CreateObservableGauge("hazumu.gateway.circuit.state", () => PerInstance(instance => instance.Circuit), description: "An instance's circuit: 0 closed, 1 half-open, 2 open.");
         meter.CreateObservableGauge("hazumu.gateway.admits", () => fleet.Admits ? 1 : 0, description: "Whether this gateway admits requests for all that share the instances: 1, else 0.");
         meter.CreateObservableUpDownCounter("hazumu.gateway.peers", () => fleet.Peers, "{gateway}", "Other gateways that are connected.");
-        meter.CreateObservableGauge("hazumu.gateway.model.size", () => PerResident(models => models.Sum(model => model.SizeBytes)), "By", "Memory of a model that is loaded.");
-        meter.CreateObservableGauge("hazumu.gateway.model.vram", () => PerResident(models => models.Sum(model => model.VramBytes)), "By", "GPU memory of a model that is loaded.");
-        meter.CreateObservableGauge("hazumu.gateway.model.expiry", () => PerResident(models => models.Min(UntilExpiry)), "s", "Time until a loaded model leaves memory if nobody asks for it.");
-        meter.CreateObservableGauge("hazumu.gateway.model.partly_on_cpu", () => PerResident(models => models.Any(model => model.VramBytes < model.SizeBytes) ? 1 : 0), description: "Whether a loaded model is partly or wholly outside GPU memory: 1, else 0.");
+        meter.CreateObservableGauge(
+            "hazumu.gateway.engine.info", EngineInfo, description: "1 for each instance: the program that it is, and its version.");
+        meter.CreateObservableGauge(
+            "hazumu.gateway.model.size", () => PerResident(model => model.SizeBytes, Enumerable.Sum), "By", "Memory of a model that is loaded.");
+        meter.CreateObservableGauge(
+            "hazumu.gateway.model.vram", () => PerResident(model => model.VramBytes, Enumerable.Sum), "By", "GPU memory of a model that is loaded.");
+        meter.CreateObservableGauge(
+            "hazumu.gateway.model.context",
+            () => PerResident(model => model.ContextTokens, Enumerable.Min),
+            "{token}",
+            "Tokens that a prompt and its answer may have together.");
+        meter.CreateObservableGauge(
+            "hazumu.gateway.model.expiry",
+            () => PerResident(UntilExpiry, Enumerable.Min),
+            "s",
+            "Time until a loaded model leaves memory if nobody asks for it.");
+        meter.CreateObservableGauge(
+            "hazumu.gateway.model.partly_on_cpu",
+            () => PerResident(IsPartlyOnCpu, Enumerable.Max),
+            description: "Whether a loaded model is partly or wholly outside GPU memory: 1, else 0.");
         meter.CreateObservableGauge("hazumu.gateway.model.stale", StaleModels, description: "1 for each instance that has an older version of a model than another instance.");
     }
 
@@ -362,17 +378,32 @@ internal sealed class GatewayMetrics
     private IEnumerable<Measurement<int>> PerInstance(Func<InstanceGauge, int> value) => _fleet.Instances
         .Select(instance => new Measurement<int>(value(instance), new TagList { { Attributes.Instance, _instances.Label(instance.Instance) } }));
 
-    private IEnumerable<Measurement<T>> PerResident<T>(Func<IEnumerable<ResidentModelGauge>, T> value)
+    private IEnumerable<Measurement<int>> EngineInfo() => _fleet.Instances
+        .Where(instance => instance.Kind is not null)
+        .DistinctBy(instance => _instances.Label(instance.Instance))
+        .Select(instance => new Measurement<int>(1, new TagList
+        {
+            { Attributes.Instance, _instances.Label(instance.Instance) },
+            { Attributes.Kind, instance.Kind },
+            { Attributes.Version, instance.Version ?? "" },
+        }));
+
+    // What an engine does not report has no measurement.
+    private IEnumerable<Measurement<T>> PerResident<T>(Func<ResidentModelGauge, T?> value, Func<IEnumerable<T>, T> fold)
         where T : struct => _fleet.ResidentModels
+        .Where(model => value(model) is not null)
         .GroupBy(model => LabelsOf(model.Instance, model.Model))
-        .Select(models => new Measurement<T>(value(models), Tags(models.Key)));
+        .Select(models => new Measurement<T>(fold(models.Select(model => value(model)!.Value)), Tags(models.Key)));
 
     private IEnumerable<Measurement<int>> StaleModels() => _fleet.StaleModels
         .Select(stale => LabelsOf(stale.Instance, stale.Model))
         .Distinct()
         .Select(labels => new Measurement<int>(1, Tags(labels)));
 
-    private double UntilExpiry(ResidentModelGauge model) => Math.Max(0, (model.ExpiresAt - _time.GetUtcNow()).TotalSeconds);
+    private double? UntilExpiry(ResidentModelGauge model) =>
+        model.ExpiresAt is { } expiry ? Math.Max(0, (expiry - _time.GetUtcNow()).TotalSeconds) : null;
+
+    private static int? IsPartlyOnCpu(ResidentModelGauge model) => model is { SizeBytes: { } all, VramBytes: { } vram } ? vram < all ? 1 : 0 : null;
 
     private Labels LabelsOf(string instance, string model) => new(_models.Label(model, isKnown: true), _instances.Label(instance), null);
 

@@ -33,7 +33,9 @@ internal interface IFleetGauges
 /// <param name="Instance">Its name.</param>
 /// <param name="IsUp">Whether its last probe was answered.</param>
 /// <param name="Circuit">0 closed, 1 half-open, 2 open.</param>
-internal readonly record struct InstanceGauge(string Instance, bool IsUp, int Circuit);
+/// <param name="Kind">The program that it is; <see langword="null"/> until that is known.</param>
+/// <param name="Version">The program's version; <see langword="null"/> where it reports none.</param>
+internal readonly record struct InstanceGauge(string Instance, bool IsUp, int Circuit, string? Kind = null, string? Version = null);
 
 /// <summary>Slots of an instance and model.</summary>
 /// <param name="Instance">The instance's name.</param>
@@ -47,13 +49,15 @@ internal readonly record struct SlotGauge(string Instance, string Model, int Use
 /// <param name="Waiting">Requests in it.</param>
 internal readonly record struct QueueGauge(string Model, int Waiting);
 
-/// <summary>A model in an instance's memory, as <c>/api/ps</c> tells it.</summary>
+/// <summary>A model in an instance's memory. What an engine does not report is <see langword="null"/>.</summary>
 /// <param name="Instance">The instance's name.</param>
 /// <param name="Model">The model's full name.</param>
 /// <param name="SizeBytes">All memory it takes.</param>
 /// <param name="VramBytes">That of GPUs; less than all where it runs partly on the CPU.</param>
-/// <param name="ExpiresAt">When it leaves memory if nobody asks for it.</param>
-internal readonly record struct ResidentModelGauge(string Instance, string Model, long SizeBytes, long VramBytes, DateTimeOffset ExpiresAt);
+/// <param name="ExpiresAt">When it leaves memory if it is not requested.</param>
+/// <param name="ContextTokens">Tokens that a prompt and its answer may have together.</param>
+internal readonly record struct ResidentModelGauge(
+    string Instance, string Model, long? SizeBytes, long? VramBytes, DateTimeOffset? ExpiresAt, long? ContextTokens = null);
 
 /// <summary>A model whose version at an instance is older than at another.</summary>
 /// <param name="Instance">The instance's name.</param>

@@ -145,6 +145,15 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         }
     }
 
+    /// <summary>Whether the settings of every instance leave a model out.</summary>
+    public bool Excludes(string model)
+    {
+        lock (Gate)
+        {
+            return !_instances.IsEmpty && _instances.All(instance => !instance.Models.Allows(model));
+        }
+    }
+
     /// <summary>
     /// Whether an instance has an older version of a model than another one that requests can go to: clients would get old and new
     /// answers in turn. The lock is held.
@@ -233,9 +242,18 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
         return hasChanged;
     }
 
+    /// <summary>Takes in what a probe has read of an instance's slots and version.</summary>
+    public void OnState(Instance instance, EngineState state)
+    {
+        lock (Gate)
+        {
+            instance.Report(state);
+        }
+    }
+
     /// <summary>Takes in what an instance has in memory.</summary>
     /// <param name="instance">The instance.</param>
-    /// <param name="models">From <c>/api/ps</c>.</param>
+    /// <param name="models">The models.</param>
     /// <param name="requestedAt">When it was requested: an answer that came since is newer.</param>
     public void OnResident(Instance instance, IReadOnlyCollection<ResidentModel> models, long requestedAt)
     {

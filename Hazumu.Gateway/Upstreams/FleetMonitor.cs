@@ -152,7 +152,8 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
             var requestedAt = fleet.Now;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(s_probeTimeout);
-            if (await EngineApi.GetResidentAsync(instance, limit.Token) is { } resident)
+            var kind = await instance.GetKindAsync(limit.Token);
+            if ((await EngineKinds.Of(kind).ProbeAsync(instance, limit.Token)).Resident is { } resident)
             {
                 fleet.OnResident(instance, resident, requestedAt);
             }
@@ -197,24 +198,15 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(s_probeTimeout);
 
-            if (instance.Kind is null || instance.IsUp != true)
-            {
-                await instance.DetectKindAsync(limit.Token);
-            }
-
-            var resident = await EngineApi.GetResidentAsync(instance, limit.Token);
-            if (instance.Version is null || instance.IsUp != true)
-            {
-                instance.Version = await EngineApi.GetVersionAsync(instance, limit.Token);
-            }
-
+            var kind = instance is { Kind: { } known, IsUp: true } ? known : await instance.DetectKindAsync(limit.Token);
+            var state = await EngineKinds.Of(kind).ProbeAsync(instance, limit.Token);
             if (instance.Stored is null || requestedAt >= times.NextModels)
             {
                 await ReadModelsAsync(instance, times, limit.Token);
             }
 
-            // An engine without this route has its models in memory always.
-            fleet.OnResident(instance, resident ?? [.. (instance.Stored ?? new Dictionary<string, StoredModel>()).Keys.Select(name => new ResidentModel(name, 0, 0, default))], requestedAt);
+            fleet.OnState(instance, state);
+            fleet.OnResident(instance, state.Resident ?? [.. (instance.Stored?.Keys ?? []).Select(name => new ResidentModel(name))], requestedAt);
             Report(instance, isUp: true, "");
             times.NextProbe = IsUnsettled(instance) ? 0 : requestedAt + (long)settings.Current.Fleet.ProbeInterval.TotalMilliseconds - 50;
         }
@@ -222,7 +214,6 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
         {
             Report(instance, isUp: false, error is OperationCanceledException ? $"no answer within {s_probeTimeout.TotalSeconds:0} s" : error.Message);
             times.NextProbe = 0;
-            instance.Version = null;
         }
         catch (OperationCanceledException)
         {
@@ -236,7 +227,8 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
 
     private async Task ReadModelsAsync(Instance instance, Times times, CancellationToken cancellationToken)
     {
-        var stored = await EngineApi.AddCapabilitiesAsync(instance, await EngineApi.GetStoredAsync(instance, cancellationToken), cancellationToken);
+        var kind = await instance.GetKindAsync(cancellationToken);
+        var stored = await EngineKinds.Of(kind).GetModelsAsync(instance, cancellationToken);
         times.ModelsRead = fleet.Now;
         times.NextModels = fleet.Now + (long)settings.Current.Fleet.ModelsInterval.TotalMilliseconds;
         fleet.OnStored(instance, stored);

@@ -36,6 +36,12 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <remarks>It may change: another program may answer at the same address after an outage.</remarks>
     public EngineKind? Kind { get; private set; }
 
+    /// <summary>How many requests the engine says that it runs at once with one model; <see langword="null"/> where it does not.</summary>
+    public int? ReportedSlots { get; private set; }
+
+    /// <summary>Whether requests waited inside the engine at the last probe.</summary>
+    public bool IsQueueing { get; private set; }
+
     /// <summary>Its settings, as they are now.</summary>
     public EngineOptions Options { get; private set; } = new();
 
@@ -60,8 +66,8 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>The last probe's result; <see langword="null"/> until there was one.</summary>
     public bool? IsUp { get; set; }
 
-    /// <summary>Its version, from <c>/api/version</c>.</summary>
-    public string? Version { get; set; }
+    /// <summary>Its version; <see langword="null"/> where the engine reports none.</summary>
+    public string? Version { get; private set; }
 
     /// <summary>The most models seen in memory at once: at least so many have room.</summary>
     public int MostResident { get; set; }
@@ -69,20 +75,20 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>Whether requests may go to it now.</summary>
     public bool IsUsable => !IsGone && Circuit.Admits;
 
-    /// <summary>Takes in its settings, which may have changed.</summary>
+    /// <summary>Takes in its settings, which may have changed. The lock is held.</summary>
     public void Configure(EngineOptions options, ModelList models)
     {
-        if (options.Kind is { } kind)
+        if (options.Kind != Options.Kind)
         {
-            Kind = kind;
-        }
-        else if (Options.Kind is not null)
-        {
-            Kind = null;
+            Kind = options.Kind;
+            ReportedSlots = null;
         }
 
         (Options, Models) = (options, models);
     }
+
+    /// <summary>Takes in what a probe has read. The lock is held.</summary>
+    public void Report(EngineState state) => (Version, ReportedSlots, IsQueueing) = (state.Version, state.Slots, state.IsQueueing);
 
     /// <summary>
     /// What program it is. Where that is not known yet, the engine is asked: a request that arrives before the first probe has an answer.
@@ -91,11 +97,11 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     public async ValueTask<EngineKind> GetKindAsync(CancellationToken cancellationToken) =>
         Kind ?? await DetectKindAsync(cancellationToken);
 
-    /// <summary>Asks the engine what program it is, unless the settings say so.</summary>
+    /// <summary>Detects what program it is, unless the settings say so.</summary>
     /// <exception cref="HttpRequestException">It cannot be reached, or is none of the kinds that are known.</exception>
     public async Task<EngineKind> DetectKindAsync(CancellationToken cancellationToken)
     {
-        var kind = Options.Kind ?? await EngineDetection.DetectAsync(this, cancellationToken);
+        var kind = Options.Kind ?? await EngineKinds.DetectAsync(this, cancellationToken);
         Kind = kind;
         return kind;
     }
@@ -114,7 +120,7 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>How many requests it runs at once with a model.</summary>
     /// <param name="model">The model's normalised name.</param>
     /// <param name="parallel"><c>Gateway:Slots</c>; of Ollama, it does not hold for every model.</param>
-    public int LimitOf(string model, int parallel) => Options.Slots ?? LimitByModel(model, parallel);
+    public int LimitOf(string model, int parallel) => Options.Slots ?? ReportedSlots ?? LimitByModel(model, parallel);
 
     private int LimitByModel(string model, int parallel) =>
         parallel > 1 && ((Stored?.TryGetValue(model, out var stored) == true && stored.IsSerial) || (Slots.TryGetValue(model, out var slots) && slots.Concurrency == Concurrency.Serial))

@@ -27,7 +27,7 @@ internal sealed class MergedReads(Fleet fleet, ModelNames names, ManagementHandl
         var instances = fleet.Instances.Where(instance => instance.Circuit.State != CircuitState.Open).ToList();
         var path = context.Request.Path.Value!;
         var listed = path is "/v1/models" or "/api/tags" ? names.All.Where(chain => chain.IsListed).ToList() : [];
-        if (fleet.Instances.Length == 1 && listed.Count == 0 && request.Caller.Key is not { Models.IsAll: false })
+        if (fleet.Instances is [{ Models.IsAll: true }] && listed.Count == 0 && request.Caller.Key is not { Models.IsAll: false })
         {
             return await single.HandleAsync(context, request);
         }
@@ -37,7 +37,7 @@ internal sealed class MergedReads(Fleet fleet, ModelNames names, ManagementHandl
         var answers = await Task.WhenAll(instances.Select(instance => ReadAsync(instance, path, request.Id, limit.Token)));
         context.RequestAborted.ThrowIfCancellationRequested();
 
-        var known = answers.OfType<JsonObject>().ToList();
+        var known = instances.Zip(answers).Where(read => read.Second is not null).Select(read => (Instance: read.First, Answer: read.Second!)).ToList();
         if (known.Count == 0)
         {
             return GatewayRefusal.Unreachable();
@@ -45,7 +45,7 @@ internal sealed class MergedReads(Fleet fleet, ModelNames names, ManagementHandl
 
         var answer = path switch
         {
-            "/api/version" => Oldest(known),
+            "/api/version" => Oldest(known.Select(read => read.Answer)),
             "/v1/models" => Union(known, "data", "id", request.Caller, listed),
             _ => Union(known, "models", "name", request.Caller, listed),
         };
@@ -67,15 +67,17 @@ internal sealed class MergedReads(Fleet fleet, ModelNames names, ManagementHandl
         }
     }
 
-    private static JsonObject Union(List<JsonObject> answers, string list, string name, Caller caller, List<NamedChain> chains)
+    private static JsonObject Union(
+        List<(Instance Instance, JsonObject Answer)> answers, string list, string name, Caller caller, List<NamedChain> chains)
     {
         var seen = new Dictionary<string, JsonNode>(StringComparer.Ordinal);
         var merged = new JsonArray();
         // As Ollama lists them: what was changed last first, and in memory what stays longest. Of a model that several have, the newest.
-        foreach (var model in answers.SelectMany(one => one[list] as JsonArray ?? []).OfType<JsonObject>().OrderByDescending(TimeOf))
+        var models = answers.SelectMany(read => (read.Answer[list] as JsonArray ?? []).OfType<JsonObject>().Select(model => (read.Instance, Model: model)));
+        foreach (var (instance, model) in models.OrderByDescending(read => TimeOf(read.Model)))
         {
             var known = model[name]?.GetValueKind() == JsonValueKind.String ? model[name]!.GetValue<string>() : "";
-            if (seen.TryAdd(ModelName.Normalise(known) ?? known, model) && caller.MayUse(known))
+            if (instance.Models.Allows(known) && seen.TryAdd(ModelName.Normalise(known) ?? known, model) && caller.MayUse(known))
             {
                 merged.Add(model.DeepClone());
             }
@@ -96,7 +98,7 @@ internal sealed class MergedReads(Fleet fleet, ModelNames names, ManagementHandl
             }
         }
 
-        var answer = (JsonObject)answers[0].DeepClone();
+        var answer = (JsonObject)answers[0].Answer.DeepClone();
         answer[list] = merged;
         return answer;
     }
@@ -107,7 +109,7 @@ internal sealed class MergedReads(Fleet fleet, ModelNames names, ManagementHandl
         : default;
 
     // What the oldest can do, all can.
-    private static JsonObject Oldest(List<JsonObject> answers) =>
+    private static JsonObject Oldest(IEnumerable<JsonObject> answers) =>
         (JsonObject)answers.MinBy(answer => Version.TryParse(answer["version"]?.ToString().Split('-')[0], out var version) ? version : new Version(int.MaxValue, 0))!.DeepClone();
 
     private static async Task WriteAsync(HttpContext context, JsonObject answer)

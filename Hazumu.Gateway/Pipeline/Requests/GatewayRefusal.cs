@@ -52,6 +52,10 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
     /// <summary>What <c>Retry-After</c> says, for a sentence: some clients show nothing else.</summary>
     private static string Seconds(TimeSpan wait) => $"{Math.Max(1, Math.Ceiling(wait.TotalSeconds)):0} s";
 
+    /// <summary>The settings of every engine leave the model out.</summary>
+    public static GatewayRefusal NoModel(string model) => new(
+        Outcome.BadRequest, StatusCodes.Status404NotFound, $"The model '{model}' is not found; no engine is used for it.");
+
     /// <summary>The route is unknown. A client's mistake, no attack: it does not count as a refusal.</summary>
     public static GatewayRefusal NotFound(string method, string path, string? right) => new(
         Outcome.BadRequest,

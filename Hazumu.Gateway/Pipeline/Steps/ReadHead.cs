@@ -76,6 +76,11 @@ internal sealed class ReadHead(GatewaySettings settings, BodyBudget budget, Mode
             return null;
         }
 
+        if (fleet.Excludes(request.FullModel!))
+        {
+            return GatewayRefusal.NoModel(request.Model!);
+        }
+
         await monitor.RefreshStoredAsync(cancellationToken);
         return Check(request, request.Model!);
     }

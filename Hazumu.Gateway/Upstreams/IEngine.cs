@@ -1,0 +1,55 @@
+namespace Hazumu.Gateway.Upstreams;
+
+/// <summary>How the state of one kind of engine is read. A type has no state of its own: what it has read is kept by the instance.</summary>
+internal interface IEngine
+{
+    /// <summary>The kind.</summary>
+    EngineKind Kind { get; }
+
+    /// <summary>Whether the program at an instance's address is of this kind, by a route that only this kind has.</summary>
+    /// <exception cref="HttpRequestException">It cannot be reached, or does not serve yet.</exception>
+    Task<bool> IsAtAsync(Instance instance, CancellationToken cancellationToken);
+
+    /// <summary>Probes an instance, and reads what changes from probe to probe.</summary>
+    /// <exception cref="HttpRequestException">It cannot be reached, or does not serve.</exception>
+    /// <exception cref="System.Text.Json.JsonException">The answer is none of this kind's.</exception>
+    Task<EngineState> ProbeAsync(Instance instance, CancellationToken cancellationToken);
+
+    /// <summary>Reads which models an instance has.</summary>
+    /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
+    /// <exception cref="System.Text.Json.JsonException">The answer is none of this kind's.</exception>
+    Task<IReadOnlyDictionary<string, StoredModel>> GetModelsAsync(Instance instance, CancellationToken cancellationToken);
+}
+
+/// <summary>What a probe has read.</summary>
+/// <param name="Version">The program's version; <see langword="null"/> where it reports none.</param>
+/// <param name="Resident">The models in memory; <see langword="null"/> where that is every model that it has.</param>
+/// <param name="Slots">How many requests it runs at once with one model; <see langword="null"/> where it does not report that.</param>
+/// <param name="IsQueueing">Whether requests wait inside the engine.</param>
+internal sealed record EngineState(
+    string? Version, IReadOnlyList<ResidentModel>? Resident = null, int? Slots = null, bool IsQueueing = false);
+
+/// <summary>The kinds of engines.</summary>
+internal static class EngineKinds
+{
+    // In the order of detection: any of them may have OpenAI's routes.
+    private static readonly IEngine[] s_all = [new OllamaEngine(), new LlamaServerEngine(), new VllmEngine(), new OpenaiEngine()];
+
+    /// <summary>The engine of a kind.</summary>
+    public static IEngine Of(EngineKind kind) => Array.Find(s_all, engine => engine.Kind == kind)!;
+
+    /// <summary>Finds out of which kind the program at an instance's address is.</summary>
+    /// <exception cref="HttpRequestException">It cannot be reached, or does not serve yet.</exception>
+    public static async Task<EngineKind> DetectAsync(Instance instance, CancellationToken cancellationToken)
+    {
+        foreach (var engine in s_all)
+        {
+            if (await engine.IsAtAsync(instance, cancellationToken))
+            {
+                return engine.Kind;
+            }
+        }
+
+        throw new HttpRequestException("it is none of the kinds that are known");
+    }
+}
