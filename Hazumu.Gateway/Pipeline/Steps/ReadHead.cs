@@ -76,7 +76,7 @@ internal sealed class ReadHead(GatewaySettings settings, BodyBudget budget, Mode
             return null;
         }
 
-        if (fleet.Excludes(request.FullModel!))
+        if (request.Chain is { } excluded ? excluded.FullNames.All(fleet.Excludes) : fleet.Excludes(request.FullModel!))
         {
             return GatewayRefusal.NoModel(request.Model!);
         }
