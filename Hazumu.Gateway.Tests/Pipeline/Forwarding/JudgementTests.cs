@@ -15,6 +15,7 @@ public class JudgementTests
     {
         [AttemptEnd.Answered] = (Fault.None, LeaseEnd.Answered, Retry.Never, null, 0),
         [AttemptEnd.Busy] = (Fault.None, LeaseEnd.Busy, Retry.Granted, Outcome.EngineError, 0),
+        [AttemptEnd.Declined] = (Fault.None, LeaseEnd.Answered, Retry.Granted, Outcome.EngineError, 0),
         [AttemptEnd.Truncated] = (Fault.Instance, LeaseEnd.Answered, Retry.Never, Outcome.StreamTruncated, 0),
         [AttemptEnd.Unreachable] = (Fault.Instance, LeaseEnd.Failed, Retry.Budgeted, Outcome.EngineUnreachable, 502),
         [AttemptEnd.AnswerLost] = (Fault.Instance, LeaseEnd.Undecided, Retry.Never, Outcome.EngineUnreachable, 502),

@@ -48,6 +48,11 @@ internal sealed class Forward(Fleet fleet, FleetMonitor monitor, IHttpForwarder 
         if (judgement.Fault == Fault.Instance)
         {
             monitor.Refresh(lease.Instance);
+        }
+
+        // An instance that declines one model may serve another.
+        if (end != AttemptEnd.Declined)
+        {
             ticket.Avoid(lease.Instance.Name, fleet.Now);
         }
 
