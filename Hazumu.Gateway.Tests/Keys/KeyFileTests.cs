@@ -16,6 +16,7 @@ public sealed class KeyFileTests : IDisposable
               "sha256": "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
               "scopes": ["infer", "read"],
               "models": ["qwen*", "x"],
+              "priority": "batch",
               "requestsPerMinute": 60,
               "tokensPerMinute": 100000,
               "concurrentRequests": 4,
@@ -41,6 +42,7 @@ public sealed class KeyFileTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 32).Select(i => (byte)i), key.Hash);
         Assert.Equal(Scope.Infer | Scope.Read, key.Scopes);
         Assert.Equal(["qwen*", "x"], key.Models.Patterns);
+        Assert.Equal(Priority.Batch, key.Priority);
         Assert.Equal((60, 100_000, 4), (key.RequestsPerMinute, key.TokensPerMinute, key.ConcurrentRequests));
         Assert.Equal(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), key.Created);
         Assert.Equal(new DateTimeOffset(2027, 1, 1, 0, 0, 0, TimeSpan.Zero), key.Expires);
@@ -66,6 +68,7 @@ public sealed class KeyFileTests : IDisposable
         Assert.DoesNotContain("null", written, StringComparison.Ordinal);
         Assert.DoesNotContain("models", written, StringComparison.Ordinal);
         Assert.DoesNotContain("PerMinute", written, StringComparison.Ordinal);
+        Assert.DoesNotContain("priority", written, StringComparison.Ordinal);
         Assert.DoesNotContain("expires", written, StringComparison.Ordinal);
     }
 
@@ -117,6 +120,7 @@ public sealed class KeyFileTests : IDisposable
     [InlineData("abcd1234", "abcd123", "the 'id' of key 1 ('alice') must be 8 letters or digits")]
     [InlineData("1e1f\"", "1e\"", "the 'sha256' of key 1 ('alice') must be 64 hexadecimal digits")]
     [InlineData("1e1f\"", "1e1g\"", "the 'sha256' of key 1 ('alice') must be 64 hexadecimal digits")]
+    [InlineData("\"batch\"", "\"urgent\"", "the 'priority' of key 1 ('alice') must be one of interactive, normal, batch")]
     [InlineData("\"read\"", "\"write\"", "the 'scopes' of key 1 ('alice') must be at least one of infer, read, admin")]
     [InlineData("\"infer\", \"read\"", "", "the 'scopes' of key 1 ('alice') must be at least one of infer, read, admin")]
     [InlineData("\"read\"", "null", "the 'scopes' of key 1 ('alice') must be at least one of infer, read, admin")]
@@ -124,7 +128,7 @@ public sealed class KeyFileTests : IDisposable
     [InlineData("\"qwen*\"", "\"q w\"", "the 'models' of key 1 ('alice') hold 'q w'")]
     [InlineData("\"qwen*\"", "null", "the 'models' of key 1 ('alice') hold ''")]
     [InlineData(": 60", ": 0", "'requestsPerMinute' of key 1 ('alice') is 0, and must be at least 1 or absent")]
-    [InlineData(": 60", ": 1.5", "at $.keys[0].requestsPerMinute, line 10, is of the wrong kind")]
+    [InlineData(": 60", ": 1.5", "at $.keys[0].requestsPerMinute, line 11, is of the wrong kind")]
     [InlineData("100000", "-1", "'tokensPerMinute' of key 1 ('alice') is -1")]
     [InlineData("100000", "99999999999", "at $.keys[0].tokensPerMinute")]
     [InlineData("\"concurrentRequests\": 4", "\"concurrentRequests\": \"4\"", "at $.keys[0].concurrentRequests")]

@@ -98,7 +98,7 @@ public sealed class KeysCommandTests : IDisposable
     public async Task List_shows_all_but_the_hash()
     {
         var (_, text, _) = await Run("keys", "create", "alice", "--models", "qwen*", "--requests-per-minute", "60", "--concurrent", "2");
-        await Run("keys", "create", "bob", "--scopes", "admin", "--expires", "1d", "--ollama-public-key", new OllamaKeyPair().PublicKey);
+        await Run("keys", "create", "bob", "--scopes", "admin", "--priority", "batch", "--expires", "1d", "--ollama-public-key", new OllamaKeyPair().PublicKey);
         _time.Advance(TimeSpan.FromDays(2));
 
         var (code, output, error) = await Run("keys", "list");
@@ -109,7 +109,7 @@ public sealed class KeysCommandTests : IDisposable
             $"""
             NAME   ID        SCOPES      MODELS  LIMITS                      OLLAMA KEY  CREATED     EXPIRES
             alice  {ids[0]}  infer,read  qwen*   60 requests/min, 2 at once  -           2026-06-01  -
-            bob    {ids[1]}  admin       *       -                           yes         2026-06-01  2026-06-02 (expired)
+            bob    {ids[1]}  admin       *       batch priority              yes         2026-06-01  2026-06-02 (expired)
 
             """,
             output,
@@ -194,6 +194,7 @@ public sealed class KeysCommandTests : IDisposable
     [InlineData("keys create alice --scopes")]
     [InlineData("keys create alice --scopes write")]
     [InlineData("keys create alice --scopes infer,")]
+    [InlineData("keys create alice --priority urgent")]
     [InlineData("keys create alice --models a?")]
     [InlineData("keys create alice --models a,")]
     [InlineData("keys create alice --requests-per-minute 0")]
