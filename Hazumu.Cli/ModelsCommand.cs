@@ -16,14 +16,22 @@ internal static class ModelsCommand
     public static Command Create(Func<string, string?> variable)
     {
         var gateway = DoctorCommand.CreateAddress("--gateway", "the gateway's management port");
-        var command = new Command("models", $"Shows the names, models and instances of a running gateway; without --gateway of the one on http://localhost:{DefaultPort}, or on the port that {PortVariable} sets.") { gateway };
+        var command = new Command(
+            "models",
+            $"Shows the names, models and instances of a running gateway; without --gateway of the one on "
+            + $"http://localhost:{DefaultPort}, or on the port that {PortVariable} sets.")
+        {
+            gateway,
+        };
         command.SetAction(async (result, cancellationToken) =>
         {
-            var address = result.GetValue(gateway) ?? new Uri($"http://localhost:{(variable(PortVariable) is { Length: > 0 } port ? port : DefaultPort)}");
+            var port = variable(PortVariable) is { Length: > 0 } set ? set : DefaultPort;
+            var address = result.GetValue(gateway) ?? new Uri($"http://localhost:{port}");
             using var http = ComponentClient.CreateHttpClient();
             try
             {
-                var report = await new ComponentClient(http, "The gateway's management port", address).GetAsync<Report>("models", cancellationToken);
+                var client = new ComponentClient(http, "The gateway's management port", address);
+                var report = await client.GetAsync<Report>("models", cancellationToken);
                 await WriteAsync(result.InvocationConfiguration.Output, report);
                 return 0;
             }
@@ -41,7 +49,10 @@ internal static class ModelsCommand
         {
             await WriteTableAsync(output, ["NAME", "MODELS", "QUEUE", "LISTED"], report.Names.Select(name => new[]
             {
-                name.Name, string.Join(" → ", name.Models), name.QueueLongerThan is { } limit ? $"{limit} at most" : "any", name.IsListed ? "yes" : "no",
+                name.Name,
+                string.Join(" → ", name.Models),
+                name.QueueLongerThan is { } limit ? $"{limit} at most" : "any",
+                name.IsListed ? "yes" : "no",
             }));
             await output.WriteLineAsync();
         }
@@ -65,11 +76,15 @@ internal static class ModelsCommand
         var widths = head.Select((_, column) => rows.Max(row => row[column].Length)).ToArray();
         foreach (var row in rows)
         {
-            await output.WriteLineAsync(string.Join(Gap, row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+            var cellsOfRow = row.Select((cell, column) => cell.PadRight(widths[column]));
+            await output.WriteLineAsync(string.Join(Gap, cellsOfRow).TrimEnd());
         }
     }
 
-    private sealed record Report(IReadOnlyList<NameReport> Names, IReadOnlyList<InstanceReport> Instances, IReadOnlyDictionary<string, int> Waiting);
+    private sealed record Report(
+        IReadOnlyList<NameReport> Names,
+        IReadOnlyList<InstanceReport> Instances,
+        IReadOnlyDictionary<string, int> Waiting);
 
     private sealed record NameReport(string Name, IReadOnlyList<string> Models, int? QueueLongerThan, bool IsListed);
 

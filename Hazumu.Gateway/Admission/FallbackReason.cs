@@ -1,6 +1,9 @@
 namespace Hazumu.Gateway.Admission;
 
-/// <summary>Why a model of a chain does not serve a request. If there is a reason against each, the one with the smallest is taken.</summary>
+/// <summary>
+/// Why a model of a chain does not serve a request. If there is a reason against each, the one with the smallest is
+/// taken.
+/// </summary>
 internal enum FallbackReason
 {
     /// <summary>There is none.</summary>

@@ -1,7 +1,8 @@
 namespace Hazumu.Gateway.Admission;
 
 /// <summary>
-/// The requests of one priority that wait for one model. Keys take turns, so that one with a thousand requests holds up another's by one at a time; within a
+/// The requests of one priority that wait for one model. Keys take turns, so that one with a thousand requests holds up
+/// another's by one at a time; within a
 /// key it is first come, first served. Joining, leaving and taking a turn cost the same however long the queue is.
 /// </summary>
 /// <remarks>Not thread-safe: the fleet's lock guards it.</remarks>
@@ -74,7 +75,9 @@ internal sealed class KeyTurns
         }
     }
 
-    /// <summary>The place of the last of a key's, from 1: the turns until it has its own, those of other keys between included.</summary>
+    /// <summary>
+    /// The place of the last of a key's, from 1: the turns until it has its own, those of other keys between included.
+    /// </summary>
     public int LastPlaceOf(string key)
     {
         var own = _keys[key];
@@ -96,7 +99,9 @@ internal sealed class KeyTurns
         return place;
     }
 
-    /// <summary>The key's request that has waited least and has had no attempt; <see langword="null"/> where there is none.</summary>
+    /// <summary>
+    /// The key's request that has waited least and has had no attempt; <see langword="null"/> where there is none.
+    /// </summary>
     public Ticket? NewestOf(string key)
     {
         var node = _keys.GetValueOrDefault(key)?.Value.Last;
@@ -109,7 +114,8 @@ internal sealed class KeyTurns
     }
 
     /// <summary>
-    /// The requests whose deadline has passed. Within a key the first has waited longest, except those that came back to its front, and
+    /// The requests whose deadline has passed. Within a key the first has waited longest, except those that came back
+    /// to its front, and
     /// short ones, which wait as long as their key has its turns: so few are checked.
     /// </summary>
     /// <param name="isLate">Whether the deadline has passed; gets the time of the key's last turn.</param>

@@ -3,11 +3,13 @@ using Hazumu.Gateway.Configuration;
 namespace Hazumu.Gateway.Admission;
 
 /// <summary>
-/// The requests that wait for one model. Each priority gets its share of the turns for as long as its requests wait, so that none starves;
+/// The requests that wait for one model. Each priority gets its share of the turns for as long as its requests wait, so
+/// that none starves;
 /// within a priority keys take turns.
 /// </summary>
 /// <remarks>
-/// Each priority is due at a time of a common clock, the next time later by one divided by its share; the one that is due first has its
+/// Each priority is due at a time of a common clock, the next time later by one divided by its share; the one that is
+/// due first has its
 /// turn (stride scheduling, Waldspurger 1995). Not thread-safe: the fleet's lock guards it.
 /// </remarks>
 internal sealed class ModelQueue(Func<PriorityOptions> shares)
@@ -42,24 +44,37 @@ internal sealed class ModelQueue(Func<PriorityOptions> shares)
         level.Due += StepOf(level);
     }
 
-    /// <summary>The place of the last of its key's, from 1: the turns until it has its own, those of other keys and priorities between included.</summary>
+    /// <summary>
+    /// The place of the last of its key's, from 1: the turns until it has its own, those of other keys and priorities
+    /// between included.
+    /// </summary>
     public int LastPlaceOf(Ticket ticket)
     {
         var own = LevelOf(ticket);
         var place = own.Keys.LastPlaceOf(ticket.Key);
         var due = own.Due + ((place - 1) * StepOf(own));
-        return place + _levels.Where(level => level != own).Sum(level => Math.Clamp((int)Math.Ceiling((due - level.Due) / StepOf(level)), 0, level.Keys.Count));
+        foreach (var level in _levels.Where(level => level != own))
+        {
+            place += Math.Clamp((int)Math.Ceiling((due - level.Due) / StepOf(level)), 0, level.Keys.Count);
+        }
+
+        return place;
     }
 
     /// <summary>The key's request that has waited least and has had no attempt; <see langword="null"/> where there is none.</summary>
-    public Ticket? NewestOf(string key) => _levels.Select(level => level.Keys.NewestOf(key)).MaxBy(newest => newest?.QueuedAt);
+    public Ticket? NewestOf(string key) =>
+        _levels.Select(level => level.Keys.NewestOf(key)).MaxBy(newest => newest?.QueuedAt);
 
     /// <summary>The requests whose deadline has passed.</summary>
     /// <param name="isLate">Whether the deadline has passed; gets the time of the key's last turn.</param>
-    public List<Ticket> Late(Func<Ticket, long, bool> isLate) => [.. _levels.SelectMany(level => level.Keys.Late(isLate))];
+    public List<Ticket> Late(Func<Ticket, long, bool> isLate) =>
+        [.. _levels.SelectMany(level => level.Keys.Late(isLate))];
 
     /// <summary>The first of each key, in the order of their turns.</summary>
-    public IEnumerable<Ticket> Heads() => _levels.Where(level => level.Keys.Count > 0).OrderBy(level => level.Due).SelectMany(level => level.Keys.Heads());
+    public IEnumerable<Ticket> Heads() => _levels
+        .Where(level => level.Keys.Count > 0)
+        .OrderBy(level => level.Due)
+        .SelectMany(level => level.Keys.Heads());
 
     private Level LevelOf(Ticket ticket) => _levels[(int)ticket.Priority];
 

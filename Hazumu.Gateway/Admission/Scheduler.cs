@@ -353,8 +353,9 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         ticket.Choose(model =>
             _fleet.IsMissing(model) ? FallbackReason.Missing
             : _fleet.OutageSince(model) is not null ? FallbackReason.Down
-            : model != admitted && _queues.TryGetValue(model, out var queue) && queue.Count > ticket.QueueLongerThan ? FallbackReason.Queue
-            : FallbackReason.None);
+            : model != admitted && _queues.GetValueOrDefault(model)?.Count > ticket.QueueLongerThan
+                ? FallbackReason.Queue
+                : FallbackReason.None);
     }
 
     private bool HasShare(string key, int weight, long limit)

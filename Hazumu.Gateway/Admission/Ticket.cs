@@ -19,10 +19,16 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     /// <summary>The model; of a chain, the one that was chosen last.</summary>
     public string Model { get; private set; } = model;
 
-    /// <summary>Full names of the models that may serve it, the first choice first; <see langword="null"/> where only <see cref="Model"/> may.</summary>
+    /// <summary>
+    /// Full names of the models that may serve it, the first choice first; <see langword="null"/> where only <see
+    /// cref="Model"/> may.
+    /// </summary>
     public IReadOnlyList<string>? Chain { get; init; }
 
-    /// <summary>Requests that may wait for a model of the chain before the next one is taken; <see langword="null"/> for any number.</summary>
+    /// <summary>
+    /// Requests that may wait for a model of the chain before the next one is taken; <see langword="null"/> for any
+    /// number.
+    /// </summary>
     public int? QueueLongerThan { get; init; }
 
     /// <summary>Why the model before <see cref="Model"/> in the chain does not serve it.</summary>
@@ -74,7 +80,9 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     /// <summary>Whether any attempt has failed.</summary>
     public bool HasAvoided => _avoided is not null;
 
-    /// <summary>Chooses the first model of the chain that nothing speaks against; else the one with the smallest reason.</summary>
+    /// <summary>
+    /// Chooses the first model of the chain that nothing speaks against; else the one with the smallest reason.
+    /// </summary>
     public void Choose(Func<string, FallbackReason> reasonAgainst)
     {
         var (least, before) = (FallbackReason.Failed, _before);
@@ -96,7 +104,8 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     }
 
     /// <summary>Another gateway has chosen the model.</summary>
-    public void Take(string model, FallbackReason fallback) => (Model, Fallback) = (model, fallback == FallbackReason.None ? _before : fallback);
+    public void Take(string model, FallbackReason fallback) =>
+        (Model, Fallback) = (model, fallback == FallbackReason.None ? _before : fallback);
 
     /// <summary>Gives up on the model, and leaves the choice to those behind it in the chain.</summary>
     /// <param name="reason">Why.</param>

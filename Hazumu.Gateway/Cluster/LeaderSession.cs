@@ -141,7 +141,15 @@ internal class LeaderSession(Leadership leadership) : StreamEnd
         }
 
         var now = leadership.Fleet.Now;
-        var ticket = new Ticket(ask.Model!, ask.Affinity, ask.KeyName!) { Chain = ask.Chain, QueueLongerThan = ask.QueueLongerThan, Priority = ask.Priority, IsShort = ask.IsShort, IsStreamed = ask.IsStreamed, WasAdmitted = ask.IsAgain };
+        var ticket = new Ticket(ask.Model!, ask.Affinity, ask.KeyName!)
+        {
+            Chain = ask.Chain,
+            QueueLongerThan = ask.QueueLongerThan,
+            Priority = ask.Priority,
+            IsShort = ask.IsShort,
+            IsStreamed = ask.IsStreamed,
+            WasAdmitted = ask.IsAgain,
+        };
         (ticket.QueuedAt, ticket.Placed) = (Math.Max(0, now - ask.Waited), now);
         foreach (var instance in ask.Avoided ?? [])
         {

@@ -24,7 +24,10 @@ internal sealed class GatewayOptions
     [Range(1, 100_000)]
     public int Slots { get; set; } = 1;
 
-    /// <summary>Names that clients may use, each with the models that serve it. A list, since a model's name in a key would end at its colon.</summary>
+    /// <summary>
+    /// Names that clients may use, each with the models that serve it. A list, since a model's name in a key would end
+    /// at its colon.
+    /// </summary>
     [Setting("Names that clients may use, each with the models that serve it")]
     public Dictionary<string, ModelNameOptions> ModelNames { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
@@ -61,7 +64,9 @@ internal sealed class GatewayOptions
     [Setting("A further JSON file with settings, watched for changes", Allowed = "a path")]
     public string? SettingsFile { get; set; }
 
-    /// <summary>How often a client that waits for a stream is sent something that means nothing; never unless it is set.</summary>
+    /// <summary>
+    /// How often a client that waits for a stream is sent something that means nothing; never unless it is set.
+    /// </summary>
     [Setting("How often a client that waits for its stream to begin is sent something that means nothing, for proxies that cut silent connections; never unless it is set: see [Long silences](#long-silences)", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan? KeepAlive { get; set; }

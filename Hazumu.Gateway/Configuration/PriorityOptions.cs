@@ -15,7 +15,10 @@ internal enum Priority
     Batch,
 }
 
-/// <summary>The shares of the priorities. While requests of all of them wait for a model, each gets its share of the slots that come free.</summary>
+/// <summary>
+/// The shares of the priorities. While requests of all of them wait for a model, each gets its share of the slots that
+/// come free.
+/// </summary>
 internal sealed class PriorityOptions
 {
     /// <summary>The share of interactive requests.</summary>

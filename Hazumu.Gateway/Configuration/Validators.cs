@@ -47,5 +47,6 @@ internal sealed class RegistriesAttribute : ValidationAttribute
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class PositiveDurationAttribute : ValidationAttribute
 {
-    public override bool IsValid(object? value) => value is null || (value is TimeSpan duration && duration > TimeSpan.Zero && duration < TimeSpan.FromDays(20));
+    public override bool IsValid(object? value) =>
+        value is null || (value is TimeSpan duration && duration > TimeSpan.Zero && duration < TimeSpan.FromDays(20));
 }

@@ -43,7 +43,8 @@ internal static class KeyTable
             (key.ConcurrentRequests, "at once"),
         ];
         var given = limits.Where(limit => limit.Value is not null).Select(limit => $"{limit.Value} {limit.Unit}").ToArray();
-        string[] all = key.Priority == Priority.Normal ? given : [$"{PriorityNames.Of(key.Priority)} priority", .. given];
+        var priority = $"{PriorityNames.Of(key.Priority)} priority";
+        string[] all = key.Priority == Priority.Normal ? given : [priority, .. given];
         return all.Length == 0 ? None : string.Join(", ", all);
     }
 

@@ -33,7 +33,7 @@ internal sealed class ModelNames
     public static FrozenDictionary<string, NamedChain> Read(GatewayOptions options)
     {
         var problems = new List<string>();
-        var entries = new Dictionary<string, (string Path, ModelNameOptions Options)>(StringComparer.Ordinal);
+        var entries = new Entries();
         foreach (var (key, entry) in options.ModelNames)
         {
             var path = $"{Section}:{key}";
@@ -43,7 +43,10 @@ internal sealed class ModelNames
             }
             else if (!entries.TryAdd(FullName(entry.Name!), (path, entry)))
             {
-                problems.Add($"'{path}:Name' is '{entry.Name}', which '{entries[FullName(entry.Name!)].Path}' is for already; put all models of a name into one entry.");
+                var other = entries[FullName(entry.Name!)].Path;
+                problems.Add(
+                    $"'{path}:Name' is '{entry.Name}', which '{other}' is for already; "
+                    + "put all models of a name into one entry.");
             }
         }
 
@@ -53,7 +56,9 @@ internal sealed class ModelNames
             var models = new List<ChainModel>();
             if (FindCircle(name, entries, models, []) is { } circle)
             {
-                problems.Add($"'{Section}' has a circle: {circle}; a name may be served by another name, but not by way of itself.");
+                problems.Add(
+                    $"'{Section}' has a circle: {circle}; "
+                    + "a name may be served by another name, but not by way of itself.");
             }
 
             chains.Add(name, new(entry.Name!, models, entry.QueueLongerThan, entry.List));
@@ -63,22 +68,31 @@ internal sealed class ModelNames
         return chains.ToFrozenDictionary(StringComparer.Ordinal);
     }
 
-    private static string? ProblemOf(string path, ModelNameOptions entry) =>
-        string.IsNullOrEmpty(entry.Name) ? $"'{path}:Name' is not set; give the name that clients use."
-        : ModelText.ProblemOf(entry.Name) is { } wrongName ? $"'{path}:Name' {wrongName}; give the name that clients use."
-        : entry.Models.Count == 0 ? $"'{path}:Models' is empty; list the models that serve '{entry.Name}', the first choice first."
-        : entry.Models.Select(ModelText.ProblemOf).FirstOrDefault(problem => problem is not null) is { } wrongModel ? $"'{path}:Models' has a name that {wrongModel}; give the name of a model."
-        : null;
+    private static string? ProblemOf(string path, ModelNameOptions entry)
+    {
+        var problemOfName = string.IsNullOrEmpty(entry.Name) ? "is not set" : ModelText.ProblemOf(entry.Name);
+        var problemOfModel = entry.Models.Select(ModelText.ProblemOf).FirstOrDefault(problem => problem is not null);
+        return problemOfName is not null ? $"'{path}:Name' {problemOfName}; give the name that clients use."
+            : entry.Models.Count == 0
+                ? $"'{path}:Models' is empty; list the models that serve '{entry.Name}', the first choice first."
+            : problemOfModel is not null
+                ? $"'{path}:Models' has a name that {problemOfModel}; give the name of a model."
+            : null;
+    }
 
-    // Adds the models of a name in their order, those of other names in the place of these. A name that lists itself means the model.
-    private static string? FindCircle(string name, Dictionary<string, (string Path, ModelNameOptions Options)> entries, List<ChainModel> models, List<string> path)
+    // Adds the models of a name in their order, those of other names in the place of these. A name that lists itself
+    // means the model.
+    private static string? FindCircle(string name, Entries entries, List<ChainModel> models, List<string> path)
     {
         path = [.. path, name];
         foreach (var model in entries[name].Options.Models.Select(ChainModel.From))
         {
             if (model.FullName != name && entries.ContainsKey(model.FullName))
             {
-                if ((path.Contains(model.FullName) ? Circle(path, model.FullName, entries) : FindCircle(model.FullName, entries, models, path)) is { } circle)
+                var circle = path.Contains(model.FullName)
+                    ? Circle(path, model.FullName, entries)
+                    : FindCircle(model.FullName, entries, models, path);
+                if (circle is not null)
                 {
                     return circle;
                 }
@@ -93,7 +107,7 @@ internal sealed class ModelNames
     }
 
     // From its first name in alphabetical order, so that each circle is reported once.
-    private static string Circle(List<string> path, string name, Dictionary<string, (string Path, ModelNameOptions Options)> entries)
+    private static string Circle(List<string> path, string name, Entries entries)
     {
         var circle = path[path.IndexOf(name)..];
         var first = circle.IndexOf(circle.Min(StringComparer.Ordinal)!);
@@ -102,4 +116,6 @@ internal sealed class ModelNames
     }
 
     private static string FullName(string name) => ModelName.Normalise(name) ?? name;
+
+    private sealed class Entries() : Dictionary<string, (string Path, ModelNameOptions Options)>(StringComparer.Ordinal);
 }

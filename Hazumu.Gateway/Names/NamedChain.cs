@@ -5,18 +5,24 @@ namespace Hazumu.Gateway.Names;
 /// <summary>A name that clients may use, and the chain of models that serve it.</summary>
 /// <param name="Name">The name, as it is configured.</param>
 /// <param name="Models">The models, in the order in which they are tried.</param>
-/// <param name="QueueLongerThan">Requests that may wait for a model before the next one is taken; <see langword="null"/> for any number.</param>
+/// <param name="QueueLongerThan">
+/// Requests that may wait for a model before the next one is taken; <see langword="null"/> for any number.
+/// </param>
 /// <param name="IsListed">Whether the name is listed among the models.</param>
 internal sealed record NamedChain(string Name, IReadOnlyList<ChainModel> Models, int? QueueLongerThan, bool IsListed)
 {
     /// <summary>The full names of the models.</summary>
     public IReadOnlyList<string> FullNames { get; } = [.. Models.Select(model => model.FullName)];
 
-    /// <summary>The models that a caller may use: all of them if its key has the name, else those that its key has.</summary>
-    public IEnumerable<ChainModel> AllowedTo(Caller caller) => caller.MayUse(Name) ? Models : Models.Where(model => caller.MayUse(model.Name));
+    /// <summary>
+    /// The models that a caller may use: all of them if its key has the name, else those that its key has.
+    /// </summary>
+    public IEnumerable<ChainModel> AllowedTo(Caller caller) =>
+        caller.MayUse(Name) ? Models : Models.Where(model => caller.MayUse(model.Name));
 
     /// <summary>The same chain with some of its models only.</summary>
-    public NamedChain Only(IReadOnlyList<ChainModel> models) => models.Count == Models.Count ? this : new(Name, models, QueueLongerThan, IsListed);
+    public NamedChain Only(IReadOnlyList<ChainModel> models) =>
+        models.Count == Models.Count ? this : new(Name, models, QueueLongerThan, IsListed);
 
     /// <summary>Finds a model by its full name.</summary>
     public ChainModel Find(string fullName) => Models.First(model => model.FullName == fullName);

@@ -59,7 +59,8 @@ internal static class Attributes
 
     private static readonly string[] s_outcomes = [.. Enum.GetNames<Outcome>().Select(System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName)];
 
-    private static readonly string[] s_fallbacks = [.. Enum.GetNames<FallbackReason>().Select(name => name.ToLowerInvariant())];
+    private static readonly string[] s_fallbacks =
+        [.. Enum.GetNames<FallbackReason>().Select(name => name.ToLowerInvariant())];
 
     private static readonly string[] s_dialects = [.. Enum.GetNames<Dialect>().Select(name => name.ToLowerInvariant())];
 

@@ -76,7 +76,10 @@ internal sealed class GatewayMetrics
         _retries = meter.CreateCounter<long>("hazumu.gateway.retries", "{attempt}", "Attempts after a request's first.");
         _coldStarts = meter.CreateCounter<long>("hazumu.gateway.cold_starts", "{request}", "Requests that were sent to an instance without their model in memory.");
         _promptCacheHits = meter.CreateCounter<long>("hazumu.gateway.prompt_cache.hits", "{request}", "Requests of whose prompt a part came from the cache.");
-        _named = meter.CreateCounter<long>("hazumu.gateway.named_requests", "{request}", "Requests for a configured name that were sent to an instance.");
+        _named = meter.CreateCounter<long>(
+            "hazumu.gateway.named_requests",
+            "{request}",
+            "Requests for a configured name that were sent to an instance.");
         _keyTokens = meter.CreateCounter<long>("hazumu.gateway.key.tokens", "{token}", "Tokens per key.");
         _logDropped = meter.CreateCounter<long>("hazumu.gateway.access_log.dropped", "{line}", "Lines of the access log and of the program's log that were lost because the reader of standard output is too slow or gone.");
 

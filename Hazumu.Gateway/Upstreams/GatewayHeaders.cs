@@ -12,7 +12,9 @@ internal static class GatewayHeaders
     /// <summary>In an answer: the model that gave it, where the client has named another one.</summary>
     public const string Model = "Hazumu-Model";
 
-    /// <summary>In a request that runs a model: the priority that it wants, if that is lower than the one of its key.</summary>
+    /// <summary>
+    /// In a request that runs a model: the priority that it wants, if that is lower than the one of its key.
+    /// </summary>
     public const string Priority = "Hazumu-Priority";
 
     /// <summary>In an answer: the request's place in the queue when it joined; 0 where it did not wait.</summary>

@@ -149,7 +149,9 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
         _added += text.Length - (end - start);
     }
 
-    /// <summary>Names another model when it is sent; <see langword="null"/> for the one that the client named.</summary>
+    /// <summary>
+    /// Names another model when it is sent; <see langword="null"/> for the one that the client named.
+    /// </summary>
     public void NameModel(string? model)
     {
         if (model is null)
@@ -158,7 +160,8 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
         }
         else
         {
-            Replace(Head.ModelRange, IsObject ? JsonSerializer.SerializeToUtf8Bytes(model) : Encoding.UTF8.GetBytes(model));
+            var text = IsObject ? JsonSerializer.SerializeToUtf8Bytes(model) : Encoding.UTF8.GetBytes(model);
+            Replace(Head.ModelRange, text);
         }
     }
 
@@ -313,7 +316,8 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
 
         public bool IsAtEnd { get; private set; }
 
-        // Not that anything seeks: a form's reader says at which position a field is, if it is told that there are positions.
+        // Not that anything seeks: a form's reader says at which position a field is, if it is told that there are
+        // positions.
         public override bool CanSeek => true;
 
         public override long Position
@@ -329,7 +333,8 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
                 return 0;
             }
 
-            var count = TryCopyEdit(ref buffer, out var at) is > 0 and var copied ? copied : await body.ReadAtAsync(at, buffer, cancellationToken);
+            var count = TryCopyEdit(ref buffer, out var at);
+            count = count > 0 ? count : await body.ReadAtAsync(at, buffer, cancellationToken);
             _position += count;
             IsAtEnd |= count == 0;
             return count;

@@ -132,7 +132,8 @@ internal static class RequestForm
                 : null;
     }
 
-    private static async ValueTask<(string? Model, Range Range, string? Problem)> ReadModelAsync(MultipartSection section, CancellationToken cancellationToken)
+    private static async ValueTask<(string? Model, Range Range, string? Problem)> ReadModelAsync(
+        MultipartSection section, CancellationToken cancellationToken)
     {
         // Go would take it for a file, or not where its name is empty.
         if (section.ContentDisposition!.Contains("filename", StringComparison.OrdinalIgnoreCase))
@@ -154,6 +155,7 @@ internal static class RequestForm
         }
 
         var start = (int)section.BaseStreamOffset!.Value;
-        return (model, start..(start + length), ModelText.ProblemOf(model) is { } problem ? $"\"model\" {problem}." : null);
+        var problem = ModelText.ProblemOf(model);
+        return (model, start..(start + length), problem is null ? null : $"\"model\" {problem}.");
     }
 }

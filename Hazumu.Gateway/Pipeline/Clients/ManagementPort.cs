@@ -5,7 +5,8 @@ using Hazumu.Gateway.Streams;
 namespace Hazumu.Gateway.Pipeline.Clients;
 
 /// <summary>
-/// A port for operators: health, metrics and models. Clients' connections cannot exhaust it, and no path of the clients' port
+/// A port for operators: health, metrics and models. Clients' connections cannot exhaust it, and no path of the
+/// clients' port
 /// leads to it, however it is spelled.
 /// </summary>
 internal static class ManagementPort

@@ -15,7 +15,10 @@ internal enum AttemptEnd
     /// <summary>The engine answered 503; nothing was sent to the client, and another instance is tried.</summary>
     Busy,
 
-    /// <summary>The engine answered that it lacks the model or failed with it; nothing was sent to the client, and another model is tried.</summary>
+    /// <summary>
+    /// The engine answered that it lacks the model or failed with it; nothing was sent to the client, and another model
+    /// is tried.
+    /// </summary>
     Declined,
 
     /// <summary>The engine's stream ended in good order without its last object; the client got an error in its place, and its stream was broken off.</summary>

@@ -18,13 +18,20 @@ internal sealed class Retries(Fleet fleet, RetryBudget budget, int limit, Gatewa
     /// <returns>Whether there was one.</returns>
     public bool TryMove() => CanMove && budget.TrySpend();
 
-    /// <summary>Gives up on the model for one behind it in its chain, before the engine's answer is discarded for that.</summary>
+    /// <summary>
+    /// Gives up on the model for one behind it in its chain, before the engine's answer is discarded for that.
+    /// </summary>
     /// <returns>Whether there is one that can serve the request.</returns>
-    public bool TryFallBack(HttpStatusCode status) => status is HttpStatusCode.NotFound or >= HttpStatusCode.InternalServerError && TryFallBack();
+    public bool TryFallBack(HttpStatusCode status) =>
+        status is HttpStatusCode.NotFound or >= HttpStatusCode.InternalServerError && TryFallBack();
 
-    /// <summary>Gives up on the model for one behind it in its chain, if its last attempt has failed before the first byte of an answer.</summary>
+    /// <summary>
+    /// Gives up on the model for one behind it in its chain, if its last attempt has failed before the first byte of an
+    /// answer.
+    /// </summary>
     /// <returns>Whether there is one that can serve the request.</returns>
-    public bool TryFallBack(Judgement judgement) => judgement is { Fault: Fault.Instance, Refusal: not null } && TryFallBack();
+    public bool TryFallBack(Judgement judgement) =>
+        judgement is { Fault: Fault.Instance, Refusal: not null } && TryFallBack();
 
     /// <summary>Takes the attempt that may follow one that has ended, from the budget if it is bounded by that.</summary>
     /// <returns>Whether another attempt follows.</returns>

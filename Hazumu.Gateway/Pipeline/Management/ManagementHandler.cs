@@ -32,7 +32,8 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
                 return refusal;
             }
         }
-        else if (request.Operation.Model == ModelPlace.Path && readHead.Check(request, context.Request.Path.Value![OperationTable.ModelPath.Length..]) is { } refusal)
+        else if (request.Operation.Model == ModelPlace.Path
+            && readHead.Check(request, context.Request.Path.Value![OperationTable.ModelPath.Length..]) is { } refusal)
         {
             return refusal;
         }
@@ -105,7 +106,8 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
         if (request.Chain?.FullNames is { } models)
         {
             var held = models.FirstOrDefault(fleet.CanServe, models[0]);
-            NameModel.Run(context, request, body, held, held == models[0] ? FallbackReason.None : FallbackReason.Missing);
+            var fallback = held == models[0] ? FallbackReason.None : FallbackReason.Missing;
+            NameModel.Run(context, request, body, held, fallback);
         }
     }
 

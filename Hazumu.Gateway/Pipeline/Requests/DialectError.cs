@@ -57,7 +57,12 @@ internal static class DialectError
 
     /// <summary>Writes an error into a stream that has begun, in place of its last object: a line of NDJSON, or an event <c>error</c>.</summary>
     /// <returns>Bytes written.</returns>
-    public static int WriteInStream(IBufferWriter<byte> output, HttpContext context, Dialect dialect, string message, int status = StatusCodes.Status502BadGateway) =>
+    public static int WriteInStream(
+        IBufferWriter<byte> output,
+        HttpContext context,
+        Dialect dialect,
+        string message,
+        int status = StatusCodes.Status502BadGateway) =>
         WriteInStream(output, dialect, ErrorBody.Write(dialect, status, message, context.TraceIdentifier).WrittenSpan);
 
     /// <summary>Writes an error of the engine's into a stream that has begun.</summary>

@@ -54,13 +54,18 @@ internal sealed class GatewayRequest
     /// <summary>The model by the full name under which instances have it, <c>llama3.2:latest</c>; <see langword="null"/> exactly if there is no model.</summary>
     public string? FullModel { get; set; }
 
-    /// <summary>The models that serve the name, of those that the caller may use; <see langword="null"/> where only the model of this name does.</summary>
+    /// <summary>
+    /// The models that serve the name, of those that the caller may use; <see langword="null"/> where only the model of
+    /// this name does.
+    /// </summary>
     public NamedChain? Chain { get; set; }
 
     /// <summary>Whether the client wants a stream, by word or by the dialect's default.</summary>
     public bool WantsStream { get; set; }
 
-    /// <summary>Keeps its client's connection alive until the stream begins; <see langword="null"/> where that is off.</summary>
+    /// <summary>
+    /// Keeps its client's connection alive until the stream begins; <see langword="null"/> where that is off.
+    /// </summary>
     public KeepAlive? KeepAlive { get; set; }
 
     /// <summary>Whether the gateway requests the usage where the client does not: that event is taken out again.</summary>
@@ -154,7 +159,9 @@ internal sealed class GatewayRequest
         ? _facts.OutputTokens
         : Math.Max(_facts.OutputTokens, _facts.HasError ? _facts.Events - 1 : _facts.Events);
 
-    /// <summary>The model by the full name under which instances have it: the one that serves the request, once that is known.</summary>
+    /// <summary>
+    /// The model by the full name under which instances have it: the one that serves the request, once that is known.
+    /// </summary>
     public string? ServedFullName => Served?.FullName ?? FullModel;
 
     /// <summary>A span between two times, in seconds; zero if it is negative.</summary>

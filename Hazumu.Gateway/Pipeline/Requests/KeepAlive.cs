@@ -6,12 +6,15 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Hazumu.Gateway.Pipeline.Requests;
 
 /// <summary>
-/// Sends a client that waits for its stream to begin something that means nothing, so that no proxy in between takes the connection for dead.
+/// Sends a client that waits for its stream to begin something that means nothing, so that no proxy in between takes
+/// the connection for dead.
 /// The first time commits the status 200; what comes of the request is written into the stream then.
 /// </summary>
 /// <remarks>
-/// A comment where the stream has events. Where it has lines of JSON, a space, which is part of the first line: Ollama's client for Go fails
-/// at an empty line (<c>api/client.go</c>, <c>stream</c>), and all take white space before an object. It writes only while the request waits,
+/// A comment where the stream has events. Where it has lines of JSON, a space, which is part of the first line:
+/// Ollama's client for Go fails
+/// at an empty line (<c>api/client.go</c>, <c>stream</c>), and all take white space before an object. It writes only
+/// while the request waits,
 /// in the request's own flow, so that nothing else writes at the same time.
 /// </remarks>
 internal sealed class KeepAlive
@@ -25,16 +28,21 @@ internal sealed class KeepAlive
     private readonly GatewayRequest _request;
     private readonly TimeSpan _interval;
 
-    private KeepAlive(HttpContext context, GatewayRequest request, TimeSpan interval) => (_context, _request, _interval) = (context, request, interval);
+    private KeepAlive(HttpContext context, GatewayRequest request, TimeSpan interval) =>
+        (_context, _request, _interval) = (context, request, interval);
 
     /// <summary>Whether it has sent something, and with it the status 200 and the headers.</summary>
     public bool HasBegun { get; private set; }
 
     private string ContentType => _request.Operation.Dialect == Dialect.Native ? Lines : EventStream;
 
-    /// <summary>Keeps a request alive that waits for a stream; <see langword="null"/> for any other, or if the setting is off.</summary>
+    /// <summary>
+    /// Keeps a request alive that waits for a stream; <see langword="null"/> for any other, or if the setting is off.
+    /// </summary>
     public static KeepAlive? For(HttpContext context, GatewayRequest request, TimeSpan? interval) =>
-        interval is { } set && request is { WantsStream: true, Operation.Handling: Handling.Infer } ? new(context, request, set) : null;
+        interval is { } set && request is { WantsStream: true, Operation.Handling: Handling.Infer }
+            ? new(context, request, set)
+            : null;
 
     /// <summary>Waits for a task.</summary>
     public async Task<T> WaitAsync<T>(Task<T> task)
@@ -49,11 +57,15 @@ internal sealed class KeepAlive
         return await task;
     }
 
-    /// <summary>Writes an error into the stream, and breaks the stream off: a client that passes over the error must not take it for a whole answer.</summary>
+    /// <summary>
+    /// Writes an error into the stream, and breaks the stream off: a client that passes over the error must not take it
+    /// for a whole answer.
+    /// </summary>
     public async ValueTask WriteErrorAsync(GatewayRefusal refusal)
     {
-        DialectError.WriteInStream(_context.Response.BodyWriter, _context, _request.Operation.Dialect, refusal.Message, refusal.Status);
-        await _context.Response.BodyWriter.FlushAsync();
+        var output = _context.Response.BodyWriter;
+        DialectError.WriteInStream(output, _context, _request.Operation.Dialect, refusal.Message, refusal.Status);
+        await output.FlushAsync();
         await Task.Delay(s_deliveryTime, _request.Clock);
         _context.Abort();
     }
@@ -69,7 +81,8 @@ internal sealed class KeepAlive
         // Where the engine's headers are here and say that it is no stream, nothing is sent.
         var response = _context.Response;
         var contentType = response.ContentType ?? ContentType;
-        if (response is not { ContentLength: null, StatusCode: StatusCodes.Status200OK } || !contentType.StartsWith(ContentType, StringComparison.OrdinalIgnoreCase))
+        if (response is not { ContentLength: null, StatusCode: StatusCodes.Status200OK }
+            || !contentType.StartsWith(ContentType, StringComparison.OrdinalIgnoreCase))
         {
             return;
         }
@@ -78,7 +91,8 @@ internal sealed class KeepAlive
         await SendAsync();
 
         // For the attempts, nothing has begun yet: they may fail and be repeated.
-        _context.Features.Set<IHttpResponseFeature>(new UnsentHead(_context.Features.GetRequiredFeature<IHttpResponseFeature>()));
+        var sent = _context.Features.GetRequiredFeature<IHttpResponseFeature>();
+        _context.Features.Set<IHttpResponseFeature>(new UnsentHead(sent));
     }
 
     private async ValueTask SendAsync()
@@ -87,7 +101,9 @@ internal sealed class KeepAlive
         await _context.Response.BodyWriter.FlushAsync();
     }
 
-    /// <summary>Status and headers that are set after those of the client's answer were sent: they go nowhere.</summary>
+    /// <summary>
+    /// Status and headers that are set after those of the client's answer were sent: they go nowhere.
+    /// </summary>
     private sealed class UnsentHead(IHttpResponseFeature sent) : IHttpResponseFeature
     {
         public int StatusCode { get; set; } = StatusCodes.Status200OK;
@@ -117,6 +133,7 @@ internal sealed class KeepAlive
 internal sealed class KeepAliveHandler(HttpMessageInvoker client, KeepAlive keepAlive) : HttpMessageHandler
 {
     /// <inheritdoc/>
-    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+    protected override Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, CancellationToken cancellationToken) =>
         keepAlive.WaitAsync(client.SendAsync(request, cancellationToken));
 }

@@ -4,11 +4,15 @@ using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Pipeline.Steps;
 
-/// <summary>Acquires a slot for a request, of the next model of its chain where one cannot be had, and measures how long it waited in the queue.</summary>
+/// <summary>
+/// Acquires a slot for a request, of the next model of its chain where one cannot be had, and measures how long it
+/// waited in the queue.
+/// </summary>
 internal sealed class Admit(IAdmission admission, Fleet fleet)
 {
     /// <summary>Creates the ticket by which a request gets its slots.</summary>
-    public static Ticket CreateTicket(GatewayRequest request) => new(request.FullModel!, request.Affinity, request.Caller.Name)
+    public static Ticket CreateTicket(GatewayRequest request) => new(
+        request.FullModel!, request.Affinity, request.Caller.Name)
     {
         Chain = request.Chain?.FullNames,
         QueueLongerThan = request.Chain?.QueueLongerThan,
@@ -28,7 +32,9 @@ internal sealed class Admit(IAdmission admission, Fleet fleet)
             var began = request.Clock.GetTimestamp();
             ticket.HasWaited = false;
             var slot = admission.AcquireSlotAsync(ticket, cancellationToken);
-            var decision = request.KeepAlive is { } keepAlive && !slot.IsCompleted ? await keepAlive.WaitAsync(slot.AsTask()) : await slot;
+            var decision = request.KeepAlive is { } keepAlive && !slot.IsCompleted
+                ? await keepAlive.WaitAsync(slot.AsTask())
+                : await slot;
             request.QueueWait += ticket.HasWaited ? request.Clock.GetTimestamp() - began : 0;
             request.QueuePosition = ticket.Position;
             if (ReasonOf(decision.Status) is not { } reason || !ticket.TryFallBack(reason, fleet.CanServe))

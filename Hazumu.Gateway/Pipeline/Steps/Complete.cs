@@ -42,7 +42,8 @@ internal sealed partial class Complete(ILogger<Complete> logger)
             return true;
         }
 
-        if ((context.Response.HasStarted || request.KeepAlive is { HasBegun: true }) && refusal.Outcome != Outcome.BadRequest)
+        var hasStarted = context.Response.HasStarted || request.KeepAlive is { HasBegun: true };
+        if (hasStarted && refusal.Outcome != Outcome.BadRequest)
         {
             // The client must not take what it has for the whole answer.
             context.Abort();

@@ -14,7 +14,8 @@ internal static class NameModel
     /// <param name="body">Its body; <see langword="null"/> if it has none.</param>
     /// <param name="model">The model's full name.</param>
     /// <param name="fallback">Why the model before it in its chain does not serve the request.</param>
-    public static void Run(HttpContext context, GatewayRequest request, RequestBody? body, string model, FallbackReason fallback)
+    public static void Run(
+        HttpContext context, GatewayRequest request, RequestBody? body, string model, FallbackReason fallback)
     {
         if (request.Chain is not { } chain)
         {

@@ -13,7 +13,8 @@ using Microsoft.Net.Http.Headers;
 namespace Hazumu.Gateway.Pipeline.Steps;
 
 /// <summary>Reads a request's body and the model in it, and decides whether its caller may use that model.</summary>
-internal sealed class ReadHead(GatewaySettings settings, BodyBudget budget, ModelNames names, Fleet fleet, FleetMonitor monitor, IAdmission admission)
+internal sealed class ReadHead(
+    GatewaySettings settings, BodyBudget budget, ModelNames names, Fleet fleet, FleetMonitor monitor, IAdmission admission)
 {
     // With these a request is judged before the rest of a large body is read.
     private const int Beginning = 64 * 1024;

@@ -24,7 +24,9 @@ internal static class ReadPriority
         var text = wanted.ToString();
         if (!PriorityNames.TryParse(text, out var priority))
         {
-            return GatewayRefusal.BadRequest($"The header '{GatewayHeaders.Priority}' is '{text[..Math.Min(text.Length, LongestText)]}'; allowed: {PriorityNames.Allowed}.");
+            text = text[..Math.Min(text.Length, LongestText)];
+            return GatewayRefusal.BadRequest(
+                $"The header '{GatewayHeaders.Priority}' is '{text}'; allowed: {PriorityNames.Allowed}.");
         }
 
         request.Priority = priority > own ? priority : own;
