@@ -215,8 +215,8 @@ public sealed class FailoverTests
         // It follows the one that leads now.
         await Wait.UntilAsync(() => Assert.Equal((true, 1), (young.Service<ClusterAdmission>().IsLeader, young.Service<ClusterAdmission>().Peers)));
 
-        // Slots that the young one has granted are free, or known to the leader, after that time.
-        await Task.Delay(2 * ClusterAdmission.Settling);
+        // What either has granted while both led is free by then.
+        await Wait.UntilAsync(() => Assert.Equal(0, AdmissionTests.InUse(young)));
         engine.ResetStatistics();
         var after = await Task.WhenAll(Enumerable.Range(0, 30).Select(number => (number % 2 == 0 ? old.Http : young.Http).ChatAsync(body: Ask.Body($"{number}"))));
         Assert.All(after, answer => Assert.Equal(200, answer.Status));

@@ -16,11 +16,11 @@ public sealed class LeaderSessionTests
 
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
 
-    /// <summary>One question by two sessions, and two slots: the session that waits longer gets the first.</summary>
+    /// <summary>One question by two sessions: before it has an answer, or after.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_slot_is_granted_to_the_later_of_two_sessions_and_held_once(bool laterIsFirst)
+    public async Task A_slot_is_granted_to_the_later_of_two_sessions_and_held_once(bool isAnswered)
     {
         await using var engine = HeldEngine.Start();
         await using var store = await ValkeyServer.StartAsync();
@@ -33,30 +33,36 @@ public sealed class LeaderSessionTests
         await earlier.ResponseHeadersAsync;
         using var later = Join(channel, leader);
         await later.ResponseHeadersAsync;
-        await earlier.RequestStream.WriteAsync([Ask(waited: 0)]);
+        await earlier.RequestStream.WriteAsync(Ask(waited: 0));
         await leader.WaitsAsync(1);
-        await later.RequestStream.WriteAsync([Ask(waited: laterIsFirst ? 5_000 : 0)]);
-        await leader.WaitsAsync(2);
-
-        engine.Release(1);
-        await leader.WaitsAsync(1);
-        await GrantAsync(laterIsFirst ? later : earlier);
-        engine.Release(1);
-        await leader.WaitsAsync(0);
-        await Task.WhenAll(running);
-        if (!laterIsFirst)
+        if (isAnswered)
         {
-            await GrantAsync(later);
+            engine.Release(2);
+            await GrantAsync(earlier);
         }
+
+        await later.RequestStream.WriteAsync(Ask(waited: 0));
+        if (!isAnswered)
+        {
+            // A message whose answer shows that the question before it has arrived.
+            await later.RequestStream.WriteAsync(Ask(waited: 0) with { Id = Id + 1, IsStreamed = true });
+            await leader.WaitsAsync(2);
+            await later.RequestStream.WriteAsync(new(MessageKind.End, Id + 1) { End = LeaseEnd.Undecided });
+            await leader.WaitsAsync(1);
+            engine.Release(2);
+        }
+
+        await GrantAsync(later);
+        await Task.WhenAll(running);
 
         // After the end of the earlier session, and after another question, there is one slot still.
         earlier.Dispose();
-        await later.RequestStream.WriteAsync([Ask(waited: 0)]);
+        await later.RequestStream.WriteAsync(Ask(waited: 0));
         await GrantAsync(later);
         await Wait.UntilAsync(() => Assert.Equal((1, 1), (leader.Service<ClusterAdmission>().Peers, AdmissionTests.InUse(leader))));
         await Wait.WhileAsync(1.5 * ClusterAdmission.Settling, () => Assert.Equal(1, AdmissionTests.InUse(leader)));
 
-        await later.RequestStream.WriteAsync([new(MessageKind.Release, Id) { End = LeaseEnd.Undecided }]);
+        await later.RequestStream.WriteAsync(new(MessageKind.End, Id) { End = LeaseEnd.Undecided });
         await Wait.UntilAsync(() => Assert.Equal(0, AdmissionTests.InUse(leader)));
     }
 
@@ -71,10 +77,10 @@ public sealed class LeaderSessionTests
         using var session = Join(channel, leader);
 
         // Without the key that each count has.
-        await session.RequestStream.WriteAsync([new(MessageKind.Count, Id)]);
+        await session.RequestStream.WriteAsync(new(MessageKind.Ask, Id));
 
         var counted = await ReceiveAsync(session);
-        Assert.Equal((MessageKind.Counted, ReachedLimit.None), (counted.Kind, counted.Reached));
+        Assert.Equal((MessageKind.Answer, ReachedLimit.None), (counted.Kind, counted.Reached));
         var errors = await Assert.ThrowsAnyAsync<Exception>(() => leader.DisposeAsync().AsTask());
         Assert.Contains("failed in the leader", errors.Message, StringComparison.Ordinal);
     }
@@ -94,33 +100,33 @@ public sealed class LeaderSessionTests
         await leader.WaitsAsync(1);
         using var channel = GrpcChannel.ForAddress(leader.Service<ClusterAdmission>().Own.Address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
         using var session = Join(channel, leader);
-        await session.RequestStream.WriteAsync([Ask(waited: 1_000) with { KeyName = Caller.Anonymous.Name, IsAgain = isAgain }]);
+        await session.RequestStream.WriteAsync(Ask(waited: 1_000) with { KeyName = Caller.Anonymous.Name, IsAgain = isAgain });
         if (isAgain)
         {
             await leader.WaitsAsync(2);
             engine.Release(1);
         }
 
-        Assert.Equal(isAgain ? MessageKind.Grant : MessageKind.Refuse, (await ReceiveAsync(session)).Kind);
-        await session.RequestStream.WriteAsync([new(MessageKind.Release, Id) { End = LeaseEnd.Undecided }]);
+        Assert.Equal(isAgain ? AdmissionStatus.Admitted : AdmissionStatus.QueueFull, (await ReceiveAsync(session)).Status);
+        await session.RequestStream.WriteAsync(new(MessageKind.End, Id) { End = LeaseEnd.Undecided });
         engine.Release(2);
         await Task.WhenAll(running, waiting);
     }
 
     private static ClusterMessage Ask(long waited) => new(MessageKind.Ask, Id) { Model = "mock:latest", KeyName = "somebody", Waited = waited };
 
-    private static AsyncDuplexStreamingCall<IReadOnlyList<ClusterMessage>, IReadOnlyList<ClusterMessage>> Join(GrpcChannel channel, TestGateway leader) =>
+    private static AsyncDuplexStreamingCall<ClusterMessage, ClusterMessage> Join(GrpcChannel channel, TestGateway leader) =>
         channel.CreateCallInvoker().AsyncDuplexStreamingCall(
             ClusterContract.Join, null, new CallOptions(new Metadata { { LeaderLink.TokenHeader, leader.Service<ClusterAdmission>().Own.Token } }));
 
-    private static async Task GrantAsync(AsyncDuplexStreamingCall<IReadOnlyList<ClusterMessage>, IReadOnlyList<ClusterMessage>> session) =>
-        Assert.Equal(MessageKind.Grant, (await ReceiveAsync(session)).Kind);
+    private static async Task GrantAsync(AsyncDuplexStreamingCall<ClusterMessage, ClusterMessage> session) =>
+        Assert.Equal("e", (await ReceiveAsync(session)).Instance);
 
-    private static async Task<ClusterMessage> ReceiveAsync(AsyncDuplexStreamingCall<IReadOnlyList<ClusterMessage>, IReadOnlyList<ClusterMessage>> session)
+    private static async Task<ClusterMessage> ReceiveAsync(AsyncDuplexStreamingCall<ClusterMessage, ClusterMessage> session)
     {
         while (await session.ResponseStream.MoveNext(default).WaitAsync(s_limit))
         {
-            if (session.ResponseStream.Current.FirstOrDefault(message => message.Kind != MessageKind.Gateways) is { } message)
+            if (session.ResponseStream.Current is { Kind: not MessageKind.Gateways } message)
             {
                 Assert.Equal(Id, message.Id);
                 return message;

@@ -104,7 +104,7 @@ public sealed class LeaderTests
         var running = group[0].Http.ChatAsync();
         await engine.HoldsAsync(1);
         await group.Store.KillAsync();
-        await using var other = await TestGateway.StartAsync([("e", engine.Address)], group.Store.Arguments);
+        await using var other = await TestGateway.StartAsync([("e0", engine.Address)], group.Store.Arguments);
         await Wait.UntilAsync(() => Assert.True(other.Service<IAdmission>().IsAdmitting));
 
         await group.Store.RestartAsync();

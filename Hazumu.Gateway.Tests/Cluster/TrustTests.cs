@@ -106,8 +106,8 @@ public sealed class ClusterSettingsTests
     [InlineData("--Gateway:Cluster:Store=valkey,Password=the-secret-of-all-gateways", "needs one of 'Password' and 'PasswordFile'")]
     [InlineData("--Gateway:Cluster:Store=valkey,Password=the-secret-x --Gateway:Cluster:Password=the-secret-of-all-gateways", "set 'Gateway:Cluster:PasswordFile' to a file")]
     [InlineData("--Gateway:Cluster:Store=a:1,b:2,user=the-secret --Gateway:Cluster:Password=the-secret-of-all-gateways", "it must be the address of one Valkey")]
-    [InlineData("--Gateway:Cluster:Store=valkey --Gateway:Cluster:Password=the-secret-of-all-gate'ways", "must have no space, quote or backslash")]
-    [InlineData("--Gateway:Cluster:Store=valkey --Gateway:Cluster:Password=the-secret-of-all-gate\\ways", "must have no space, quote or backslash")]
+    [InlineData("--Gateway:Cluster:Store=valkey --Gateway:Cluster:Password=the-secret-of-all-gate'ways", "and no white space, quote or backslash")]
+    [InlineData("--Gateway:Cluster:Store=valkey --Gateway:Cluster:Password=the-secret-of-all-gate\\ways", "and no white space, quote or backslash")]
     [InlineData("--Gateway:Cluster:Address=gateway-1", "'Gateway:Cluster:Address' is 'gateway-1'; allowed: an http or https URL", 2)]
     public async Task A_wrong_setting_is_reported_in_a_sentence(string arguments, string sentence, int expectedExitCode = 1)
     {
@@ -135,15 +135,5 @@ public sealed class ClusterSettingsTests
         Assert.Equal(1, exitCode);
         Assert.Contains(sentence, error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task The_own_address_is_that_towards_the_first_target_with_a_route()
-    {
-        // A socket that may not broadcast cannot be connected to the first.
-        IPEndPoint[] targets = [new(IPAddress.Broadcast, 6379), new(IPAddress.Loopback, 6379)];
-
-        Assert.Equal(IPAddress.Loopback, await ClusterStore.FindOwnAddressAsync(targets));
-        await Assert.ThrowsAsync<SocketException>(() => ClusterStore.FindOwnAddressAsync([targets[0]]));
     }
 }

@@ -58,5 +58,5 @@ internal interface ILeaseObserver
     void OnFirstByte();
 
     /// <summary>The slot is given back.</summary>
-    void OnReleased(LeaseEnd end);
+    void OnReleased(Lease lease, LeaseEnd end);
 }

@@ -78,7 +78,7 @@ internal sealed class Lease(Scheduler scheduler, Instance instance, ModelSlots s
     {
         if (Interlocked.Exchange(ref _isReleased, 1) == 0)
         {
-            Observer?.OnReleased(end);
+            Observer?.OnReleased(this, end);
             scheduler.Release(this, end);
         }
     }

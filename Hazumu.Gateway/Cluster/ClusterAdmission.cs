@@ -26,29 +26,24 @@ internal sealed partial class ClusterAdmission(
     /// <summary>How long a gateway waits for a leader before it admits by itself; longer than the lock of a killed one lasts.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
 
     private readonly ClusterStore _store = new(settings.Current.Cluster);
-    private readonly SemaphoreSlim _wake = new(0);
     private WebApplication? _server;
+    private Leadership? _leadership;
+    private Task _step = Task.CompletedTask;
 
     // Guards what follows. What the leader is told is sent under it, so that each leader learns of everything, and in order.
     private readonly Lock _lock = new();
-    private readonly Dictionary<long, ClusterMessage> _held = [];
-    private readonly Dictionary<long, Question> _questions = [];
-    private Leadership? _leadership;
+    private readonly Dictionary<long, Holding> _holdings = [];
     private LeaderLink? _link;
-    private LeaderLink? _connecting;
     private string? _unreachable;
     private int _gateways = 1;
-    private int _changes;
     private long _leaderlessSince = time.GetTimestamp();
     private long _lastId = RandomNumberGenerator.GetInt32(int.MaxValue) * (1L << 31);
-    private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile ClusterRole _role;
+    private CancellationTokenSource _term = new();
+    private volatile bool _hasLock;
     private volatile bool _isStopping;
-
-    private enum ClusterRole { Member, Leader, Alone }
 
     /// <summary>This gateway.</summary>
     public LeaderRecord Own { get; private set; } = new(Guid.NewGuid().ToString("N"), "", RandomNumberGenerator.GetHexString(64));
@@ -56,23 +51,30 @@ internal sealed partial class ClusterAdmission(
     /// <summary>Admission by this gateway alone.</summary>
     public LocalAdmission Local { get; } = new(scheduler, limits);
 
-    /// <summary>Whether this gateway holds the lock.</summary>
-    public bool IsLeader => _role == ClusterRole.Leader && !_isStopping;
+    /// <summary>Whether this gateway admits for all.</summary>
+    public bool IsLeader => _hasLock && !_isStopping;
 
     /// <summary>Completes when this gateway knows what others have counted.</summary>
-    public Task Settled => Volatile.Read(ref _settled).Task;
+    public Task Settled { get; private set; } = Task.CompletedTask;
 
     /// <summary>Whether the store has answered the last time.</summary>
     public bool IsStoreUp { get; private set; } = true;
 
     /// <inheritdoc/>
-    public bool IsAdmitting => _role != ClusterRole.Member;
+    public bool IsAdmitting => scheduler.Mode != AdmissionMode.Elsewhere;
 
     /// <inheritdoc/>
-    public int Peers => IsLeader ? _leadership!.Count : _link is not null ? _gateways - 1 : 0;
+    public int Peers => IsLeader ? _leadership!.Count : Connection is not null ? _gateways - 1 : 0;
 
     // A gateway that stops gives its clients no more slots, and needs no leader to say so.
     private bool AdmitsHere => IsAdmitting || _isStopping;
+
+    // Until it accepts clients it need not lead.
+    private bool HasStarted => lifetime.ApplicationStarted.IsCancellationRequested;
+
+    private long Now => fleet.Now;
+
+    private LeaderLink? Connection => _link is { IsConnected: true } link ? link : null;
 
     /// <inheritdoc/>
     public SlotDecision? FindRefusal(string model, string key) => Local.FindRefusal(model, key);
@@ -82,10 +84,10 @@ internal sealed partial class ClusterAdmission(
     {
         while (true)
         {
-            var admission = AdmitsHere ? await AcquireHereAsync(ticket, cancellationToken) : await AskForSlotAsync(ticket, cancellationToken);
-            if (admission.Status != AdmissionStatus.Moved)
+            var decision = AdmitsHere ? await AcquireHereAsync(ticket, cancellationToken) : await AskForSlotAsync(ticket, cancellationToken);
+            if (decision.Status != AdmissionStatus.Moved)
             {
-                return admission;
+                return decision;
             }
 
             // Whichever gateway leads now is asked, with the time that the request has waited already.
@@ -107,17 +109,21 @@ internal sealed partial class ClusterAdmission(
                 if (AdmitsHere)
                 {
                     var decision = await Local.CountRequestAsync(caller, cancellationToken);
-                    return decision with { Count = decision.Count is { } count ? Hold(new(this, new(MessageKind.Running, NewId()) { Key = key }, count: count)) : null };
+                    return decision.Count is { } count ? decision with { Count = Hold(new(MessageKind.Hold, NewId()) { Key = key }, count) } : decision;
                 }
             }
 
-            var question = new Question(this, _ => new(MessageKind.Count) { Key = key }, counted => counted.Reached == ReachedLimit.None ? new(MessageKind.Running) { Key = key } : null);
+            var question = new Holding(this, new(MessageKind.Ask, NewId()) { Key = key });
             if (await AskAsync(question, cancellationToken) is { } answer)
             {
                 limits.Learn(caller.Key!, answer.Use);
-                return answer.Reached == ReachedLimit.None
-                    ? new(ReachedLimit.None, Count: new Held(this, question.ToHold(answer)!, count: new RequestCount(limits, caller, limits.Adopt(caller.Key!))))
-                    : new(answer.Reached, TimeSpan.FromSeconds(answer.RetryAfter));
+                if (answer.IsRefusal)
+                {
+                    return new(answer.Reached, TimeSpan.FromSeconds(answer.RetryAfter));
+                }
+
+                question.Count = new RequestCount(limits, caller, limits.Adopt(caller.Key!));
+                return new(ReachedLimit.None, Count: question);
             }
         }
 
@@ -130,17 +136,20 @@ internal sealed partial class ClusterAdmission(
         lock (_lock)
         {
             _isStopping = true;
-            _settled.TrySetResult();
-            AnswerAll(id => new(MessageKind.Refuse, id) { Status = AdmissionStatus.ShuttingDown, RetryAfter = 5 });
+            EndTerm();
         }
 
+        // Before the queue is refused: the others ask the next leader.
         _leadership?.CloseAll();
         Local.Stop();
-        _wake.Release();
+        lock (_lock)
+        {
+            ReturnQuestions();
+        }
     }
 
     /// <summary>Breaks the connection to the leader, as a network does.</summary>
-    internal void Cut() => _link?.Dispose();
+    internal void Cut() => Connection?.Dispose();
 
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -155,47 +164,55 @@ internal sealed partial class ClusterAdmission(
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        var step = Task.CompletedTask;
-        try
+        await base.StopAsync(cancellationToken);
+        await _step;
+        if (_hasLock)
         {
-            var started = new TaskCompletionSource();
-            using var registration = lifetime.ApplicationStarted.Register(started.SetResult);
-            await started.Task.WaitAsync(stoppingToken);
-            var authorities = settings.Current.Cluster.CaFile is { } file ? SecretFile.Read("Gateway:Cluster:CaFile", file) : null;
-            while (!stoppingToken.IsCancellationRequested)
-            {
-                step = step.IsCompleted ? StepAsync(authorities) : step;
-                await Task.WhenAny(step, Task.Delay(s_tick, stoppingToken));
-                AdmitAloneIfLeaderless();
-                await _wake.WaitAsync(s_tick, stoppingToken);
-            }
+            await StepAsync();
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The gateway has stopped.
-        }
-        finally
-        {
-            await step;
-            _connecting?.Dispose();
-            await _server!.DisposeAsync();
-            await _store.DisposeAsync();
-        }
+
+        Disconnect();
+        await (_server?.DisposeAsync() ?? default);
+        await _store.DisposeAsync();
     }
 
-    private async Task StepAsync(string? authorities)
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(s_tick, time);
+        do
+        {
+            if (_step.IsCompleted && HasStarted)
+            {
+                _step = StepAsync();
+            }
+
+            // Also while a step still waits for the store.
+            AdmitAloneIfLeaderless();
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task StepAsync()
     {
         try
         {
-            if (_isStopping && _role == ClusterRole.Leader)
+            if (_isStopping && _hasLock)
             {
                 await _store.ReleaseAsync();
-                _role = ClusterRole.Member;
+                lock (_lock)
+                {
+                    StepDown();
+                }
             }
 
-            Follow(await _store.FindLeaderAsync(Own, mayLead: _link is null && !_isStopping), authorities);
+            if (await _store.FindLeaderAsync(Own, mayLead: Connection is null && !_isStopping) is { } leader)
+            {
+                Follow(leader);
+            }
+
             IsStoreUp = true;
         }
         catch (Exception error) when (ClusterStore.IsOutage(error))
@@ -215,154 +232,134 @@ internal sealed partial class ClusterAdmission(
         }
     }
 
-    // Also while a step still waits for the store.
+    private void Follow(LeaderRecord leader)
+    {
+        lock (_lock)
+        {
+            if (leader.Id == Own.Id)
+            {
+                if (!_hasLock && !_isStopping)
+                {
+                    LogLeader();
+                    Admit(hasLock: true, after: Settling);
+                }
+
+                return;
+            }
+
+            if (_hasLock)
+            {
+                StepDown();
+            }
+
+            if (_link is not { HasEnded: false } link || link.Leader != leader)
+            {
+                Disconnect();
+                _link = new(this, leader, settings.Current.Cluster.CaFile is { } file ? SecretFile.Read("Gateway:Cluster:CaFile", file) : null);
+                _ = RunAsync(_link);
+            }
+        }
+    }
+
+    private async Task RunAsync(LeaderLink link)
+    {
+        var reason = await link.RunAsync();
+        if (link == _link && link.WasConnected)
+        {
+            LogDisconnected(link.Leader.Address, reason);
+        }
+        else if (link == _link)
+        {
+            _unreachable = $"The gateway at {link.Leader.Address}: {reason}";
+        }
+    }
+
     private void AdmitAloneIfLeaderless()
     {
         lock (_lock)
         {
-            if (_role == ClusterRole.Member && _link is null && !_isStopping && time.GetElapsedTime(_leaderlessSince) >= Patience)
+            if (AdmitsHere || Connection is not null || !HasStarted)
+            {
+                _leaderlessSince = time.GetTimestamp();
+            }
+            else if (time.GetElapsedTime(_leaderlessSince) >= Patience)
             {
                 LogAlone(_unreachable);
-                Become(ClusterRole.Alone);
+                Admit(hasLock: false, after: TimeSpan.Zero);
             }
         }
     }
 
-    private void Follow(LeaderRecord? leader, string? authorities)
+    private void Admit(bool hasLock, TimeSpan after)
     {
-        if (leader?.Id == Own.Id)
-        {
-            if (_role != ClusterRole.Leader && !_isStopping)
-            {
-                LogLeader();
-                Become(ClusterRole.Leader);
-            }
-        }
-        else if (leader is not null)
-        {
-            if (_role == ClusterRole.Leader)
-            {
-                Become(ClusterRole.Member);
-            }
+        EndTerm();
+        Disconnect();
+        scheduler.Mode = AdmissionMode.Paused;
+        _hasLock = hasLock;
+        ReturnQuestions();
+        Settled = OpenAsync(after, _term.Token);
+    }
 
-            if (_connecting is not { HasEnded: false } connecting || connecting.Leader != leader)
-            {
-                _connecting?.Dispose();
-                _connecting = new(leader);
-                _ = RunAsync(_connecting, authorities);
-            }
+    // Members learn of it by the end of their connections.
+    private void StepDown()
+    {
+        EndTerm();
+        _hasLock = false;
+        scheduler.Mode = AdmissionMode.Elsewhere;
+        _leadership!.CloseAll();
+    }
+
+    private void EndTerm()
+    {
+        _ = _term.CancelAsync();
+        _term = new();
+    }
+
+    private void Disconnect()
+    {
+        _link?.Dispose();
+        _link = null;
+    }
+
+    // Those who asked ask again, or admit here.
+    private void ReturnQuestions()
+    {
+        foreach (var holding in _holdings.Values.ToList())
+        {
+            holding.Withdraw();
         }
     }
 
-    private async Task RunAsync(LeaderLink link, string? authorities)
+    private async Task OpenAsync(TimeSpan after, CancellationToken term)
     {
-        var reason = await link.RunAsync(authorities, () => Connected(link), message => Receive(link, message));
+        await Task.Delay(after, time, term).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
         {
-            if (_link != link)
-            {
-                _unreachable = link == _connecting ? $"The gateway at {link.Leader.Address}: {reason}" : _unreachable;
-                return;
-            }
-
-            _link = null;
-            _leaderlessSince = time.GetTimestamp();
-        }
-
-        LogDisconnected(link.Leader.Address, reason);
-        _wake.Release();
-    }
-
-    private void Connected(LeaderLink link)
-    {
-        lock (_lock)
-        {
-            if (link != _connecting)
-            {
-                return;
-            }
-
-            (_link, _unreachable) = (link, null);
-            LogMember(link.Leader.Address);
-            if (_role != ClusterRole.Member)
-            {
-                Become(ClusterRole.Member);
-            }
-
-            foreach (var held in _held.Values)
-            {
-                link.Send(held);
-            }
-
-            foreach (var (key, use) in limits.Used())
-            {
-                link.Send(new(MessageKind.Used) { Key = KeyInMessage.From(key), Use = use });
-            }
-
-            foreach (var question in _questions.Values)
-            {
-                link.Send(question.Write());
-            }
-        }
-    }
-
-    private void Become(ClusterRole role)
-    {
-        lock (_lock)
-        {
-            var change = ++_changes;
-            _leaderlessSince = time.GetTimestamp();
-            _settled.TrySetResult();
-            if (role == ClusterRole.Member)
-            {
-                // Members learn of it by the end of their connections.
-                _role = role;
-                scheduler.Mode = AdmissionMode.Elsewhere;
-                _leadership!.CloseAll();
-                return;
-            }
-
-            (_link, _settled) = (null, new(TaskCreationOptions.RunContinuationsAsynchronously));
-            _connecting?.Dispose();
-            _connecting = null;
-            scheduler.Mode = AdmissionMode.Paused;
-            _role = role;
-            AnswerAll(_ => null);
-            _ = OpenAsync(change, role == ClusterRole.Leader ? Settling : TimeSpan.Zero);
-        }
-    }
-
-    private async Task OpenAsync(int change, TimeSpan after)
-    {
-        await Task.Delay(after, time);
-        lock (_lock)
-        {
-            if (change == _changes)
+            if (!term.IsCancellationRequested)
             {
                 scheduler.Mode = AdmissionMode.Open;
-                _settled.TrySetResult();
             }
         }
     }
 
     private async ValueTask<SlotDecision> AcquireHereAsync(Ticket ticket, CancellationToken cancellationToken)
     {
-        var admission = await scheduler.AcquireAsync(ticket, cancellationToken);
-        if (admission.Lease is { } lease)
+        var decision = await scheduler.AcquireAsync(ticket, cancellationToken);
+        if (decision.Lease is { } lease)
         {
-            lease.Observer = Hold(new(this, new(MessageKind.Hold, NewId()) { Instance = lease.Instance.Name, Model = ticket.Model, IsCold = lease.IsCold }, lease));
+            lease.Observer = Hold(new(MessageKind.Hold, NewId()) { Model = ticket.Model, Instance = lease.Instance.Name, IsCold = lease.IsCold });
         }
 
-        return admission;
+        return decision;
     }
 
     private async ValueTask<SlotDecision> AskForSlotAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var now = fleet.Now;
         ticket.QueuedAt = ticket.QueuedAt >= 0 ? ticket.QueuedAt + now - ticket.Placed : now;
-        var question = new Question(
+        var question = new Holding(
             this,
-            wasSent => new(MessageKind.Ask)
+            new(MessageKind.Ask, NewId())
             {
                 Model = ticket.Model,
                 Chain = ticket.Rest,
@@ -372,19 +369,18 @@ internal sealed partial class ClusterAdmission(
                 Priority = ticket.Priority,
                 IsShort = ticket.IsShort,
                 IsStreamed = ticket.IsStreamed,
-                IsAgain = ticket.WasAdmitted || wasSent,
-                Waited = fleet.Now - ticket.QueuedAt,
-                Avoided = ticket.Avoided(fleet.Now),
+                IsAgain = ticket.WasAdmitted,
+                Avoided = ticket.Avoided(now),
             },
-            answer => answer.Kind == MessageKind.Grant ? new(MessageKind.Hold) { Instance = answer.Instance, Model = answer.Model, IsCold = answer.IsCold } : null);
-        var asked = await AskAsync(question, cancellationToken);
+            ticket.QueuedAt);
+        var answer = await AskAsync(question, cancellationToken);
         ticket.WasAdmitted |= question.WasSent;
-        if (asked is not { } answer)
+        if (answer is null)
         {
             return new(cancellationToken.IsCancellationRequested ? AdmissionStatus.Cancelled : AdmissionStatus.Moved);
         }
 
-        if (answer.Kind == MessageKind.Refuse)
+        if (answer.IsRefusal)
         {
             return new(answer.Status, TimeSpan.FromSeconds(answer.RetryAfter));
         }
@@ -394,19 +390,19 @@ internal sealed partial class ClusterAdmission(
         if (fleet.Find(answer.Instance) is not { } instance)
         {
             // The leader knows an instance that this gateway has yet to find.
-            Report(new(MessageKind.Release, answer.Id) { End = LeaseEnd.Undecided }, null);
+            question.Report(new(MessageKind.End, answer.Id) { End = LeaseEnd.Undecided });
             ticket.Avoid(answer.Instance!, ticket.Placed);
             monitor.Refresh();
             return new(AdmissionStatus.Moved);
         }
 
         var lease = scheduler.Adopt(instance, ticket.Model, answer.IsCold);
-        lease.Observer = new Held(this, question.ToHold(answer)!, lease);
+        lease.Observer = question;
         return new(lease);
     }
 
     // Open until a leader answers, however often the connection breaks meanwhile, or until this gateway admits: then the answer is null.
-    private async ValueTask<ClusterMessage?> AskAsync(Question question, CancellationToken cancellationToken)
+    private async ValueTask<ClusterMessage?> AskAsync(Holding question, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
@@ -415,81 +411,65 @@ internal sealed partial class ClusterAdmission(
                 return null;
             }
 
-            _questions.Add(question.Id, question);
-            _link?.Send(question.Write());
+            question.Report(question.Message);
         }
 
-        var registration = cancellationToken.UnsafeRegister(static question => ((Question)question!).Withdraw(), question);
-        try
-        {
-            return await question.Task;
-        }
-        finally
-        {
-            registration.Unregister();
-        }
+        using var registration = cancellationToken.UnsafeRegister(static question => ((Holding)question!).Withdraw(), question);
+        return await question.Task;
     }
 
-    private void Receive(LeaderLink link, ClusterMessage message)
+    private Holding Hold(ClusterMessage message, IRequestCount? count = null)
     {
-        lock (_lock)
-        {
-            if (message.Kind == MessageKind.Gateways)
-            {
-                _gateways = message.Gateways;
-            }
-            else if (_questions.Remove(message.Id, out var question))
-            {
-                if (question.ToHold(message) is { } held)
-                {
-                    _held[message.Id] = held;
-                    (link == _link ? null : _link)?.Send(held);
-                }
-
-                question.TrySetResult(message);
-            }
-            else if (!_held.ContainsKey(message.Id) && message.Kind != MessageKind.Refuse)
-            {
-                // The client has disconnected meanwhile.
-                link.Send(new(message.Kind == MessageKind.Grant ? MessageKind.Release : MessageKind.Complete, message.Id) { End = LeaseEnd.Undecided });
-            }
-        }
-    }
-
-    private void AnswerAll(Func<long, ClusterMessage?> answer)
-    {
-        foreach (var question in _questions.Values)
-        {
-            question.TrySetResult(answer(question.Id));
-        }
-
-        _questions.Clear();
+        var holding = new Holding(this, message) { Count = count };
+        holding.Report(message);
+        return holding;
     }
 
     private long NewId() => Interlocked.Increment(ref _lastId);
 
-    // What is held is what each later leader is told; nothing, once it is given back.
-    private void Report(ClusterMessage message, ClusterMessage? held)
+    /// <summary>Reports to a leader that has accepted this gateway what it holds, then the questions that have no answer yet.</summary>
+    internal void Report(LeaderLink link)
     {
         lock (_lock)
         {
-            if (held is null)
+            if (link != _link)
             {
-                _held.Remove(message.Id);
-            }
-            else if (message == held || _held.ContainsKey(message.Id))
-            {
-                _held[message.Id] = held;
+                return;
             }
 
-            _link?.Send(message);
+            (link.WasConnected, _unreachable) = (true, null);
+            LogMember(link.Leader.Address);
+            if (IsAdmitting)
+            {
+                StepDown();
+            }
+
+            foreach (var (key, use) in limits.Used())
+            {
+                link.Send(new(MessageKind.Used) { Key = KeyInMessage.From(key), Use = use });
+            }
+
+            foreach (var holding in _holdings.Values.OrderByDescending(holding => holding.Message.Kind))
+            {
+                holding.SendTo(link);
+            }
         }
     }
 
-    private Held Hold(Held held)
+    /// <summary>Does what the leader's message says; one of an earlier connection means nothing, since its questions have been asked again.</summary>
+    internal void Receive(LeaderLink link, ClusterMessage message)
     {
-        Report(held.Message, held.Message);
-        return held;
+        lock (_lock)
+        {
+            if (link == _link && message.Kind == MessageKind.Gateways)
+            {
+                _gateways = message.Gateways;
+            }
+            else if (link == _link)
+            {
+                _holdings.GetValueOrDefault(message.Id)?.Receive(message);
+            }
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "This gateway leads: it admits for all gateways.")]
@@ -510,52 +490,90 @@ internal sealed partial class ClusterAdmission(
     [LoggerMessage(Level = LogLevel.Error, Message = "The gateway failed to look for the leading gateway; it tries again.")]
     private partial void LogBug(Exception error);
 
-    /// <summary>A question that the leader has not answered yet, and what this gateway holds when it has.</summary>
-    private sealed class Question(ClusterAdmission cluster, Func<bool, ClusterMessage> write, Func<ClusterMessage, ClusterMessage?> toHold)
-        : TaskCompletionSource<ClusterMessage?>(TaskCreationOptions.RunContinuationsAsynchronously)
+    /// <summary>A slot or a count that this gateway asks for or holds. Completes with the leader's answer; with none if that is not awaited any more.</summary>
+    /// <param name="cluster">This gateway.</param>
+    /// <param name="message">What it reports.</param>
+    /// <param name="queuedAt">Since when its request waits.</param>
+    private sealed class Holding(ClusterAdmission cluster, ClusterMessage message, long queuedAt = 0)
+        : TaskCompletionSource<ClusterMessage?>(TaskCreationOptions.RunContinuationsAsynchronously), ILeaseObserver, IRequestCount
     {
-        public long Id { get; } = cluster.NewId();
+        /// <summary>What each leader is told of it.</summary>
+        public ClusterMessage Message { get; private set; } = message;
 
-        /// <summary>Whether a leader has had it.</summary>
+        /// <summary>Whether a leader has been told.</summary>
         public bool WasSent { get; private set; }
 
-        public ClusterMessage Write()
+        /// <summary>The count, if it is one that is held.</summary>
+        public IRequestCount? Count { get; set; }
+
+        /// <summary>Changes what the leader and each later one is told; nothing, once it has ended.</summary>
+        public void Report(ClusterMessage message)
         {
-            var message = write(WasSent) with { Id = Id };
-            WasSent = true;
-            return message;
+            lock (cluster._lock)
+            {
+                if (Message.Kind != MessageKind.End)
+                {
+                    Keep(message);
+                    SendTo(cluster.Connection);
+                }
+            }
         }
 
-        public ClusterMessage? ToHold(ClusterMessage answer) => toHold(answer) is { } held ? held with { Id = Id } : null;
+        /// <summary>Sends the present message.</summary>
+        public void SendTo(LeaderLink? link)
+        {
+            if (link is not null)
+            {
+                link.Send(Message.Kind == MessageKind.Ask ? Message with { IsAgain = Message.IsAgain || WasSent, Waited = cluster.Now - queuedAt } : Message);
+                WasSent = true;
+            }
+        }
 
-        /// <summary>The client has disconnected.</summary>
+        /// <summary>Receives the leader's answer.</summary>
+        public void Receive(ClusterMessage answer)
+        {
+            if (Message.Kind == MessageKind.Ask)
+            {
+                Keep(new(answer.IsRefusal ? MessageKind.End : MessageKind.Hold, answer.Id) { Key = Message.Key, Model = answer.Model, Instance = answer.Instance, IsCold = answer.IsCold });
+                TrySetResult(answer);
+            }
+        }
+
+        /// <summary>The question is not of interest any more.</summary>
         public void Withdraw()
         {
             lock (cluster._lock)
             {
-                if (cluster._questions.Remove(Id))
+                if (Message.Kind == MessageKind.Ask)
                 {
-                    cluster._link?.Send(new(MessageKind.Withdraw, Id));
+                    Report(new(MessageKind.End, Message.Id) { End = LeaseEnd.Undecided });
                     TrySetResult(null);
                 }
             }
         }
-    }
 
-    /// <summary>A slot or a count that this gateway holds, and the message that reports it.</summary>
-    private sealed class Held(ClusterAdmission cluster, ClusterMessage message, Lease? lease = null, IRequestCount? count = null) : ILeaseObserver, IRequestCount
-    {
-        public ClusterMessage Message { get; private set; } = message;
+        public void OnFirstByte() => Report(Message with { HasAnswered = true });
 
-        public void OnFirstByte() => cluster.Report(new(MessageKind.FirstByte, Message.Id), Message = Message with { HasAnswered = true });
-
-        public void OnReleased(LeaseEnd end) => cluster.Report(new(MessageKind.Release, Message.Id) { End = end, LoadSeconds = lease!.LoadSeconds, Unloads = lease.Unloads }, null);
+        public void OnReleased(Lease lease, LeaseEnd end) => Report(new(MessageKind.End, Message.Id) { End = end, LoadSeconds = lease.LoadSeconds, Unloads = lease.Unloads });
 
         public void Complete(long tokens)
         {
             // First, so that a connection that breaks now cannot take the tokens with it.
-            count!.Complete(tokens);
-            cluster.Report(new(MessageKind.Complete, Message.Id) { Tokens = tokens }, null);
+            Count!.Complete(tokens);
+            Report(new(MessageKind.End, Message.Id) { Tokens = tokens });
+        }
+
+        private void Keep(ClusterMessage message)
+        {
+            Message = message;
+            if (message.Kind == MessageKind.End)
+            {
+                cluster._holdings.Remove(message.Id);
+            }
+            else
+            {
+                cluster._holdings[message.Id] = this;
+            }
         }
     }
 }

@@ -7,26 +7,25 @@ using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Cluster;
 
-/// <summary>The kind of a message between a gateway and the leader.</summary>
+/// <summary>The kind of a message between a gateway and the leader. What has a model is of a slot; else it is of a count against a key's limits.</summary>
 internal enum MessageKind
 {
-    // To the leader, about slots: requests one, withdraws that request, reports one that is held already, that its model has answered, and returns it.
+    /// <summary>To the leader: requests a slot or a count.</summary>
     Ask,
-    Withdraw,
-    Hold,
-    FirstByte,
-    Release,
 
-    // To the leader, about limits of keys: counts a request, reports one that is counted already, its end, and what a key has used of its minute.
-    Count,
-    Running,
-    Complete,
+    /// <summary>To the leader: reports one that is held already; for a slot also that its model has answered.</summary>
+    Hold,
+
+    /// <summary>To the leader: returns what is held, or withdraws what was requested.</summary>
+    End,
+
+    /// <summary>To the leader: what a key has used of its minute.</summary>
     Used,
 
-    // From the leader: answers to Ask and Count, and how many gateways there are.
-    Grant,
-    Refuse,
-    Counted,
+    /// <summary>From the leader: the answer to <see cref="Ask"/>.</summary>
+    Answer,
+
+    /// <summary>From the leader: how many gateways there are.</summary>
     Gateways,
 }
 
@@ -35,7 +34,7 @@ internal sealed record KeyInMessage(string Id, string Name, int? Requests, int? 
 {
     public static KeyInMessage From(ApiKey key) => new(key.Id, key.Name, key.RequestsPerMinute, key.TokensPerMinute, key.ConcurrentRequests);
 
-    public ApiKey ToKey() => new()
+    public Caller ToCaller() => new(Name, new ApiKey
     {
         Id = Id,
         Name = Name,
@@ -45,7 +44,7 @@ internal sealed record KeyInMessage(string Id, string Name, int? Requests, int? 
         RequestsPerMinute = Requests,
         TokensPerMinute = Tokens,
         ConcurrentRequests = Concurrent,
-    };
+    });
 }
 
 /// <summary>One message; its kind says which members it has. Times are in milliseconds, waits of clients in seconds.</summary>
@@ -80,25 +79,28 @@ internal sealed record ClusterMessage(MessageKind Kind, long Id = 0)
     public ReachedLimit Reached { get; init; }
     public long Tokens { get; init; }
     public int Gateways { get; init; }
+
+    /// <summary>Whether an answer gives no slot or allows no request.</summary>
+    [JsonIgnore]
+    public bool IsRefusal => Status != AdmissionStatus.Admitted || Reached != ReachedLimit.None;
 }
 
-/// <summary>The gRPC contract: one stream in both directions for each gateway that is connected; messages that are due together share a frame.</summary>
+/// <summary>The gRPC contract: one stream in both directions for each gateway that is connected.</summary>
 /// <remarks>JSON in place of Protocol Buffers: their compiler (Grpc.Tools) is a native program, which does not run on Alpine.</remarks>
 internal static class ClusterContract
 {
-    private static readonly Marshaller<IReadOnlyList<ClusterMessage>> s_frames = new(
-        frame => JsonSerializer.SerializeToUtf8Bytes(frame, ClusterJson.Default.IReadOnlyListClusterMessage),
-        bytes => JsonSerializer.Deserialize(bytes, ClusterJson.Default.IReadOnlyListClusterMessage) ?? []);
+    private static readonly Marshaller<ClusterMessage> s_messages = new(
+        message => JsonSerializer.SerializeToUtf8Bytes(message, ClusterJson.Default.ClusterMessage),
+        bytes => JsonSerializer.Deserialize(bytes, ClusterJson.Default.ClusterMessage)!);
 
     /// <summary>The stream of a gateway.</summary>
-    public static readonly Method<IReadOnlyList<ClusterMessage>, IReadOnlyList<ClusterMessage>> Join =
-        new(MethodType.DuplexStreaming, "hazumu.Admission", nameof(Join), s_frames, s_frames);
+    public static readonly Method<ClusterMessage, ClusterMessage> Join = new(MethodType.DuplexStreaming, "hazumu.Admission", nameof(Join), s_messages, s_messages);
 
     /// <summary>Binds the leader's side; called by Grpc.AspNetCore.</summary>
     public static void Bind(ServiceBinderBase binder, LeaderSession? session) => binder.AddMethod(Join, session is null ? null : session.Join);
 }
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
-[JsonSerializable(typeof(IReadOnlyList<ClusterMessage>))]
+[JsonSerializable(typeof(ClusterMessage))]
 [JsonSerializable(typeof(LeaderRecord))]
 internal sealed partial class ClusterJson : JsonSerializerContext;

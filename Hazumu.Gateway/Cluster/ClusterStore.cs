@@ -22,19 +22,7 @@ internal sealed class ClusterStore(ClusterOptions options) : IAsyncDisposable
     private const int MinPassword = 20;
     private const int DefaultPort = 6379;
 
-    // One round trip: takes or renews the lock if the caller may, and returns the holder.
-    private const string Find = """
-        local holder = redis.call('GET', KEYS[1])
-        if ARGV[2] == '1' and (not holder or holder == ARGV[1]) then
-          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
-          holder = ARGV[1]
-        end
-        return holder
-        """;
-
-    private const string Drop = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end";
-
-    private static readonly RedisKey[] s_key = ["hazumu:gateway:leader"];
+    private const string Key = "hazumu:gateway:leader";
 
     private readonly ConfigurationOptions _options = Read(options);
     private ConnectionMultiplexer? _connection;
@@ -49,12 +37,18 @@ internal sealed class ClusterStore(ClusterOptions options) : IAsyncDisposable
     {
         _own ??= JsonSerializer.Serialize(own with { Address = await CompleteAsync(own.Address) }, ClusterJson.Default.LeaderRecord);
         _connection ??= await ConnectionMultiplexer.ConnectAsync(_options);
-        var holder = (string?)await _connection.GetDatabase().ScriptEvaluateAsync(Find, s_key, [_own, mayLead, (long)Expiry.TotalMilliseconds]);
+        var database = _connection.GetDatabase();
+        if (mayLead && (await database.LockExtendAsync(Key, _own, Expiry) || await database.LockTakeAsync(Key, _own, Expiry)))
+        {
+            return own;
+        }
+
+        var holder = (string?)await database.LockQueryAsync(Key);
         return holder is null ? null : JsonSerializer.Deserialize(holder, ClusterJson.Default.LeaderRecord);
     }
 
     /// <summary>Releases the lock, so that another gateway leads without waiting for its expiry.</summary>
-    public Task ReleaseAsync() => _connection?.GetDatabase().ScriptEvaluateAsync(Drop, s_key, [_own]) ?? Task.CompletedTask;
+    public Task ReleaseAsync() => _connection?.GetDatabase().LockReleaseAsync(Key, _own) ?? Task.CompletedTask;
 
     /// <summary>Whether an error says that the store cannot be reached, refuses the password, or does not answer.</summary>
     public static bool IsOutage(Exception error) => error is RedisException or TimeoutException or SocketException;
@@ -94,14 +88,9 @@ internal sealed class ClusterStore(ClusterOptions options) : IAsyncDisposable
         }
 
         read.Password = string.IsNullOrEmpty(options.Password) ? SecretFile.Read("Gateway:Cluster:PasswordFile", options.PasswordFile!) : options.Password;
-        if (read.Password.Length < MinPassword)
+        if (read.Password.Length < MinPassword || read.Password.Any(letter => char.IsWhiteSpace(letter) || letter is '"' or '\'' or '\\'))
         {
-            throw new StartupProblemException($"The password of 'Gateway:Cluster' must have {MinPassword} characters or more: whoever knows it can admit for all gateways.");
-        }
-
-        if (read.Password.Any(letter => char.IsWhiteSpace(letter) || letter is '"' or '\'' or '\\'))
-        {
-            throw new StartupProblemException("The password of 'Gateway:Cluster' must have no space, quote or backslash: Valkey's configuration reads these in another way.");
+            throw new StartupProblemException($"The password of 'Gateway:Cluster' must have {MinPassword} characters or more, and no white space, quote or backslash: whoever knows it can admit for all gateways, and Valkey's configuration reads the others in another way.");
         }
 
         if (options.CaFile is { } authorities)
@@ -117,35 +106,17 @@ internal sealed class ClusterStore(ClusterOptions options) : IAsyncDisposable
         return read;
     }
 
-    /// <summary>Returns this machine's address towards the first of some that it has a route to. Connecting a datagram socket sends nothing.</summary>
-    /// <exception cref="SocketException">There is no route to the last of them, nor to any other.</exception>
-    public static async Task<IPAddress> FindOwnAddressAsync(IReadOnlyList<EndPoint> targets)
-    {
-        for (var number = 0; ; number++)
-        {
-            try
-            {
-                using var socket = new Socket(targets[number].AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-                await socket.ConnectAsync(targets[number]);
-                return ((IPEndPoint)socket.LocalEndPoint!).Address;
-            }
-            catch (SocketException) when (number < targets.Count - 1)
-            {
-                // The name has another address.
-            }
-        }
-    }
-
+    // By default the address of the interface that leads to the store.
     private async Task<string> CompleteAsync(string address)
     {
         var url = new UriBuilder(address);
         if (url.Host == IPAddress.Any.ToString())
         {
-            // A name server that is silent must not keep this gateway from admitting.
-            IReadOnlyList<EndPoint> targets = _options.EndPoints[0] is DnsEndPoint name
-                ? [.. (await Dns.GetHostAddressesAsync(name.Host).WaitAsync(TimeSpan.FromMilliseconds(TimeoutMilliseconds))).Select(address => new IPEndPoint(address, name.Port))]
-                : _options.EndPoints;
-            url.Host = (await FindOwnAddressAsync(targets)).ToString();
+            // A name server or a store that is silent must not keep this gateway from admitting.
+            using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            await socket.ConnectAsync(_options.EndPoints[0]).WaitAsync(TimeSpan.FromMilliseconds(TimeoutMilliseconds));
+            var own = ((IPEndPoint)socket.LocalEndPoint!).Address;
+            url.Host = (own.IsIPv4MappedToIPv6 ? own.MapToIPv4() : own).ToString();
         }
 
         return url.Uri.GetLeftPart(UriPartial.Authority);

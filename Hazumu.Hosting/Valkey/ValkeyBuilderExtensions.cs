@@ -7,7 +7,7 @@ public static class ValkeyBuilderExtensions
 {
     private const int Port = 6379;
 
-    // It keeps one key that is written anew four times a second: nothing is worth saving.
+    // It keeps one key that is written anew ten times a second: nothing is worth saving.
     private const string Arguments = "--save '' --appendonly no --maxmemory 32mb --dir /tmp";
 
     /// <summary>
