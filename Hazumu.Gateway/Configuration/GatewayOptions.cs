@@ -241,11 +241,11 @@ internal sealed class ClusterOptions
     public string? Store { get; set; }
 
     /// <summary>The store's password. This or <see cref="PasswordFile"/>.</summary>
-    [Setting("The store's password", Allowed = "20 characters or more")]
+    [Setting("The store's password", Allowed = "20 characters or more without white space, quotes and backslashes; this or 'PasswordFile', with 'Store'")]
     public string? Password { get; set; }
 
     /// <summary>A file that holds the store's password.</summary>
-    [Setting("A file that holds that password", Allowed = "a path")]
+    [Setting("A file that holds that password; white space around it is left out", Allowed = "a path")]
     public string? PasswordFile { get; set; }
 
     /// <summary>The port on which the leading gateway accepts the others; 0 for any that is free.</summary>
