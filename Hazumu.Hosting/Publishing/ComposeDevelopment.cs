@@ -28,7 +28,8 @@ internal sealed partial class ComposeDevelopment
                 AddService(ServicesOf($"{Name}.yaml"), resource, ports);
             }
 
-            foreach (var form in forms)
+            // Several replicas cannot have the same port of loopback: their option has no development form.
+            foreach (var form in forms.Where(form => form.Option != PublishedOptionAnnotation.Cluster))
             {
                 ServicesOf($"{Name}.{form.Option}.yaml").MappingAt(resource.Name).Add("ports", Ports(form.Port is null ? ports : ports.Select(port => TargetPort().Replace(port, $":{form.Port}"))));
             }
