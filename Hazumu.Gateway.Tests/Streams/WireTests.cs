@@ -146,7 +146,7 @@ public sealed class WireTests
         // In two pieces, so that the end goes out by itself.
         var body = new string('x', 10_000) + "POST /api/chat HTTP/1.1\r\nContent-Length: 5\r\n\r\n";
         await connection.SendAsync($"POST /api/blobs/sha256:x HTTP/1.1\r\nHost: gateway\r\nContent-Length: {body.Length}\r\n\r\n{body[..10_000]}");
-        await Task.Delay(50);
+        await engine.WaitForAsync();
         await connection.SendAsync(body[10_000..]);
 
         Assert.Equal(201, (await connection.ReadAsync()).Status);
