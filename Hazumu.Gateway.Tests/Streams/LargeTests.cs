@@ -10,8 +10,10 @@ namespace Hazumu.Gateway.Tests.Streams;
 public sealed class LargeTests
 {
     private const long Megabyte = 1024 * 1024;
-    // Beside buffers, the peak has what the runtime compiles and collects meanwhile: 10 to 15 MB in a release build, up to 74 MB in a debug build.
-    private const long Allowed = 96 * Megabyte;
+
+    // A gigabyte leaves 17 to 23 MB in the peak, in release and debug builds alike, as smaps shows: 2 MB are compiled code, the rest is
+    // generation 0 between two collections. Its budget follows the processor's cache: 32 MB there, and 48 MB stay where it is set to 64.
+    private const long Allowed = 64 * Megabyte;
 
     private static readonly byte[] s_block = RandomNumberGenerator.GetBytes((int)Megabyte);
 
