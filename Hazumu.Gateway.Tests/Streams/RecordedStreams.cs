@@ -110,16 +110,7 @@ internal static class RecordedStreams
         data: [DONE]
 
 
-        """, new()
-    {
-        Events = 6,
-        ResponseModel = "qwen3:8b",
-        FinishReason = "tool_calls",
-        InputTokens = 26,
-        OutputTokens = 298,
-        HasUsage = true,
-        IsComplete = true,
-    });
+        """, Whole(6, "qwen3:8b", "tool_calls", input: 26, output: 298));
 
     public static RecordedStream OpenAICompletion { get; } = new("OpenAI completion of Ollama, with zeros in every chunk", Events, Dialect.OpenAI, """
         data: {"id":"cmpl-7","object":"text_completion","created":1787220000,"choices":[{"text":"The","index":0,"finish_reason":null}],"model":"llama3.2","system_fingerprint":"fp_ollama","usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}
@@ -133,16 +124,7 @@ internal static class RecordedStreams
         data: [DONE]
 
 
-        """, new()
-    {
-        Events = 5,
-        ResponseModel = "llama3.2",
-        FinishReason = "stop",
-        InputTokens = 11,
-        OutputTokens = 2,
-        HasUsage = true,
-        IsComplete = true,
-    });
+        """, Whole(5, "llama3.2", "stop", input: 11, output: 2));
 
     public static RecordedStream OpenAILlamaCpp { get; } = new("OpenAI chat of llama.cpp, with usage and timings", Events, Dialect.OpenAI, """
         data: {"choices":[{"finish_reason":null,"index":0,"delta":{"role":"assistant","content":null}}],"created":1787220000,"id":"chatcmpl-a","model":"gpt-oss","system_fingerprint":"b7001-abc","object":"chat.completion.chunk"}
@@ -156,17 +138,7 @@ internal static class RecordedStreams
         data: [DONE]
 
 
-        """, new()
-    {
-        Events = 5,
-        ResponseModel = "gpt-oss",
-        FinishReason = "length",
-        InputTokens = 77,
-        CachedTokens = 76,
-        OutputTokens = 2,
-        HasUsage = true,
-        IsComplete = true,
-    });
+        """, Whole(5, "gpt-oss", "length", input: 77, output: 2, cached: 76));
 
     public static RecordedStream OpenAILlamaCppError { get; } = new("OpenAI chat of llama.cpp that fails in the middle", Events, Dialect.OpenAI, """
         data: {"choices":[{"finish_reason":null,"index":0,"delta":{"content":"Hi"}}],"created":1787220000,"id":"chatcmpl-a","model":"gpt-oss","object":"chat.completion.chunk"}
@@ -184,16 +156,7 @@ internal static class RecordedStreams
         data: [DONE]
 
 
-        """, new()
-    {
-        Events = 3,
-        ResponseModel = "gpt-oss",
-        FinishReason = "stop",
-        InputTokens = 4,
-        OutputTokens = 2,
-        HasUsage = true,
-        IsComplete = true,
-    });
+        """, Whole(3, "gpt-oss", "stop", input: 4, output: 2));
 
     public static RecordedStream OpenAIResponses { get; } = new("OpenAI responses of Ollama", Events, Dialect.OpenAI, """
         event: response.created
@@ -230,16 +193,7 @@ internal static class RecordedStreams
     public static RecordedStream OpenAIDocument { get; } = new("OpenAI chat, one document", Document, Dialect.OpenAI, """
         {"id":"chatcmpl-1","object":"chat.completion","created":1787220000,"model":"hf.co\/someone\/Model:Q4_K_M","system_fingerprint":"fp_ollama","choices":[{"index":0,"message":{"role":"assistant","content":"x","tool_calls":[{"function":{"arguments":"{}"}}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":26,"completion_tokens":298,"total_tokens":324}}
 
-        """, new()
-    {
-        Events = 1,
-        ResponseModel = "hf.co/someone/Model:Q4_K_M",
-        FinishReason = "stop",
-        InputTokens = 26,
-        OutputTokens = 298,
-        HasUsage = true,
-        IsComplete = true,
-    });
+        """, Whole(1, "hf.co/someone/Model:Q4_K_M", "stop", input: 26, output: 298));
 
     public static RecordedStream OpenAIEmbeddings { get; } = new("OpenAI embeddings, one document", Document, Dialect.OpenAI, """
         {"object":"list","data":[{"object":"embedding","embedding":[-0.1,0.2],"index":0,"usage":{"prompt_tokens":1}}],"model":"all-minilm","usage":{"prompt_tokens":8,"total_tokens":8}}
@@ -278,16 +232,7 @@ internal static class RecordedStreams
         data: {"type":"message_stop"}
 
 
-        """, new()
-    {
-        Events = 9,
-        ResponseModel = "qwen3:8b",
-        FinishReason = "tool_use",
-        InputTokens = 26,
-        OutputTokens = 298,
-        HasUsage = true,
-        IsComplete = true,
-    });
+        """, Whole(9, "qwen3:8b", "tool_use", input: 26, output: 298));
 
     public static RecordedStream AnthropicLlamaCpp { get; } = new("Anthropic messages of llama.cpp, with a cache", Events, Dialect.Anthropic, """
         event: message_start
@@ -303,17 +248,7 @@ internal static class RecordedStreams
         data: {"type":"message_stop"}
 
 
-        """, new()
-    {
-        Events = 4,
-        ResponseModel = "gpt-oss",
-        FinishReason = "end_turn",
-        InputTokens = 79,
-        CachedTokens = 70,
-        OutputTokens = 12,
-        HasUsage = true,
-        IsComplete = true,
-    });
+        """, Whole(4, "gpt-oss", "end_turn", input: 79, output: 12, cached: 70));
 
     public static RecordedStream AnthropicError { get; } = new("Anthropic messages that fail in the middle", Events, Dialect.Anthropic, """
         event: message_start
@@ -340,16 +275,7 @@ internal static class RecordedStreams
     public static RecordedStream AnthropicDocument { get; } = new("Anthropic message, one document", Document, Dialect.Anthropic, """
         {"id":"msg_1","type":"message","role":"assistant","model":"qwen3:8b","content":[{"type":"text","text":"\"usage\""}],"stop_reason":"max_tokens","usage":{"input_tokens":26,"output_tokens":298}}
 
-        """, new()
-    {
-        Events = 1,
-        ResponseModel = "qwen3:8b",
-        FinishReason = "max_tokens",
-        InputTokens = 26,
-        OutputTokens = 298,
-        HasUsage = true,
-        IsComplete = true,
-    });
+        """, Whole(1, "qwen3:8b", "max_tokens", input: 26, output: 298));
 
     /// <summary>Legal events that no engine of today sends so: CRLF and CR, comments, several lines of data, fields without data.</summary>
     public static RecordedStream OddEvents { get; } = new("events in every legal form", Events, Dialect.OpenAI,
@@ -372,4 +298,17 @@ internal static class RecordedStreams
         OpenAIDocument, OpenAIEmbeddings, OpenAIRefusal,
         AnthropicMessages, AnthropicLlamaCpp, AnthropicError, AnthropicNames, AnthropicDocument, OddEvents, Plain,
     ];
+
+    // What is told of an answer that came to its end.
+    private static StreamFacts Whole(int events, string model, string finish, int input, int output, int cached = 0) => new()
+    {
+        Events = events,
+        ResponseModel = model,
+        FinishReason = finish,
+        InputTokens = input,
+        CachedTokens = cached,
+        OutputTokens = output,
+        HasUsage = true,
+        IsComplete = true,
+    };
 }

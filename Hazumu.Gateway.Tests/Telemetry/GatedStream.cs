@@ -3,11 +3,10 @@ using System.Text;
 namespace Hazumu.Gateway.Tests.Telemetry;
 
 /// <summary>A stream whose reader can stop to read, or be gone.</summary>
-internal sealed class GatedStream(bool keeps = true) : Stream
+internal sealed class GatedStream(bool keeps = true) : MemoryStream
 {
     private readonly ManualResetEventSlim _open = new(initialState: true);
     private readonly ManualResetEventSlim _held = new();
-    private readonly List<byte> _written = [];
     private readonly Lock _gate = new();
     private int _writes;
 
@@ -24,23 +23,9 @@ internal sealed class GatedStream(bool keeps = true) : Stream
         {
             lock (_gate)
             {
-                return Encoding.UTF8.GetString([.. _written]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+                return Encoding.UTF8.GetString(ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
             }
         }
-    }
-
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
     }
 
     /// <summary>Holds every write from now on.</summary>
@@ -69,20 +54,10 @@ internal sealed class GatedStream(bool keeps = true) : Stream
         {
             lock (_gate)
             {
-                _written.AddRange(buffer.AsSpan(offset, count));
+                base.Write(buffer, offset, count);
             }
         }
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
