@@ -76,7 +76,7 @@ public sealed class LeaderTests
         await engine.HoldsAsync(2);
         await group.Store.RestartAsync();
         var leader = await ClusterGroup.FindLeaderAsync(left);
-        Assert.Equal(2, AdmissionTests.InUse(leader));
+        await Wait.UntilAsync(() => Assert.Equal(2, AdmissionTests.InUse(leader)));
         engine.Release(2);
         Assert.All(await Task.WhenAll(asked), answer => Assert.Equal(200, answer.Status));
     }

@@ -48,7 +48,7 @@ public sealed class TrustTests
 
         Assert.Equal(200, (await gateway.Http.ChatAsync()).Status);
         await Wait.UntilAsync(() => Assert.True(gateway.Service<IAdmission>().IsAdmitting));
-        Assert.Single(gateway.Logged, line => line.Contains("'Gateway:Cluster:Store' cannot be reached", StringComparison.Ordinal));
+        await Wait.UntilAsync(() => Assert.Single(gateway.Logged, line => line.Contains("'Gateway:Cluster:Store' cannot be reached", StringComparison.Ordinal)));
         Assert.DoesNotContain(gateway.Logged, line => line.Contains("another-password", StringComparison.Ordinal));
     }
 
