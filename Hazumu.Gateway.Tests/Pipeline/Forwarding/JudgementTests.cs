@@ -50,6 +50,7 @@ public class JudgementTests
         ["client's reset"] = (ForwarderError.RequestBodyClient, new IOException("", new SocketException((int)SocketError.ConnectionReset)), AttemptEnd.ClientGone),
         ["body that cannot be read back"] = (ForwarderError.RequestBodyClient, new AggregateException(new InvalidOperationException("", new IOException())), AttemptEnd.GatewayFailed),
         ["client gone"] = (ForwarderError.RequestBodyCanceled, new OperationCanceledException(), AttemptEnd.ClientGone),
+        ["bug before the engine's answer"] = (ForwarderError.Request, new InvalidOperationException(), AttemptEnd.GatewayFailed),
         ["bug"] = (ForwarderError.ResponseHeaders, new InvalidOperationException(), AttemptEnd.GatewayFailed),
     };
 

@@ -168,7 +168,10 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
 
         // Of the connection's own exceptions each has another inside; this one is thrown where a header cannot be written.
         HttpRequestException { HttpRequestError: HttpRequestError.Unknown, InnerException: null } => AttemptEnd.Unsendable,
-        _ => AttemptEnd.Unreachable,
+        null or HttpRequestException or IOException or OperationCanceledException or ObjectDisposedException or AggregateException => AttemptEnd.Unreachable,
+
+        // No connection throws anything else: a bug of the gateway's own, which must not open a circuit.
+        _ => AttemptEnd.GatewayFailed,
     };
 
     // What a body throws that cannot be read back from its file.
