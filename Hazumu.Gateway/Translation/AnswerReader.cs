@@ -90,7 +90,7 @@ internal sealed class AnswerReader(AnswerWriter writer, TimeProvider clock)
             Milliseconds("predicted_ms") ?? clock.GetElapsedTime(_firstPiece, _lastPiece)));
     }
 
-    private TimeSpan? Milliseconds(string name) => _timings.Decimal(name) is { } value ? TimeSpan.FromMilliseconds(value) : null;
+    private TimeSpan? Milliseconds(string name) => _timings.Decimal(name) is >= 0 and < 1e12 and var value ? TimeSpan.FromMilliseconds(value) : null;
 
     private void ReadChoice(JsonObject choice)
     {

@@ -84,7 +84,7 @@ internal static class MessagesRequest
             {
                 ["id"] = block.Text("id"),
                 ["type"] = "function",
-                ["function"] = new JsonObject { ["name"] = block.Text("name"), ["arguments"] = block.Object("input")?.ToJsonString() ?? "{}" },
+                ["function"] = new JsonObject { ["name"] = block.Text("name"), ["arguments"] = block.Object("input")?.WriteText() ?? "{}" },
             });
         }
 

@@ -72,7 +72,7 @@ internal static class NativeMessages
             {
                 ["id"] = id,
                 ["type"] = "function",
-                ["function"] = new JsonObject { ["name"] = name, ["arguments"] = function.Object("arguments")?.ToJsonString() ?? function.Text("arguments") ?? "{}" },
+                ["function"] = new JsonObject { ["name"] = name, ["arguments"] = function.Object("arguments")?.WriteText() ?? function.Text("arguments") ?? "{}" },
             };
         })]);
         return translated;

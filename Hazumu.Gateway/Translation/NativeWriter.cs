@@ -150,7 +150,7 @@ internal sealed class NativeWriter(string model, bool isChat, bool isStream, Tim
 
         try
         {
-            return JsonNode.Parse(_arguments.ToString()) as JsonObject;
+            return JsonReading.Parse(Encoding.UTF8.GetBytes(_arguments.ToString())) as JsonObject;
         }
         catch (JsonException)
         {

@@ -12,7 +12,11 @@ namespace Hazumu.Gateway.Translation;
 /// <param name="source">Its body.</param>
 /// <param name="reader">Reads its events.</param>
 /// <param name="writer">Gets what is read.</param>
-internal sealed class TranslatedStream(HttpContent content, Stream source, AnswerReader reader, AnswerWriter writer) : Stream
+/// <param name="onProgress">
+/// Is called when something has come from the engine. The gateway does not see it otherwise where nothing comes of it yet: in Ollama's
+/// dialect a call of a tool is sent whole.
+/// </param>
+internal sealed class TranslatedStream(HttpContent content, Stream source, AnswerReader reader, AnswerWriter writer, Action? onProgress) : Stream
 {
     // A chunk with the probabilities of twenty alternatives has a few kilobytes.
     private const int LargestEvent = 4 * 1024 * 1024;
@@ -50,6 +54,7 @@ internal sealed class TranslatedStream(HttpContent content, Stream source, Answe
             writer.Output.ResetWrittenCount();
             _sent = 0;
             var count = await source.ReadAsync(_input, cancellationToken);
+            onProgress?.Invoke();
             _isAtEnd = count == 0;
             if (_isAtEnd)
             {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Threading.RateLimiting;
 using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Translation;
@@ -13,8 +14,15 @@ namespace Hazumu.Gateway.Translation;
 /// <remarks>The rest of the gateway, which measures, retries and breaks off, sees an engine that speaks all dialects.</remarks>
 internal sealed class TranslationHandler : DelegatingHandler
 {
-    // A request is taken apart in memory, where its pictures have twice their size.
+    /// <summary>The option of a request with what is called whenever something of the engine's answer has come.</summary>
+    public static readonly HttpRequestOptionsKey<Action> Progress = new("Hazumu.Progress");
+
+    // A request is taken apart in memory: its text is there as bytes, in UTF-16, and as bytes again, and a token takes some 300 bytes beside it.
     private const long LargestRequest = 64 * 1024 * 1024;
+    private const int MostTokens = 200_000;
+
+    // Of one engine, from a request's body to the head of its answer; further requests wait.
+    private const int KilobytesAtOnce = 256 * 1024;
     private const long LargestDocument = 256 * 1024 * 1024;
 
     private const string ChatCompletions = "/v1/chat/completions";
@@ -24,6 +32,7 @@ internal sealed class TranslationHandler : DelegatingHandler
     private readonly TimeProvider _clock;
     private readonly ModelIds _models;
     private readonly SpokenRoutes _routes;
+    private readonly ConcurrencyLimiter _room = new(new() { PermitLimit = KilobytesAtOnce, QueueLimit = int.MaxValue });
 
     /// <summary>Translates for one engine.</summary>
     /// <param name="kindOf">The engine's kind, which may not be known before it is requested.</param>
@@ -148,25 +157,35 @@ internal sealed class TranslationHandler : DelegatingHandler
             return null;
         }
 
+        using var room = await EnterAsync(request, cancellationToken);
+        var (writer, isStream) = await TranslateMessagesAsync(request, path, kind, cancellationToken);
+        return path == CountTokens
+            ? await CountAsync(request, cancellationToken)
+            : await InferAsync(request, writer, isStream, Dialect.Anthropic, cancellationToken);
+    }
+
+    // In a method of its own, so that nothing of the client's document is in memory while the engine generates.
+    private async Task<(MessagesWriter Writer, bool IsStream)> TranslateMessagesAsync(HttpRequestMessage request, string path, EngineKind kind, CancellationToken cancellationToken)
+    {
         var body = await ReadBodyAsync(request, cancellationToken);
         var name = body.Text("model") ?? "";
         var model = await FindAsync(name, request, cancellationToken);
+        var isStream = MessagesRequest.WantsStream(body);
+        var translated = MessagesRequest.Translate(body, model, kind);
         if (path == CountTokens)
         {
-            return await CountAsync(request, MessagesRequest.Translate(body, model, kind), cancellationToken);
+            translated = new JsonObject { ["model"] = translated.Take("model"), ["messages"] = translated.Take("messages"), ["tools"] = translated.Take("tools") };
         }
 
-        var isStream = MessagesRequest.WantsStream(body);
-        var writer = new MessagesWriter(name, isStream, IdOf(request));
-        return await InferAsync(request, ChatCompletions, MessagesRequest.Translate(body, model, kind), writer, isStream, Dialect.Anthropic, cancellationToken);
+        Readdress(request, path == CountTokens ? "/tokenize" : ChatCompletions, translated);
+        return (new MessagesWriter(name, isStream, IdOf(request)), isStream);
     }
 
     // vLLM counts the tokens of a chat, by its template; others count those of a text, or nothing.
-    private async Task<HttpResponseMessage> CountAsync(HttpRequestMessage request, JsonObject translated, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> CountAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         const string Refusal = "This model server does not count the tokens of a chat; each answer of /v1/messages has them in its 'usage'.";
-        var chat = new JsonObject { ["model"] = translated.Take("model"), ["messages"] = translated.Take("messages"), ["tools"] = translated.Take("tools") };
-        using var answer = await PostAsync(request, "/tokenize", chat, cancellationToken);
+        using var answer = await PostAsync(request, cancellationToken);
         if (!answer.IsSuccessStatusCode)
         {
             throw new TranslationException(501, Refusal);
@@ -186,6 +205,14 @@ internal sealed class TranslationHandler : DelegatingHandler
 
     private async Task<HttpResponseMessage> InferAsync(HttpRequestMessage request, EngineKind kind, bool isChat, CancellationToken cancellationToken)
     {
+        using var room = await EnterAsync(request, cancellationToken);
+        var (loaded, writer, isStream) = await TranslateNativeAsync(request, kind, isChat, cancellationToken);
+        return loaded ?? await InferAsync(request, writer!, isStream, Dialect.Native, cancellationToken);
+    }
+
+    private async Task<(HttpResponseMessage? Loaded, NativeWriter? Writer, bool IsStream)> TranslateNativeAsync(
+        HttpRequestMessage request, EngineKind kind, bool isChat, CancellationToken cancellationToken)
+    {
         var body = await ReadBodyAsync(request, cancellationToken);
         var name = body.Text("model") ?? "";
         var model = await FindAsync(name, request, cancellationToken);
@@ -193,7 +220,7 @@ internal sealed class TranslationHandler : DelegatingHandler
         {
             return NativeRequest.Unloads(body)
                 ? throw new TranslationException(501, "This model server keeps its models loaded; 'keep_alive' does not take one out of memory.")
-                : Document(request, NativeWriter.Loaded(name, isChat, _clock));
+                : (Document(request, NativeWriter.Loaded(name, isChat, _clock)), null, false);
         }
 
         var isCompletion = !isChat && (body.Flag("raw") == true || body.Text("suffix") is { Length: > 0 });
@@ -201,15 +228,15 @@ internal sealed class TranslationHandler : DelegatingHandler
             : isCompletion ? NativeRequest.Complete(body, model, kind)
             : NativeRequest.Generate(body, model, kind);
         var isStream = NativeRequest.WantsStream(body);
-        var writer = new NativeWriter(name, isChat, isStream, _clock);
-        return await InferAsync(request, isCompletion ? "/v1/completions" : ChatCompletions, translated, writer, isStream, Dialect.Native, cancellationToken);
+        Readdress(request, isCompletion ? "/v1/completions" : ChatCompletions, translated);
+        return (null, new NativeWriter(name, isChat, isStream, _clock), isStream);
     }
 
     private async Task<HttpResponseMessage> InferAsync(
-        HttpRequestMessage request, string path, JsonObject translated, AnswerWriter writer, bool isStream, Dialect dialect, CancellationToken cancellationToken)
+        HttpRequestMessage request, AnswerWriter writer, bool isStream, Dialect dialect, CancellationToken cancellationToken)
     {
         var reader = new AnswerReader(writer, _clock);
-        var answer = await PostAsync(request, path, translated, cancellationToken);
+        var answer = await PostAsync(request, cancellationToken);
         if (!answer.IsSuccessStatusCode)
         {
             return await RefuseAsync(answer, dialect, cancellationToken);
@@ -218,14 +245,19 @@ internal sealed class TranslationHandler : DelegatingHandler
         if (answer.Content.Headers.ContentType?.MediaType != "text/event-stream")
         {
             answer.StatusCode = HttpStatusCode.BadGateway;
-            return Refuse(answer, dialect, $"The model server did not stream its answer to {path}.");
+            return Refuse(answer, dialect, $"The model server did not stream its answer to {request.RequestUri!.AbsolutePath}.");
         }
 
         var engineContent = answer.Content;
-        var stream = new TranslatedStream(engineContent, await engineContent.ReadAsStreamAsync(cancellationToken), reader, writer);
+        var stream = new TranslatedStream(
+            engineContent,
+            await engineContent.ReadAsStreamAsync(cancellationToken),
+            reader,
+            writer,
+            request.Options.TryGetValue(Progress, out var onProgress) ? onProgress : null);
         if (isStream)
         {
-            answer.Content = new StreamContent(stream);
+            Replace(answer, new StreamContent(stream), writer.MediaType);
         }
         else
         {
@@ -244,17 +276,17 @@ internal sealed class TranslationHandler : DelegatingHandler
                     return Refuse(answer, dialect, error);
                 }
 
-                answer.Content = new ByteArrayContent(whole.GetBuffer(), 0, (int)whole.Length);
+                Replace(answer, new ByteArrayContent(whole.GetBuffer(), 0, (int)whole.Length), writer.MediaType);
             }
         }
 
-        answer.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(writer.MediaType);
         return answer;
     }
 
     private async Task<HttpResponseMessage> EmbedAsync(HttpRequestMessage request, EngineKind kind, bool isOld, CancellationToken cancellationToken)
     {
         var began = _clock.GetTimestamp();
+        using var room = await EnterAsync(request, cancellationToken);
         var body = await ReadBodyAsync(request, cancellationToken);
         var name = body.Text("model") ?? "";
         var model = await FindAsync(name, request, cancellationToken);
@@ -263,7 +295,8 @@ internal sealed class TranslationHandler : DelegatingHandler
             return Document(request, NativeEmbeddings.Loaded(name, isOld));
         }
 
-        var answer = await PostAsync(request, "/v1/embeddings", NativeRequest.Embed(input, body, model, kind), cancellationToken);
+        Readdress(request, "/v1/embeddings", NativeRequest.Embed(input, body, model, kind));
+        var answer = await PostAsync(request, cancellationToken);
         if (!answer.IsSuccessStatusCode)
         {
             return await RefuseAsync(answer, Dialect.Native, cancellationToken);
@@ -285,6 +318,7 @@ internal sealed class TranslationHandler : DelegatingHandler
 
     private async Task<HttpResponseMessage> ShowAsync(HttpRequestMessage request, EngineKind kind, CancellationToken cancellationToken)
     {
+        using var room = await EnterAsync(request, cancellationToken);
         var body = await ReadBodyAsync(request, cancellationToken);
         var id = await FindAsync(body.Text("model") ?? body.Text("name") ?? "", request, cancellationToken);
         var list = await ListAsync(request, cancellationToken);
@@ -303,15 +337,19 @@ internal sealed class TranslationHandler : DelegatingHandler
 
     private static async Task<JsonObject> ReadBodyAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        if (request.Content?.Headers.ContentLength > LargestRequest)
+        if (request.Content is not { } content)
         {
-            throw new TranslationException(413, $"The request's body is larger than {LargestRequest} bytes, which this model server's requests may have.");
+            return [];
         }
 
+        // Not by ReadAsByteArrayAsync, which keeps a copy in the content for as long as the answer takes.
+        using var body = new MemoryStream((int)content.Headers.ContentLength!.Value);
+        await content.CopyToAsync(body, cancellationToken);
+        var bytes = body.GetBuffer().AsSpan(0, (int)body.Length);
         try
         {
-            return request.Content is null ? [] : JsonReading.Parse(await request.Content.ReadAsByteArrayAsync(cancellationToken)) as JsonObject
-                ?? throw new TranslationException(400, "The request's body must be a JSON object.");
+            LimitTokens(bytes);
+            return JsonReading.Parse(bytes) as JsonObject ?? throw new TranslationException(400, "The request's body must be a JSON object.");
         }
         catch (JsonException error)
         {
@@ -319,15 +357,62 @@ internal sealed class TranslationHandler : DelegatingHandler
         }
     }
 
+    // Before anything is built: a token of two bytes becomes an object of hundreds.
+    private static void LimitTokens(ReadOnlySpan<byte> body)
+    {
+        var reader = new Utf8JsonReader(body);
+        for (var count = 0; reader.Read(); count++)
+        {
+            if (count == MostTokens)
+            {
+                throw new TranslationException(413, $"The request's body has more than {MostTokens} values, names and brackets, which this model server's requests may have; send it in parts.");
+            }
+        }
+    }
+
+    /// <returns>What to dispose of when the request is answered.</returns>
+    private ValueTask<RateLimitLease> EnterAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        request.Content is { Headers.ContentLength: not (>= 0 and <= LargestRequest) }
+            ? throw new TranslationException(413, $"The request's body must have a length of at most {LargestRequest} bytes for this model server.")
+            : _room.AcquireAsync(1 + (int)((request.Content?.Headers.ContentLength ?? 0) / 1024), cancellationToken);
+
     // The client's request goes on as another one, with the headers that still fit.
-    private Task<HttpResponseMessage> PostAsync(HttpRequestMessage request, string path, JsonObject body, CancellationToken cancellationToken)
+    private static void Readdress(HttpRequestMessage request, string path, JsonObject body)
     {
         request.RequestUri = new Uri(request.RequestUri!, path);
-        request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+        request.Content = new ReadOnlyMemoryContent(body.Write()) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
         request.Headers.Accept.Clear();
         request.Headers.AcceptEncoding.Clear();
         request.Headers.ExpectContinue = null;
-        return base.SendAsync(request, cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> PostAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var answer = await base.SendAsync(request, cancellationToken);
+
+        // The answer, which may take minutes, holds the request.
+        request.Content = null;
+        return answer;
+    }
+
+    // The attempt waits at the connection for more of a chunked answer that it has read to what has come; a translated one may have more
+    // by then that did not fit into the last read.
+    private static void Replace(HttpResponseMessage answer, HttpContent content, string mediaType)
+    {
+        answer.Headers.TransferEncodingChunked = null;
+        answer.Content = content;
+        content.Headers.ContentType = MediaTypeHeaderValue.Parse(mediaType);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _room.Dispose();
+        }
+
+        base.Dispose(disposing);
     }
 
     private static async Task<HttpResponseMessage> RefuseAsync(HttpResponseMessage answer, Dialect dialect, CancellationToken cancellationToken)
@@ -340,21 +425,21 @@ internal sealed class TranslationHandler : DelegatingHandler
     private static HttpResponseMessage Refuse(HttpResponseMessage answer, Dialect dialect, string message)
     {
         answer.Content.Dispose();
-        answer.Content = new ReadOnlyMemoryContent(ErrorBody.Write(dialect, (int)answer.StatusCode, message, IdOf(answer.RequestMessage)).WrittenMemory);
-        answer.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(ErrorBody.MediaTypeOf(dialect));
+        var error = ErrorBody.Write(dialect, (int)answer.StatusCode, message, IdOf(answer.RequestMessage)).WrittenMemory;
+        Replace(answer, new ReadOnlyMemoryContent(error), ErrorBody.MediaTypeOf(dialect));
         return answer;
     }
 
     private static string IdOf(HttpRequestMessage? request) => request?.Headers.TryGetValues("X-Request-Id", out var ids) == true ? ids.First() : "";
 
-    private static HttpResponseMessage Document(HttpRequestMessage request, JsonObject document) => Document(request, JsonSerializer.SerializeToUtf8Bytes(document));
+    private static HttpResponseMessage Document(HttpRequestMessage request, JsonObject document) => Document(request, document.Write());
 
-    private static HttpResponseMessage Document(HttpRequestMessage request, byte[] document)
+    private static HttpResponseMessage Document(HttpRequestMessage request, ReadOnlyMemory<byte> document)
     {
         var answer = new HttpResponseMessage(HttpStatusCode.OK)
         {
             RequestMessage = request,
-            Content = new ByteArrayContent(request.Method == HttpMethod.Head ? [] : document),
+            Content = new ReadOnlyMemoryContent(request.Method == HttpMethod.Head ? default : document),
         };
         answer.Content.Headers.ContentType = MediaTypeHeaderValue.Parse("application/json; charset=utf-8");
         answer.Content.Headers.ContentLength = document.Length;

@@ -6,6 +6,7 @@ using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Pipeline.Bodies;
 using Hazumu.Gateway.Pipeline.Requests;
+using Hazumu.Gateway.Translation;
 using Hazumu.Gateway.Upstreams;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
@@ -110,7 +111,9 @@ internal sealed class Attempt : HttpTransformer
             Restore(context);
         }
 
-        if (_end is null && error == ForwarderError.ResponseHeaders && context.GetForwarderErrorFeature()?.Exception is { } failure)
+        var failure = context.GetForwarderErrorFeature()?.Exception;
+        var isBug = error == ForwarderError.ResponseHeaders || (error == ForwarderError.Request && Judgement.EndOf(failure) == AttemptEnd.GatewayFailed);
+        if (_end is null && isBug && failure is not null)
         {
             // A bug, to be logged with its stack.
             ExceptionDispatchInfo.Throw(failure);
@@ -118,7 +121,7 @@ internal sealed class Attempt : HttpTransformer
 
         return _end ?? CancelledAs ?? (error == ForwarderError.None
             ? throw new InvalidOperationException("The forwarder has sent nothing and reports no error.")
-            : Judgement.EndOf(error, context.GetForwarderErrorFeature()?.Exception));
+            : Judgement.EndOf(error, failure));
     }
 
     /// <summary>How long nothing may move now.</summary>
@@ -154,6 +157,11 @@ internal sealed class Attempt : HttpTransformer
         // The engine's own name, not the gateway's: Ollama refuses names that it does not know where it listens on loopback.
         proxyRequest.Headers.Host = null;
         proxyRequest.Headers.Remove(GatewayHeaders.Instance);
+        if (Instance.Kind != EngineKind.Ollama)
+        {
+            proxyRequest.Options.Set(TranslationHandler.Progress, OnProgress);
+        }
+
         if (_request.KeepAlive is not null)
         {
             // The headers may be sent before the engine chooses an encoding.
