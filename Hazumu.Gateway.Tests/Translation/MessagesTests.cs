@@ -39,6 +39,19 @@ public sealed class MessagesTests
     }
 
     [Fact]
+    public async Task Tool_call_that_the_limit_has_cut_off_ends_with_max_tokens()
+    {
+        var engine = new RecordedEngine().Streams("/v1/chat/completions", "tool-cut-off.txt");
+        var events = await EventsAsync(engine, Chat);
+        var whole = await engine.DocumentAsync("POST", "/v1/messages", WholeChat, EngineKind.Openai);
+
+        Assert.Equal("max_tokens", (string?)events[^2]["delta"]!["stop_reason"]);
+        Assert.Equal("message_stop", (string?)events[^1]["type"]);
+        Assert.Equal("max_tokens", (string?)whole["stop_reason"]);
+        Assert.Empty(whole["content"]!.AsArray());
+    }
+
+    [Fact]
     public async Task Thinking_is_a_block_of_its_own()
     {
         var whole = await new RecordedEngine().Streams("/v1/chat/completions", "thinking.txt").DocumentAsync("POST", "/v1/messages", WholeChat, EngineKind.Openai);

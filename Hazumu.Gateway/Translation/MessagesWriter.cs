@@ -44,7 +44,29 @@ internal sealed class MessagesWriter(string model, bool isStream, string request
     public override void WriteArguments(string json) => WriteDelta("input_json_delta", "partial_json", json);
 
     /// <inheritdoc/>
-    public override void EndToolCall(bool isCutOff) => CloseBlock();
+    public override void EndToolCall(bool isCutOff)
+    {
+        CloseBlock();
+        if (isStream || _text.Length == 0)
+        {
+            return;
+        }
+
+        if (ParseInput() is { } input)
+        {
+            _blocks[^1]!["input"] = input;
+        }
+        else if (isCutOff)
+        {
+            // 'stop_reason' reports the limit; half an input is no call.
+            _blocks.RemoveAt(_blocks.Count - 1);
+        }
+        else
+        {
+            WriteError($"The model has called the tool '{_blocks[^1].Text("name")}' with arguments that are no JSON object.");
+        }
+    }
+
 
     /// <inheritdoc/>
     public override void WriteEnd(AnswerEnd end)
@@ -69,7 +91,7 @@ internal sealed class MessagesWriter(string model, bool isStream, string request
         {
             var message = Message();
             (message["content"], message["stop_reason"], message["usage"]) = (_blocks, reason, usage);
-            Output.Write(JsonSerializer.SerializeToUtf8Bytes(message));
+            Output.Write(message.Write().Span);
             return;
         }
 
@@ -161,22 +183,23 @@ internal sealed class MessagesWriter(string model, bool isStream, string request
         {
             _blocks[^1]![type] = _text.ToString();
         }
-        else if (_text.Length > 0)
+    }
+
+    private JsonObject? ParseInput()
+    {
+        try
         {
-            try
-            {
-                _blocks[^1]!["input"] = JsonReading.Parse(Encoding.UTF8.GetBytes(_text.ToString()));
-            }
-            catch (JsonException)
-            {
-                WriteError($"The model has called the tool '{_blocks[^1].Text("name")}' with arguments that are no JSON object.");
-            }
+            return JsonReading.Parse(Encoding.UTF8.GetBytes(_text.ToString())) as JsonObject;
+        }
+        catch (JsonException)
+        {
+            return null;
         }
     }
 
     private void WriteEvent(string name, JsonObject data)
     {
         data.Insert(0, "type", name);
-        Output.Write(Encoding.UTF8.GetBytes($"event: {name}\ndata: {data.ToJsonString()}\n\n"));
+        Output.Write(Encoding.UTF8.GetBytes($"event: {name}\ndata: {data.WriteText()}\n\n"));
     }
 }
