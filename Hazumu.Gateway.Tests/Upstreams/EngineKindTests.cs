@@ -13,6 +13,9 @@ public sealed class EngineKindTests
 
     private static readonly string[] s_quick = ["--Gateway:Fleet:ProbeInterval=100ms", "--Gateway:Fleet:ModelsInterval=100ms"];
 
+    private static readonly string[] s_foreign = ["/api/version", "/props", "/version"];
+    private static readonly string[] s_all = [.. s_foreign, "/health", "/v1/models"];
+
     private static readonly (string Path, int Status, string Body)[] s_ollama =
     [
         ("/api/version", 200, """{"version":"0.32.15"}"""),
@@ -66,7 +69,7 @@ public sealed class EngineKindTests
     public async Task Server_of_OpenAIs_API_is_detected_however_it_refuses_other_routes(int status, string body)
     {
         await using var engine = await StubEngine.StartAsync(
-            [.. s_openai, .. new[] { "/api/version", "/props", "/version" }.Select(path => (path, status, body))]);
+            [.. s_openai, .. s_foreign.Select(path => (path, status, body))]);
         await using var gateway = await TestGateway.StartAsync(engine.Address, s_quick);
 
         await UpAsync(gateway);
@@ -88,7 +91,7 @@ public sealed class EngineKindTests
     public async Task Kind_of_an_engine_that_loads_is_detected_when_it_serves()
     {
         await using var engine = await StubEngine.StartAsync(
-            [.. new[] { "/api/version", "/health", "/props", "/version", "/v1/models" }.Select(path => (path, 503, """{"error":{"message":"Loading model"}}"""))]);
+            [.. s_all.Select(path => (path, 503, """{"error":{"message":"Loading model"}}"""))]);
         await using var gateway = await TestGateway.StartAsync(engine.Address, s_quick);
         var instance = gateway.Fleet.Instances[0];
 

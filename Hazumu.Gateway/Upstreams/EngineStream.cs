@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Net.Sockets;
-using System.Runtime.CompilerServices;
 
 namespace Hazumu.Gateway.Upstreams;
 
@@ -13,19 +12,12 @@ internal sealed class EngineStream(Socket socket, TimeSpan releaseTimeout) : Str
     private const int LargestHead = 4 * 1024;
     private const int LargestTogether = 64 * 1024;
 
-    // A token, and what is around it.
-    private const int LargestAhead = 512;
-
     private readonly CancellationTokenSource _disposed = new();
 
     // SocketsHttpHandler, and the readers of its streams, know a broken connection by IOException; a socket's own is none.
     private readonly NetworkStream _reading = new(socket, ownsSocket: false);
     private byte[]? _head;
     private int _headLength;
-    private byte[]? _ahead;
-    private int _aheadStart;
-    private int _aheadEnd;
-    private uint _lastBytes;
     private int _isDisposed;
     private bool _isDeaf;
     private bool _isWithin;
@@ -50,46 +42,12 @@ internal sealed class EngineStream(Socket socket, TimeSpan releaseTimeout) : Str
         set => throw new NotSupportedException();
     }
 
-    /// <summary>
-    /// Whether the bytes so far may end a chunked answer, which ends with an empty line. The connection may serve another request then.
-    /// </summary>
-    public bool MayHaveEndedAnswer => _lastBytes == 0x0D0A_0D0A;
-
-    /// <summary>
-    /// Waits until the engine sends more of an answer that has not ended, and reads that then. A wait inside SocketsHttpHandler allocates two
-    /// state machines for each token, and the collector pauses all streams for garbage.
-    /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<int> ReadAheadAsync(Stream answer, Memory<byte> buffer, CancellationToken cancellationToken)
-    {
-        _ahead ??= new byte[LargestAhead];
-        (_aheadStart, _aheadEnd) = (0, await _reading.ReadAsync(_ahead, cancellationToken));
-        return await answer.ReadAsync(buffer, cancellationToken);
-    }
-
     /// <inheritdoc/>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         // What is written after that is a head again.
         _isWithin = false;
-        var count = Math.Min(_aheadEnd - _aheadStart, buffer.Length);
-        if (count > 0)
-        {
-            _ahead.AsSpan(_aheadStart, count).CopyTo(buffer.Span);
-            _aheadStart += count;
-        }
-        else
-        {
-            count = await _reading.ReadAsync(buffer, _disposed.Token);
-        }
-
-        foreach (var last in buffer.Span[Math.Max(0, count - sizeof(uint))..count])
-        {
-            _lastBytes = (_lastBytes << 8) | last;
-        }
-
-        return count;
+        return _reading.ReadAsync(buffer, _disposed.Token);
     }
 
     /// <inheritdoc/>
@@ -114,7 +72,6 @@ internal sealed class EngineStream(Socket socket, TimeSpan releaseTimeout) : Str
             return SendAsync(buffer);
         }
 
-        UpstreamRelease.Connect(this);
         _head = ArrayPool<byte>.Shared.Rent(buffer.Length);
         _headLength = buffer.Length;
         buffer.CopyTo(_head);

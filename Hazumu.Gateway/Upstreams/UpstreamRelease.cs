@@ -19,12 +19,6 @@ internal sealed class UpstreamRelease
     /// <summary>Completes when the engine has closed the connection, or immediately if the request had none.</summary>
     public Task Task => _hasBegun ? _ended.Task : Task.CompletedTask;
 
-    /// <summary>The connection that the request was written to; <see langword="null"/> where it is encrypted, or the request has no body.</summary>
-    public EngineStream? Connection { get; private set; }
-
-    /// <summary>Tells the request that this code runs for its connection.</summary>
-    public static void Connect(EngineStream connection) => s_current.Value?.Connection = connection;
-
     /// <summary>Ties the release to the request that the calling method sends.</summary>
     public void Attach() => s_current.Value = this;
 

@@ -245,8 +245,7 @@ internal sealed class Attempt : HttpTransformer
         {
             // Disposed of with the response.
             var source = await response.Content.ReadAsStreamAsync(cancellationToken);
-            var connection = response.Headers.TransferEncodingChunked == true ? _release.Connection : null;
-            if (!await CopyAsync(source, connection, body, cancellationToken))
+            if (!await CopyAsync(source, body, cancellationToken))
             {
                 return AttemptEnd.ClientGone;
             }
@@ -289,17 +288,14 @@ internal sealed class Attempt : HttpTransformer
     }
 
     /// <returns>Whether the client is there to the end.</returns>
-    private async ValueTask<bool> CopyAsync(Stream source, EngineStream? connection, AnswerBody body, CancellationToken cancellationToken)
+    private async ValueTask<bool> CopyAsync(Stream source, AnswerBody body, CancellationToken cancellationToken)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(SmallBuffer);
-        var isDrained = false;
         try
         {
             while (true)
             {
-                var reading = isDrained && connection is { MayHaveEndedAnswer: false }
-                    ? connection.ReadAheadAsync(source, buffer, cancellationToken)
-                    : source.ReadAsync(buffer, cancellationToken);
+                var reading = source.ReadAsync(buffer, cancellationToken);
                 if (!reading.IsCompleted && body.Unflushed > 0 && !await FlushAsync(body, cancellationToken))
                 {
                     Cancel(AttemptEnd.ClientGone);
@@ -308,9 +304,6 @@ internal sealed class Attempt : HttpTransformer
                 }
 
                 var count = _request.KeepAlive is { } keepAlive && !HasBegun ? await keepAlive.WaitAsync(reading.AsTask()) : await reading;
-
-                // A chunked answer's stream then has nothing left of what has arrived.
-                isDrained = count < buffer.Length;
                 LastProgress = _request.LastByte = _request.Clock.GetTimestamp();
                 if (count == 0)
                 {
