@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Upstreams;
 using Hazumu.Testing;
@@ -96,6 +97,43 @@ public sealed class SchedulerTests
         Assert.Equal(AdmissionStatus.QueueFull, (await Soon(Ask(fleet, "m", "modest"))).Status);
         Assert.False(Ask(fleet, "m", "third").IsCompleted);
         Assert.Equal(10, fleet.Scheduler.Waiting);
+    }
+
+    [Fact]
+    public async Task A_request_that_made_room_for_another_needs_room_the_next_time()
+    {
+        using var fleet = Warm("Slots=1", "Queue:Limit=2");
+        await Lease(fleet, "m");
+        _ = Ask(fleet, "m", "greedy");
+        var newest = Ticket("m", "greedy");
+        var evicted = fleet.Scheduler.AcquireAsync(newest, default).AsTask();
+        _ = Ask(fleet, "m", "modest");
+        Assert.Equal(AdmissionStatus.QueueFull, (await Soon(evicted)).Status);
+
+        var again = await Soon(fleet.Scheduler.AcquireAsync(newest, default).AsTask());
+        Assert.Equal(AdmissionStatus.QueueFull, again.Status);
+        Assert.Equal(2, fleet.Scheduler.Waiting);
+    }
+
+    [Fact]
+    public async Task Requests_of_lower_priority_are_no_long_queue()
+    {
+        using var fleet = Warm("Slots=1");
+        await Lease(fleet, "m");
+        _ = AskOfChain(Priority.Batch);
+
+        var (normal, waiting) = AskOfChain(Priority.Normal);
+        var (batch, served) = AskOfChain(Priority.Batch);
+
+        Assert.Equal(("m", false), (normal.Model, waiting.IsCompleted));
+        Assert.Equal(("n", FallbackReason.Queue), (batch.Model, batch.Fallback));
+        Assert.NotNull((await Soon(served)).Lease);
+
+        (Ticket Ticket, Task<SlotDecision> Decision) AskOfChain(Priority priority)
+        {
+            var ticket = new Ticket("x", 0, "key") { Chain = ["m", "n"], QueueLongerThan = 0, Priority = priority };
+            return (ticket, fleet.Scheduler.AcquireAsync(ticket, default).AsTask());
+        }
     }
 
     [Fact]

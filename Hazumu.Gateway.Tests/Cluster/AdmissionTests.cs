@@ -75,12 +75,14 @@ public sealed class AdmissionTests
         Assert.Equal(1, engine.Most);
     }
 
-    [Fact]
-    public async Task The_leaders_queue_decides_which_model_serves_a_name_at_any_gateway()
+    [Theory]
+    [InlineData("Gateway:ModelNames:0:QueueLongerThan=0")]
+    [InlineData("Gateway:Queue:Limit=1")]
+    public async Task The_leaders_queue_decides_which_model_serves_a_name_at_any_gateway(string setting)
     {
         await using var engine = await MockEngine.StartAsync(new() { Models = [new MockModel("a"), new MockModel("b")], PrefillTime = TimeSpan.FromSeconds(4) });
         await using var group = await ClusterGroup.StartAsync(
-            2, [engine.Address], "--Gateway:ModelNames:0:Name=x", "--Gateway:ModelNames:0:Models=a,b", "--Gateway:ModelNames:0:QueueLongerThan=0");
+            2, [engine.Address], "--Gateway:ModelNames:0:Name=x", "--Gateway:ModelNames:0:Models=a,b", "--" + setting);
         var running = group[1].Http.ChatAsync(body: Ask.Body("running", "x"));
         await Wait.UntilAsync(() => Assert.Single(engine.Inferences()));
         var waiting = group[0].Http.ChatAsync(body: Ask.Body("waiting", "x"));
@@ -93,6 +95,27 @@ public sealed class AdmissionTests
         Assert.Equal("a", (await waiting)["Hazumu-Model"]);
         await group[1].Measured.RequestsAsync(2);
         Assert.Equal(1, group[1].Measured.Sum("hazumu.gateway.named_requests", ("model", "b:latest"), ("reason", "queue")));
+    }
+
+    [Fact]
+    public async Task The_queues_limit_holds_for_the_next_model_of_a_name_at_any_gateway()
+    {
+        await using var engine = await MockEngine.StartAsync(
+            new() { Models = [new MockModel("a"), new MockModel("b")], PrefillTime = TimeSpan.FromSeconds(4) });
+        await using var group = await ClusterGroup.StartAsync(
+            2,
+            [engine.Address],
+            "--Gateway:ModelNames:0:Name=a",
+            "--Gateway:ModelNames:0:Models=a,b", "--Gateway:Queue:Limit=1");
+        List<Task<ChatAnswer>> running =
+            [group[0].Http.ChatAsync(body: Ask.Body("running", "a")), group[1].Http.ChatAsync(body: Ask.Body("running", "b"))];
+        await Wait.UntilAsync(() => Assert.Equal(2, engine.Inferences().Count));
+        var waiting = group[0].Http.ChatAsync(body: Ask.Body("waiting", "b"));
+        await group[0].WaitsAsync(1);
+
+        Assert.Equal(503, (await group[1].Http.ChatAsync(body: Ask.Body("next", "a"))).Status);
+
+        Assert.All(await Task.WhenAll([.. running, waiting]), answer => Assert.Equal(200, answer.Status));
     }
 
     [Fact]

@@ -20,6 +20,9 @@ internal sealed class ModelQueue(Func<PriorityOptions> shares)
     /// <summary>How many wait.</summary>
     public int Count => _levels[0].Keys.Count + _levels[1].Keys.Count + _levels[2].Keys.Count;
 
+    /// <summary>How many of a priority and the higher ones wait.</summary>
+    public int CountUpTo(Priority priority) => _levels[..((int)priority + 1)].Sum(level => level.Keys.Count);
+
     /// <summary>Joins; where it has waited before, in front of those of its key's that have waited less.</summary>
     public void Add(Ticket ticket)
     {

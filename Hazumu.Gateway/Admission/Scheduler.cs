@@ -353,7 +353,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         ticket.Choose(model =>
             _fleet.IsMissing(model) ? FallbackReason.Missing
             : _fleet.OutageSince(model) is not null ? FallbackReason.Down
-            : model != admitted && _queues.GetValueOrDefault(model)?.Count > ticket.QueueLongerThan
+            : model != admitted && _queues.GetValueOrDefault(model)?.CountUpTo(ticket.Priority) > ticket.QueueLongerThan
                 ? FallbackReason.Queue
                 : FallbackReason.None);
     }
@@ -388,6 +388,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
             }
 
             var queue = _queues[newest.Model];
+            newest.WasAdmitted = false;
             Refuse(newest.Model, queue, newest, AdmissionStatus.QueueFull, RetryAfter(newest.Model, queue.Count, options));
         }
 

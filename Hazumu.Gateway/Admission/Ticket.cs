@@ -26,8 +26,8 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     public IReadOnlyList<string>? Chain { get; init; }
 
     /// <summary>
-    /// Requests that may wait for a model of the chain before the next one is taken; <see langword="null"/> for any
-    /// number.
+    /// Requests of its priority and higher ones that may wait for a model of the chain before the next one is taken;
+    /// <see langword="null"/> for any number.
     /// </summary>
     public int? QueueLongerThan { get; init; }
 

@@ -374,19 +374,20 @@ internal sealed partial class ClusterAdmission(
             },
             ticket.QueuedAt);
         var answer = await AskAsync(question, cancellationToken);
-        ticket.WasAdmitted |= question.WasSent;
+        ticket.WasAdmitted |= question.WasSent && answer?.Status != AdmissionStatus.QueueFull;
         if (answer is null)
         {
             return new(cancellationToken.IsCancellationRequested ? AdmissionStatus.Cancelled : AdmissionStatus.Moved);
         }
 
+        // A gateway of an earlier version names no model in a refusal.
+        ticket.Take(answer.Model ?? ticket.Model, answer.Fallback);
         if (answer.IsRefusal)
         {
             return new(answer.Status, TimeSpan.FromSeconds(answer.RetryAfter));
         }
 
         (ticket.Position, ticket.HasWaited, ticket.Placed) = (Math.Max(ticket.Position, answer.Position), ticket.HasWaited || answer.HasWaited, fleet.Now);
-        ticket.Take(answer.Model!, answer.Fallback);
         if (fleet.Find(answer.Instance) is not { } instance)
         {
             // The leader knows an instance that this gateway has yet to find.
