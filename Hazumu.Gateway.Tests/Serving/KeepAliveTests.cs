@@ -1,7 +1,11 @@
 using System.Text;
 using System.Text.Json;
+using Hazumu.Gateway.Pipeline.Requests;
+using Hazumu.Gateway.Telemetry;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Hazumu.Gateway.Tests.Serving;
 
@@ -60,6 +64,20 @@ public sealed class KeepAliveTests
         Assert.StartsWith("{", (await gateway.Http.ChatAsync(body: Ask.Body(streams: false))).Text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("/v1/embeddings")]
+    [InlineData("/api/embed")]
+    public async Task An_answer_that_is_never_streamed_is_left_alone(string path)
+    {
+        await using var engine = await MockEngine.StartAsync(new() { LoadTime = TimeSpan.FromMilliseconds(500) });
+        await using var gateway = await TestGateway.StartAsync(engine.Address, Setting);
+
+        var answer = await gateway.Http.AnswerAsync(HttpMethod.Post, path, """{"model":"mock","input":"hi","stream":true}""");
+
+        Assert.StartsWith("application/json", answer["Content-Type"], StringComparison.Ordinal);
+        Assert.StartsWith("{", answer.Text, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_stream_that_begins_soon_is_left_alone()
     {
@@ -72,21 +90,30 @@ public sealed class KeepAliveTests
         Assert.Equal("engine", answer.Instance);
     }
 
-    [Fact]
-    public async Task An_attempt_that_fails_meanwhile_is_repeated()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_attempt_that_fails_meanwhile_is_repeated_and_leaves_no_header(bool hasHeaders)
     {
         await using var a = RawEngine.Start(async exchange =>
         {
             await exchange.ReadBodyAsync();
+            if (hasHeaders)
+            {
+                await exchange.BeginAsync("text/event-stream\r\nX-Engine: a");
+            }
+
             await Task.Delay(500);
             exchange.Reset();
         });
         await using var b = await MockEngine.StartAsync();
-        await using var gateway = await TestGateway.StartAsync([("a", a.Address), ("b", b.Address)], Setting);
+        await using var gateway = await TestGateway.StartAsync(
+            [("a", a.Address), ("b", b.Address)], Setting, "--Gateway:ModelNames:0:Name=x", "--Gateway:ModelNames:0:Models=mock");
 
-        var answer = await gateway.Http.ChatAsync(Ask.OpenAI);
+        var answer = await gateway.Http.ChatAsync(Ask.OpenAI, Ask.Body(model: "x"));
 
         Assert.Single(a.Exchanges);
+        Assert.All(["Hazumu-Instance", "Hazumu-Model", "Hazumu-Queue-Position", "X-Engine"], name => Assert.Null(answer[name]));
         Assert.StartsWith(Comment, answer.Text, StringComparison.Ordinal);
         Assert.EndsWith("data: [DONE]\n\n", answer.Text, StringComparison.Ordinal);
     }
@@ -102,10 +129,18 @@ public sealed class KeepAliveTests
             await Task.Delay(500);
             await exchange.AnswerAsync(404, "Content-Type: application/json", "{\"error\": \"no model\"\n}");
         });
-        await using var gateway = await TestGateway.StartAsync(engine.Address, Setting);
+        var last = new LastRequest();
+        await using var gateway = await TestGateway.StartAsync(
+            [("engine", engine.Address)],
+            services => services.AddSingleton<IRequestRecorder>(
+                provider => last.Before(ActivatorUtilities.CreateInstance<RequestRecorder>(provider))),
+            Setting);
 
         Assert.EndsWith(expected, await ReadBrokenAsync(gateway, path), StringComparison.Ordinal);
         await gateway.Measured.RequestsAsync(1);
+
+        // The log has the client's status, and no times of an answer that there is not.
+        Assert.Equal((200, (double?)null), (last.Request!.StatusCode, RequestPhases.Of(last.Request).Prefill));
         Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "engine_refused")));
     }
 
@@ -144,5 +179,27 @@ public sealed class KeepAliveTests
             }
         });
         return Encoding.UTF8.GetString(text.ToArray());
+    }
+
+    // Keeps what the access log is given.
+    private sealed class LastRequest : IRequestRecorder
+    {
+        private IRequestRecorder? _next;
+
+        public GatewayRequest? Request { get; private set; }
+
+        public LastRequest Before(IRequestRecorder next)
+        {
+            _next = next;
+            return this;
+        }
+
+        public void Begin(GatewayRequest request) => _next!.Begin(request);
+
+        public void Record(GatewayRequest request, HttpContext context)
+        {
+            Request = request;
+            _next!.Record(request, context);
+        }
     }
 }

@@ -63,7 +63,11 @@ internal readonly record struct RequestPhases
             Overhead = Own(request),
         };
 
-        return request.StatusCode < StatusCodes.Status400BadRequest && request.FirstByte != 0 ? phases.WithAnswer(request) : phases;
+        // An engine's error may have become a part of a stream with the status 200.
+        return request is { StatusCode: < StatusCodes.Status400BadRequest, FirstByte: not 0 }
+            && request.Outcome is not (Outcome.EngineRefused or Outcome.EngineError)
+            ? phases.WithAnswer(request)
+            : phases;
     }
 
     private RequestPhases WithAnswer(GatewayRequest request)

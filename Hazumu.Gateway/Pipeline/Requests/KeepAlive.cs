@@ -40,7 +40,7 @@ internal sealed class KeepAlive
     /// Keeps a request alive that waits for a stream; <see langword="null"/> for any other, or if the setting is off.
     /// </summary>
     public static KeepAlive? For(HttpContext context, GatewayRequest request, TimeSpan? interval) =>
-        interval is { } set && request is { WantsStream: true, Operation.Handling: Handling.Infer }
+        interval is { } set && request is { WantsStream: true, Operation: { Handling: Handling.Infer, HasEndMark: true } }
             ? new(context, request, set)
             : null;
 
@@ -87,7 +87,9 @@ internal sealed class KeepAlive
             return;
         }
 
-        (response.ContentType, HasBegun) = (contentType, true);
+        // Not those of an attempt that may yet fail.
+        response.Clear();
+        (response.ContentType, HasBegun) = (ContentType, true);
         await SendAsync();
 
         // For the attempts, nothing has begun yet: they may fail and be repeated.

@@ -29,7 +29,10 @@ internal sealed partial class Complete(ILogger<Complete> logger)
     public static async ValueTask RunAsync(HttpContext context, GatewayRequest request, Completion completion)
     {
         request.Outcome = completion.Refusal is { } refusal && !await TryWriteAsync(context, request, refusal) ? Outcome.ClientDisconnect : completion.Outcome;
-        request.StatusCode = request.Outcome == Outcome.ClientDisconnect && !context.Response.HasStarted ? StatusCodes.Status499ClientClosedRequest : context.Response.StatusCode;
+        request.StatusCode = request.KeepAlive is { HasBegun: true } ? StatusCodes.Status200OK
+            : request.Outcome == Outcome.ClientDisconnect && !context.Response.HasStarted
+                ? StatusCodes.Status499ClientClosedRequest
+                : context.Response.StatusCode;
         request.ExemptsInstance = completion.ExemptsInstance;
     }
 
