@@ -71,6 +71,51 @@ public sealed class ModelNameTests : IDisposable
     }
 
     [Fact]
+    public async Task The_model_that_a_large_body_ends_with_is_not_served_by_the_chain_that_it_begins_with()
+    {
+        await using var engine = await StartEngineAsync("a", "y");
+        await using var gateway = await StartAsync(engine, Name("x", "a"));
+        var text = new string('x', 100_000);
+
+        var answer = await gateway.Http.ChatAsync(
+            body: $$"""{"name":"x","messages":[{"role":"user","content":"{{text}}"}],"model":"y"}""");
+
+        Assert.Equal((200, (string?)null), (answer.Status, answer["Hazumu-Model"]));
+        Assert.Equal("y", Assert.Single(engine.Inferences()).Model);
+    }
+
+    [Theory]
+    [InlineData("qwen/qwen3-8b", "Qwen/Qwen3-8B")]
+    [InlineData("Qwen/Qwen3-8B", "Qwen/Qwen3-8B")]
+    [InlineData("tiny:latest", "tiny")]
+    [InlineData("fast", "tiny")]
+    public async Task OpenAIs_API_names_a_model_as_its_engine_spells_it(string named, string id)
+    {
+        await using var engine = StartOpenAI(id, 200);
+        await using var gateway = await StartAsync(engine.Address, [.. Name("fast", "Tiny"), "--Gateway:Engines:engine:Kind=openai"]);
+
+        var answer = await gateway.Http.ChatAsync(Ask.OpenAI, Ask.Body(model: named, streams: false));
+
+        Assert.Equal((200, named == "fast" ? "Tiny" : null), (answer.Status, answer["Hazumu-Model"]));
+        Assert.Equal(Ask.Body(model: id, streams: false), BodyOf(engine));
+    }
+
+    [Fact]
+    public async Task A_retry_at_another_engine_names_the_model_as_the_client_did()
+    {
+        await using var busy = StartOpenAI("Mock", 503);
+        await using var next = await StartEngineAsync("mock");
+        await using var gateway = await TestGateway.StartAsync([("a", busy.Address), ("b", next.Address)], "--Gateway:Engines:a:Kind=openai");
+        var body = Ask.Body(model: "mock:latest", streams: false);
+
+        var answer = await gateway.Http.ChatAsync(Ask.OpenAI, body);
+
+        Assert.Equal((200, "b"), (answer.Status, answer.Instance));
+        Assert.Equal(Ask.Body(model: "Mock", streams: false), BodyOf(busy));
+        Assert.Equal(body, Encoding.UTF8.GetString(Assert.Single(next.Inferences()).Body));
+    }
+
+    [Fact]
     public async Task A_form_is_served_by_the_model_of_its_name()
     {
         await using var engine = RawEngine.Start(async exchange =>
@@ -312,6 +357,22 @@ public sealed class ModelNameTests : IDisposable
         [$"--Gateway:ModelNames:{index}:Name={name}", .. models.Select((model, at) => $"--Gateway:ModelNames:{index}:Models:{at}={model}")];
 
     private static Task<MockEngine> StartEngineAsync(params string[] models) => MockEngine.StartAsync(new() { Models = [.. models.Select(model => new MockModel(model))] });
+
+    // An engine of OpenAI's API alone.
+    private static RawEngine StartOpenAI(string id, int status) => RawEngine.Start(async exchange =>
+    {
+        await exchange.ReadBodyAsync();
+        var (code, body) = exchange.Target switch
+        {
+            "/v1/models" => (200, $$"""{"object":"list","data":[{"id":"{{id}}"}]}"""),
+            Ask.OpenAI => (status, """{"choices":[]}"""),
+            _ => (404, "{}"),
+        };
+        await exchange.AnswerAsync(code, "Content-Type: application/json", body);
+    });
+
+    private static string BodyOf(RawEngine engine) =>
+        Encoding.UTF8.GetString(Assert.Single(engine.Exchanges, exchange => exchange.Target == Ask.OpenAI).Body);
 
     private static Task<TestGateway> StartAsync(MockEngine engine, string[] arguments) => StartAsync(engine.Address, arguments);
 

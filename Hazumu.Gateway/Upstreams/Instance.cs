@@ -133,6 +133,12 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
         ? Slots.TryGetValue(model, out var slots) && slots.IsResident ? true : null
         : Stored.ContainsKey(model) || (Slots.TryGetValue(model, out var known) && known.IsResident);
 
+    /// <summary>
+    /// How the engine itself spells a model's name; <see langword="null"/> where it takes any spelling, or is not known
+    /// to have the model.
+    /// </summary>
+    public string? IdOf(string model) => Stored?.GetValueOrDefault(model)?.Id;
+
     /// <summary>When the model was last changed there; the smallest value where that is not known.</summary>
     public DateTimeOffset ModifiedAt(string model) => Stored?.GetValueOrDefault(model)?.ModifiedAt ?? default;
 

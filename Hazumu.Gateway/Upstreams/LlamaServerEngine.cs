@@ -47,8 +47,11 @@ internal sealed class LlamaServerEngine : IEngine
             ? EngineApi.Models(list, "models").ToLookup(model => EngineApi.Text(model, "name"), model => EngineApi.Texts(model, "capabilities"))
             : null;
         return EngineApi.Models(list, "data")
-            .SelectMany(model => Names(model).Select(name => new StoredModel(
-                name, MetaOf(model, "size") ?? 0, Capabilities: capabilities?[EngineApi.Text(model, "id")].FirstOrDefault())))
+            .SelectMany(model => Ids(model).Select(id => new StoredModel(
+                EngineApi.NameOf(id),
+                MetaOf(model, "size") ?? 0,
+                Capabilities: capabilities?[EngineApi.Text(model, "id")].FirstOrDefault(),
+                Id: id)))
             .DistinctBy(model => model.Name)
             .ToDictionary(model => model.Name, StringComparer.Ordinal);
     }
@@ -59,12 +62,13 @@ internal sealed class LlamaServerEngine : IEngine
             ?? throw new HttpRequestException("it has no /v1/models");
         return [.. EngineApi.Models(list, "data")
             .Where(model => !isRouter || (model.TryGetProperty("status", out var status) && EngineApi.Text(status, "value") == "loaded"))
-            .SelectMany(model => Names(model).Select(name => new ResidentModel(name, MetaOf(model, "size"), ContextLength: MetaOf(model, "n_ctx"))))
+            .SelectMany(model => Ids(model).Select(id => new ResidentModel(
+                EngineApi.NameOf(id), MetaOf(model, "size"), ContextLength: MetaOf(model, "n_ctx"))))
             .DistinctBy(model => model.Name)];
     }
 
-    private static IEnumerable<string> Names(JsonElement model) =>
-        [EngineApi.NameOf(EngineApi.Text(model, "id")), .. (EngineApi.Texts(model, "aliases") ?? []).Select(EngineApi.NameOf)];
+    private static IEnumerable<string?> Ids(JsonElement model) =>
+        [EngineApi.Text(model, "id"), .. EngineApi.Texts(model, "aliases") ?? []];
 
     private static long? MetaOf(JsonElement model, string name) =>
         model.TryGetProperty("meta", out var meta) ? EngineApi.Number(meta, name) : null;

@@ -21,6 +21,7 @@ internal sealed record ResidentModel(
 /// <param name="Family">Its family, such as <c>llama</c>; <see langword="null"/> where the engine has none.</param>
 /// <param name="Capabilities">What it can do, in Ollama's words; <see langword="null"/> where the engine does not say.</param>
 /// <param name="IsShown">Whether the engine has answered <c>/api/show</c> for it.</param>
+/// <param name="Id">How the engine spells the name; <see langword="null"/> of Ollama, which takes any spelling.</param>
 internal sealed record StoredModel(
     string Name,
     long Size,
@@ -29,7 +30,8 @@ internal sealed record StoredModel(
     bool IsRemote = false,
     string? Family = null,
     IReadOnlyList<string>? Capabilities = null,
-    bool IsShown = false)
+    bool IsShown = false,
+    string? Id = null)
 {
     /// <summary>Whether it generates text; <see langword="null"/> where the engine does not say.</summary>
     public bool? Completes => Capabilities?.Contains("completion");

@@ -16,7 +16,8 @@ internal sealed class OpenaiEngine : IEngine
         using var list = await EngineApi.GetAsync(instance, "/v1/models", cancellationToken)
             ?? throw new HttpRequestException("it has no /v1/models");
         return EngineApi.Models(list, "data")
-            .Select(model => new StoredModel(EngineApi.NameOf(EngineApi.Text(model, "id")), 0))
+            .Select(model => EngineApi.Text(model, "id"))
+            .Select(id => new StoredModel(EngineApi.NameOf(id), 0, Id: id))
             .DistinctBy(model => model.Name)
             .ToDictionary(model => model.Name, StringComparer.Ordinal);
     }

@@ -107,7 +107,7 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
         {
             var held = models.FirstOrDefault(fleet.CanServe, models[0]);
             var fallback = held == models[0] ? FallbackReason.None : FallbackReason.Missing;
-            NameModel.Run(context, request, body, held, fallback);
+            NameModel.Run(context, request, body, instance: null, held, fallback);
         }
     }
 
@@ -115,6 +115,11 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
     {
         if (body is not null)
         {
+            if (request.ServedFullName is { } model)
+            {
+                NameModel.Run(context, request, body, instance, model, request.Fallback);
+            }
+
             context.Request.Body = body.Open();
         }
 

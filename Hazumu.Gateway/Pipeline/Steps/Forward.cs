@@ -19,7 +19,7 @@ internal sealed class Forward(Fleet fleet, FleetMonitor monitor, IHttpForwarder 
         var began = request.Clock.GetTimestamp();
         var retries = new Retries(fleet, budget, options.Limit, request, body, ticket, lease.Instance);
         var attempt = new Attempt(request, lease.Instance, lease, body, retries);
-        NameModel.Run(context, request, body, ticket.Model, ticket.Fallback);
+        NameModel.Run(context, request, body, lease.Instance, ticket.Model, ticket.Fallback);
         context.Request.Body = body.Open();
         AttemptEnd end;
         try

@@ -95,7 +95,7 @@ internal sealed class ReadHead(
             return GatewayRefusal.BadRequest($"The model's name {problem}.");
         }
 
-        (request.Model, request.FullModel) = (model, ModelName.Normalise(model) ?? model);
+        (request.Model, request.FullModel, request.Chain) = (model, ModelName.Normalise(model) ?? model, null);
 
         // What manages models means the model itself.
         if (request.Operation.Scope != Scope.Admin && names.Find(request.FullModel) is { } chain)
