@@ -29,6 +29,35 @@ public sealed class BusyTests
     }
 
     [Fact]
+    public async Task Another_instance_is_preferred_to_one_whose_503_led_to_a_fallback()
+    {
+        var options = new MockEngineOptions { Models = [new MockModel("mock"), new MockModel("spare")] };
+        await using var a = await MockEngine.StartAsync(options);
+        await using var b = await MockEngine.StartAsync(options);
+        await a.LoadAsync("mock");
+        await b.LoadAsync("mock");
+        await using var gateway = await TestGateway.StartAsync(
+            [("a", a.Address), ("b", b.Address)],
+            "--Gateway:Fleet:ProbeInterval=1m",
+            "--Gateway:Retries:Limit=0",
+            "--Gateway:ModelNames:0:Name=x",
+            "--Gateway:ModelNames:0:Models=mock,spare");
+        await Wait.UntilAsync(() => Assert.All(
+            gateway.Fleet.Instances, instance => Assert.True(instance.SlotsOf("mock:latest").IsResident)));
+        var usual = (await AskAsync()).Instance;
+        (usual == "a" ? a : b).Inject(new MockFault(MockFaultKind.Status) { Status = 503, Model = "mock" });
+
+        Assert.Equal("spare", (await AskAsync())["Hazumu-Model"]);
+        var next = await AskAsync();
+
+        Assert.Equal("mock", next["Hazumu-Model"]);
+        Assert.NotEqual(usual, next.Instance);
+
+        // The same conversation, so that it would go to the same instance.
+        Task<ChatAnswer> AskAsync() => gateway.Http.ChatAsync(body: Ask.Body(model: "x"));
+    }
+
+    [Fact]
     public async Task Another_instance_is_preferred_to_one_that_answered_503()
     {
         await using var engines = await Two.StartAsync("--Gateway:Retries:BudgetPercent=0");

@@ -75,6 +75,9 @@ internal sealed class Attempt : HttpTransformer
     /// <summary>Whether the answer's first byte is here.</summary>
     public bool HasBegun { get; private set; }
 
+    /// <summary>Whether the engine has answered 503.</summary>
+    public bool IsBusy { get; private set; }
+
     /// <summary>Completes when the engine has released a request that was broken off.</summary>
     public Task UpstreamReleased => _release.Task;
 
@@ -179,7 +182,8 @@ internal sealed class Attempt : HttpTransformer
         }
 
         LastProgress = _request.HeadersReceived = _request.Clock.GetTimestamp();
-        if (proxyResponse.StatusCode == HttpStatusCode.ServiceUnavailable && _retries?.TryMove() == true)
+        IsBusy = proxyResponse.StatusCode == HttpStatusCode.ServiceUnavailable;
+        if (IsBusy && _retries?.TryMove() == true)
         {
             Restore(httpContext);
             _end = AttemptEnd.Busy;

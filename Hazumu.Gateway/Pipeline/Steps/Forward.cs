@@ -38,8 +38,8 @@ internal sealed class Forward(Fleet fleet, FleetMonitor monitor, IHttpForwarder 
         }
 
         var judgement = Judgement.Of(end);
-        var isBusy = end == AttemptEnd.Answered && context.Response.StatusCode == StatusCodes.Status503ServiceUnavailable;
-        Release(request, lease, attempt, isBusy ? Judgement.Of(AttemptEnd.Busy).Lease : judgement.Lease);
+        var isBusy = attempt.IsBusy && judgement.Lease == LeaseEnd.Answered;
+        Release(request, lease, attempt, isBusy ? LeaseEnd.Busy : judgement.Lease);
         if (!retries.TryTake(judgement.Retry) && !retries.TryFallBack(judgement))
         {
             return judgement.Complete(in request.Facts, context.Response.StatusCode);
