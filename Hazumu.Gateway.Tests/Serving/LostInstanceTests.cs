@@ -59,11 +59,14 @@ public sealed class LostInstanceTests
     private static void Lose(TestGateway gateway, string name)
     {
         var instance = gateway.Fleet.Instances.Single(instance => instance.Name == name);
+        Instance? lost = null;
+        gateway.Fleet.Lost += instance => lost = instance;
         for (var probe = 0; probe < 3; probe++)
         {
             gateway.Fleet.OnProbe(instance, isUp: false);
         }
 
-        Assert.Equal(CircuitState.Open, instance.Circuit.State);
+        // Its circuit may be half open by now: a request that has moved causes a probe, which this instance answers.
+        Assert.Same(instance, lost);
     }
 }
