@@ -32,13 +32,15 @@ internal sealed class SpokenRoutes(Func<HttpRequestMessage, CancellationToken, T
             Content = new ByteArrayContent("{}"u8.ToArray()) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
         };
         using var answer = await send(probe, cancellationToken);
-        if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable)
+        if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.TooManyRequests
+            or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout)
         {
             // It says nothing of the route: the request itself gets the engine's answer.
             return true;
         }
 
-        var isSpoken = answer.StatusCode is not (HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented);
+        // No route takes an empty request: LM Studio answers those that it does not have with 200 and an error.
+        var isSpoken = !answer.IsSuccessStatusCode && answer.StatusCode is not (HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented);
         _known[path] = (isSpoken, clock.GetTimestamp());
         return isSpoken;
     }
