@@ -144,6 +144,21 @@ public sealed class KeepAliveTests
         Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "engine_refused")));
     }
 
+    [Fact]
+    public async Task Engines_error_of_any_size_is_one_sentence_in_the_stream()
+    {
+        await using var engine = RawEngine.Start(async exchange =>
+        {
+            await exchange.ReadBodyAsync();
+            await Task.Delay(500);
+            await exchange.AnswerAsync(404, "Content-Type: application/json", $$"""{"error":"{{new string('x', 200_000)}}"}""");
+        });
+        await using var gateway = await TestGateway.StartAsync(engine.Address, Setting);
+
+        var text = await ReadBrokenAsync(gateway, Ask.Native);
+        Assert.EndsWith("{\"error\":\"The model server answered with the status 404 and more than 65536 bytes.\"}\n", text, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(Ask.Native, "{\"error\":\"The server is busy: no slot")]
     [InlineData(Ask.OpenAI, "event: error\ndata: {\"error\":{\"message\":\"The server is busy: no slot")]

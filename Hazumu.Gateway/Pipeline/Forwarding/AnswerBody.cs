@@ -11,19 +11,25 @@ namespace Hazumu.Gateway.Pipeline.Forwarding;
 /// </summary>
 internal sealed class AnswerBody : IDisposable
 {
+    // An error is some sentences; it is held until it is whole.
+    private const int LargestError = 64 * 1024;
+
     private readonly GatewayRequest _request;
     private readonly PipeWriter _output;
+    private readonly int _status;
     private readonly StreamTap _tap;
     private readonly UsageFilter? _filter;
     private readonly bool _hasEndMark;
     private readonly ArrayBufferWriter<byte>? _error;
     private bool _isAtLineEnd = true;
+    private bool _isErrorTooLarge;
 
     public AnswerBody(GatewayRequest request, HttpResponseMessage response, PipeWriter output)
     {
         _request = request;
         _output = output;
-        IsError = (int)response.StatusCode >= 400;
+        _status = (int)response.StatusCode;
+        IsError = _status >= 400;
         var content = response.Content.Headers;
         var mediaType = content.ContentEncoding.Count == 0 ? content.ContentType?.MediaType : null;
         _error = IsError && request.KeepAlive is { HasBegun: true } ? new() : null;
@@ -52,7 +58,11 @@ internal sealed class AnswerBody : IDisposable
         _tap.Observe(chunk, ref _request.Facts);
         if (_error is not null)
         {
-            _error.Write(chunk);
+            _isErrorTooLarge |= _error.WrittenCount + chunk.Length > LargestError;
+            if (!_isErrorTooLarge)
+            {
+                _error.Write(chunk);
+            }
         }
         else if (_filter is null)
         {
@@ -92,7 +102,14 @@ internal sealed class AnswerBody : IDisposable
         _tap.Complete(ref _request.Facts);
         if (_error is not null)
         {
-            _request.ResponseBytes += DialectError.WriteInStream(_output, _request.Operation.Dialect, _error.WrittenSpan);
+            var error = _isErrorTooLarge
+                ? ErrorBody.Write(
+                    _request.Operation.Dialect,
+                    _status,
+                    $"The model server answered with the status {_status} and more than {LargestError} bytes.",
+                    _request.Id)
+                : _error;
+            _request.ResponseBytes += DialectError.WriteInStream(_output, _request.Operation.Dialect, error.WrittenSpan);
         }
     }
 
