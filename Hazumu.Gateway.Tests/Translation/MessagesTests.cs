@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Hazumu.Gateway.Translation;
 
 namespace Hazumu.Gateway.Tests.Translation;
 
@@ -113,6 +114,34 @@ public sealed class MessagesTests
 
         Assert.Equal(["/v1/messages", "/v1/messages"], engine.Requests.Select(request => request.Path));
         Assert.Equal(Chat, engine.Last.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Route_that_takes_an_empty_request_is_not_there()
+    {
+        // As LM Studio answers any route.
+        var engine = new RecordedEngine().Answers("/v1/messages", """{"error":"Unexpected endpoint or method. (POST /v1/messages)"}""").Streams("/v1/chat/completions", "chat.txt");
+
+        Assert.Equal("message_stop", (string?)(await EventsAsync(engine, Chat))[^1]["type"]);
+    }
+
+    [Theory]
+    [InlineData(HttpStatusCode.TooManyRequests)]
+    [InlineData(HttpStatusCode.BadGateway)]
+    [InlineData(HttpStatusCode.ServiceUnavailable)]
+    [InlineData(HttpStatusCode.GatewayTimeout)]
+    public async Task Route_is_looked_for_again_after_an_answer_that_says_nothing_of_it(HttpStatusCode status)
+    {
+        var engine = new RecordedEngine().Answers("/v1/messages", "{}", status).Streams("/v1/chat/completions", "chat.txt");
+        using var handler = new TranslationHandler(_ => new(EngineKind.Openai), engine, TimeProvider.System);
+        using var invoker = new HttpMessageInvoker(handler);
+        foreach (var expected in (HttpStatusCode[])[status, HttpStatusCode.OK])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("http://engine:8080/v1/messages")) { Content = new StringContent(Chat) };
+            using var answer = await invoker.SendAsync(request, CancellationToken.None);
+            Assert.Equal(expected, answer.StatusCode);
+            engine.Answers("/v1/messages", "{}", HttpStatusCode.NotFound);
+        }
     }
 
     [Theory]

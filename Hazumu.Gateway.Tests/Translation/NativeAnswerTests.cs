@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using Hazumu.Gateway.Translation;
 
 namespace Hazumu.Gateway.Tests.Translation;
 
@@ -85,6 +86,33 @@ public sealed class NativeAnswerTests
         Assert.Equal(("stop", 91L), ((string)lines[1]["done_reason"]!, (long)lines[1]["eval_count"]!));
     }
 
+    [Theory]
+    [InlineData("\"index\":0,")]
+    [InlineData("")]
+    public async Task Tool_calls_of_one_index_are_apart_by_their_ids(string index)
+    {
+        var first = $$"""{ {{index}}"id":"a","function":{"name":"f","arguments":"{}"} }""";
+        var second = $$"""{ {{index}}"id":"b","function":{"name":"g","arguments":"{}"} }""";
+        var chunk = $$"""{"choices":[{"delta":{"tool_calls":[{{first}},{{second}}]},"finish_reason":"tool_calls"}]}""";
+        var engine = new RecordedEngine().Answers("/v1/chat/completions", Encoding.UTF8.GetBytes($"data: {chunk}\n\ndata: [DONE]\n\n"), mediaType: "text/event-stream");
+        var whole = await engine.DocumentAsync("POST", "/api/chat", WholeChat);
+
+        Assert.Equal(["a f", "b g"], whole["message"]!["tool_calls"]!.AsArray().Select(call => $"{call!["id"]} {call["function"]!["name"]}"));
+    }
+
+    [Theory]
+    [InlineData(Chat)]
+    [InlineData(WholeChat)]
+    public async Task Translated_answer_is_not_announced_as_the_engines_chunks(string body)
+    {
+        using var handler = new TranslationHandler(_ => new(EngineKind.LlamaServer), new RecordedEngine { IsChunked = true }.Streams("/v1/chat/completions", "chat.txt"), TimeProvider.System);
+        using var invoker = new HttpMessageInvoker(handler);
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("http://engine:8080/api/chat")) { Content = new StringContent(body) };
+        using var answer = await invoker.SendAsync(request, CancellationToken.None);
+
+        Assert.Null(answer.Headers.TransferEncodingChunked);
+    }
+
     [Fact]
     public async Task Tool_call_that_the_limit_has_cut_off_is_left_out()
     {
@@ -142,9 +170,12 @@ public sealed class NativeAnswerTests
     {
         var engine = new RecordedEngine().Answers("/v1/embeddings", """{"data":[{"index":1,"embedding":[0.0,2.0]},{"index":0,"embedding":[3.0,4.0]}],"usage":{"prompt_tokens":6}}""");
         var answer = await engine.DocumentAsync("POST", "/api/embed", """{"model":"tiny","input":["a","b"]}""");
+        var cut = await engine.DocumentAsync("POST", "/api/embed", """{"model":"tiny","input":["a","b"],"dimensions":1}""");
         var old = await engine.DocumentAsync("POST", "/api/embeddings", """{"model":"tiny","prompt":"a"}""");
 
         Assert.Equal(["0.6", "0.8", "0", "1"], answer["embeddings"]!.AsArray().SelectMany(vector => vector!.AsArray()).Select(number => number!.ToJsonString()));
+        Assert.Equal("[[1],[0]]", cut["embeddings"]!.ToJsonString());
+        Assert.False(engine.Requests.Any(request => request.Body?["dimensions"] is not null));
         Assert.Equal(("tiny", 6L), ((string)answer["model"]!, (long)answer["prompt_eval_count"]!));
         Assert.Equal("""{"embedding":[3.0,4.0]}""", old.ToJsonString());
     }

@@ -108,7 +108,47 @@ public sealed class NativeRequestTests
     {
         var engine = new RecordedEngine().Answers("/v1/embeddings", """{"data":[{"index":0,"embedding":[1.0]}]}""");
         await engine.DocumentAsync("POST", "/api/embed", """{"model":"tiny","input":"a","dimensions":8}""", EngineKind.Vllm);
-        AssertSame("""{"model":"tiny","input":"a","encoding_format":"float","dimensions":8,"truncate_prompt_tokens":-1}""", engine.Last);
+        AssertSame("""{"model":"tiny","input":"a","encoding_format":"float","truncate_prompt_tokens":-1}""", engine.Last);
+    }
+
+    [Theory]
+    [InlineData(EngineKind.Openai, "", "4096")]
+    [InlineData(EngineKind.Openai, "\"num_predict\":-1", "4096")]
+    [InlineData(EngineKind.Openai, "\"num_predict\":5", "5")]
+    [InlineData(EngineKind.LlamaServer, "", null)]
+    public async Task Raw_completion_is_not_cut_off_after_sixteen_tokens(EngineKind kind, string options, string? expected)
+    {
+        var engine = new RecordedEngine().Streams("/v1/completions", "completion.txt");
+        await engine.LinesAsync("/api/generate", $$"""{"model":"tiny","prompt":"Hi","raw":true,"options":{{{options}}} }""", kind);
+
+        Assert.Equal(expected, engine.Last["max_tokens"]?.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Members_are_found_in_any_case_of_letters()
+    {
+        var engine = new RecordedEngine().Streams("/v1/chat/completions", "chat.txt");
+        await engine.DocumentAsync("POST", "/api/chat", """{"Model":"tiny","MESSAGES":[{"Role":"user","Content":"Hi"}],"Stream":false,"Tools":[{"type":"function"}]}""");
+
+        AssertSame("""{"model":"tiny","messages":[{"role":"user","content":"Hi"}],"stream":true,"stream_options":{"include_usage":true},"tools":[{"type":"function"}]}""", engine.Last);
+    }
+
+    [Fact]
+    public async Task Arguments_of_former_calls_keep_their_letters()
+    {
+        var sent = await ChatAsync("""{"model":"tiny","messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{"city":"東京"}}}]}]}""");
+
+        Assert.Equal("""{"city":"東京"}""", (string?)sent["messages"]![0]!["tool_calls"]![0]!["function"]!["arguments"]);
+    }
+
+    [Theory]
+    [InlineData("/api/v0/models")]
+    [InlineData("/api/v1/chat")]
+    public async Task Own_routes_of_LM_Studio_pass(string path)
+    {
+        var engine = new RecordedEngine().Answers(path, "{}");
+
+        Assert.Equal((200, "application/json", "{}"), await engine.AskAsync("POST", path, "{}", EngineKind.Openai));
     }
 
     [Theory]
@@ -118,6 +158,9 @@ public sealed class NativeRequestTests
     [InlineData("/api/chat", """{"model":"tiny","messages":[{"role":"user","content":"Hi"}],"think":"very"}""", 400, "think must be")]
     [InlineData("/api/chat", """{"model":"tiny","messages":[{"role":"user","images":["%"]}]}""", 400, "base64")]
     [InlineData("/api/chat", """{"model":"tiny","model":"tiny"}""", 400, "model")]
+    [InlineData("/api/chat", """{"model":"tiny","messages":[{"role":"user","content":[{"type":"text","text":"Hi"}]}]}""", 400, "'content'")]
+    [InlineData("/api/chat", """{"model":"tiny","messages":[{"role":"assistant","content":{}}]}""", 400, "'content'")]
+    [InlineData("/api/chat", """{"model":"tiny","messages":[{"role":"tool","content":3}]}""", 400, "'content'")]
     [InlineData("/api/chat", "[]", 400, "JSON object")]
     [InlineData("/api/chat", """{"model":"tiny","keep_alive":0}""", 501, "keep_alive")]
     [InlineData("/api/generate", """{"model":"tiny","prompt":"Hi","template":"{{ .Prompt }}"}""", 501, "template")]

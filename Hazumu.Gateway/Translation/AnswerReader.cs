@@ -16,6 +16,7 @@ internal sealed class AnswerReader(AnswerWriter writer, TimeProvider clock)
     private long _firstPiece;
     private long _lastPiece;
     private long? _call;
+    private string? _callId;
     private string? _reason;
     private JsonNode? _usage;
     private JsonNode? _timings;
@@ -117,16 +118,18 @@ internal sealed class AnswerReader(AnswerWriter writer, TimeProvider clock)
         _reason = choice.Text("finish_reason") ?? _reason;
     }
 
-    // A call comes in pieces: the first has its id and name, all have parts of its arguments, and one index.
+    // A call comes in pieces: the first has its id and name, all have parts of its arguments, and one index. Servers that
+    // send calls whole may give each the index 0, or none.
     private void ReadToolCall(JsonObject call)
     {
         var index = call.Number("index") ?? 0;
         var function = call.Object("function");
-        if (_call != index)
+        var id = call.Text("id") is { Length: > 0 } given ? given : null;
+        if (_call != index || (id is not null && id != _callId))
         {
             EndToolCall();
-            _call = index;
-            writer.BeginToolCall(call.Text("id") is { Length: > 0 } id ? id : $"call_{Guid.NewGuid():N}", function.Text("name") ?? "");
+            (_call, _callId) = (index, id);
+            writer.BeginToolCall(id ?? $"call_{Guid.NewGuid():N}", function.Text("name") ?? "");
         }
 
         if (function.Text("arguments") is { Length: > 0 } arguments)

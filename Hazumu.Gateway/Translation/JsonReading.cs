@@ -10,7 +10,8 @@ namespace Hazumu.Gateway.Translation;
 
 /// <summary>Reads and writes JSON. Properties that are missing or of another type count as not there.</summary>
 /// <remarks>
-/// It reads as Go's <c>encoding/json</c> does, which Ollama uses: names without regard to case, and U+FFFD in place of what is no Unicode.
+/// It reads as Go's <c>encoding/json</c> does, which Ollama uses: names without regard to case, and U+FFFD in place of
+/// what is no Unicode.
 /// </remarks>
 internal static class JsonReading
 {
@@ -25,7 +26,7 @@ internal static class JsonReading
     public static JsonNode? Parse(ReadOnlySpan<byte> json) => JsonNode.Parse(ReplaceInvalidText(json), documentOptions: s_options);
 
     /// <summary>Writes a document.</summary>
-    /// <remarks>To the depth of a writer: a serializer throws at 64 levels, which a document that was parsed has in its new place.</remarks>
+    /// <remarks>A serializer throws at 64 levels, which part of a document that was parsed may have in its new place.</remarks>
     public static ReadOnlyMemory<byte> Write(this JsonNode node)
     {
         var output = new ArrayBufferWriter<byte>();
@@ -41,7 +42,8 @@ internal static class JsonReading
     public static string WriteText(this JsonNode node) => Encoding.UTF8.GetString(node.Write().Span);
 
     /// <summary>A property's value; <see langword="null"/> where there is none.</summary>
-    public static JsonNode? Value(this JsonNode? node, string name) => node is JsonObject item && IndexOf(item, name) is >= 0 and var index ? item.GetAt(index).Value : null;
+    public static JsonNode? Value(this JsonNode? node, string name) =>
+        node is JsonObject item && IndexOf(item, name) is >= 0 and var index ? item.GetAt(index).Value : null;
 
     /// <summary>A property that is an object.</summary>
     public static JsonObject? Object(this JsonNode? node, string name) => node.Value(name) as JsonObject;

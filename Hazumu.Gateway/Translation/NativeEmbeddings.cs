@@ -27,7 +27,12 @@ internal static class NativeEmbeddings
 
     /// <summary>The answer in Ollama's form.</summary>
     /// <exception cref="InvalidOperationException">It is no list of embeddings; or another exception of <see cref="JsonElement"/>.</exception>
-    public static byte[] Translate(JsonElement answer, string model, bool isOld, TimeSpan duration)
+    /// <param name="answer">The engine's answer.</param>
+    /// <param name="model">The model, as the client names it.</param>
+    /// <param name="isOld">Whether it is a request of <c>/api/embeddings</c>.</param>
+    /// <param name="dimensions">How many numbers a vector may have; <see langword="null"/> for all.</param>
+    /// <param name="duration">How long the engine took.</param>
+    public static byte[] Translate(JsonElement answer, string model, bool isOld, int? dimensions, TimeSpan duration)
     {
         var vectors = answer.GetProperty("data").EnumerateArray()
             .OrderBy(vector => vector.TryGetProperty("index", out var index) ? index.GetInt32() : 0)
@@ -47,7 +52,7 @@ internal static class NativeEmbeddings
                 json.WriteStartArray("embeddings");
                 foreach (var vector in vectors)
                 {
-                    WriteNormalised(json, vector);
+                    WriteNormalised(json, vector, dimensions ?? int.MaxValue);
                 }
 
                 json.WriteEndArray();
@@ -64,10 +69,10 @@ internal static class NativeEmbeddings
         return output.WrittenSpan.ToArray();
     }
 
-    // Ollama's vectors have the length 1, which engines leave to the model.
-    private static void WriteNormalised(Utf8JsonWriter json, JsonElement vector)
+    // Ollama's vectors have the length 1, also after they are cut (server/routes.go, EmbedHandler); engines leave it to the model.
+    private static void WriteNormalised(Utf8JsonWriter json, JsonElement vector, int dimensions)
     {
-        var numbers = vector.EnumerateArray().Select(number => number.GetSingle()).ToArray();
+        var numbers = vector.EnumerateArray().Take(dimensions).Select(number => number.GetSingle()).ToArray();
         var length = MathF.Max(MathF.Sqrt(numbers.Sum(number => number * number)), 1e-12f);
         json.WriteStartArray();
         foreach (var number in numbers)

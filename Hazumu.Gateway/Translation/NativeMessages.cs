@@ -20,7 +20,7 @@ internal static class NativeMessages
             {
                 "tool" => ToolResult(message!, open),
                 "assistant" => Assistant(message!, open, kind),
-                _ => new JsonObject { ["role"] = role, ["content"] = Content(message.Text("content") ?? "", message.Array("images")) },
+                _ => new JsonObject { ["role"] = role, ["content"] = Content(TextOf(message!), message.Array("images")) },
             });
         }
 
@@ -51,7 +51,7 @@ internal static class NativeMessages
 
     private static JsonObject Assistant(JsonNode message, List<(string Id, string Name)> open, EngineKind kind)
     {
-        var translated = new JsonObject { ["role"] = "assistant", ["content"] = message.Text("content") ?? "" };
+        var translated = new JsonObject { ["role"] = "assistant", ["content"] = TextOf(message) };
         if (message.Text("thinking") is { Length: > 0 } thinking && kind is EngineKind.LlamaServer or EngineKind.Vllm)
         {
             translated["reasoning_content"] = thinking;
@@ -89,8 +89,11 @@ internal static class NativeMessages
         }
 
         open.RemoveAll(call => call.Id == id);
-        return new JsonObject { ["role"] = "tool", ["tool_call_id"] = id, ["content"] = message.Text("content") ?? "" };
+        return new JsonObject { ["role"] = "tool", ["tool_call_id"] = id, ["content"] = TextOf(message) };
     }
+
+    private static string TextOf(JsonNode message) => message.Value("content") is not { } content ? ""
+        : content.AsText() ?? throw new TranslationException(400, "The 'content' of each of 'messages' must be a string; send pictures in 'images'.");
 
     // Ollama takes pictures and sounds alike and looks at their first bytes.
     private static JsonObject Attachment(string base64)

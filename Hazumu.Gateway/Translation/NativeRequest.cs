@@ -41,6 +41,8 @@ internal static class NativeRequest
         ("repeat_penalty", "repetition_penalty"),
     ];
 
+    private const int LargestCompletion = 4096;
+
     private static readonly HashSet<string> s_integers = ["seed", "num_predict", "top_k", "repeat_last_n", "num_keep"];
 
     /// <summary>Whether a request only loads its model, or takes it out of memory.</summary>
@@ -101,10 +103,11 @@ internal static class NativeRequest
         }
 
         AddOptions(request, body, kind);
-        if (kind == EngineKind.Vllm && !request.ContainsKey("max_tokens"))
+        if (kind != EngineKind.LlamaServer && !request.ContainsKey("max_tokens"))
         {
-            // Its default is 16 tokens.
-            request["max_tokens"] = null;
+            // The default of OpenAI's API is 16 tokens here. vLLM takes null for what the context has room for; others may
+            // refuse null, and a number that the context has no room for.
+            request["max_tokens"] = kind == EngineKind.Vllm ? null : LargestCompletion;
         }
 
         if (Format(body) is { } format)
@@ -127,11 +130,6 @@ internal static class NativeRequest
     public static JsonObject Embed(JsonNode input, JsonObject body, string model, EngineKind kind)
     {
         var request = new JsonObject { ["model"] = model, ["input"] = input, ["encoding_format"] = "float" };
-        if (body.Number("dimensions") is > 0 and var dimensions)
-        {
-            request["dimensions"] = dimensions;
-        }
-
         if (kind == EngineKind.Vllm && body.Flag("truncate") != false)
         {
             // To the model's limit, as Ollama does by default.

@@ -13,8 +13,8 @@ namespace Hazumu.Gateway.Translation;
 /// <param name="reader">Reads its events.</param>
 /// <param name="writer">Gets what is read.</param>
 /// <param name="onProgress">
-/// Is called when something has come from the engine. The gateway does not see it otherwise where nothing comes of it yet: in Ollama's
-/// dialect a call of a tool is sent whole.
+/// Is called when something has come from the engine. The gateway does not see it otherwise where nothing comes of it yet:
+/// in Ollama's dialect a call of a tool is sent whole.
 /// </param>
 internal sealed class TranslatedStream(HttpContent content, Stream source, AnswerReader reader, AnswerWriter writer, Action? onProgress) : Stream
 {

@@ -17,7 +17,8 @@ internal sealed class TranslationHandler : DelegatingHandler
     /// <summary>The option of a request with what is called whenever something of the engine's answer has come.</summary>
     public static readonly HttpRequestOptionsKey<Action> Progress = new("Hazumu.Progress");
 
-    // A request is taken apart in memory: its text is there as bytes, in UTF-16, and as bytes again, and a token takes some 300 bytes beside it.
+    // A request is taken apart in memory: its text is there as bytes, in UTF-16, and as bytes again. Beside that, each value
+    // is an object of some 250 bytes, so that a body of small values takes 80 times its size.
     private const long LargestRequest = 64 * 1024 * 1024;
     private const int MostTokens = 200_000;
 
@@ -117,7 +118,9 @@ internal sealed class TranslationHandler : DelegatingHandler
                 return await ShowAsync(request, kind, cancellationToken);
 
             default:
+                // LM Studio has an API of its own there.
                 return path.StartsWith("/api/", StringComparison.Ordinal)
+                    && !path.StartsWith("/api/v0/", StringComparison.Ordinal) && !path.StartsWith("/api/v1/", StringComparison.Ordinal)
                     ? throw new TranslationException(501, $"This model server has no {path}: it is no Ollama, and what it runs is set where it is started.")
                     : null;
         }
@@ -165,7 +168,8 @@ internal sealed class TranslationHandler : DelegatingHandler
     }
 
     // In a method of its own, so that nothing of the client's document is in memory while the engine generates.
-    private async Task<(MessagesWriter Writer, bool IsStream)> TranslateMessagesAsync(HttpRequestMessage request, string path, EngineKind kind, CancellationToken cancellationToken)
+    private async Task<(MessagesWriter Writer, bool IsStream)> TranslateMessagesAsync(
+        HttpRequestMessage request, string path, EngineKind kind, CancellationToken cancellationToken)
     {
         var body = await ReadBodyAsync(request, cancellationToken);
         var name = body.Text("model") ?? "";
@@ -174,7 +178,12 @@ internal sealed class TranslationHandler : DelegatingHandler
         var translated = MessagesRequest.Translate(body, model, kind);
         if (path == CountTokens)
         {
-            translated = new JsonObject { ["model"] = translated.Take("model"), ["messages"] = translated.Take("messages"), ["tools"] = translated.Take("tools") };
+            translated = new JsonObject
+            {
+                ["model"] = translated.Take("model"),
+                ["messages"] = translated.Take("messages"),
+                ["tools"] = translated.Take("tools"),
+            };
         }
 
         Readdress(request, path == CountTokens ? "/tokenize" : ChatCompletions, translated);
@@ -295,6 +304,8 @@ internal sealed class TranslationHandler : DelegatingHandler
             return Document(request, NativeEmbeddings.Loaded(name, isOld));
         }
 
+        // Not sent: engines refuse it for models that were not trained for it.
+        int? dimensions = body.Number("dimensions") is > 0 and <= int.MaxValue and var number ? (int)number : null;
         Readdress(request, "/v1/embeddings", NativeRequest.Embed(input, body, model, kind));
         var answer = await PostAsync(request, cancellationToken);
         if (!answer.IsSuccessStatusCode)
@@ -308,7 +319,7 @@ internal sealed class TranslationHandler : DelegatingHandler
         try
         {
             using var document = await JsonDocument.ParseAsync(source, cancellationToken: cancellationToken);
-            return Document(request, NativeEmbeddings.Translate(document.RootElement, name, isOld, _clock.GetElapsedTime(began)));
+            return Document(request, NativeEmbeddings.Translate(document.RootElement, name, isOld, dimensions, _clock.GetElapsedTime(began)));
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
@@ -365,7 +376,8 @@ internal sealed class TranslationHandler : DelegatingHandler
         {
             if (count == MostTokens)
             {
-                throw new TranslationException(413, $"The request's body has more than {MostTokens} values, names and brackets, which this model server's requests may have; send it in parts.");
+                throw new TranslationException(
+                    413, $"The request's body has more than {MostTokens} values, names and brackets; send less at once to this model server.");
             }
         }
     }
@@ -395,8 +407,8 @@ internal sealed class TranslationHandler : DelegatingHandler
         return answer;
     }
 
-    // The attempt waits at the connection for more of a chunked answer that it has read to what has come; a translated one may have more
-    // by then that did not fit into the last read.
+    // Of a chunked answer the attempt waits at the connection after a read that did not fill its buffer (EngineStream.
+    // ReadAheadAsync). A translated answer may have more by then without the connection: it must not look like a chunked one.
     private static void Replace(HttpResponseMessage answer, HttpContent content, string mediaType)
     {
         answer.Headers.TransferEncodingChunked = null;
