@@ -175,7 +175,7 @@ public sealed class NativeAnswerTests
 
         Assert.Equal(["0.6", "0.8", "0", "1"], answer["embeddings"]!.AsArray().SelectMany(vector => vector!.AsArray()).Select(number => number!.ToJsonString()));
         Assert.Equal("[[1],[0]]", cut["embeddings"]!.ToJsonString());
-        Assert.False(engine.Requests.Any(request => request.Body?["dimensions"] is not null));
+        Assert.DoesNotContain(engine.Requests, request => request.Body?["dimensions"] is not null);
         Assert.Equal(("tiny", 6L), ((string)answer["model"]!, (long)answer["prompt_eval_count"]!));
         Assert.Equal("""{"embedding":[3.0,4.0]}""", old.ToJsonString());
     }
