@@ -85,19 +85,21 @@ public sealed class ModelNameTests : IDisposable
     }
 
     [Theory]
-    [InlineData("qwen/qwen3-8b", "Qwen/Qwen3-8B")]
-    [InlineData("Qwen/Qwen3-8B", "Qwen/Qwen3-8B")]
-    [InlineData("tiny:latest", "tiny")]
-    [InlineData("fast", "tiny")]
-    public async Task OpenAIs_API_names_a_model_as_its_engine_spells_it(string named, string id)
+    [InlineData(Ask.OpenAI, "qwen/qwen3-8b", "Qwen/Qwen3-8B")]
+    [InlineData(Ask.OpenAI, "Qwen/Qwen3-8B", "Qwen/Qwen3-8B")]
+    [InlineData(Ask.OpenAI, "tiny:latest", "tiny")]
+    [InlineData(Ask.OpenAI, "fast", "tiny")]
+    [InlineData(Ask.Anthropic, "tiny:latest", "tiny")]
+    [InlineData(Ask.Anthropic + "/count_tokens", "tiny:latest", "tiny")]
+    public async Task A_model_is_named_as_its_engine_spells_it(string path, string named, string id)
     {
         await using var engine = StartOpenAI(id, 200);
         await using var gateway = await StartAsync(engine.Address, [.. Name("fast", "Tiny"), "--Gateway:Engines:engine:Kind=openai"]);
 
-        var answer = await gateway.Http.ChatAsync(Ask.OpenAI, Ask.Body(model: named, streams: false));
+        var answer = await gateway.Http.ChatAsync(path, Ask.Body(model: named, streams: false));
 
         Assert.Equal((200, named == "fast" ? "Tiny" : null), (answer.Status, answer["Hazumu-Model"]));
-        Assert.Equal(Ask.Body(model: id, streams: false), BodyOf(engine));
+        Assert.Equal(Ask.Body(model: id, streams: false), LastBody(engine, path));
     }
 
     [Fact]
@@ -111,7 +113,7 @@ public sealed class ModelNameTests : IDisposable
         var answer = await gateway.Http.ChatAsync(Ask.OpenAI, body);
 
         Assert.Equal((200, "b"), (answer.Status, answer.Instance));
-        Assert.Equal(Ask.Body(model: "Mock", streams: false), BodyOf(busy));
+        Assert.Equal(Ask.Body(model: "Mock", streams: false), LastBody(busy, Ask.OpenAI));
         Assert.Equal(body, Encoding.UTF8.GetString(Assert.Single(next.Inferences()).Body));
     }
 
@@ -365,14 +367,14 @@ public sealed class ModelNameTests : IDisposable
         var (code, body) = exchange.Target switch
         {
             "/v1/models" => (200, $$"""{"object":"list","data":[{"id":"{{id}}"}]}"""),
-            Ask.OpenAI => (status, """{"choices":[]}"""),
+            Ask.OpenAI or Ask.Anthropic or Ask.Anthropic + "/count_tokens" => (status, "{}"),
             _ => (404, "{}"),
         };
         await exchange.AnswerAsync(code, "Content-Type: application/json", body);
     });
 
-    private static string BodyOf(RawEngine engine) =>
-        Encoding.UTF8.GetString(Assert.Single(engine.Exchanges, exchange => exchange.Target == Ask.OpenAI).Body);
+    private static string LastBody(RawEngine engine, string path) =>
+        Encoding.UTF8.GetString(engine.Exchanges.Last(exchange => exchange.Target == path).Body);
 
     private static Task<TestGateway> StartAsync(MockEngine engine, string[] arguments) => StartAsync(engine.Address, arguments);
 
