@@ -29,7 +29,7 @@ internal static class OverviewDashboard
                 ShowsName = true,
                 Links = [Link.To("Gateway: burn rates", "hazumu-gateway"), Link.To("Inference: latency", "hazumu-inference")],
             },
-            new Stat(6, 4, "Instances", "How many of the Ollama instances that the gateway knows do not answer, and which: nothing is sent there. 0 is well. Runbooks OllamaDown, OllamaUnreachable, OllamaUnreachableFromGateway.")
+            new Stat(6, 4, "Instances", "How many of the engines that the gateway knows do not answer, and which: nothing is sent there. 0 is well. Runbooks OllamaDown, OllamaUnreachable, OllamaUnreachableFromGateway, EngineDown.")
             {
                 Queries = Query.NotWell("""instance:hazumu_gateway_instance_up:min{instance=~"$instance"}""", "== 0", "down", "{{instance}}"),
                 Decimals = 0,
