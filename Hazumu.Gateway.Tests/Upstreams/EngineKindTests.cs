@@ -64,9 +64,10 @@ public sealed class EngineKindTests
     [Theory]
     [InlineData(200, "<html>Any path has this page.</html>")]
     [InlineData(200, """{"error":"Unexpected endpoint or method."}""")]
-    [InlineData(401, """{"error":"Unauthorized"}""")]
-    [InlineData(403, "")]
-    public async Task Server_of_OpenAIs_API_is_detected_however_it_refuses_other_routes(int status, string body)
+    [InlineData(400, "")]
+    [InlineData(405, "")]
+    [InlineData(501, "")]
+    public async Task Server_of_OpenAIs_API_is_detected_however_it_lacks_other_routes(int status, string body)
     {
         await using var engine = await StubEngine.StartAsync(
             [.. s_openai, .. s_foreign.Select(path => (path, status, body))]);
@@ -74,6 +75,37 @@ public sealed class EngineKindTests
 
         await UpAsync(gateway);
         Assert.Equal(EngineKind.Openai, gateway.Fleet.Instances[0].Kind);
+    }
+
+    [Theory]
+    [InlineData(401, "it answers /api/version with 401: No key; set the engine's KeyFile, or its Kind")]
+    [InlineData(403, "it answers /api/version with 403: No key; set the engine's KeyFile, or its Kind")]
+    [InlineData(408, "it answers /api/version with 408: No key")]
+    [InlineData(429, "it answers /api/version with 429: No key")]
+    public async Task Refusal_of_the_gateway_does_not_say_that_a_route_is_missing(int status, string reason)
+    {
+        await using var engine = await StubEngine.StartAsync([.. s_ollama[1..], ("/api/version", status, """{"error":"No key"}""")]);
+        await using var gateway = await TestGateway.StartAsync(engine.Address, s_quick);
+        var instance = gateway.Fleet.Instances[0];
+
+        await Wait.UntilAsync(() => Assert.Contains(gateway.Logged, line => line.EndsWith(reason, StringComparison.Ordinal)));
+        Assert.Equal((null, false), (instance.Kind, instance.IsUp));
+
+        Serve(engine, s_ollama);
+        await UpAsync(gateway);
+        Assert.Equal(EngineKind.Ollama, instance.Kind);
+    }
+
+    [Fact]
+    public async Task Llama_server_whose_key_is_not_set_is_not_taken_for_another_server()
+    {
+        // Older ones list their models without a key.
+        await using var engine = await StubEngine.StartAsync([.. s_llamaServer, ("/props", 401, """{"error":{"message":"Invalid API Key"}}""")]);
+        await using var gateway = await TestGateway.StartAsync(engine.Address, s_quick);
+
+        await Wait.UntilAsync(() => Assert.Contains(gateway.Logged, line => line.EndsWith(
+            "it answers /props with 401: Invalid API Key; set the engine's KeyFile, or its Kind", StringComparison.Ordinal)));
+        Assert.Equal((null, false), (gateway.Fleet.Instances[0].Kind, gateway.Fleet.Instances[0].IsUp));
     }
 
     [Fact]

@@ -12,19 +12,31 @@ internal static class EngineApi
 
     /// <summary>Reads a document, to find out whether the engine has it.</summary>
     /// <returns>
-    /// The document; <see langword="null"/> where the engine has no such route. Programs differ in how they say that: with any status below
-    /// 500, with 501, or with 200 and a page.
+    /// The document; <see langword="null"/> where the engine has no such route, which 400, 404, 405, 501, or 200 and a page say.
     /// </returns>
-    /// <exception cref="HttpRequestException">It cannot be reached, or does not serve yet.</exception>
+    /// <remarks>
+    /// 401 and 403 do not: SGLang (python/sglang/srt/utils/auth.py), llama-server (tools/server/server-http.cpp) and vLLM for <c>/v1</c>
+    /// (vllm/entrypoints/serve/middleware/authenticate.py) check the key before the route, and answer 404 to one that is right. LM Studio
+    /// answers any route with 200 (https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1323).
+    /// </remarks>
+    /// <exception cref="HttpRequestException">It cannot be reached, does not serve yet, or refuses the gateway.</exception>
     public static async Task<JsonDocument?> FindAsync(Instance instance, string path, CancellationToken cancellationToken)
     {
         using var response = await SendAsync(instance, path, cancellationToken);
-        if ((int)response.StatusCode is (>= 400 and < 500) or 501)
+        if (response.StatusCode is HttpStatusCode.BadRequest || IsMissing(response))
         {
             return null;
         }
 
-        await CheckAsync(response, path, cancellationToken);
+        try
+        {
+            await CheckAsync(response, path, cancellationToken);
+        }
+        catch (HttpRequestException error) when (error.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+        {
+            throw new HttpRequestException($"{error.Message}; set the engine's KeyFile, or its Kind", error, error.StatusCode);
+        }
+
         try
         {
             return await ParseAsync(response, cancellationToken);
