@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
-using Hazumu.Gateway.Translation;
 
 namespace Hazumu.Gateway.Tests.Translation;
 
@@ -98,19 +97,6 @@ public sealed class NativeAnswerTests
         var whole = await engine.DocumentAsync("POST", "/api/chat", WholeChat);
 
         Assert.Equal(["a f", "b g"], whole["message"]!["tool_calls"]!.AsArray().Select(call => $"{call!["id"]} {call["function"]!["name"]}"));
-    }
-
-    [Theory]
-    [InlineData(Chat)]
-    [InlineData(WholeChat)]
-    public async Task Translated_answer_is_not_announced_as_the_engines_chunks(string body)
-    {
-        using var handler = new TranslationHandler(_ => new(EngineKind.LlamaServer), new RecordedEngine { IsChunked = true }.Streams("/v1/chat/completions", "chat.txt"), TimeProvider.System);
-        using var invoker = new HttpMessageInvoker(handler);
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("http://engine:8080/api/chat")) { Content = new StringContent(body) };
-        using var answer = await invoker.SendAsync(request, CancellationToken.None);
-
-        Assert.Null(answer.Headers.TransferEncodingChunked);
     }
 
     [Fact]

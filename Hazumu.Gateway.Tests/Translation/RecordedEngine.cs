@@ -25,9 +25,6 @@ internal sealed class RecordedEngine : HttpMessageHandler
     /// <summary>Bytes of each read of an answer.</summary>
     public int PieceLength { get; init; } = 100;
 
-    /// <summary>Whether its answers come in chunks.</summary>
-    public bool IsChunked { get; init; }
-
     /// <summary>A recorded answer.</summary>
     /// <remarks>The calls were made to happen by a prompt that ended within one; the brace that was part of it was added.</remarks>
     public static byte[] Recorded(string file) => File.ReadAllBytes(RepositoryRoot.Combine("Hazumu.Gateway.Tests", "Translation", "Recorded", file));
@@ -82,7 +79,6 @@ internal sealed class RecordedEngine : HttpMessageHandler
         var (status, mediaType, body) = _answers.GetValueOrDefault(path, (HttpStatusCode.NotFound, "application/json", """{"error":{"message":"File Not Found","type":"not_found_error","code":404}}"""u8.ToArray()));
         var answer = new HttpResponseMessage(status) { RequestMessage = request, Content = new StreamContent(new Pieces(body, PieceLength)) };
         answer.Content.Headers.ContentType = new MediaTypeHeaderValue(mediaType);
-        answer.Headers.TransferEncodingChunked = IsChunked ? true : null;
         return answer;
     }
 

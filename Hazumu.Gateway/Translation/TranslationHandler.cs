@@ -407,11 +407,8 @@ internal sealed class TranslationHandler : DelegatingHandler
         return answer;
     }
 
-    // Of a chunked answer the attempt waits at the connection after a read that did not fill its buffer (EngineStream.
-    // ReadAheadAsync). A translated answer may have more by then without the connection: it must not look like a chunked one.
     private static void Replace(HttpResponseMessage answer, HttpContent content, string mediaType)
     {
-        answer.Headers.TransferEncodingChunked = null;
         answer.Content = content;
         content.Headers.ContentType = MediaTypeHeaderValue.Parse(mediaType);
     }
