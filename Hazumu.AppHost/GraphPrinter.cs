@@ -56,7 +56,7 @@ internal static class GraphPrinter
             EngineProblem = problem,
             VolumesFolder = problem is null ? DoctorOptions.FindVolumesFolder(await engine.GetInfoAsync(CancellationToken.None)) : DoctorOptions.DefaultVolumesFolder,
             Components = [.. options.Components.Where(component => component.Resource is not null).Select(component => Describe(component, model, configuration))],
-            HasEngineBesideOllama = options.HasEngineBesideOllama,
+            HasEngineElsewhere = options.Engines.Count > 0,
             HostSettings = facts is not null && options.CAdvisor.Privileged == AutoSwitch.Auto
                 ? new Dictionary<string, string> { ["Hazumu__CAdvisor__Privileged"] = facts.AllowsPrivileged ? "true" : "false" }
                 : [],

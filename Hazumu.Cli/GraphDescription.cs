@@ -21,8 +21,8 @@ public sealed record GraphDescription
     /// <summary>Every component, also those that are not enabled.</summary>
     public required IReadOnlyList<GraphComponent> Components { get; init; }
 
-    /// <summary>Whether the gateway has an engine beside the component Ollama.</summary>
-    public bool HasEngineBesideOllama { get; init; }
+    /// <summary>Whether the gateway has an engine that is no component of the graph.</summary>
+    public bool HasEngineElsewhere { get; init; }
 
     /// <summary>Settings that the AppHost derives from the host, for a published application, which cannot: <c>Hazumu__CAdvisor__Privileged</c>.</summary>
     public IReadOnlyDictionary<string, string> HostSettings { get; init; } = new Dictionary<string, string>();

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Hazumu.Hosting;
 using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Networking;
@@ -61,11 +62,12 @@ public static class HazumuBuilderExtensions
         options.Valkey.Enabled = builder.ExecutionContext.IsPublishMode;
 
         // Without an engine of the graph the gateway has none, unless the user configures one and enables the gateway by name.
-        options.Gateway.Enabled &= options.Ollama.Enabled || options.HasEngineBesideOllama || builder.Configuration[$"{HazumuOptions.SectionName}:{options.Gateway.Section}:{nameof(ComponentOptions.Enabled)}"] is not null;
+        options.Gateway.Enabled &= options.HasEngine || builder.Configuration[$"{HazumuOptions.SectionName}:{options.Gateway.Section}:{nameof(ComponentOptions.Enabled)}"] is not null;
 
         if (builder.ExecutionContext.IsRunMode)
         {
             IsolatedRun.Apply(options, builder.Configuration, builder.AppHostDirectory);
+            ModelFile.CheckAll(options.Models, builder.AppHostDirectory);
             builder.Services.AddSingleton(options);
             builder.AddStartChecks();
             builder.Services.AddSingleton<BridgeNetwork>();
@@ -144,9 +146,7 @@ public static class HazumuBuilderExtensions
     private static void SettleEngines(HazumuOptions options)
     {
         const string Section = $"{HazumuOptions.SectionName}:{nameof(HazumuOptions.Engines)}";
-        StartupProblemException.ThrowIfAny(
-            [.. options.Engines.Where(engine => engine.Value.Url.Length == 0).Select(engine => $"'{Section}:{engine.Key}' has no 'Url'; set '{Section}:{engine.Key}:Url' to the engine's address, such as 'http://gpu-1:8000'.")],
-            exitCode: 2);
+        StartupProblemException.ThrowIfAny([.. options.Engines.Select(engine => FindProblem(engine.Key, engine.Value)).OfType<string>()], exitCode: 2);
         if (options.Ollama is { Enabled: true, Mode: OllamaMode.Host } ollama)
         {
             ollama.IsOnHost = true;
@@ -154,6 +154,15 @@ public static class HazumuBuilderExtensions
         }
 
         options.Ollama.Enabled &= options.Ollama.Mode == OllamaMode.Container;
+
+        // The name is in those of variables and secrets, and is what metrics call the engine.
+        string? FindProblem(string name, EngineSettings engine) =>
+            !Regex.IsMatch(name, "^[A-Za-z0-9][A-Za-z0-9-]*$") ? $"'{Section}:{name}' has a name that is not allowed; allowed: letters, digits and hyphens."
+            : IsTaken(name) ? $"'{Section}:{name}' has a name of the graph itself; choose another, such as 'gpu-1'."
+            : engine.Url.Length == 0 ? $"'{Section}:{name}' has no 'Url'; set '{Section}:{name}:Url' to the engine's address, such as 'http://gpu-1:8000'."
+            : null;
+
+        bool IsTaken(string name) => Regex.IsMatch(name, $"^({string.Join('|', options.Components.Select(component => component.Service))}|host)(-[0-9]+)?$", RegexOptions.IgnoreCase);
     }
 
     // The dashboard would show them, and ask for those without a value.

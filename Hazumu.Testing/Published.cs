@@ -45,8 +45,9 @@ public static class Published
     /// <summary>Runs a step of the AppHost's pipeline.</summary>
     /// <param name="step">The step.</param>
     /// <param name="folder">The output folder.</param>
+    /// <param name="options">Further options of the AppHost.</param>
     /// <returns>The output of the AppHost, which exits with 0 even if the step fails.</returns>
-    public static async Task<string> RunStepAsync(string step, string folder)
+    public static async Task<string> RunStepAsync(string step, string folder, params string[] options)
     {
         // Aspire leaves a folder of its pipeline behind in the folder for temporary files.
         var temporary = Directory.CreateTempSubdirectory("hazumu-publisher-");
@@ -59,7 +60,7 @@ public static class Published
             environment["TMPDIR"] = environment["TMP"] = temporary.FullName;
             return await ProcessRunner.RunOrThrowAsync(
                 "dotnet",
-                [RepositoryRoot.ProgramOf("Hazumu.AppHost"), "--operation", "publish", "--step", step, "--output-path", folder],
+                [RepositoryRoot.ProgramOf("Hazumu.AppHost"), "--operation", "publish", "--step", step, "--output-path", folder, .. options],
                 TimeSpan.FromMinutes(2),
                 environment,
                 RepositoryRoot.Combine("Hazumu.AppHost"));

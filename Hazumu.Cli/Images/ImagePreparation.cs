@@ -8,7 +8,7 @@ internal sealed class ImagePreparation(Checkout checkout, ImageStore store, Acti
 {
     /// <summary>Gets images from registries, else from Debian's packages.</summary>
     /// <param name="components">The components.</param>
-    /// <param name="standIn">The engine that takes Ollama's place if Ollama's image cannot be had and this one's can be built; <see langword="null"/> for none.</param>
+    /// <param name="standIn">The engine that takes Ollama's place if neither Ollama's image nor vLLM's can be had and this one's can be built; <see langword="null"/> for none.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The settings that make a graph of what can be had: <c>Hazumu__X__Image</c> and
     /// <c>Hazumu__X__Enabled=false</c>.</returns>
@@ -25,7 +25,7 @@ internal sealed class ImagePreparation(Checkout checkout, ImageStore store, Acti
         }
 
         var missing = pulls.Where(pull => pull.Result.Outcome == PullOutcome.Unreachable).ToList();
-        if (standIn is not null && !missing.Exists(pull => pull.Component.Section == "Ollama"))
+        if (!missing.Exists(pull => pull.Component.Section == "Ollama") || pulls.Except(missing).Any(pull => pull.Component.Section == "Vllm"))
         {
             standIn = null;
         }

@@ -67,7 +67,7 @@ internal static class ImagesCommand
 
     // An engine that the user has switched off stays so, and with another one nothing is missing.
     private static GraphComponent? FindStandIn(GraphDescription graph) =>
-        graph["LlamaServer"] is { Enabled: false, EnabledSetting: null } standIn && !graph.HasEngineBesideOllama ? standIn : null;
+        graph["LlamaServer"] is { Enabled: false, EnabledSetting: null } standIn && !graph.HasEngineElsewhere ? standIn : null;
 
     /// <summary>Finds the components that a start leaves out: those without image, and the gateway if there is no engine then.</summary>
     /// <param name="graph">The graph.</param>
@@ -78,13 +78,8 @@ internal static class ImagesCommand
         return [.. graph.Components.Where(component => component.Enabled && (Is(component, settings, "false") || (!hasEngine && component is { Section: "Gateway", EnabledSetting: null })))];
     }
 
-    private static bool HasEngine(GraphDescription graph, IReadOnlyDictionary<string, string> settings)
-    {
-        var (ollama, llama) = (graph["Ollama"], graph["LlamaServer"]);
-        return (ollama.Enabled && !Is(ollama, settings, "false"))
-            || Is(llama, settings, "true")
-            || (graph.HasEngineBesideOllama && !(llama.Enabled && Is(llama, settings, "false")));
-    }
+    private static bool HasEngine(GraphDescription graph, IReadOnlyDictionary<string, string> settings) => graph.HasEngineElsewhere
+        || new[] { graph["Ollama"], graph["LlamaServer"], graph["Vllm"] }.Any(engine => engine.Enabled ? !Is(engine, settings, "false") : Is(engine, settings, "true"));
 
     private static bool Is(GraphComponent component, IReadOnlyDictionary<string, string> settings, string enabled) =>
         settings.GetValueOrDefault($"{AppHostProgram.VariablePrefix}{component.Section}__Enabled") == enabled;

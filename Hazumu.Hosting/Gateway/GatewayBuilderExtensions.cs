@@ -138,15 +138,18 @@ public static class GatewayBuilderExtensions
     /// <param name="builder">The resource builder.</param>
     /// <param name="engines">The engines by name. Files of theirs are relative to the AppHost's folder; a published application has them as secrets.</param>
     /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    /// <exception cref="StartupProblemException">A file is not there, or an engine with one has no TLS.</exception>
     public static IResourceBuilder<T> WithEngines<T>(this IResourceBuilder<T> builder, IReadOnlyDictionary<string, EngineSettings> engines) where T : IComputeResource, IResourceWithEnvironment
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(engines);
 
+        var urls = engines.ToDictionary(engine => engine.Key, engine => builder.WithWayToHost(engine.Value.Url));
+        StartupProblemException.ThrowIfAny([.. engines.SelectMany(engine => builder.FindProblems(engine.Key, engine.Value, urls[engine.Key]))], exitCode: 2);
         foreach (var (name, engine) in engines)
         {
             var prefix = $"Gateway__Engines__{name}__";
-            builder.WithEnvironment($"{prefix}Url", builder.WithWayToHost(engine.Url));
+            builder.WithEnvironment($"{prefix}Url", urls[name]);
             Set("Kind", engine.Kind is { } kind ? SettingsReader.NameOf(kind) : null);
             Set("KeyFile", FileOf("key", engine.KeyFile));
             Set("CaFile", FileOf("ca", engine.CaFile));
@@ -165,6 +168,35 @@ public static class GatewayBuilderExtensions
         }
 
         return builder;
+    }
+
+    // The gateway would refuse them too, and exit.
+    private static IEnumerable<string> FindProblems<T>(this IResourceBuilder<T> builder, string name, EngineSettings engine, string url) where T : IComputeResource
+    {
+        var section = $"{HazumuOptions.SectionName}:{nameof(HazumuOptions.Engines)}:{name}";
+        if (builder.ApplicationBuilder.ExecutionContext.IsRunMode)
+        {
+            foreach (var problem in SecretFileExtensions.FindMissingFiles(section, builder.ApplicationBuilder.AppHostDirectory, (nameof(engine.KeyFile), engine.KeyFile), (nameof(engine.CaFile), engine.CaFile)))
+            {
+                yield return problem;
+            }
+        }
+
+        if (new Uri(url) is var address && address.Scheme == Uri.UriSchemeHttps)
+        {
+            yield break;
+        }
+
+        if (engine.CaFile is not null)
+        {
+            yield return $"'{section}:{nameof(engine.CaFile)}' is set, and '{engine.Url}' has no certificate that it could be for; set an https URL, or remove it.";
+        }
+
+        if (engine.KeyFile is not null && !address.IsLoopback)
+        {
+            var way = url == engine.Url ? "" : $", and a gateway in a container reaches this machine over a network, as '{url}'";
+            yield return $"'{section}:{nameof(engine.KeyFile)}' is set, and '{engine.Url}' has no TLS{way}: the key would go there in plain text; set an https URL, or remove the key.";
+        }
     }
 
     private static string WithEngineFile<T>(this IResourceBuilder<T> builder, PublishedSecretAnnotation secret, string file) where T : IComputeResource, IResourceWithEnvironment

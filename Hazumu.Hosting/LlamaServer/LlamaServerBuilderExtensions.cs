@@ -33,8 +33,8 @@ public static class LlamaServerBuilderExtensions
             .WithIconName("BrainCircuit")
             // 503 until the model is loaded.
             .WithHttpHealthCheck("/health")
-            // Upstream's image has curl, Debian's wget.
-            .WithComposeHealthcheck("sh", "-c", $"curl --noproxy '*' -fsS {Health} > /dev/null || wget -Y off -q -O /dev/null {Health}")
+            // Upstream's image has curl, Debian's wget. A large model takes minutes to load from a slow disk.
+            .WithAnnotation(new ComposeHealthcheckAnnotation(["sh", "-c", $"curl --noproxy '*' -fsS {Health} > /dev/null || wget -Y off -q -O /dev/null {Health}"]) { StartPeriod = "10m" })
             // Debian's program listens on another port of loopback.
             .WithArgs("--host", "0.0.0.0", "--port", ComponentOptions.Format(ContainerPort), "--metrics", "--no-webui", "--offline");
 
@@ -69,12 +69,6 @@ public static class LlamaServerBuilderExtensions
                 : server.WithTestModel())
             .ToList();
         instances.ForEach(configure);
-        if (settings.Enabled && !settings.Host.Ollama.Enabled && models.Where(model => !ModelFile.IsPath(model)).ToList() is { Count: > 0 } names)
-        {
-            instances[0].WithHostFacts((_, logger) => logger.LogWarning(
-                "Hazumu:Models names {Models}, and there is no Ollama in this graph to pull models: llama-server takes them by the path of a GGUF file.", string.Join(", ", names)));
-        }
-
         return instances;
     }
 

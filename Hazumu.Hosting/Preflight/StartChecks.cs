@@ -23,6 +23,11 @@ internal sealed class StartChecks(ContainerEngine engine, IEnumerable<IStartChec
     {
         eventing.Subscribe<BeforeStartEvent>(async (start, token) =>
         {
+            foreach (var sentence in options?.FindModelsWithoutEngine() ?? [])
+            {
+                _logger.LogWarning("{Problem}", sentence);
+            }
+
             var (_, problems) = await SettleAsync(start.Model, token);
             await CheckAsync(start.Model, HostPort.All(start.Model, configuration), problems, token);
         });

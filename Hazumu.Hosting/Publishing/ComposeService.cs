@@ -37,7 +37,7 @@ internal static class ComposeService
                 { "interval", Quoted("5s") },
                 { "timeout", Quoted("5s") },
                 { "retries", "6" },
-                { "start_period", Quoted("30s") },
+                { "start_period", Quoted(health.StartPeriod) },
             });
         }
 

@@ -37,7 +37,14 @@ internal static class SecretFileExtensions
     /// <param name="folder">The AppHost's folder.</param>
     /// <param name="files">Settings below the component's section, and their paths.</param>
     public static IEnumerable<string> FindMissingFiles(this ComponentOptions settings, string folder, params IEnumerable<(string Setting, string? Path)> files) =>
+        FindMissingFiles($"{HazumuOptions.SectionName}:{settings.Section}", folder, files);
+
+    /// <summary>A sentence for each file that is not there.</summary>
+    /// <param name="section">The section of the settings.</param>
+    /// <param name="folder">The AppHost's folder.</param>
+    /// <param name="files">Settings below the section, and their paths.</param>
+    public static IEnumerable<string> FindMissingFiles(string section, string folder, params IEnumerable<(string Setting, string? Path)> files) =>
         from file in files
         where file.Path is not null && !File.Exists(Path.GetFullPath(file.Path, folder))
-        select $"'{HazumuOptions.SectionName}:{settings.Section}:{file.Setting}' is '{file.Path}', where there is no file; correct the path.";
+        select $"'{section}:{file.Setting}' is '{file.Path}', where there is no file; correct the path.";
 }

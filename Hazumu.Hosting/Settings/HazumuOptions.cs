@@ -127,8 +127,24 @@ public sealed class HazumuOptions
         return options;
     }
 
-    /// <summary>Whether the gateway has an engine that is no Ollama in a container.</summary>
-    internal bool HasEngineBesideOllama => LlamaServer.Enabled || Vllm.Enabled || Engines.Count > 0;
+    /// <summary>Whether the gateway has an engine.</summary>
+    internal bool HasEngine => Ollama.Enabled || LlamaServer.Enabled || Vllm.Enabled || Engines.Count > 0;
+
+    /// <summary>A sentence for each kind of model in <see cref="Models"/> that no engine of the graph serves.</summary>
+    internal IEnumerable<string> FindModelsWithoutEngine()
+    {
+        string[] names = Ollama.Enabled ? [] : [.. Models.Where(model => !ModelFile.IsPath(model))];
+        if (names.Length > 0)
+        {
+            yield return $"'{SectionName}:{nameof(Models)}' names {string.Join(", ", names)}, and there is no Ollama in a container of this graph to pull models; pull them where the engine is, or set the path of a GGUF file.";
+        }
+
+        string[] files = Ollama.Enabled || LlamaServer.Enabled ? [] : [.. Models.Where(ModelFile.IsPath)];
+        if (files.Length > 0)
+        {
+            yield return $"'{SectionName}:{nameof(Models)}' has the files {string.Join(", ", files)}, and this graph has no engine that takes files; set {SectionName}:{nameof(LlamaServer)}:{nameof(LlamaServer.Enabled)} to true.";
+        }
+    }
 
     private readonly List<ComponentOptions> _components = [];
 

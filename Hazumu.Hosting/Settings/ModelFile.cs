@@ -21,6 +21,11 @@ internal sealed partial record ModelFile(string Path, string Name)
     public static ModelFile Find(string path, string folder)
     {
         var file = System.IO.Path.GetFullPath(path, folder);
+        if (Part().IsMatch(file))
+        {
+            throw new StartupProblemException($"The file '{file}' of 'Hazumu:Models' is a part of a model; join the parts to one file by llama.cpp's 'llama-gguf-split --merge' and set its path.");
+        }
+
         try
         {
             using var stream = File.OpenRead(file);
@@ -34,6 +39,18 @@ internal sealed partial record ModelFile(string Path, string Name)
             throw new StartupProblemException($"The file '{file}' of 'Hazumu:Models' cannot be read ({error.Message.TrimEnd('.')}); give the absolute path of a GGUF file.");
         }
     }
+
+    /// <summary>Finds the files of a list of models, whose names must differ: each is a model's name.</summary>
+    /// <param name="models">The items of <c>Hazumu:Models</c>.</param>
+    /// <param name="folder">The folder that paths are relative to.</param>
+    /// <exception cref="StartupProblemException">A file cannot be served, or two have one name.</exception>
+    public static void CheckAll(IEnumerable<string> models, string folder) => StartupProblemException.ThrowIfAny(
+        [.. models.Where(IsPath).Select(path => Find(path, folder)).GroupBy(model => model.Name, StringComparer.OrdinalIgnoreCase).Where(same => same.Count() > 1).Select(same =>
+            $"'Hazumu:Models' has {string.Join(" and ", same.Select(model => $"'{model.Path}'"))}, which would both be the model '{same.Key}'; rename one of the files, or leave it out.")],
+        exitCode: 2);
+
+    [GeneratedRegex(@"-\d{5}-of-(?!00001\.)\d{5}\.gguf$", RegexOptions.IgnoreCase)]
+    private static partial Regex Part();
 
     [GeneratedRegex($"^{Pattern}$")]
     private static partial Regex Path_();

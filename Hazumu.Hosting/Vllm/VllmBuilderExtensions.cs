@@ -30,7 +30,8 @@ public static class VllmBuilderExtensions
             .WithIconName("BrainCircuit")
             // Answers when the model is loaded, which takes minutes the first time.
             .WithHttpHealthCheck("/health")
-            .WithComposeHealthcheck("curl", "--noproxy", "*", "-fsS", "-o", "/dev/null", $"http://127.0.0.1:{ContainerPort}/health")
+            // The first start downloads the model.
+            .WithAnnotation(new ComposeHealthcheckAnnotation(["curl", "--noproxy", "*", "-fsS", "-o", "/dev/null", $"http://127.0.0.1:{ContainerPort}/health"]) { StartPeriod = "30m" })
             .WithEnvironment("HOME", Home)
             .WithEnvironment("HF_HOME", $"{Home}/huggingface")
             // Nothing of what is asked here is counted elsewhere.
@@ -96,8 +97,6 @@ public static class VllmBuilderExtensions
             {
                 service.ReserveNvidia(devices?.Names);
                 service.Add("shm_size", ComposeFiles.Quoted(SharedMemory));
-                // The first start downloads the model.
-                service.MappingAt("healthcheck").Children["start_period"] = ComposeFiles.Quoted("30m");
             })
             .WithHostFacts((facts, _) =>
             {

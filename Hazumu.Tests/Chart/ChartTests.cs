@@ -263,6 +263,24 @@ public sealed partial class ChartTests
     }
 
     [Fact]
+    public async Task Engine_may_have_authorities_of_its_own_and_no_key()
+    {
+        var rendering = await Rendering.RenderAsync("hazumu", "least", "--set-json", """engines={"far": {"url": "https://far.example", "existingSecret": "far", "key": false, "ca": true}}""");
+
+        Assert.Equal("""{"CaFile":"/run/hazumu/engines/far/ca.pem","Url":"https://far.example"}""", JsonSerializer.Serialize(Settings(rendering).GetProperty("Engines").GetProperty("far")));
+    }
+
+    [Theory]
+    [InlineData("""{"far": {"url": "https://far.example", "ca": true}}""", "engines.far has ca or key and no existingSecret")]
+    [InlineData("""{"ollama-0": {"url": "http://gpu-1:8000"}}""", "engines.ollama-0 has the name of a replica of Ollama")]
+    [InlineData("""{"ollama": {"url": "http://gpu-1:8000"}}""", "engines.ollama has the name of a replica of Ollama")]
+    public async Task Engine_of_the_values_that_would_be_ignored_is_refused(string engines, string sentence)
+    {
+        var refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => Rendering.RenderAsync("hazumu", "least", "--set-json", $"engines={engines}"));
+        Assert.Contains(sentence, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Autoscaled_replicas_reach_the_gateway_by_their_common_name()
     {
         var rendering = await Rendering.OfAsync("amd");

@@ -57,28 +57,32 @@ public sealed class ImageTests
     }
 
     [Theory]
-    [InlineData(null, false, null, "Ollama,Gateway")]
-    [InlineData(true, false, null, "Ollama")]
-    [InlineData(null, true, null, "Ollama")]
-    [InlineData(null, false, "true", "Ollama")]
-    public void Gateway_is_left_out_without_any_engine_unless_it_is_set(bool? gateway, bool hasOtherEngine, string? llamaServer, string expected)
+    [InlineData(null, false, false, null, null, "Ollama,Gateway")]
+    [InlineData(true, false, false, null, null, "Ollama")]
+    [InlineData(null, true, false, null, null, "Ollama")]
+    [InlineData(null, true, true, "false", null, "Ollama,LlamaServer")]
+    [InlineData(null, false, false, "true", null, "Ollama")]
+    [InlineData(null, false, true, "false", "", "Ollama,LlamaServer")]
+    [InlineData(null, false, true, "false", "false", "Ollama,LlamaServer,Vllm,Gateway")]
+    public void Gateway_is_left_out_without_any_engine_unless_it_is_set(bool? gateway, bool hasEngineElsewhere, bool hasLlamaServer, string? llamaServer, string? vllm, string expected)
     {
         var graph = new GraphDescription
         {
             Engine = "docker",
             VolumesFolder = "/volumes",
-            HasEngineBesideOllama = hasOtherEngine,
+            HasEngineElsewhere = hasEngineElsewhere,
             Components =
             [
                 FakeEngine.Component("Ollama", "docker.io/ollama/ollama:1"),
-                FakeEngine.Component("LlamaServer", "ghcr.io/ggml-org/llama.cpp:1") with { Enabled = false },
+                FakeEngine.Component("LlamaServer", "ghcr.io/ggml-org/llama.cpp:1") with { Enabled = hasLlamaServer },
+                FakeEngine.Component("Vllm", "docker.io/vllm/vllm-openai:1") with { Enabled = vllm is not null },
                 FakeEngine.Component("Gateway", "localhost/hazumu/gateway:dev") with { IsBuilt = true, EnabledSetting = gateway },
             ],
         };
         var settings = new Dictionary<string, string> { ["Hazumu__Ollama__Enabled"] = "false" };
-        if (llamaServer is not null)
+        foreach (var (name, value) in new[] { ("LlamaServer", llamaServer), ("Vllm", vllm) }.Where(setting => !string.IsNullOrEmpty(setting.Item2)))
         {
-            settings["Hazumu__LlamaServer__Enabled"] = llamaServer;
+            settings[$"Hazumu__{name}__Enabled"] = value!;
         }
 
         var leftOut = ImagesCommand.FindLeftOut(graph, settings);
@@ -104,6 +108,22 @@ public sealed class ImageTests
         Assert.Equal(isEngine ? "true" : null, settings.GetValueOrDefault("Hazumu__LlamaServer__Enabled"));
         Assert.Equal(isEngine ? "ghcr.io/ggml-org/llama.cpp:server-0.7.0" : null, settings.GetValueOrDefault("Hazumu__LlamaServer__Image"));
         Assert.Equal(isEngine, engine.Progress.Contains("llama-server is the engine instead of Ollama: it runs from ghcr.io/ggml-org/llama.cpp:server-0.7.0, built from Debian's packages."));
+    }
+
+    [Theory]
+    [InlineData("case $2 in *vllm*) exit 0 ;; esac; ", false)]
+    [InlineData("", true)]
+    public async Task Llama_server_is_not_needed_beside_a_vLLM_that_can_be_had(string pullVllm, bool isEngine)
+    {
+        using var engine = await FakeEngine.CreateAsync(pullVllm + Unreachable, debianImages: "case $* in *component=llamaserver*) echo ghcr.io/ggml-org/llama.cpp:server-0.7.0 ;; esac");
+
+        var settings = await engine.PrepareWithStandInAsync(
+            FakeEngine.Component("LlamaServer", "ghcr.io/ggml-org/llama.cpp:server-b11669") with { Enabled = false },
+            FakeEngine.Component("Ollama", "docker.io/ollama/ollama:1"),
+            FakeEngine.Component("Vllm", "docker.io/vllm/vllm-openai:1"));
+
+        Assert.Equal(isEngine ? "true" : null, settings.GetValueOrDefault("Hazumu__LlamaServer__Enabled"));
+        Assert.Equal(isEngine ? "false" : null, settings.GetValueOrDefault("Hazumu__Vllm__Enabled"));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Hazumu.Hosting.LlamaServer;
 using Hazumu.Hosting.Preflight;
+using Hazumu.Hosting.Settings;
 using Microsoft.Extensions.Configuration;
 using static Hazumu.Tests.Model.GraphModel;
 
@@ -58,10 +59,59 @@ public sealed class GraphEngineTests : IDisposable
             await File.WriteAllTextAsync(file, contents);
         }
 
-        var problem = await Assert.ThrowsAnyAsync<Exception>(() => CreateAsync("--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:Models={file}"));
-        var sentence = (problem as StartupProblemException ?? Assert.IsType<StartupProblemException>(problem.GetBaseException())).Message;
+        var sentence = (await ReadProblemAsync("--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:Models={file}")).Message;
         Assert.StartsWith($"The file '{file}' of 'Hazumu:Models' ", sentence, StringComparison.Ordinal);
         Assert.Contains(reason, sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task File_of_models_is_looked_for_without_an_engine_that_takes_it()
+    {
+        var file = Path.Combine(_folder.FullName, "none.gguf");
+        Assert.StartsWith($"The file '{file}' of 'Hazumu:Models' cannot be read", (await ReadProblemAsync("--Hazumu:Ollama:Mode=host", $"--Hazumu:Models={file}")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Files_of_one_name_are_refused()
+    {
+        var (first, second) = (WriteModel("a/model.gguf"), WriteModel("b/Model.gguf"));
+
+        var problem = await ReadProblemAsync("--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:Models={first},{second}");
+
+        Assert.Equal($"'Hazumu:Models' has '{first}' and '{second}', which would both be the model 'model'; rename one of the files, or leave it out.", problem.Message);
+        Assert.Equal(2, problem.ExitCode);
+    }
+
+    [Fact]
+    public async Task Part_of_a_split_model_is_refused()
+    {
+        var part = WriteModel("qwen3-00001-of-00003.gguf");
+
+        Assert.Equal(
+            $"The file '{part}' of 'Hazumu:Models' is a part of a model; join the parts to one file by llama.cpp's 'llama-gguf-split --merge' and set its path.",
+            (await ReadProblemAsync("--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:Models={part}")).Message);
+        Assert.Single(ReadSettings($"--Hazumu:Models={WriteModel("qwen3-00001-of-00001.gguf")}").Models);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("name,file", "--Hazumu:Ollama:Mode=host")]
+    [InlineData("name", "--Hazumu:Ollama:Enabled=false", "--Hazumu:LlamaServer:Enabled=true")]
+    [InlineData("name,file", "--Hazumu:Ollama:Mode=none", "--Hazumu:Vllm:Enabled=true")]
+    [InlineData("name,file", "--Hazumu:Ollama:Mode=none", "--Hazumu:Engines:gpu-1:Url=http://gpu-1:8000")]
+    public void Models_that_no_engine_serves_are_reported(string? reported, params string[] options)
+    {
+        var file = WriteModel("own.gguf");
+
+        var sentences = ReadSettings([$"--Hazumu:Models=qwen3:0.6b,{file}", .. options]).FindModelsWithoutEngine();
+
+        Assert.Equal(
+            new[]
+            {
+                ("name", "'Hazumu:Models' names qwen3:0.6b, and there is no Ollama in a container of this graph to pull models; pull them where the engine is, or set the path of a GGUF file."),
+                ("file", $"'Hazumu:Models' has the files {file}, and this graph has no engine that takes files; set Hazumu:LlamaServer:Enabled to true."),
+            }.Where(sentence => reported?.Split(',').Contains(sentence.Item1) == true).Select(sentence => sentence.Item2),
+            sentences);
     }
 
     [Fact]
@@ -79,9 +129,10 @@ public sealed class GraphEngineTests : IDisposable
     [Fact]
     public async Task Engines_elsewhere_are_settings_of_the_gateway()
     {
+        var (key, authorities) = (WriteModel("key"), WriteModel("ca.pem"));
         await using var model = await CreateAsync(
             "--Hazumu:Engines:gpu-1:Url=http://gpu-1:8000", "--Hazumu:Engines:gpu-1:Kind=llama-server", "--Hazumu:Engines:gpu-1:Slots=8",
-            "--Hazumu:Engines:far:Url=https://far.example", "--Hazumu:Engines:far:KeyFile=/srv/key", "--Hazumu:Engines:far:CaFile=/srv/ca.pem", "--Hazumu:Engines:far:Models=qwen*,gemma3");
+            "--Hazumu:Engines:far:Url=https://far.example", $"--Hazumu:Engines:far:KeyFile={key}", $"--Hazumu:Engines:far:CaFile={authorities}", "--Hazumu:Engines:far:Models=qwen*,gemma3");
         var environment = (await model.EnvironmentAsync(model.Gateway)).Where(variable => variable.Key.StartsWith("Gateway__Engines__", StringComparison.Ordinal)).ToDictionary(variable => variable.Key["Gateway__Engines__".Length..], variable => variable.Value);
 
         Assert.Equal(
@@ -91,8 +142,8 @@ public sealed class GraphEngineTests : IDisposable
                 ["gpu-1__Kind"] = "llama-server",
                 ["gpu-1__Slots"] = "8",
                 ["far__Url"] = "https://far.example",
-                ["far__KeyFile"] = "/srv/key",
-                ["far__CaFile"] = "/srv/ca.pem",
+                ["far__KeyFile"] = key,
+                ["far__CaFile"] = authorities,
                 ["far__Models"] = "qwen*,gemma3",
             }.OrderBy(variable => variable.Key),
             environment.OrderBy(variable => variable.Key));
@@ -102,7 +153,46 @@ public sealed class GraphEngineTests : IDisposable
     public async Task Engine_without_address_is_reported() =>
         Assert.Equal(
             "'Hazumu:Engines:gpu-1' has no 'Url'; set 'Hazumu:Engines:gpu-1:Url' to the engine's address, such as 'http://gpu-1:8000'.",
-            Assert.IsType<StartupProblemException>((await Assert.ThrowsAnyAsync<Exception>(() => CreateAsync("--Hazumu:Engines:gpu-1:Slots=8"))).GetBaseException()).Message);
+            (await ReadProblemAsync("--Hazumu:Engines:gpu-1:Slots=8")).Message);
+
+    [Theory]
+    [InlineData("gpu_1", "has a name that is not allowed; allowed: letters, digits and hyphens.")]
+    [InlineData("ollama", "has a name of the graph itself; choose another, such as 'gpu-1'.")]
+    [InlineData("Ollama-2", "has a name of the graph itself; choose another, such as 'gpu-1'.")]
+    [InlineData("llamaserver", "has a name of the graph itself; choose another, such as 'gpu-1'.")]
+    [InlineData("vllm", "has a name of the graph itself; choose another, such as 'gpu-1'.")]
+    [InlineData("host", "has a name of the graph itself; choose another, such as 'gpu-1'.")]
+    public async Task Engine_with_a_name_that_is_taken_or_not_allowed_is_reported(string name, string reason)
+    {
+        var problem = await ReadProblemAsync($"--Hazumu:Engines:{name}:Url=http://gpu-1:8000");
+        Assert.Equal(($"'Hazumu:Engines:{name}' {reason}", 2), (problem.Message, problem.ExitCode));
+    }
+
+    [Fact]
+    public async Task Files_of_engines_that_are_missing_are_reported() =>
+        Assert.Equal(
+            ["'Hazumu:Engines:far:KeyFile' is '/none/key', where there is no file; correct the path.", "'Hazumu:Engines:far:CaFile' is '/none/ca.pem', where there is no file; correct the path."],
+            (await ReadProblemAsync("--Hazumu:Engines:far:Url=https://far.example", "--Hazumu:Engines:far:KeyFile=/none/key", "--Hazumu:Engines:far:CaFile=/none/ca.pem")).Problems);
+
+    [Fact]
+    public async Task Key_of_an_engine_without_TLS_is_reported()
+    {
+        var file = WriteModel("key");
+
+        Assert.Equal(
+            ["'Hazumu:Engines:far:CaFile' is set, and 'http://far.example' has no certificate that it could be for; set an https URL, or remove it.",
+                "'Hazumu:Engines:far:KeyFile' is set, and 'http://far.example' has no TLS: the key would go there in plain text; set an https URL, or remove the key."],
+            (await ReadProblemAsync("--Hazumu:Engines:far:Url=http://far.example", $"--Hazumu:Engines:far:KeyFile={file}", $"--Hazumu:Engines:far:CaFile={file}")).Problems);
+        await using var model = await CreateAsync("--Hazumu:Engines:near:Url=http://localhost:8000", $"--Hazumu:Engines:near:KeyFile={file}");
+        Assert.Equal("http://localhost:8000", (await model.EnvironmentAsync(model.Gateway))["Gateway__Engines__near__Url"]);
+    }
+
+    [Fact]
+    public void Key_of_an_engine_of_this_machine_needs_TLS_where_the_gateway_is_a_container() =>
+        Assert.Equal(
+            "'Hazumu:Engines:near:KeyFile' is set, and 'http://localhost:8000' has no TLS, and a gateway in a container reaches this machine over a network, as 'http://host.docker.internal:8000': the key would go there in plain text; set an https URL, or remove the key.",
+            Assert.Throws<StartupProblemException>(() => DistributedApplication.CreateBuilder([]).AddHazumuGateway("gateway").WithEngines(
+                new Dictionary<string, EngineSettings> { ["near"] = new() { Url = "http://localhost:8000", KeyFile = WriteModel("key") } })).Message);
 
     [Fact]
     public async Task Ollama_of_this_machine_takes_the_place_of_the_container()
@@ -210,11 +300,20 @@ public sealed class GraphEngineTests : IDisposable
         Assert.StartsWith("Hazumu:Vllm:Enabled is 'true', but the container engine has no NVIDIA runtime;", Assert.Throws<StartupProblemException>(() => model.OnHost(GatewayTests.LinuxHost)).Message, StringComparison.Ordinal);
     }
 
+    private static HazumuOptions ReadSettings(params string[] options) => DistributedApplication.CreateBuilder([.. DefaultOptions.Elsewhere, .. options]).AddHazumuSettings();
+
+    private static async Task<StartupProblemException> ReadProblemAsync(params string[] options)
+    {
+        var problem = await Assert.ThrowsAnyAsync<Exception>(() => CreateAsync(options));
+        return problem as StartupProblemException ?? Assert.IsType<StartupProblemException>(problem.GetBaseException());
+    }
+
     private static string Reference(object value) => Assert.IsType<ConnectionStringReference>(value).Resource.Name;
 
     private string WriteModel(string name)
     {
         var file = Path.Combine(_folder.FullName, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
         File.WriteAllBytes(file, TinyModel.File);
         return file;
     }

@@ -45,6 +45,20 @@ sed -n 's/^ *source: "\.\/\([^"]*\)".*/\1/p' docker-compose*.yaml | sort -u | wh
   if [ -e "$source" ]; then chmod -R a+rX "$source"; fi
 done
 
+# Those of engines that the application was published with; only their owners have them.
+missing=
+for secret in $(sed -n 's/^ *file: "\.\/secrets\/\(engine_[^"]*\)".*/\1/p' docker-compose*.yaml | sort -u); do
+  case $secret in
+    *_ca) what="the certificates of the authorities that the engine's own may be of, in PEM" ;;
+    *) what="the key that the engine wants" ;;
+  esac
+  if [ ! -f "secrets/$secret" ] || [ ! -s "secrets/$secret" ]; then
+    echo "secrets/$secret is missing: it is to hold $what." >&2
+    missing=yes
+  fi
+done
+[ -z "$missing" ] || fail "Add what is missing and run secrets.sh again."
+
 # As Compose reads them; it refuses by itself what is no port.
 if config=$(docker compose config 2> /dev/null); then
   check() { # setting, its value
