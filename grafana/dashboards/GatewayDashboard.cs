@@ -99,7 +99,7 @@ internal static class GatewayDashboard
                 Overrides = [.. Override.Phases],
             },
             new Row("Instances"),
-            new StateTimeline(8, 6, "Instances up", "What the gateway thinks of each instance; of a fleet, those that were down. Down here but up in Ollama monitoring: the way between the two is cut (runbook OllamaUnreachableFromGateway).")
+            new StateTimeline(8, 6, "Instances up", "What the gateway thinks of each instance; of a fleet, those that were down. Down here but up in Ollama monitoring: the way between the two is cut (runbook OllamaUnreachableFromGateway). Of an engine without a probe: runbook EngineDown.")
             {
                 Queries = Query.Rows("""min by (hazumu_instance) (hazumu_gateway_instance_up{hazumu_instance=~"(?:$instance)(@.+)?"})""", isHighBad: false, "< 1", "{{hazumu_instance}}"),
                 States = [Mapping.Value("1", Colors.Green, "Up"), Mapping.Value("0", Colors.Red, "Down")],
@@ -169,7 +169,7 @@ internal static class GatewayDashboard
             },
         ])
     {
-        Alerts = "Gateway.+|Request.+|Queue.+|Circuit.+|OllamaUnreachable.*|Admission.+|Key.+|Address.+|AccessLog.+",
+        Alerts = "Gateway.+|Request.+|Queue.+|Circuit.+|OllamaUnreachable.*|EngineDown|Admission.+|Key.+|Address.+|AccessLog.+",
         Variables = [Variable.Instance, Variable.Model],
     };
 }
