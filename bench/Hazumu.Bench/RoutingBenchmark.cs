@@ -123,7 +123,7 @@ internal sealed class RoutingBenchmark(RoutingSettings settings, string folder, 
     private static void WarmUp(Target target)
     {
         using var loop = new LoadLoop(target.EndPoint);
-        new ClosedLoad(loop, 4, new RequestForm().Stream(Arrivals.Models(1)[0], 20)).Start();
+        new ClosedLoad(loop, 4, new RequestTemplate().Stream(Arrivals.Models(1)[0], 20)).Start();
         loop.Run(Seconds.FromNow(2));
     }
 

@@ -120,7 +120,7 @@ internal sealed class SizingBenchmark(SizingSettings settings, string folder)
         await engine.ChangeAsync(new { tokenTime = 0 });
         using (var loop = new LoadLoop([.. gateways.Select(gateway => gateway.EndPoint)]))
         {
-            new ClosedLoad(loop, settings.Connections, new RequestForm().Small(BenchModel.Name)).Start();
+            new ClosedLoad(loop, settings.Connections, new RequestTemplate().Small(BenchModel.Name)).Start();
             loop.Run(Seconds.FromNow(3));
         }
 
@@ -147,7 +147,7 @@ internal sealed class SizingBenchmark(SizingSettings settings, string folder)
     {
         await engine.ChangeAsync(new { tokenTime = 0 });
         using var loop = new LoadLoop(gateways[^1].EndPoint);
-        var load = new ClosedLoad(loop, settings.Connections, new RequestForm().Small(BenchModel.Name));
+        var load = new ClosedLoad(loop, settings.Connections, new RequestTemplate().Small(BenchModel.Name));
         load.Start();
         loop.Run(Seconds.FromNow(0.5));
 

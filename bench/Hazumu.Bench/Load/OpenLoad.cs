@@ -42,7 +42,7 @@ internal sealed class OpenLoad(LoadLoop loop)
     {
         Sent++;
         var connection = _free.Count > 0 ? _free.Pop() : new Connection(this, loop);
-        connection.Begin(time, new RequestForm().Stream(arrival.Model, arrival.Tokens, Sent));
+        connection.Begin(time, new RequestTemplate().Stream(arrival.Model, arrival.Tokens, Sent));
     }
 
     private sealed class Connection(OpenLoad load, LoadLoop loop) : HttpConnection(loop)

@@ -16,7 +16,7 @@ internal sealed class StreamLoad
     /// <param name="streams">How many are open.</param>
     /// <param name="tokens">Tokens of a stream. The first one of a connection is shorter, so that the ends are spread over time.</param>
     /// <param name="seed">Makes the same spread again.</param>
-    public StreamLoad(LoadLoop loop, RequestForm form, int streams, int tokens, int seed)
+    public StreamLoad(LoadLoop loop, RequestTemplate form, int streams, int tokens, int seed)
     {
         _loop = loop;
         _request = form.Stream(BenchModel.Name, tokens);

@@ -50,7 +50,7 @@ internal static class Readiness
 
     private static async Task<bool> ChatsAsync(HttpClient client, string model)
     {
-        using var body = new StringContent(JsonSerializer.Serialize(RequestForm.SmallBody(model)), Encoding.UTF8, "application/json");
+        using var body = new StringContent(JsonSerializer.Serialize(RequestTemplate.SmallBody(model)), Encoding.UTF8, "application/json");
         using var answer = await client.PostAsync(new Uri("api/chat", UriKind.Relative), body).ConfigureAwait(false);
         return answer.IsSuccessStatusCode;
     }

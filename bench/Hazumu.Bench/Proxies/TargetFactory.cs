@@ -50,7 +50,7 @@ internal sealed record TargetFactory(
             "olla" => StartOlla(port),
             _ => throw new NotReadyException($"there is no target of the name {name}"),
         };
-        var form = new RequestForm(name == "olla" ? "/olla/ollama" : "", Key);
+        var form = new RequestTemplate(name == "olla" ? "/olla/ollama" : "", Key);
         try
         {
             await Readiness.WaitAsync(new Uri($"http://127.0.0.1:{port}{form.Prefix}/"), process, BenchModel.Name, Key).ConfigureAwait(false);

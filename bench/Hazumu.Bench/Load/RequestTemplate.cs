@@ -6,7 +6,7 @@ namespace Hazumu.Bench.Load;
 /// <summary>What all requests to a target have in common.</summary>
 /// <param name="Prefix">What comes before Ollama's own paths.</param>
 /// <param name="Key">The client's key; <see langword="null"/> where requests have none.</param>
-internal sealed record RequestForm(string Prefix = "", string? Key = null)
+internal sealed record RequestTemplate(string Prefix = "", string? Key = null)
 {
     /// <summary>A chat whose answer is one JSON document with one token.</summary>
     public byte[] Small(string model) => Chat(SmallBody(model));
