@@ -367,7 +367,8 @@ public sealed class ModelNameTests : IDisposable
         var (code, body) = exchange.Target switch
         {
             "/v1/models" => (200, $$"""{"object":"list","data":[{"id":"{{id}}"}]}"""),
-            Ask.OpenAI or Ask.Anthropic or Ask.Anthropic + "/count_tokens" => (status, "{}"),
+            // An empty document is the gateway's question whether there is such a route.
+            Ask.OpenAI or Ask.Anthropic or Ask.Anthropic + "/count_tokens" => (exchange.Body.Length == 2 ? 400 : status, "{}"),
             _ => (404, "{}"),
         };
         await exchange.AnswerAsync(code, "Content-Type: application/json", body);

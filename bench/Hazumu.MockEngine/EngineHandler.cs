@@ -62,7 +62,10 @@ internal sealed class EngineHandler(
 
         if (scripts.TryGetValue(path, out var script))
         {
-            return PlayAsync(exchange, script);
+            // An empty document is refused, as every engine does: the gateway finds out by it which routes there are.
+            return exchange.Options.SpeaksOpenAIOnly && exchange.Context.Request.ContentLength == 2
+                ? exchange.DocumentAsync(400, """{"error":{"message":"model is required"}}"""u8.ToArray())
+                : PlayAsync(exchange, script);
         }
 
         if (exchange.Options.SpeaksOpenAIOnly && (!path.StartsWith("/v1/", StringComparison.Ordinal) || path.StartsWith("/v1/messages", StringComparison.Ordinal)))
