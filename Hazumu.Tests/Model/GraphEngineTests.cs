@@ -21,6 +21,7 @@ public sealed class GraphEngineTests : IDisposable
     public async Task Llama_server_serves_the_test_model_unless_a_file_is_named()
     {
         await using var model = await CreateAsync("--Hazumu:LlamaServer:Enabled=true", "--Hazumu:LlamaServer:Parallel=4", "--Hazumu:Ollama:Enabled=false");
+        model.OnHost(GatewayTests.LinuxHost);
         var server = model.Container("llamaserver");
         var environment = await model.EnvironmentAsync(server);
 
@@ -198,6 +199,7 @@ public sealed class GraphEngineTests : IDisposable
     public async Task Ollama_of_this_machine_takes_the_place_of_the_container()
     {
         await using var model = await CreateAsync("--Hazumu:Ollama:Mode=host");
+        model.OnHost(GatewayTests.LinuxHost);
         var environment = await model.EnvironmentAsync(model.Gateway);
 
         Assert.Empty(model.Resources.OfType<OllamaResource>());
