@@ -35,6 +35,9 @@ internal static class ModelName
     /// <summary>The normal form of a name, or null where it is none.</summary>
     public static string? Normalise(ReadOnlySpan<char> name) => Normalise(name, isPattern: false);
 
+    /// <summary>The full name under which instances have a model: its normal form, or the name as it is where it has none.</summary>
+    public static string FullNameOf(string name) => Normalise(name) ?? name;
+
     /// <summary>
     /// The normal form of a pattern: a name in which <c>*</c> stands for any run of characters within one part. Without a tag it is
     /// meant for every tag.

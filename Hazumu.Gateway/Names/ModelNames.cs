@@ -41,9 +41,9 @@ internal sealed class ModelNames
             {
                 problems.Add(problem);
             }
-            else if (!entries.TryAdd(FullName(entry.Name!), (path, entry)))
+            else if (!entries.TryAdd(ModelName.FullNameOf(entry.Name!), (path, entry)))
             {
-                var other = entries[FullName(entry.Name!)].Path;
+                var other = entries[ModelName.FullNameOf(entry.Name!)].Path;
                 problems.Add(
                     $"'{path}:Name' is '{entry.Name}', which '{other}' is for already; "
                     + "put all models of a name into one entry.");
@@ -114,8 +114,6 @@ internal sealed class ModelNames
         string[] names = [.. circle[first..], .. circle[..first], circle[first]];
         return string.Join(" → ", names.Select(part => entries[part].Options.Name));
     }
-
-    private static string FullName(string name) => ModelName.Normalise(name) ?? name;
 
     private sealed class Entries() : Dictionary<string, (string Path, ModelNameOptions Options)>(StringComparer.Ordinal);
 }

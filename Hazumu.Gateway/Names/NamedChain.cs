@@ -34,5 +34,5 @@ internal sealed record NamedChain(string Name, IReadOnlyList<ChainModel> Models,
 internal sealed record ChainModel(string Name, string FullName)
 {
     /// <summary>The model of a name as people write it.</summary>
-    public static ChainModel From(string name) => new(name, ModelName.Normalise(name) ?? name);
+    public static ChainModel From(string name) => new(name, ModelName.FullNameOf(name));
 }

@@ -48,7 +48,7 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission a
     /// <inheritdoc/>
     public string? FindModel(string name)
     {
-        var model = ModelName.Normalise(name) ?? name;
+        var model = ModelName.FullNameOf(name);
         return fleet.Knows(model) ? model : null;
     }
 

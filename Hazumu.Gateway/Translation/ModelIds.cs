@@ -26,7 +26,7 @@ internal sealed class ModelIds(Func<HttpRequestMessage, CancellationToken, Task<
     /// <returns>The id, or the client's name where the engine has no list; <see langword="null"/> where it is not in the list.</returns>
     public async ValueTask<string?> FindAsync(string name, HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var key = KeyOf(name);
+        var key = ModelName.FullNameOf(name);
         if (_ids.TryGetValue(key, out var id))
         {
             return id;
@@ -58,13 +58,13 @@ internal sealed class ModelIds(Func<HttpRequestMessage, CancellationToken, Task<
             // An alias is as good as an id; the id of another model comes before it.
             foreach (var alias in model.Array("aliases")?.Select(alias => alias.AsText()).OfType<string>() ?? [])
             {
-                ids.TryAdd(KeyOf(alias), alias);
+                ids.TryAdd(ModelName.FullNameOf(alias), alias);
             }
         }
 
         foreach (var id in list.Select(model => model.Text("id")).OfType<string>())
         {
-            ids[KeyOf(id)] = id;
+            ids[ModelName.FullNameOf(id)] = id;
         }
 
         (_ids, _readAt) = (ids.ToFrozenDictionary(StringComparer.Ordinal), clock.GetTimestamp());
@@ -97,6 +97,4 @@ internal sealed class ModelIds(Func<HttpRequestMessage, CancellationToken, Task<
     /// <summary>The name in Ollama's lists: the id, with a tag.</summary>
     public static string NameOf(string id) =>
         ModelName.Normalise(id) is null || id.AsSpan(id.LastIndexOf('/') + 1).Contains(':') ? id : $"{id}:latest";
-
-    private static string KeyOf(string name) => ModelName.Normalise(name) ?? name;
 }

@@ -98,7 +98,7 @@ internal static class EngineApi
             : throw new JsonException($"There is no '{property}'.");
 
     /// <summary>A model's name in its normal form; as it is written where it has none.</summary>
-    public static string NameOf(string? name) => ModelName.Normalise(name) ?? name ?? "";
+    public static string NameOf(string? name) => name is null ? "" : ModelName.FullNameOf(name);
 
     /// <summary>A property that is a text.</summary>
     public static string? Text(JsonElement element, string property) =>

@@ -178,5 +178,5 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
         instances.FindAll(instance => instance.Kind is null or EngineKind.Ollama) is { Count: > 0 } managing ? managing : instances;
 
     private static string? BaseOf(RequestHeadResult head) =>
-        head.Named?.LastOrDefault(named => named.Property == "from").Model is { Length: > 0 } name ? ModelName.Normalise(name) ?? name : null;
+        head.Named?.LastOrDefault(named => named.Property == "from").Model is { Length: > 0 } name ? ModelName.FullNameOf(name) : null;
 }

@@ -77,14 +77,14 @@ internal sealed class MergedReads(Fleet fleet, ModelNames names, ManagementHandl
         foreach (var (instance, model) in models.OrderByDescending(read => TimeOf(read.Model)))
         {
             var known = model[name]?.GetValueKind() == JsonValueKind.String ? model[name]!.GetValue<string>() : "";
-            if (instance.Models.Allows(known) && seen.TryAdd(ModelName.Normalise(known) ?? known, model) && caller.MayUse(known))
+            if (instance.Models.Allows(known) && seen.TryAdd(ModelName.FullNameOf(known), model) && caller.MayUse(known))
             {
                 merged.Add(model.DeepClone());
             }
         }
 
         // Each as the first of its models that there is, unless it is called like one.
-        foreach (var chain in chains.Where(chain => !seen.ContainsKey(ModelName.Normalise(chain.Name) ?? chain.Name)).OrderBy(chain => chain.Name, StringComparer.Ordinal))
+        foreach (var chain in chains.Where(chain => !seen.ContainsKey(ModelName.FullNameOf(chain.Name))).OrderBy(chain => chain.Name, StringComparer.Ordinal))
         {
             if (chain.AllowedTo(caller).Select(model => seen.GetValueOrDefault(model.FullName)).FirstOrDefault(model => model is not null)?.DeepClone() is { } first)
             {

@@ -95,7 +95,7 @@ internal sealed class ReadHead(
             return GatewayRefusal.BadRequest($"The model's name {problem}.");
         }
 
-        (request.Model, request.FullModel, request.Chain) = (model, ModelName.Normalise(model) ?? model, null);
+        (request.Model, request.FullModel, request.Chain) = (model, ModelName.FullNameOf(model), null);
 
         // What manages models means the model itself.
         if (request.Operation.Scope != Scope.Admin && names.Find(request.FullModel) is { } chain)
@@ -117,7 +117,7 @@ internal sealed class ReadHead(
             : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{request.Model}'.");
     }
 
-    private GatewayRefusal? CheckCloud(string model) => !settings.Current.AllowCloudModels && (CloudModels.IsCloud(model) || fleet.IsRemote(ModelName.Normalise(model) ?? model))
+    private GatewayRefusal? CheckCloud(string model) => !settings.Current.AllowCloudModels && (CloudModels.IsCloud(model) || fleet.IsRemote(ModelName.FullNameOf(model)))
         ? GatewayRefusal.Forbidden($"'{model}' runs in Ollama's cloud, and this gateway keeps prompts on its own machines.")
         : null;
 
@@ -217,7 +217,7 @@ internal sealed class ReadHead(
         ?? (head.Model is { } model
             && request.Chain is null
             && request.Operation is { Handling: Handling.Infer, GenAiName: not "embeddings" }
-            && admission.FindRefusal(ModelName.Normalise(model) ?? model, request.Caller.Name) is { } full
+            && admission.FindRefusal(ModelName.FullNameOf(model), request.Caller.Name) is { } full
             ? GatewayRefusal.From(full, model)
             : null);
 
