@@ -12,3 +12,13 @@ internal enum Dialect
     /// <summary>Anthropic's: <c>/v1/messages</c>, streamed as server-sent events.</summary>
     Anthropic,
 }
+
+/// <summary>Finds dialects.</summary>
+internal static class Dialects
+{
+    /// <summary>The dialect that a path belongs to, known route or not.</summary>
+    public static Dialect Of(string path) =>
+        path.StartsWith("/v1/messages", StringComparison.Ordinal) ? Dialect.Anthropic
+        : path.StartsWith("/v1/", StringComparison.Ordinal) ? Dialect.OpenAI
+        : Dialect.Native;
+}

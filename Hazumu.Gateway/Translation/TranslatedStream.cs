@@ -16,7 +16,7 @@ namespace Hazumu.Gateway.Translation;
 /// Is called when something has come from the engine. The gateway does not see it otherwise where nothing comes of it yet:
 /// in Ollama's dialect a call of a tool is sent whole.
 /// </param>
-internal sealed class TranslatedStream(HttpContent content, Stream source, AnswerReader reader, AnswerWriter writer, Action? onProgress) : Stream
+internal sealed class TranslatedStream(HttpContent content, Stream source, AnswerReader reader, AnswerWriter writer, Action? onProgress) : BodyStream
 {
     // A chunk with the probabilities of twenty alternatives has a few kilobytes.
     private const int LargestEvent = 4 * 1024 * 1024;
@@ -26,25 +26,6 @@ internal sealed class TranslatedStream(HttpContent content, Stream source, Answe
     private EventStreamReader _events;
     private int _sent;
     private bool _isAtEnd;
-
-    /// <inheritdoc/>
-    public override bool CanRead => true;
-
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
-    public override bool CanWrite => false;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <inheritdoc/>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -72,27 +53,6 @@ internal sealed class TranslatedStream(HttpContent content, Stream source, Answe
         _sent += taken.Length;
         return taken.Length;
     }
-
-    /// <inheritdoc/>
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void Flush()
-    {
-    }
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -64,9 +64,7 @@ internal sealed class TranslationHandler : DelegatingHandler
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, ValueTask<EngineKind> pending, CancellationToken cancellationToken)
     {
         var path = request.RequestUri!.AbsolutePath;
-        var dialect = path.StartsWith("/v1/messages", StringComparison.Ordinal) ? Dialect.Anthropic
-            : path.StartsWith("/v1/", StringComparison.Ordinal) ? Dialect.OpenAI
-            : Dialect.Native;
+        var dialect = Dialects.Of(path);
         try
         {
             var kind = await pending;

@@ -1,3 +1,4 @@
+using Hazumu.Gateway.Streams;
 using ZstdSharp;
 using ZstdSharp.Unsafe;
 

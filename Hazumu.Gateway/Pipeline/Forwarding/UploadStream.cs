@@ -1,4 +1,4 @@
-using Hazumu.Gateway.Pipeline.Bodies;
+using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Pipeline.Forwarding;
 

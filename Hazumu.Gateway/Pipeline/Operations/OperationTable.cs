@@ -108,9 +108,7 @@ internal static class OperationTable
         }
 
         var isRead = HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
-        var dialect = FindIntendedRoute(method, path).Operation?.Dialect
-            ?? (path.StartsWith("/v1/messages", StringComparison.Ordinal) ? Dialect.Anthropic
-            : path.StartsWith("/v1/", StringComparison.Ordinal) ? Dialect.OpenAI : Dialect.Native);
+        var dialect = FindIntendedRoute(method, path).Operation?.Dialect ?? Dialects.Of(path);
         return isRead ? s_unknownReads[(int)dialect] : s_unknownWrites[(int)dialect];
     }
 

@@ -1,6 +1,6 @@
-namespace Hazumu.Gateway.Pipeline.Bodies;
+namespace Hazumu.Gateway.Streams;
 
-/// <summary>A body on its way to an engine: read once, from its beginning, asynchronously.</summary>
+/// <summary>A body on its way to an engine or a client: read once, from its beginning, asynchronously.</summary>
 internal abstract class BodyStream : Stream
 {
     /// <inheritdoc/>
@@ -30,7 +30,7 @@ internal abstract class BodyStream : Stream
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <inheritdoc/>
-    public sealed override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Kestrel's bodies are read asynchronously.");
+    public sealed override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("A body is read asynchronously.");
 
     /// <inheritdoc/>
     public sealed override void Flush()
