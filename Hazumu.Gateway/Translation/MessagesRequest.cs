@@ -24,13 +24,7 @@ internal static class MessagesRequest
     /// <exception cref="TranslationException">It cannot be said there.</exception>
     public static JsonObject Translate(JsonObject body, string model, EngineKind kind)
     {
-        var request = new JsonObject
-        {
-            ["model"] = model,
-            ["messages"] = Messages(body, kind),
-            ["stream"] = true,
-            ["stream_options"] = new JsonObject { ["include_usage"] = true },
-        };
+        var request = ChatForm.Begin(model, "messages", Messages(body, kind));
         foreach (var (own, name) in s_parameters)
         {
             if (body.Take(own) is { } value)
@@ -56,12 +50,12 @@ internal static class MessagesRequest
         var translated = new JsonArray();
         if (TextOf(body.Value("system")) is { Length: > 0 } system)
         {
-            translated.Add(new JsonObject { ["role"] = "system", ["content"] = system });
+            translated.Add(ChatForm.Message("system", system));
         }
 
         foreach (var message in body.Array("messages") ?? throw Invalid("'messages' is required"))
         {
-            var content = message.Value("content") is JsonArray blocks ? blocks : [new JsonObject { ["type"] = "text", ["text"] = message.Text("content") }];
+            var content = message.Value("content") is JsonArray blocks ? blocks : [ChatForm.Text(message.Text("content"))];
             if (message.Text("role") == "assistant")
             {
                 translated.Add(Assistant(content, kind));
@@ -80,15 +74,10 @@ internal static class MessagesRequest
         var calls = new JsonArray();
         foreach (var block in blocks.Where(block => block.Text("type") == "tool_use"))
         {
-            calls.Add(new JsonObject
-            {
-                ["id"] = block.Text("id"),
-                ["type"] = "function",
-                ["function"] = new JsonObject { ["name"] = block.Text("name"), ["arguments"] = block.Object("input")?.WriteText() ?? "{}" },
-            });
+            calls.Add(ChatForm.Call(block.Text("id"), block.Text("name"), block.Object("input")?.WriteText() ?? "{}"));
         }
 
-        var message = new JsonObject { ["role"] = "assistant", ["content"] = TextOf(blocks) };
+        var message = ChatForm.Message("assistant", TextOf(blocks));
         var thinking = string.Concat(blocks.Where(block => block.Text("type") == "thinking").Select(block => block.Text("thinking")));
         if (thinking.Length > 0 && kind is EngineKind.LlamaServer or EngineKind.Vllm)
         {
@@ -115,7 +104,7 @@ internal static class MessagesRequest
                 continue;
             }
 
-            translated.Add(new JsonObject { ["role"] = "tool", ["tool_call_id"] = block.Text("tool_use_id"), ["content"] = TextOf(block.Value("content")) });
+            translated.Add(ChatForm.Result(block.Text("tool_use_id"), TextOf(block.Value("content"))));
             foreach (var picture in block.Array("content")?.Where(part => part.Text("type") == "image") ?? [])
             {
                 parts.Add(Part(picture));
@@ -124,20 +113,18 @@ internal static class MessagesRequest
 
         if (parts.Count > 0)
         {
-            translated.Add(new JsonObject { ["role"] = role, ["content"] = parts is [var only] && only.Text("type") == "text" ? only.Text("text") : parts });
+            translated.Add(ChatForm.Message(role, parts is [var only] && only.Text("type") == "text" ? only.Text("text") : parts));
         }
     }
 
     private static JsonObject Part(JsonNode? block) => (block.Text("type"), block.Object("source")) switch
     {
-        ("text", _) => new JsonObject { ["type"] = "text", ["text"] = block.Text("text") },
-        ("image", { } source) when source.Text("type") == "base64" => Image($"data:{source.Text("media_type")};base64,{source.Text("data")}"),
-        ("image", { } source) when source.Text("type") == "url" => Image(source.Text("url")),
-        ("document", { } source) when source.Text("type") == "text" => new JsonObject { ["type"] = "text", ["text"] = source.Text("data") },
+        ("text", _) => ChatForm.Text(block.Text("text")),
+        ("image", { } source) when source.Text("type") == "base64" => ChatForm.Image($"data:{source.Text("media_type")};base64,{source.Text("data")}"),
+        ("image", { } source) when source.Text("type") == "url" => ChatForm.Image(source.Text("url")),
+        ("document", { } source) when source.Text("type") == "text" => ChatForm.Text(source.Text("data")),
         var (type, _) => throw new TranslationException(501, $"This model server takes no content of the type '{type}' from this source; send text or images."),
     };
-
-    private static JsonObject Image(string? url) => new() { ["type"] = "image_url", ["image_url"] = new JsonObject { ["url"] = url } };
 
     private static string TextOf(JsonNode? content) => content switch
     {
@@ -181,11 +168,7 @@ internal static class MessagesRequest
         var output = body.Object("output_config");
         if (output.Object("format") is { } format && format.Text("type") == "json_schema")
         {
-            request["response_format"] = new JsonObject
-            {
-                ["type"] = "json_schema",
-                ["json_schema"] = new JsonObject { ["name"] = "answer", ["strict"] = true, ["schema"] = format.Value("schema")?.DeepClone() },
-            };
+            request["response_format"] = ChatForm.Schema(format.Value("schema")?.DeepClone());
         }
 
         var level = output.Text("effort") switch

@@ -20,7 +20,7 @@ internal static class NativeMessages
             {
                 "tool" => ToolResult(message!, open),
                 "assistant" => Assistant(message!, open, kind),
-                _ => new JsonObject { ["role"] = role, ["content"] = Content(TextOf(message!), message.Array("images")) },
+                _ => ChatForm.Message(role, Content(TextOf(message!), message.Array("images"))),
             });
         }
 
@@ -38,7 +38,7 @@ internal static class NativeMessages
         var parts = new JsonArray();
         if (text.Length > 0)
         {
-            parts.Add(new JsonObject { ["type"] = "text", ["text"] = text });
+            parts.Add(ChatForm.Text(text));
         }
 
         foreach (var image in images)
@@ -51,7 +51,7 @@ internal static class NativeMessages
 
     private static JsonObject Assistant(JsonNode message, List<(string Id, string Name)> open, EngineKind kind)
     {
-        var translated = new JsonObject { ["role"] = "assistant", ["content"] = TextOf(message) };
+        var translated = ChatForm.Message("assistant", TextOf(message));
         if (message.Text("thinking") is { Length: > 0 } thinking && kind is EngineKind.LlamaServer or EngineKind.Vllm)
         {
             translated["reasoning_content"] = thinking;
@@ -68,12 +68,7 @@ internal static class NativeMessages
             var function = call.Object("function") ?? throw new TranslationException(400, "Each of 'tool_calls' must have a 'function'.");
             var (id, name) = (call.Text("id") is { Length: > 0 } own ? own : $"call_{index}", function.Text("name") ?? "");
             open.Add((id, name));
-            return (JsonNode)new JsonObject
-            {
-                ["id"] = id,
-                ["type"] = "function",
-                ["function"] = new JsonObject { ["name"] = name, ["arguments"] = function.Object("arguments")?.WriteText() ?? function.Text("arguments") ?? "{}" },
-            };
+            return (JsonNode)ChatForm.Call(id, name, function.Object("arguments")?.WriteText() ?? function.Text("arguments") ?? "{}");
         })]);
         return translated;
     }
@@ -89,7 +84,7 @@ internal static class NativeMessages
         }
 
         open.RemoveAll(call => call.Id == id);
-        return new JsonObject { ["role"] = "tool", ["tool_call_id"] = id, ["content"] = TextOf(message) };
+        return ChatForm.Result(id, TextOf(message));
     }
 
     private static string TextOf(JsonNode message) => message.Value("content") is not { } content ? ""
@@ -113,6 +108,6 @@ internal static class NativeMessages
             : head.StartsWith("GIF8"u8) ? "gif"
             : head.StartsWith("RIFF"u8) && head.EndsWith("WEBP"u8) ? "webp"
             : "jpeg";
-        return new JsonObject { ["type"] = "image_url", ["image_url"] = new JsonObject { ["url"] = $"data:image/{type};base64,{base64}" } };
+        return ChatForm.Image($"data:image/{type};base64,{base64}");
     }
 }

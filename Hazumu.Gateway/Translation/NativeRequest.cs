@@ -62,7 +62,7 @@ internal static class NativeRequest
     /// <exception cref="TranslationException">It cannot be said there.</exception>
     public static JsonObject Chat(JsonObject body, string model, EngineKind kind)
     {
-        var request = Begin(model, new("messages", NativeMessages.Translate(body.Array("messages")!, kind)));
+        var request = ChatForm.Begin(model, "messages", NativeMessages.Translate(body.Array("messages")!, kind));
         if (body.Array("tools") is { Count: > 0 })
         {
             request["tools"] = body.Take("tools");
@@ -78,11 +78,11 @@ internal static class NativeRequest
         var messages = new JsonArray();
         if (body.Text("system") is { Length: > 0 } system)
         {
-            messages.Add(new JsonObject { ["role"] = "system", ["content"] = system });
+            messages.Add(ChatForm.Message("system", system));
         }
 
-        messages.Add(new JsonObject { ["role"] = "user", ["content"] = NativeMessages.Content(body.Text("prompt") ?? "", body.Array("images")) });
-        var request = Begin(model, new("messages", messages));
+        messages.Add(ChatForm.Message("user", NativeMessages.Content(body.Text("prompt") ?? "", body.Array("images"))));
+        var request = ChatForm.Begin(model, "messages", messages);
         AddChatOptions(request, body, kind);
         return request;
     }
@@ -95,7 +95,7 @@ internal static class NativeRequest
             throw new TranslationException(501, "This model server takes images in chats only; leave out 'raw' and 'suffix', or use /api/chat.");
         }
 
-        var request = Begin(model, new("prompt", body.Take("prompt")));
+        var request = ChatForm.Begin(model, "prompt", body.Take("prompt"));
         if (body.Text("suffix") is { Length: > 0 } suffix)
         {
             // It would complete the prompt without regard to the suffix, and say nothing of it.
@@ -138,16 +138,6 @@ internal static class NativeRequest
 
         return request;
     }
-
-    private static JsonObject Begin(string model, KeyValuePair<string, JsonNode?> input) => new()
-    {
-        ["model"] = model,
-        [input.Key] = input.Value,
-
-        // In pieces always: that gives the durations, and ends the work of the engine when the client has gone.
-        ["stream"] = true,
-        ["stream_options"] = new JsonObject { ["include_usage"] = true },
-    };
 
     private static void AddChatOptions(JsonObject request, JsonObject body, EngineKind kind)
     {
@@ -215,7 +205,7 @@ internal static class NativeRequest
     private static JsonObject? Format(JsonObject body) => body.Take("format") switch
     {
         null => null,
-        JsonObject schema => new JsonObject { ["type"] = "json_schema", ["json_schema"] = new JsonObject { ["name"] = "answer", ["strict"] = true, ["schema"] = schema } },
+        JsonObject schema => ChatForm.Schema(schema),
         var text when text.AsText() is { } name => name switch
         {
             "" => null,
