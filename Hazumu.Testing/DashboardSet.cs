@@ -117,7 +117,7 @@ public static partial class DashboardSet
     {
         [("gateway", "Requests by outcome", "B")] = "every request succeeds",
         [("gateway", "Waiting", "B")] = "nobody waits for a slot",
-        [("host-gpu", "GPU faults", "A")] = "no GPU is in error",
+        [("host-gpu", "GPU faults", "A")] = "no GPU reports an error",
         [("inference", "Time to first token, warm", "D")] = "it is far below what is promised",
         [("inference", "Time to first token, cold", "D")] = "it is far below what is promised",
         [("inference", "Time per token, warm", "D")] = "it is far below what is promised",

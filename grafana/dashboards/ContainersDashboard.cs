@@ -9,7 +9,7 @@ internal static class ContainersDashboard
         "Containers",
         "Processor, memory, network and disk of every container of the graph.",
         [
-            new Table(24, 8, "Containers now", "Every container: how long it runs, how often it was started again in the chosen time range, and its share of the processor time and memory that it may use (its own limit, else the whole machine). Red memory: the kernel ends a process next. Runbooks ContainerRestarting, ContainerOutOfMemory.")
+            new Table(24, 8, "Containers now", "Every container: how long it has been running, how often it was restarted in the chosen time range, and the share that it uses of its processor and memory limits (without a limit, of the whole machine). Red memory: the kernel will soon kill a process. Runbooks ContainerRestarting, ContainerOutOfMemory.")
             {
                 Queries =
                 [
@@ -32,13 +32,13 @@ internal static class ContainersDashboard
                 Columns = ["instance", "service", "Value #A", "Value #B", "Value #C", "Value #D", "Value #E"],
             },
             new Row("Processor and memory"),
-            new TimeSeries(8, 8, "CPU", "Processor cores in use, of the twelve busiest containers. Ollama without a GPU takes what it gets during an answer.")
+            new TimeSeries(8, 8, "CPU", "Processor cores in use, of the twelve busiest containers. Without a GPU, Ollama uses all available cores during an answer.")
             {
                 Queries = [Query.Top(12, """sum by (service, instance) (rate(container_cpu_usage_seconds_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
                 Unit = "suffix:cores",
                 Min = 0,
             },
-            new TimeSeries(8, 8, "CPU held back", "Share of the periods in which a container with a CPU limit wanted more than it may have. Above 25 % for long its answers suffer (ContainerCpuThrottled): raise the limit. Containers without a limit show 0.")
+            new TimeSeries(8, 8, "CPU held back", "Share of the periods in which a container reached its CPU limit. If it stays above 25 %, answers get slower (ContainerCpuThrottled): raise the limit. Containers without a limit show 0.")
             {
                 Queries = [Query.Top(12, """sum by (service, instance) (rate(container_cpu_cfs_throttled_periods_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) / (sum by (service, instance) (rate(container_cpu_cfs_periods_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) > 0) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"}) * 0""", "{{instance}}")],
                 Unit = "percentunit",
@@ -48,7 +48,7 @@ internal static class ContainersDashboard
                 ShowsThresholds = true,
                 Fill = 0,
             },
-            new TimeSeries(8, 8, "Memory", "Memory that cannot be given back to the kernel under pressure, of the twelve largest containers. A line that rises for days and never falls is a leak.")
+            new TimeSeries(8, 8, "Memory", "Memory that the kernel cannot reclaim, of the twelve largest containers. A line that rises for days and never falls is a leak.")
             {
                 Queries = [Query.Top(12, """sum by (service, instance) (container_memory_working_set_bytes{job=~"cadvisor|ollama",instance=~"$instance"})""", "{{instance}}")],
                 Unit = "bytes",
@@ -66,13 +66,13 @@ internal static class ContainersDashboard
                 CentersZero = true,
                 Overrides = [Override.OfQuery("B", Set.Negative)],
             },
-            new TimeSeries(8, 8, "Network errors", "Packets per second that were broken or dropped, both ways. More than 0 for long: a cable, a driver, or a queue that is too short.")
+            new TimeSeries(8, 8, "Network errors", "Packets per second that were broken or dropped, in both directions. If it stays above 0, the reason is a cable, a driver, or a queue that is too short.")
             {
                 Queries = [Query.Top(12, """sum by (service, instance) (rate(container_network_receive_errors_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_receive_packets_dropped_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_transmit_errors_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_transmit_packets_dropped_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
                 Unit = "pps",
                 Min = 0,
             },
-            new TimeSeries(8, 8, "Disk traffic", "Read above the line, written below it: bytes that reached a disk, of the six busiest containers each. Reads served from the file cache are not among them. A container that never touched a disk shows 0.")
+            new TimeSeries(8, 8, "Disk traffic", "Read above the line, written below it: bytes that reached a disk, of the six busiest containers each. Reads served from the file cache are not included. A container that has never used a disk shows 0.")
             {
                 Queries =
                 [

@@ -7,17 +7,17 @@ internal static class HostGpuDashboard
     public static Dashboard Create() => new(
         "hazumu-host-gpu",
         "Host and GPU",
-        "The machines and their GPUs, whichever vendor's: load, memory, pressure, heat, disks.",
+        "The machines and their GPUs of any vendor: load, memory, pressure, heat, disks.",
         [
             new Row("GPUs: ${gpus} measured") { IsCollapsed = true },
-            new TimeSeries(8, 8, "GPU busy", "Share of the time in which a GPU worked. 100 % with nobody waiting is healthy; near 0 % under load means that the model runs on the CPU (ModelPartlyOnCpu).")
+            new TimeSeries(8, 8, "GPU busy", "Share of the time in which a GPU worked. 100 % with an empty queue is healthy; near 0 % under load means that the model runs on the CPU (ModelPartlyOnCpu).")
             {
                 Queries = [Query.Top(12, """hazumu:gpu_utilization:ratio{gpu=~"$gpu"}""", "{{gpu}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Max = 1,
             },
-            new TimeSeries(8, 8, "GPU memory in use", "Memory in use, and what the largest card has (dashed). Above 97 % the next longer context or model may not fit (GpuMemoryNearlyFull): fewer models at a time, a shorter context, or a smaller model.")
+            new TimeSeries(8, 8, "GPU memory in use", "Memory in use, and the memory of the largest card (dashed). Above 97 %, the next longer context or model may not fit (GpuMemoryNearlyFull): use fewer models at a time, a shorter context, or a smaller model.")
             {
                 Queries =
                 [
@@ -28,7 +28,7 @@ internal static class HostGpuDashboard
                 Min = 0,
                 Overrides = [Override.ByRegex("/^total/", Set.Dashed, Set.NoFill)],
             },
-            new TimeSeries(8, 8, "GPU temperature", "Temperature, and the lowest limit above which GpuHot fires (dashed): look at fans, dust and air. NVIDIA tells the edge of the die, AMD its hottest spot. The limit of NVIDIA's data centre cards is their hottest sensor's, and so comes nearer under load.")
+            new TimeSeries(8, 8, "GPU temperature", "Temperature, and the lowest limit above which GpuHot fires (dashed): check the fans, dust and the air flow. NVIDIA reports the temperature at the edge of the die, AMD that of the hottest spot. The limit of NVIDIA's data centre cards refers to their hottest sensor, so it gets nearer under load.")
             {
                 Queries =
                 [
@@ -40,18 +40,18 @@ internal static class HostGpuDashboard
                 Fill = 0,
                 Overrides = [Override.ByRegex("/limit$/", Set.Color(Colors.Red), Set.Dashed, Set.NoFill, Set.NotStacked)],
             },
-            new TimeSeries(8, 7, "GPU power", "Power that each GPU draws. A card at its own power limit is only busy.")
+            new TimeSeries(8, 7, "GPU power", "Power that each GPU draws. A card at its own power limit is busy, not faulty.")
             {
                 Queries = [Query.Top(12, """hazumu:gpu_power:watts{gpu=~"$gpu"}""", "{{gpu}}")],
                 Unit = "watt",
                 Min = 0,
             },
-            new StateTimeline(8, 7, "GPU slowed down", "Slowed: the clock is held down by heat or by the power supply, and tokens come slower (GpuThrottled).")
+            new StateTimeline(8, 7, "GPU slowed down", "Slowed: heat or the power supply limits the clock, and tokens arrive more slowly (GpuThrottled).")
             {
                 Queries = Query.Rows("""max by (gpu, reason) (hazumu:gpu_throttled:bool{gpu=~"$gpu"})""", isHighBad: true, "> 0", "{{gpu}} {{reason}}"),
                 States = [Mapping.Value("0", Colors.Green, "Well"), Mapping.Value("1", Colors.Red, "Slowed")],
             },
-            new Table(8, 7, "GPU faults", "GPUs that are in error now: an XID that needs a reset or a new card, a driver that does not answer, a card that calls itself unhealthy. A value named none is good; no data: no GPU is measured. Runbook GpuFault.")
+            new Table(8, 7, "GPU faults", "GPUs that report an error now: an XID that needs a reset or a new card, a driver that does not answer, a card that reports itself unhealthy. A row named none means no errors; no data means that no GPU is measured. Runbook GpuFault.")
             {
                 Queries = [Query.OrNone("""hazumu:gpu_fault:info{gpu=~"(?:$gpu)|all"} == 1""", "fault", """hazumu:gpu_memory_total:bytes{gpu=~"$gpu"}""", "{{fault}}")],
                 Unit = "string",
@@ -61,7 +61,7 @@ internal static class HostGpuDashboard
                 Hidden = ["Time", "Value", "__name__"],
             },
             new Row("Processor and memory"),
-            new TimeSeries(8, 8, "CPU by mode", "Share of all processor time by what it went for. Much iowait: the disk is too slow; much steal: the machine is a guest and others take its time.")
+            new TimeSeries(8, 8, "CPU by mode", "Share of all processor time by use. High iowait: the disk is too slow. High steal: the machine is virtual, and other machines use its processor time.")
             {
                 Queries = [Query.Of("""sum by (mode) (rate(node_cpu_seconds_total{job="nodeexporter",instance=~"$host",mode!="idle"}[$__rate_interval])) / scalar(count(node_cpu_seconds_total{job="nodeexporter",instance=~"$host",mode="idle"}))""", "{{mode}}")],
                 Unit = "percentunit",
@@ -69,7 +69,7 @@ internal static class HostGpuDashboard
                 Max = 1,
                 Stacked = true,
             },
-            new TimeSeries(8, 8, "Load", "Processes that run or want to, and the cores there are (dashed). Above the cores somebody waits.")
+            new TimeSeries(8, 8, "Load", "Processes that run or want to run, and the number of cores (dashed). Above this number, processes wait.")
             {
                 Queries =
                 [
@@ -81,7 +81,7 @@ internal static class HostGpuDashboard
                 Min = 0,
                 Overrides = [Override.ByRegex("/ cores$/", Set.Dashed, Set.NoFill)],
             },
-            new TimeSeries(8, 8, "Pressure", "Share of the time in which something had to wait for processor, memory or disk. Memory above a few percent: the machine is short of it and everything slows down. Missing where the kernel does not count it (PSI).")
+            new TimeSeries(8, 8, "Pressure", "Share of the time in which processes had to wait for processor, memory or disk. Memory above a few per cent: the machine has too little memory, and everything slows down. No data if the kernel does not measure it (PSI).")
             {
                 Queries =
                 [
@@ -93,7 +93,7 @@ internal static class HostGpuDashboard
                 Min = 0,
                 Fill = 0,
             },
-            new TimeSeries(8, 8, "Host memory", "In use, and what there is (dashed). The file cache counts as free: it holds model files, so the less is free, the slower a load.")
+            new TimeSeries(8, 8, "Host memory", "Memory in use, and the total (dashed). The file cache counts as free. It holds model files, so the less memory is free, the slower models load.")
             {
                 Queries =
                 [
@@ -105,7 +105,7 @@ internal static class HostGpuDashboard
                 Min = 0,
                 Overrides = [Override.ByRegex("/ total$/", Set.Dashed, Set.NoFill)],
             },
-            new TimeSeries(8, 8, "Paging", "Pages per second that came from disk because they were not in memory, and pages that went to swap and back. A model that is mapped from disk and does not fit shows here during answers: it is then as slow as the disk.")
+            new TimeSeries(8, 8, "Paging", "Pages per second that were read from disk because they were not in memory, and pages that were swapped out and in. A model that is mapped from disk and does not fit into memory causes them during answers: it is then as slow as the disk.")
             {
                 Queries =
                 [
@@ -117,7 +117,7 @@ internal static class HostGpuDashboard
                 Min = 0,
                 Fill = 0,
             },
-            new Stat(4, 4, "Out-of-memory kills", "Processes that the kernel ended for want of memory in the chosen time range. Next: whose, on Containers. Runbook ContainerOutOfMemory.")
+            new Stat(4, 4, "Out-of-memory kills", "Processes that the kernel killed in the chosen time range because memory ran out. Next: the container, on the dashboard Containers. Runbook ContainerOutOfMemory.")
             {
                 Queries = [Query.Of("""topk(4, increase(node_vmstat_oom_kill{job="nodeexporter",instance=~"$host"}[$__range]))""", "{{instance}}")],
                 Min = 0,
@@ -125,12 +125,12 @@ internal static class HostGpuDashboard
                 Thresholds = [new(Colors.Green), new(1, Colors.Red)],
                 Links = [Link.To("Containers", "hazumu-containers")],
             },
-            new Stat(4, 4, "Clock", "Whether the host's kernel reports that a time service sets its clock. Without one the clock may drift, and probes, logs and traces of several machines do not fit together; some virtual machines get the time from their host and report none.")
+            new Stat(4, 4, "Clock", "Whether the host's kernel reports that a time service sets its clock. Without a time service, the clock may drift, and probes, logs and traces of several machines do not match. Some virtual machines get the time from their host and report none.")
             {
                 Queries = [Query.Of("""bottomk(4, node_timex_sync_status{job="nodeexporter",instance=~"$host"})""", "{{instance}}")],
                 States = [Mapping.Value("1", Colors.Green, "Synchronised"), Mapping.Value("0", Colors.Yellow, "Not synchronised")],
             },
-            new BarGauge(8, 4, "Sensors", "The hottest sensor of each chip of the host. Processors slow themselves down from about 95 °C on. Virtual machines have none.")
+            new BarGauge(8, 4, "Sensors", "The hottest sensor of each chip of the host. Processors slow themselves down from about 95 °C on. Virtual machines have no sensors.")
             {
                 Queries = [Query.Of("""topk(12, max by (instance, chip) (node_hwmon_temp_celsius{job="nodeexporter",instance=~"$host"}))""", "{{instance}} {{chip}}")],
                 Unit = "celsius",
@@ -141,7 +141,7 @@ internal static class HostGpuDashboard
                 Thresholds = [new(Colors.Green), new(80, Colors.Yellow), new(95, Colors.Red)],
             },
             new Row("Disks"),
-            new BarGauge(8, 8, "Disk space left", "Share of each disk that is free. Below 25 % and shrinking is for a working day (DiskFilling); below 5 % pulls fail first, then Prometheus, then the containers (DiskNearlyFull).")
+            new BarGauge(8, 8, "Disk space left", "Share of each disk that is free. Below 25 % and shrinking: look at it on a working day (DiskFilling). Below 5 %, pulls fail first, then Prometheus, then other containers (DiskNearlyFull).")
             {
                 Queries = [Query.Of("""bottomk(12, instance_device:node_filesystem_avail:ratio{instance=~"$host"})""", "{{instance}} {{device}}")],
                 Unit = "percentunit",
@@ -162,7 +162,7 @@ internal static class HostGpuDashboard
                 CentersZero = true,
                 Overrides = [Override.OfQuery("B", Set.Negative)],
             },
-            new TimeSeries(8, 8, "Disk busy", "Share of the time in which a disk had work. 100 % during a load is usual; 100 % all the time makes everything wait.")
+            new TimeSeries(8, 8, "Disk busy", "Share of the time in which a disk was busy. 100 % during a load is usual; at a permanent 100 %, everything waits.")
             {
                 Queries = [Query.Top(12, """rate(node_disk_io_time_seconds_total{job="nodeexporter",instance=~"$host"}[$__rate_interval])""", "{{instance}} {{device}}")],
                 Unit = "percentunit",

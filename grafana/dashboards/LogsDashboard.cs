@@ -9,7 +9,7 @@ internal static class LogsDashboard
         "Logs",
         "The programs' logs and the gateway's access log: how much, what went wrong, which requests were slow.",
         [
-            new TimeSeries(12, 7, "Lines by service and level", "Lines per step of each program. A program that suddenly writes much more is usually in trouble; one that stopped writing may be gone.")
+            new TimeSeries(12, 7, "Lines by service and level", "Lines per step of each program. A program that suddenly writes many more lines usually has a problem; a program that stopped writing may be down.")
             {
                 Queries = [Query.Logs("""sum by (service, level) (count_over_time({service=~"$service"} |= ${search:doublequote} [$__auto]))""", "{{service}} {{level}}")],
                 Unit = "suffix:lines",
@@ -23,7 +23,7 @@ internal static class LogsDashboard
                     Override.ByRegex("/ (warn|warning)$/", Set.Color(Colors.Yellow)),
                 ],
             },
-            new TimeSeries(12, 7, "Errors by service", "Lines of level error or worse. Next: the lines themselves, below.")
+            new TimeSeries(12, 7, "Errors by service", "Lines of level error or higher. Next: the lines themselves, below.")
             {
                 Queries = [Query.Logs("""sum by (service) (count_over_time({service=~"$service",level=~"error|critical|fatal"} |= ${search:doublequote} [$__auto]))""", "{{service}}")],
                 Unit = "suffix:lines",
@@ -33,7 +33,7 @@ internal static class LogsDashboard
                 Figure = "sum",
             },
             new Row("The gateway's access log"),
-            new Table(24, 10, "Requests to models", "The gateway's line for each request to a model: when, how it ended, who asked, who answered, how long it took. The line itself, below, has its other phases and tokens; docs/metrics.md explains every member. A slow one: look at which phase is long, then follow its request id to every line of that request, or its trace.")
+            new Table(24, 10, "Requests to models", "The gateway's line for each request to a model: its time, outcome, key, instance and duration. The full line, below, also has the phases and tokens; docs/metrics.md explains every member. For a slow request, find its longest phase, then follow its request id to all lines of that request, or to its trace.")
             {
                 Queries = [Query.Logs("""{service="gateway"} |= `"type":"access"` | json answered_by="instance", model="model", key="key", operation="operation", outcome="outcome", cold="cold", total_ms="total_ms" | model!="" | label_format model=`{{if contains ":" .model}}{{.model}}{{else}}{{.model}}:latest{{end}}` | answered_by=~"(?:$instance)(@.+)?|" | model=~"$model" |= ${search:doublequote}""")],
                 Overrides =
@@ -62,7 +62,7 @@ internal static class LogsDashboard
                 SortsDescending = true,
                 Columns = ["Value #A", "model", "key", "answered_by", "operation", "outcome", "cold"],
             },
-            new TimeSeries(12, 9, "Requests in the log by outcome", "Requests to models per step, as the access log has them, for the chosen models and instances.")
+            new TimeSeries(12, 9, "Requests in the log by outcome", "Requests to models per step, according to the access log, for the chosen models and instances.")
             {
                 Queries = [Query.Logs("""sum by (outcome) (count_over_time({service="gateway"} |= `"type":"access"` | json answered_by="instance", model="model", key="key", operation="operation", outcome="outcome", cold="cold", total_ms="total_ms" | model!="" | label_format model=`{{if contains ":" .model}}{{.model}}{{else}}{{.model}}:latest{{end}}` | answered_by=~"(?:$instance)(@.+)?|" | model=~"$model" [$__auto]))""", "{{outcome}}")],
                 Unit = "suffix:requests",
@@ -73,17 +73,17 @@ internal static class LogsDashboard
                 Overrides = Override.Outcomes,
             },
             new Row("Lines"),
-            new LogLines(24, 9, "Errors", "Lines of level error or worse, the newest first.")
+            new LogLines(24, 9, "Errors", "Lines of level error or higher, the newest first.")
             {
                 Queries = [Query.Logs("""{service=~"$service",level=~"error|critical|fatal"} |= ${search:doublequote}""")],
             },
-            new LogLines(24, 12, "All lines", "Every line of the chosen services that has the searched text, the newest first. Prompts and answers are never logged.")
+            new LogLines(24, 12, "All lines", "Every line of the chosen services that contains the search text, the newest first. Prompts and answers are never logged.")
             {
                 Queries = [Query.Logs("""{service=~"$service"} |= ${search:doublequote}""")],
             },
         ])
     {
         Alerts = "Loki.+|Log.+|AccessLog.+",
-        Variables = [Variable.OfLogLabel("service", "Service", "Programs whose logs are there."), Variable.Instance, Variable.Model, Variable.Text("search", "Search", "Only lines with exactly this text, such as a request id. A backslash is written twice.")],
+        Variables = [Variable.OfLogLabel("service", "Service", "Programs whose logs are stored."), Variable.Instance, Variable.Model, Variable.Text("search", "Search", "Only lines with exactly this text, such as a request id. Write a backslash twice.")],
     };
 }

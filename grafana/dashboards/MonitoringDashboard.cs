@@ -10,17 +10,17 @@ internal static class MonitoringDashboard
         "Whether the watchers are well: targets, Prometheus, rules, alerts on their way, logs on theirs.",
         [
             new Row("Targets and alerts"),
-            new StateTimeline(12, 10, "Targets", "Of many targets, those that were down. Up: Prometheus got the target's metrics. Down: what it would tell is unknown, and its alerts are mute. Runbooks ScrapeFailing, TargetMissing.")
+            new StateTimeline(12, 10, "Targets", "The state of each target; with many targets, only those that were down. Up: Prometheus scraped the target. Down: its metrics are missing, and its alerts cannot fire. Runbooks ScrapeFailing, TargetMissing.")
             {
                 Queries = Query.Rows("min by (job, instance) (up)", isHighBad: false, "< 1", "{{job}} / {{instance}}"),
                 States = [Mapping.Value("1", Colors.Green, "Up"), Mapping.Value("0", Colors.Red, "Down")],
             },
-            new StateTimeline(12, 10, "Alerts over time", "Alerts while they fire, the Watchdog aside, which always does. No data: Prometheus evaluates no rules.")
+            new StateTimeline(12, 10, "Alerts over time", "Alerts while they fire, without the Watchdog, which always fires. No data: Prometheus evaluates no rules.")
             {
                 Queries = [Query.OrNone(Query.Highest(15, """max by (alertname) (ALERTS{alertstate="firing",alertname!="Watchdog"})"""), "alertname", "prometheus_rule_group_interval_seconds", "{{alertname}}")],
                 States = [Mapping.Value("0", Colors.Green, "None fires"), Mapping.Value("1", Colors.Red, "Fires")],
             },
-            new Stat(6, 5, "Configuration", "Whether the last reload succeeded. Failed: the old configuration goes on, and the program cannot start again with the new one. Runbook ConfigReloadFailed.")
+            new Stat(6, 5, "Configuration", "Whether the last reload succeeded. Failed: the program keeps running with the old configuration, but cannot start with the new one. Runbook ConfigReloadFailed.")
             {
                 Queries =
                 [
@@ -29,21 +29,21 @@ internal static class MonitoringDashboard
                 ],
                 States = [Mapping.Value("1", Colors.Green, "Loaded"), Mapping.Value("0", Colors.Red, "Failed")],
             },
-            new Stat(6, 5, "Rules that failed", "Evaluations of rules that failed in the chosen time range: alerts of that group were mute. Runbook PrometheusRuleFailures.")
+            new Stat(6, 5, "Rules that failed", "Evaluations of rules that failed in the chosen time range: the alerts of that group could not fire. Runbook PrometheusRuleFailures.")
             {
                 Queries = [Query.Of("""sum by (instance) (increase(prometheus_rule_evaluation_failures_total{job="prometheus"}[$__range]))""", "{{instance}}")],
                 Min = 0,
                 Decimals = 0,
                 Thresholds = [new(Colors.Green), new(1, Colors.Red)],
             },
-            new Stat(6, 5, "Alerts not handed over", "Alerts that Prometheus could not hand to Alertmanager in the chosen time range. Runbook PrometheusNotificationsFailing.")
+            new Stat(6, 5, "Alerts not handed over", "Alerts that Prometheus could not send to Alertmanager in the chosen time range. Runbook PrometheusNotificationsFailing.")
             {
                 Queries = [Query.Of("""sum by (instance) (increase(prometheus_notifications_dropped_total{job="prometheus"}[$__range]))""", "{{instance}}")],
                 Min = 0,
                 Decimals = 0,
                 Thresholds = [new(Colors.Green), new(1, Colors.Red)],
             },
-            new Stat(6, 5, "Notifications that failed", "Notifications that Alertmanager could not deliver in the chosen time range: nobody got them. Runbook AlertmanagerNotificationsFailing.")
+            new Stat(6, 5, "Notifications that failed", "Notifications that Alertmanager could not deliver in the chosen time range. Runbook AlertmanagerNotificationsFailing.")
             {
                 Queries = [Query.Of("""sum by (instance) (increase(alertmanager_notifications_failed_total{job="alertmanager"}[$__range])) or 0 * max by (instance) (up{job="alertmanager"})""", "{{instance}}")],
                 Min = 0,
@@ -51,7 +51,7 @@ internal static class MonitoringDashboard
                 Thresholds = [new(Colors.Green), new(1, Colors.Red)],
             },
             new Row("Prometheus"),
-            new TimeSeries(8, 8, "Series in memory", "Series that Prometheus holds, and how many samples a second it stores (right). A jump means a label that takes ever new values: see the next panel for the job.")
+            new TimeSeries(8, 8, "Series in memory", "Series that Prometheus has in memory, and samples per second that it stores (right). A jump means that a label gets many new values: the next panel shows the job.")
             {
                 Queries =
                 [
@@ -62,7 +62,7 @@ internal static class MonitoringDashboard
                 Min = 0,
                 Overrides = [Override.ByName("samples", Set.Unit("suffix:samples/s"), Set.RightAxis, Set.NoFill)],
             },
-            new TimeSeries(8, 8, "Samples by job", "Samples that each scrape of a job stores: what each source costs.")
+            new TimeSeries(8, 8, "Samples by job", "Samples that each scrape of a job stores: the cost of each source.")
             {
                 Queries = [Query.Of("sum by (job) (scrape_samples_post_metric_relabeling)", "{{job}}")],
                 Unit = "suffix:samples",
@@ -70,7 +70,7 @@ internal static class MonitoringDashboard
                 Stacked = true,
                 Figure = "lastNotNull",
             },
-            new TimeSeries(8, 8, "Duration of scrapes", "How long the slowest scrape of each job takes. Near the interval of 15 s samples go missing.")
+            new TimeSeries(8, 8, "Duration of scrapes", "How long the slowest scrape of each job takes. Near the interval of 15 s, samples are lost.")
             {
                 Queries = [Query.Top(12, "max by (job) (scrape_duration_seconds)", "{{job}}")],
                 Unit = "s",
@@ -78,7 +78,7 @@ internal static class MonitoringDashboard
                 Thresholds = [new(Colors.Green), new(10, Colors.Red)],
                 Fill = 0,
             },
-            new TimeSeries(8, 8, "Time for rules", "Share of its interval that a group of rules takes to be evaluated. At 100 % evaluations are skipped and alerts come late.")
+            new TimeSeries(8, 8, "Time for rules", "Share of its interval that a group of rules takes to be evaluated. At 100 %, evaluations are skipped and alerts are late.")
             {
                 Queries = [Query.Top(12, """max by (group) (label_replace(prometheus_rule_group_last_duration_seconds{job="prometheus"} / prometheus_rule_group_interval_seconds{job="prometheus"}, "group", "$1", "rule_group", ".*;(.+)"))""", "{{group}}")],
                 Unit = "percentunit",
@@ -86,7 +86,7 @@ internal static class MonitoringDashboard
                 Fill = 0,
                 Figure = "max",
             },
-            new TimeSeries(8, 8, "Disk of Prometheus", "Bytes of the stored blocks and of the log of the newest hours. It levels off when the oldest samples leave.")
+            new TimeSeries(8, 8, "Disk of Prometheus", "Bytes of the stored blocks and of the write-ahead log of the newest hours. The line levels off when the oldest samples are deleted.")
             {
                 Queries =
                 [
@@ -98,14 +98,14 @@ internal static class MonitoringDashboard
                 Stacked = true,
                 Figure = "lastNotNull",
             },
-            new TimeSeries(8, 8, "Memory of the watchers", "Memory of each program that watches. One that rises for days will be ended by the kernel one day.")
+            new TimeSeries(8, 8, "Memory of monitoring programs", "Memory of each monitoring program. If a line rises for days, the kernel will kill the program at some point.")
             {
                 Queries = [Query.Top(12, "max by (job, instance) (process_resident_memory_bytes)", "{{instance}}")],
                 Unit = "bytes",
                 Min = 0,
                 Fill = 0,
             },
-            new Row("What is sent on"),
+            new Row("Notifications and logs"),
             new TimeSeries(8, 8, "Alerts in Alertmanager", "Alerts that Alertmanager has: active, and suppressed by a silence or by another alert. The Watchdog is one of them.")
             {
                 Queries = [Query.Of("""sum by (state) (alertmanager_alerts{job="alertmanager"})""", "{{state}}")],
@@ -113,13 +113,13 @@ internal static class MonitoringDashboard
                 Min = 0,
                 Decimals = 0,
             },
-            new TimeSeries(8, 8, "Notifications", "Notifications per second by the way they go. Only those ways that were used.")
+            new TimeSeries(8, 8, "Notifications", "Notifications per second by integration. Only integrations that were used.")
             {
                 Queries = [Query.Of("""sum by (integration) (rate(alertmanager_notifications_total{job="alertmanager"}[$__rate_interval])) > 0 or 0 * max by (instance) (up{job="alertmanager"})""", "{{integration}}{{instance}}")],
                 Unit = "suffix:notifications/s",
                 Min = 0,
             },
-            new TimeSeries(8, 8, "Log lines on their way", "Lines per second that Alloy sent, that Loki got, those that Loki refused among them, and those that Alloy gave up. Refused and given up are lost (LogLinesLost).")
+            new TimeSeries(8, 8, "Log lines on their way", "Lines per second that Alloy sent, that Loki received, that Loki rejected, and that Alloy dropped. Rejected and dropped lines are lost (LogLinesLost).")
             {
                 IsAboutLogs = true,
                 Queries =

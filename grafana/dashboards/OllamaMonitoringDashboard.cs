@@ -9,7 +9,7 @@ internal static class OllamaMonitoringDashboard
         "Ollama monitoring",
         "Availability, response time and resources of every Ollama instance, and the state of what measures them.",
         [
-            new Stat(4, 4, "Availability", "Share of the probes in the chosen time range that found Ollama answering, of the four worst instances. Times in which nothing was probed do not count.")
+            new Stat(4, 4, "Availability", "Share of the probes in the chosen time range that found Ollama answering, of the four worst instances. Times without probes do not count.")
             {
                 Queries = [Query.Of("""bottomk(4, avg by (instance) (avg_over_time(probe_success{job="ollama-health",instance=~"$instance"}[$__range])))""", "{{instance}}")],
                 Unit = "percentunit",
@@ -18,7 +18,7 @@ internal static class OllamaMonitoringDashboard
                 Decimals = 2,
                 Thresholds = [new(Colors.Red), new(0.99, Colors.Yellow), new(0.999, Colors.Green)],
             },
-            new Stat(4, 4, "Down now", "How many instances the latest probe did not find answering GET / with 200 and Ollama's own text, and which. 0 is well.")
+            new Stat(4, 4, "Down now", "The instances that did not answer the latest probe (GET /) with 200 and Ollama's own text. 0 is good.")
             {
                 Queries = Query.NotWell("""min by (instance) (probe_success{job="ollama-health",instance=~"$instance"})""", "== 0", "down", "{{instance}}"),
                 Decimals = 0,
@@ -33,14 +33,14 @@ internal static class OllamaMonitoringDashboard
                 Min = 0,
                 Thresholds = [new(Colors.Green), new(0.25, Colors.Yellow), new(1, Colors.Red)],
             },
-            new Stat(4, 4, "Restarts", "How often Ollama's container was started again in the chosen time range, under the same name or another; the four with most.")
+            new Stat(4, 4, "Restarts", "How often Ollama's container was restarted in the chosen time range, under the same name or another; the four highest.")
             {
                 Queries = [Query.Of("""topk(4, changes(max by (instance) (container_start_time_seconds{job="ollama",instance=~"$instance"})[$__range:15s]))""", "{{instance}}")],
                 Min = 0,
                 Decimals = 0,
                 Thresholds = [new(Colors.Green), new(1, Colors.Yellow), new(3, Colors.Red)],
             },
-            new Stat(4, 4, "CPU share", "Share of the processor time that the container may use, of the four highest: its own limit, or else the whole machine. Without a GPU, a high share during an answer is normal.")
+            new Stat(4, 4, "CPU share", "Processor time as a share of the container's limit (without a limit, of the whole machine); the four highest. Without a GPU, a high share during an answer is normal.")
             {
                 Queries = [Query.Of("""topk(4, sum by (instance) (rate(container_cpu_usage_seconds_total{job="ollama",instance=~"$instance"}[$__rate_interval])) / sum by (instance) (container_spec_cpu_quota{job="ollama",instance=~"$instance"} / container_spec_cpu_period{job="ollama",instance=~"$instance"} or container_spec_cpu_period{job="ollama",instance=~"$instance"} * 0 + scalar(max(machine_cpu_cores{job="cadvisor"}))))""", "{{instance}}")],
                 Unit = "percentunit",
@@ -48,7 +48,7 @@ internal static class OllamaMonitoringDashboard
                 Decimals = 1,
                 Thresholds = [new(Colors.Green), new(0.9, Colors.Yellow)],
             },
-            new Stat(4, 4, "Memory share", "Share of the memory that the container may use, of the four highest: its own limit, or else the whole machine's. Near 100 % the kernel ends a process of the container.")
+            new Stat(4, 4, "Memory share", "Memory as a share of the container's limit (without a limit, of the whole machine); the four highest. Near 100 %, the kernel kills a process of the container.")
             {
                 Queries = [Query.Of("""topk(4, sum by (instance) (container_memory_working_set_bytes{job="ollama",instance=~"$instance"}) / sum by (instance) (container_spec_memory_limit_bytes{job="ollama",instance=~"$instance"} > 0 or container_spec_memory_limit_bytes{job="ollama",instance=~"$instance"} + scalar(max(machine_memory_bytes{job="cadvisor"}))))""", "{{instance}}")],
                 Unit = "percentunit",
@@ -57,7 +57,7 @@ internal static class OllamaMonitoringDashboard
                 Thresholds = [new(Colors.Green), new(0.8, Colors.Yellow), new(0.95, Colors.Red)],
             },
             new Row("Probe"),
-            new TimeSeries(12, 7, "Response time", "Duration of successful probes of GET /: the slowest instances and, in a fleet, the median of all. A gap is a time without an answer.")
+            new TimeSeries(12, 7, "Response time", "Duration of successful probes of GET /: the slowest instances and, with many instances, the median of all. A gap is a time without an answer.")
             {
                 Queries = Query.Fleet(10, """max by (instance) (probe_duration_seconds{job="ollama-health",instance=~"$instance"} and probe_success{job="ollama-health",instance=~"$instance"} == 1)""", "{{instance}}"),
                 Unit = "s",
@@ -65,7 +65,7 @@ internal static class OllamaMonitoringDashboard
                 Thresholds = [new(Colors.Green), new(0.25, Colors.Yellow), new(1, Colors.Red)],
                 ShowsThresholds = true,
             },
-            new TimeSeries(12, 7, "Phases of the probe", "Where a successful probe's time goes: resolve (the name), connect, processing (waiting for the first byte), transfer. A slow processing phase is Ollama, the others are the network.")
+            new TimeSeries(12, 7, "Phases of the probe", "Time of each phase of a successful probe: resolve (the name), connect, processing (waiting for the first byte), transfer. If processing is slow, the reason is Ollama; otherwise it is the network.")
             {
                 Queries = [Query.Top(12, """max by (instance, phase) (probe_http_duration_seconds{job="ollama-health",instance=~"$instance",phase!="tls"} and on (instance) probe_success{job="ollama-health",instance=~"$instance"} == 1)""", "{{instance}} {{phase}}")],
                 Unit = "s",
@@ -73,13 +73,13 @@ internal static class OllamaMonitoringDashboard
                 Fill = 0,
             },
             new Row("Ollama's container"),
-            new TimeSeries(12, 7, "CPU in use", "Processor cores in use: the busiest instances and, in a fleet, the median of all.")
+            new TimeSeries(12, 7, "CPU in use", "Processor cores in use: the busiest instances and, with many instances, the median of all.")
             {
                 Queries = Query.Fleet(10, """sum by (instance) (rate(container_cpu_usage_seconds_total{job="ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}"),
                 Unit = "suffix:cores",
                 Min = 0,
             },
-            new TimeSeries(12, 7, "Memory in use", "In use: what cannot be given back to the kernel under pressure. Own pages: without the model files that are mapped from disk. With file cache: everything, part of which the kernel takes back when it needs it.")
+            new TimeSeries(12, 7, "Memory in use", "In use: memory that the kernel cannot reclaim. Own pages: without the model files that are mapped from disk. With file cache: all memory, of which the kernel can reclaim a part.")
             {
                 Queries =
                 [
@@ -102,7 +102,7 @@ internal static class OllamaMonitoringDashboard
                 CentersZero = true,
                 Overrides = [Override.OfQuery("B", Set.Negative)],
             },
-            new TimeSeries(12, 7, "Disk", "Read above the line, written below it: bytes that reached a disk. Reads served from the file cache are not among them, nor, on cgroup v1, writes that the kernel delays. A container that never touched a disk shows 0.")
+            new TimeSeries(12, 7, "Disk", "Read above the line, written below it: bytes that reached a disk. Reads served from the file cache are not included, nor, on cgroup v1, writes that the kernel delays. A container that has never used a disk shows 0.")
             {
                 Queries =
                 [
@@ -114,7 +114,7 @@ internal static class OllamaMonitoringDashboard
                 Overrides = [Override.OfQuery("B", Set.Negative)],
             },
             new Row("Targets"),
-            new StateTimeline(24, 9, "State of every target", "Of many targets, those that were down. Up: Prometheus got the target's metrics. The job ollama reads the metrics of Ollama's containers from cAdvisor, the job ollama-health asks the Blackbox exporter. Probe: Ollama itself answered. A gap: nothing was known.")
+            new StateTimeline(24, 9, "State of every target", "The state of each target; with many targets, only those that were down. Up: Prometheus scraped the target. The job ollama reads the metrics of Ollama's containers from cAdvisor, the job ollama-health reads the probes of the Blackbox exporter. Probe: Ollama itself answered. A gap: the state is unknown.")
             {
                 Queries = Query.Rows("""min by (job, instance) (up) or label_replace(min by (instance) (probe_success{job="ollama-health"}), "job", "probe", "", "")""", isHighBad: false, "< 1", "{{job}} / {{instance}}"),
                 States = [Mapping.Value("1", Colors.Green, "Up"), Mapping.Value("0", Colors.Red, "Down")],

@@ -9,7 +9,7 @@ internal static class OverviewDashboard
         "Overview",
         "Is it well? One screen: what is promised, what fires, who waits, how fast it answers, how full the GPUs are.",
         [
-            new Stat(4, 4, "Requests that fail", "Share of the last five minutes' requests to models that failed through no fault of their client. From half on it pages (RequestsFailing). Next: the errors by kind on the Gateway dashboard.")
+            new Stat(4, 4, "Requests that fail", "Share of the last five minutes' requests to models that failed, without failures that clients cause. An alert pages above one half (RequestsFailing). Next: the errors by kind on the Gateway dashboard.")
             {
                 Queries = [Query.Of("hazumu:gen_ai_server_requests_failed:ratio_rate5m", "failing")],
                 Unit = "percentunit",
@@ -19,7 +19,7 @@ internal static class OverviewDashboard
                 Thresholds = [new(Colors.Green), new(0.01, Colors.Yellow), new(0.5, Colors.Red)],
                 Links = [Link.To("Gateway: errors by kind", "hazumu-gateway")],
             },
-            new Stat(4, 4, "Fastest budget burn", "How many times faster than allowed the error budget burns that burns fastest, over an hour. 1 is just right; 6 and 14.4 are where alerts wake somebody (runbooks …BurnFast). Next: Gateway for errors, Inference for slowness.")
+            new Stat(4, 4, "Fastest budget burn", "The error budget that burns fastest, over an hour: how many times faster than allowed. At 1, the budget lasts exactly for its period; alerts page at 6 and 14.4 (runbooks …BurnFast). Next: Gateway for errors, Inference for slowness.")
             {
                 Queries = [Query.Of("topk(1, slo:hazumu_error_budget:burn_rate1h)", "{{slo}}")],
                 Unit = "suffix:×",
@@ -29,7 +29,7 @@ internal static class OverviewDashboard
                 ShowsName = true,
                 Links = [Link.To("Gateway: burn rates", "hazumu-gateway"), Link.To("Inference: latency", "hazumu-inference")],
             },
-            new Stat(6, 4, "Instances", "How many of the engines that the gateway knows do not answer, and which: nothing is sent there. 0 is well. Runbooks OllamaDown, OllamaUnreachable, OllamaUnreachableFromGateway, EngineDown.")
+            new Stat(6, 4, "Instances", "The engines that do not answer the gateway, which sends them no requests. 0 is good. Runbooks OllamaDown, OllamaUnreachable, OllamaUnreachableFromGateway, EngineDown.")
             {
                 Queries = Query.NotWell("""instance:hazumu_gateway_instance_up:min{instance=~"$instance"}""", "== 0", "down", "{{instance}}"),
                 Decimals = 0,
@@ -38,7 +38,7 @@ internal static class OverviewDashboard
                 Overrides = [Override.OfQuery("B", Set.Mappings(Mapping.Value("0", Colors.Red, "Down")))],
                 Links = [Link.To("Ollama monitoring", "ollama-monitoring"), Link.To("Gateway: instances", "hazumu-gateway")],
             },
-            new Table(10, 8, "Alerts firing", "Every alert that fires now, the Watchdog aside, the newest last; none while nothing fires. No data: Prometheus evaluates no rules. Critical wakes somebody, a warning is for a working day. docs/runbooks has a page of the alert's name: what it means, what to look at, what to do.")
+            new Table(10, 8, "Alerts firing", "Every alert that fires now, without the Watchdog, the newest last; none if no alert fires. No data: Prometheus evaluates no rules. Act on a critical alert now, on a warning on a working day. docs/runbooks has a page for each alert: its meaning, what to check, how to cure it.")
             {
                 Queries = [Query.OrNone("""max by (severity, alertname, job, instance, model, gpu, device) (ALERTS_FOR_STATE{alertname!="Watchdog"} and ignoring (alertstate) ALERTS{alertstate="firing"}) * 1000""", "alertname", "prometheus_rule_group_interval_seconds", "{{alertname}}")],
                 Unit = "string",
@@ -51,7 +51,7 @@ internal static class OverviewDashboard
                 SortBy = "severity",
                 Columns = ["severity", "alertname", "instance", "model", "gpu", "device", "job", "Value"],
             },
-            new BarGauge(6, 4, "Error budget left", "What is left of each error budget of 14 days (targets.yaml promises, slo.yaml counts). 100 %: nothing bad happened. At 0 % and below the promise is broken: no risky change until it recovers.")
+            new BarGauge(6, 4, "Error budget left", "The rest of each error budget of 14 days (objectives in targets.yaml, counted in slo.yaml). 100 %: no bad requests. At 0 % and below, the objective is missed: make no risky changes until it recovers.")
             {
                 Queries = [Query.Of("slo:hazumu_error_budget:remaining_ratio14d", "{{slo}}")],
                 Unit = "percentunit",
@@ -62,7 +62,7 @@ internal static class OverviewDashboard
                 Thresholds = [new(Colors.Red), new(0.25, Colors.Yellow), new(0.5, Colors.Green)],
                 Links = [Link.To("Gateway: burn rates", "hazumu-gateway"), Link.To("Inference: latency", "hazumu-inference")],
             },
-            new Stat(4, 4, "Circuits", "How many circuits are not closed, and which: open, the instance failed several requests in a row, and the gateway sends it nothing until a trial succeeds. 0 is well. Runbook CircuitOpen.")
+            new Stat(4, 4, "Circuits", "The circuits that are not closed. Open: several requests in a row failed, and the gateway sends the instance no requests until a trial succeeds. 0 is good. Runbook CircuitOpen.")
             {
                 Queries = Query.NotWell("""instance:hazumu_gateway_circuit_state:max{instance=~"$instance"}""", "> 0", "open", "{{instance}}"),
                 Decimals = 0,
@@ -71,7 +71,7 @@ internal static class OverviewDashboard
                 Overrides = [Override.OfQuery("B", Set.Mappings(Mapping.Value("1", Colors.Yellow, "Half-open"), Mapping.Value("2", Colors.Red, "Open")))],
                 Links = [Link.To("Gateway: instances", "hazumu-gateway")],
             },
-            new Stat(4, 4, "Targets down", "Scrape targets that do not answer. What they would tell is unknown, and alerts that need it are mute. Runbooks ScrapeFailing, TargetMissing.")
+            new Stat(4, 4, "Targets down", "Scrape targets that do not answer. Their metrics are missing, and alerts that need them cannot fire. Runbooks ScrapeFailing, TargetMissing.")
             {
                 Queries = [Query.Of("count(up == 0) or vector(0)", "targets")],
                 Min = 0,
@@ -79,7 +79,7 @@ internal static class OverviewDashboard
                 Thresholds = [new(Colors.Green), new(1, Colors.Red)],
                 Links = [Link.To("Monitoring itself: every target", "hazumu-monitoring")],
             },
-            new TimeSeries(8, 7, "Waiting and running", "Requests that wait for a slot, and the share of the slots that is in use. Slots at 100 % without anybody waiting is a busy, healthy system; somebody always waiting means too few slots. Runbooks RequestsWaiting, QueueNotDraining.")
+            new TimeSeries(8, 7, "Waiting and running", "Requests that wait for a slot, and the share of the slots in use. Slots at 100 % with an empty queue show a busy, healthy system; if requests always wait, there are too few slots. Runbooks RequestsWaiting, QueueNotDraining.")
             {
                 Queries =
                 [
@@ -97,7 +97,7 @@ internal static class OverviewDashboard
                     Override.ByName("slots in use", Set.Unit("percentunit"), Set.Max(1), Set.RightAxis, Set.NoFill, Set.Color(Colors.Purple)),
                 ],
             },
-            new TimeSeries(8, 7, "Tokens", "Tokens per second of all models together: read from prompts, and made. Falling output under the same load means slower engines: see Inference.")
+            new TimeSeries(8, 7, "Tokens", "Tokens per second of all models together: read from prompts, and generated. Falling output under the same load means slower engines: see Inference.")
             {
                 Queries =
                 [
@@ -113,7 +113,7 @@ internal static class OverviewDashboard
                     Override.ByName("input", Set.Color(Colors.Purple)),
                 ],
             },
-            new TimeSeries(8, 7, "Requests", "Requests per second by how they ended, of every route. Anything but success that grows deserves a look at Gateway, errors by kind.")
+            new TimeSeries(8, 7, "Requests", "Requests per second by outcome, of every route. If an outcome other than success grows, see Gateway, Errors by kind.")
             {
                 Queries = Query.Outcomes,
                 Unit = "reqps",
@@ -122,7 +122,7 @@ internal static class OverviewDashboard
                 Links = [Link.To("Gateway: errors by kind", "hazumu-gateway"), Link.LogsOfThatMinute()],
                 Overrides = Override.Outcomes,
             },
-            new TimeSeries(8, 7, "Time to first token", "Until the first byte of a stream: median and 95th percentile where the model was in memory (warm) and where it had to be loaded (cold), and what is promised (dashed, where it is near). Above the dashed line the budget burns. Next: its phases on Inference. Runbook TimeToFirstTokenBurnFast.")
+            new TimeSeries(8, 7, "Time to first token", "Time until the first byte of a stream: median and 95th percentile with the model in memory (warm) and with a model that had to be loaded (cold), and the objective (dashed, if it is near). Above the dashed line, the budget burns. Next: its phases on Inference. Runbook TimeToFirstTokenBurnFast.")
             {
                 Queries =
                 [
@@ -144,7 +144,7 @@ internal static class OverviewDashboard
                     Override.Promise,
                 ],
             },
-            new TimeSeries(8, 7, "Time per token", "From one token to the next of warm streams, median and 95th percentile, and what is promised (dashed, where it is near). It grows with the length of the context, with requests in parallel, and where a model is not wholly on the GPU. Runbook TimePerOutputTokenBurnFast.")
+            new TimeSeries(8, 7, "Time per token", "Time from one token to the next of warm streams, median and 95th percentile, and the objective (dashed, if it is near). It grows with the length of the context, with requests in parallel, and if a model is not completely on the GPU. Runbook TimePerOutputTokenBurnFast.")
             {
                 Queries =
                 [
@@ -162,7 +162,7 @@ internal static class OverviewDashboard
                     Override.Promise,
                 ],
             },
-            new TimeSeries(8, 7, "GPUs", "How busy each GPU is, and how much of its memory is in use; the six highest of each. Busy at 100 % with nobody waiting is healthy; memory above 97 % is not (GpuMemoryNearlyFull). Nothing here: there is no GPU, or its exporter is left out.")
+            new TimeSeries(8, 7, "GPUs", "How busy each GPU is, and how much of its memory is in use; the six highest of each. 100 % busy with an empty queue is healthy; memory above 97 % is not (GpuMemoryNearlyFull). No data: there is no GPU, or its exporter is disabled.")
             {
                 Queries =
                 [
