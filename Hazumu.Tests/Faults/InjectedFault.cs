@@ -44,11 +44,11 @@ public sealed record InjectedFault(string Name, string How, Expectation Expectat
             graph => graph.ContainerAsync(["kill"], s_second),
             graph => graph.ContainerAsync(["start"], s_second)),
 
-        new("Engine hung", "`docker pause` of `ollama-2`: the kernel accepts connections, nobody answers", Expectation.Page, "OllamaUnreachable",
+        new("Engine hung", "`docker pause` of `ollama-2`: the kernel accepts connections, but no process answers", Expectation.Page, "OllamaUnreachable",
             graph => graph.ContainerAsync(["pause"], s_second),
             graph => graph.ContainerAsync(["unpause"], s_second)),
 
-        new("Network cut between gateway and engine", "a rule in the gateway's network drops what comes from `ollama-2`; its probe is still answered", Expectation.Page, "OllamaUnreachableFromGateway",
+        new("Network cut between gateway and engine", "a rule in the gateway's network drops packets from `ollama-2`; its probe is still answered", Expectation.Page, "OllamaUnreachableFromGateway",
             graph => CutAsync(graph, "--append"),
             graph => CutAsync(graph, "--delete"))
         {
@@ -115,7 +115,7 @@ public sealed record InjectedFault(string Name, string How, Expectation Expectat
             graph => graph.ContainerAsync(["update", "--cpus", "0.02"], [.. FaultBackend.Instances]),
             graph => graph.ContainerAsync(["update", "--cpus", $"{Environment.ProcessorCount}"], [.. FaultBackend.Instances])),
 
-        new("Full queue", $"{Crowd.Size} clients with long answers, for 2 slots and a queue of 512; who is refused comes back when `Retry-After` says so", Expectation.Page, "QueueOverflow",
+        new("Full queue", $"{Crowd.Size} clients with long answers, for 2 slots and a queue of 512; rejected clients repeat their request after `Retry-After`", Expectation.Page, "QueueOverflow",
             graph =>
             {
                 s_crowd = new(graph.Url(Component.Gateway));
