@@ -17,7 +17,7 @@ internal sealed record Checkout(string Root)
     /// <exception cref="CliException">There is none.</exception>
     public static Checkout Find() =>
         FindAbove(AppContext.BaseDirectory) ?? FindAbove(Directory.GetCurrentDirectory())
-        ?? throw new CliException($"There is no Hazumu.sln in '{Directory.GetCurrentDirectory()}' or above it; call this command in a checkout of Hazumu.");
+        ?? throw new CliException($"There is no Hazumu.sln in '{Directory.GetCurrentDirectory()}' or above it; run this command in a checkout of Hazumu.");
 
     /// <summary>The script that builds images from Debian's packages.</summary>
     public string DebianImages => Path.Combine(Root, "eng", "images-from-debian.sh");

@@ -18,7 +18,7 @@ internal static class ModelsCommand
         var gateway = DoctorCommand.CreateAddress("--gateway", "the gateway's management port");
         var command = new Command(
             "models",
-            $"Shows the names, models and instances of a running gateway; without --gateway of the one on "
+            $"Shows the names, models and instances of a running gateway; without --gateway, of the one on "
             + $"http://localhost:{DefaultPort}, or on the port that {PortVariable} sets.")
         {
             gateway,

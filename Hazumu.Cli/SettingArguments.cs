@@ -40,7 +40,7 @@ internal sealed record SettingArguments(IReadOnlyList<string> All, IReadOnlyDict
             // The AppHost's other options have a section too; it reports the ones that it does not know.
             if (!argument.StartsWith("--", StringComparison.Ordinal) || argument.Split('=') is not [var name, _, ..] || !name.Contains(':', StringComparison.Ordinal))
             {
-                throw Misuse($"'{argument}' is no option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.");
+                throw Misuse($"'{argument}' is not an option; give settings as --Hazumu:Key=value (docs/settings.md lists them).");
             }
 
             all.Add(argument);

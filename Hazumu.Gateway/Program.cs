@@ -19,7 +19,7 @@ try
 }
 catch (OperationCanceledException)
 {
-    await WriteErrorAsync("Requests that were still running when the time of Gateway:Timeouts:Drain was over have been broken off.");
+    await WriteErrorAsync("Requests that were still running after Gateway:Timeouts:Drain have been aborted.");
     return 0;
 }
 catch (Exception problem) when (problem is IOException or SocketException)

@@ -27,7 +27,7 @@ internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNot
         {
             stoppingToken.ThrowIfCancellationRequested();
             _logger.LogWarning(
-                "Not healthy yet: {Components}; their console logs, in the Aspire dashboard, tell why.",
+                "Not healthy yet: {Components}; their console logs in the Aspire dashboard contain the reason.",
                 string.Join(", ", waits.Where(wait => !wait.IsHealthy.IsCompleted).Select(wait => wait.Component.Name)));
         }
 

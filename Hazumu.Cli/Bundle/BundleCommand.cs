@@ -89,14 +89,14 @@ internal static class BundleCommand
                 throw new CliException($"There is no image of the gateway: {problem.Message}.");
             }
 
-            report($"The archive gets {gateway.Image} as it is on this machine, which may be of another commit: {problem.Message}.");
+            report($"The archive gets {gateway.Image} as it is on this machine, which may be from another commit: {problem.Message}.");
         }
 
         await using var output = new GZipStream(File.Create(file), CompressionLevel.Optimal);
         await store.SaveAsync(gateway.Image, output, cancellationToken);
         if (gateway.ImageSetting is not null)
         {
-            report($"Write Hazumu__Gateway__Image={gateway.Image} into .env on the server, which is the image in the archive.");
+            report($"Write Hazumu__Gateway__Image={gateway.Image} into .env on the server; the archive contains this image.");
         }
     }
 }

@@ -22,7 +22,7 @@ internal static class DoctorCommand
         var volumes = new Option<string>("--volumes-folder") { Description = $"The host's folder with the engine's volumes; without it {DoctorOptions.DefaultVolumesFolder}.", HelpName = "PATH" };
         var noBuild = AppHostProgram.CreateNoBuildOption();
         Option[] addresses = [prometheus, alertmanager, grafana, gateway];
-        var command = new Command("doctor", "Checks targets, rules, data sources, alert path, clocks and disk: of the graph that ./hazumu up has started last, or that settings describe, or at the addresses that are given.")
+        var command = new Command("doctor", "Checks targets, rules, data sources, alert path, clocks and disk: of the graph that ./hazumu up started last, that settings describe, or at the given addresses.")
         {
             prometheus, alertmanager, grafana, gateway, leftOut, volumes, noBuild,
         };

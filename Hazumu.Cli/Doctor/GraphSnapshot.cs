@@ -74,7 +74,7 @@ internal sealed record Probe(ComponentClient Client, string Path, Answer? Answer
         {
             var answer = await client.SendAsync(HttpMethod.Get, path, content: null, cancellationToken);
             return answer.Status == HttpStatusCode.NotFound
-                ? new(client, path, null, $"What answers on {client.Address} is not {client.Name}: it has no '{path}'; see which program is there, or correct {client.Name}'s port.", began)
+                ? new(client, path, null, $"The program on {client.Address} is not {client.Name}: it has no '{path}'; find out which program it is, or correct {client.Name}'s port.", began)
                 : new(client, path, answer, null, began + ((DateTimeOffset.UtcNow - began) / 2));
         }
         catch (CheckException problem)

@@ -11,7 +11,7 @@ internal static class ImagesCommand
     public static Command Create()
     {
         var noBuild = AppHostProgram.CreateNoBuildOption();
-        var command = new Command("images", "Pulls the images of the graph, and prints the settings to export for a start. A component whose image cannot be had is left out.") { noBuild };
+        var command = new Command("images", "Pulls the images of the graph, and prints the settings to export for a start. A component whose image is not available is left out.") { noBuild };
         SettingArguments.AddTo(command);
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -39,10 +39,10 @@ internal static class ImagesCommand
             {
                 if (leftOut.Contains(graph["Gateway"]))
                 {
-                    Report("gateway is left out: there is no engine that it could ask; Hazumu:Gateway:Enabled=true starts it all the same.");
+                    Report("gateway is left out: there is no engine to which it could send requests; set Hazumu:Gateway:Enabled=true to start it anyway.");
                 }
 
-                Report("NOTE: there is no engine. This run has the monitoring only; no model can be asked.");
+                Report("NOTE: there is no engine. This start has only the monitoring; no model can answer.");
             }
 
             var environment = SettingArguments.OfEnvironment();

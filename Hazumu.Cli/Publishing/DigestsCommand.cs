@@ -39,12 +39,12 @@ internal static partial class DigestsCommand
 
             if (missing.Count > 0)
             {
-                throw new CliException($"Nothing was changed, as these have no digest: {string.Join(' ', missing)}");
+                throw new CliException($"Nothing was changed, because these images have no digest: {string.Join(' ', missing)}");
             }
 
             const string File = "Hazumu.Hosting/Publishing/image-digests.json";
             await System.IO.File.WriteAllTextAsync(Path.Combine(checkout.Root, File), $"{JsonSerializer.Serialize(digests, s_json)}\n", cancellationToken);
-            await error.WriteLineAsync($"hazumu: {File} is written anew.");
+            await error.WriteLineAsync($"hazumu: {File} has been updated.");
 
             // The file is a resource of the AppHost's library.
             await PublishCommand.RunAsync(checkout, isBuilt: false, error, cancellationToken);

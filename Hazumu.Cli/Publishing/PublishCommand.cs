@@ -24,7 +24,7 @@ internal static class PublishCommand
         foreach (var (step, folder) in new[] { ("publish", "deploy/compose"), ("publish-chart", "deploy/kubernetes") })
         {
             await new AppHostProgram(checkout, isBuilt).PublishAsync(step, Path.Combine(checkout.Root, folder), cancellationToken);
-            await error.WriteLineAsync($"hazumu: {folder} is written anew.");
+            await error.WriteLineAsync($"hazumu: {folder} has been updated.");
         }
     }
 }

@@ -109,7 +109,7 @@ internal static class TestCommand
                 cancellationToken);
             if (exitCode != 0 && TestReport.Read(folder).Failed == 0)
             {
-                report($"dotnet test of {project} failed (exit code {exitCode}) though no test did; that counts as one failure.");
+                report($"dotnet test of {project} failed (exit code {exitCode}), but no test failed; this counts as one failure.");
                 crashes++;
             }
         }

@@ -124,7 +124,7 @@ public sealed class GatewaySettingsTests : IDisposable
 
         Assert.Equal([4], seen);
         Assert.Equal(4, settings.Current.Slots);
-        Assert.Equal([(LogLevel.Information, "The settings have changed and are in force.")], _log.Lines);
+        Assert.Equal([(LogLevel.Information, "The settings have changed and are now in effect.")], _log.Lines);
     }
 
     [Theory]
@@ -147,7 +147,7 @@ public sealed class GatewaySettingsTests : IDisposable
         Assert.Equal(2, settings.Current.Slots);
         var line = Assert.Single(_log.Lines);
         Assert.Equal(LogLevel.Error, line.Level);
-        Assert.StartsWith("The settings have changed and cannot be used; the old ones stay in force.", line.Message, StringComparison.Ordinal);
+        Assert.StartsWith("The settings have changed but are not valid; the old ones stay in effect.", line.Message, StringComparison.Ordinal);
         Assert.Contains(problem, line.Message, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("   at ", line.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', line.Message);

@@ -94,7 +94,7 @@ public sealed class KeyStoreTests : IDisposable
 
         Assert.Same(before, store.Current);
         Assert.NotNull(store.Current.Find(text));
-        Assert.Equal($"The key file '{Path}' is no valid JSON at line 1. The keys stay as they were.", Assert.Single(_log.Errors));
+        Assert.Equal($"The key file '{Path}' is not valid JSON at line 1. The keys stay as they were.", Assert.Single(_log.Errors));
 
         File.WriteAllText(Path, """{"version":1,"keys":[],"more":1}""");
         store.Refresh();

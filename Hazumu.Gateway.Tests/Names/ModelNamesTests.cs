@@ -32,8 +32,8 @@ public sealed class ModelNamesTests
     [InlineData("'Gateway:ModelNames:0:Models' is empty; list the models that serve 'x', the first choice first.", "0:Name=x")]
     [InlineData("'Gateway:ModelNames:0:Models' has a name that is empty; give the name of a model.", "0:Name=x", "0:Models:0=a", "0:Models:1=")]
     [InlineData("'Gateway:ModelNames:1:Name' is 'X:latest', which 'Gateway:ModelNames:0' is for already; put all models of a name into one entry.", "0:Name=x", "0:Models:0=a", "1:Name=X:latest", "1:Models:0=b")]
-    [InlineData("'Gateway:ModelNames' has a circle: x → y → x; a name may be served by another name, but not by way of itself.", "0:Name=y", "0:Models:0=x", "1:Name=x", "1:Models:0=a", "1:Models:1=y")]
-    [InlineData("'Gateway:ModelNames' has a circle: x → y → z → x; a name may be served by another name, but not by way of itself.", "0:Name=x", "0:Models:0=y", "1:Name=y", "1:Models:0=z", "2:Name=z", "2:Models:0=x", "3:Name=w", "3:Models:0=y")]
+    [InlineData("'Gateway:ModelNames' has a circle: x → y → x; a name may be served by another name, but not by itself, directly or through others.", "0:Name=y", "0:Models:0=x", "1:Name=x", "1:Models:0=a", "1:Models:1=y")]
+    [InlineData("'Gateway:ModelNames' has a circle: x → y → z → x; a name may be served by another name, but not by itself, directly or through others.", "0:Name=x", "0:Models:0=y", "1:Name=y", "1:Models:0=z", "2:Name=z", "2:Models:0=x", "3:Name=w", "3:Models:0=y")]
     [InlineData("'Gateway:ModelNames:0:QueueLongerThan' is '-1'; allowed: a number from 0 to 1000000.", "0:Name=x", "0:Models:0=a", "0:QueueLongerThan=-1")]
     [InlineData("Unknown setting 'Gateway:ModelNames:0:Model' with the value 'a'; 'Gateway:ModelNames:0' has Name, Models, QueueLongerThan, List.", "0:Name=x", "0:Model=a")]
     public void A_wrong_entry_is_reported_in_one_sentence(string sentence, params string[] settings)

@@ -296,7 +296,7 @@ public sealed class KeyTests : IAsyncLifetime
 
         Revoke("waiting", gateway);
 
-        (await second).IsRefusal(path, HttpStatusCode.Unauthorized, "authentication_error", "The key 'waiting' was revoked or has expired.");
+        (await second).IsRefusal(path, HttpStatusCode.Unauthorized, "authentication_error", "The key 'waiting' has been revoked or has expired.");
         Assert.Single(engine.Asked);
         await gateway.WaitsAsync(0);
         engine.Release();
@@ -318,7 +318,7 @@ public sealed class KeyTests : IAsyncLifetime
 
         Revoke("waiting", gateway);
 
-        (await second).IsRefusal(Ask.Native, HttpStatusCode.Forbidden, "", "The key 'waiting' was revoked or has expired.");
+        (await second).IsRefusal(Ask.Native, HttpStatusCode.Forbidden, "", "The key 'waiting' has been revoked or has expired.");
     }
 
     [Fact]

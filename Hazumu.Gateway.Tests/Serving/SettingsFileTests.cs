@@ -73,7 +73,7 @@ public sealed class SettingsFileTests : IDisposable
         Assert.Equal(mistakes.Length, Rejections().Count());
         Assert.DoesNotContain(gateway.Printed, line => line.Contains("   at ", StringComparison.Ordinal));
 
-        IEnumerable<string> Rejections() => gateway.Printed.Where(line => line.Contains("the old ones stay in force", StringComparison.Ordinal));
+        IEnumerable<string> Rejections() => gateway.Printed.Where(line => line.Contains("the old ones stay in effect", StringComparison.Ordinal));
     }
 
     private string File => _folder.File("settings.json");

@@ -132,7 +132,7 @@ public sealed class TlsInstanceTests : IAsyncLifetime
     [InlineData("--Gateway:Engines:gpu-2:KeyFile={key}", "'Gateway:Engines:gpu-2' has no 'Url'")]
     [InlineData("--Gateway:Engines:gpu-1:Url=http://gpu-1:11434 --Gateway:Engines:gpu-1:KeyFile={key}", "needs TLS")]
     [InlineData("--Gateway:Engines:gpu-1:KeyFile=/nonexistent/key", "The file of 'Gateway:Engines:gpu-1:KeyFile' cannot be read")]
-    [InlineData("--Gateway:Engines:gpu-1:CaFile={key}", "holds no certificate; it needs those of the authorities, in PEM.")]
+    [InlineData("--Gateway:Engines:gpu-1:CaFile={key}", "contains no certificate; it must contain those of the authorities, in PEM.")]
     [InlineData("--Gateway:Engines:gpu-1:KeyFile={ca}", "must hold a key of 1 to 4096 visible ASCII characters")]
     public async Task A_wrong_setting_is_reported_in_a_sentence(string arguments, string sentence)
     {

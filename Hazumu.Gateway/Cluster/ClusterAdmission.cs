@@ -156,7 +156,7 @@ internal sealed partial class ClusterAdmission(
     {
         scheduler.Mode = AdmissionMode.Elsewhere;
         _leadership = new(this, fleet, monitor, scheduler, limits, time, logger);
-        meters.Create(TelemetryOptions.MeterName).CreateObservableGauge("hazumu.gateway.store.up", () => IsStoreUp ? 1 : 0, description: "Whether the store by which gateways choose a leader answers: 1, else 0.");
+        meters.Create(TelemetryOptions.MeterName).CreateObservableGauge("hazumu.gateway.store.up", () => IsStoreUp ? 1 : 0, description: "Whether the store through which gateways elect a leader answers: 1, else 0.");
         var options = settings.Current.Cluster;
         (_server, var port) = await ClusterServer.StartAsync(options, configuration, _leadership, cancellationToken);
         Own = Own with { Address = options.Address ?? $"http://0.0.0.0:{port}" };
@@ -479,13 +479,13 @@ internal sealed partial class ClusterAdmission(
     [LoggerMessage(Level = LogLevel.Information, Message = "The gateway at {Leader} leads: it admits for all gateways.")]
     private partial void LogMember(string leader);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The connection to the leading gateway at {Leader} has ended ({Reason}).")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The connection to the leading gateway at {Leader} was closed ({Reason}).")]
     private partial void LogDisconnected(string leader, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No leading gateway can be reached: this gateway admits by itself, so that slots may be given twice. {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No leading gateway can be reached: this gateway admits by itself, so slots may be assigned twice. {Reason}")]
     private partial void LogAlone(string? reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The store of 'Gateway:Cluster:Store' cannot be reached; it is tried again. Without it no other gateway can lead when the leading one ends. {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The store of 'Gateway:Cluster:Store' cannot be reached; the gateway tries again. Without the store, no other gateway can lead when the leading one stops. {Reason}")]
     private partial void LogOutage(string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The gateway failed to look for the leading gateway; it tries again.")]

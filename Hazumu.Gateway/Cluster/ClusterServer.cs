@@ -42,7 +42,7 @@ internal static class ClusterServer
         }
         catch (InvalidOperationException) when (configuration["Kestrel:Certificates:Default:Path"] is null)
         {
-            throw new StartupProblemException("'Gateway:Cluster:Address' is an https URL, and 'Kestrel:Certificates:Default:Path' names no certificate for it: set it, or use an http URL.");
+            throw new StartupProblemException("'Gateway:Cluster:Address' is an https URL, and 'Kestrel:Certificates:Default:Path' names no certificate for it: set this setting, or use an http URL.");
         }
 
         app.MapGrpcService<LeaderSession>();

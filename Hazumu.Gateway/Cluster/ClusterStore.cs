@@ -90,7 +90,7 @@ internal sealed class ClusterStore(ClusterOptions options) : IAsyncDisposable
         read.Password = string.IsNullOrEmpty(options.Password) ? SecretFile.Read("Gateway:Cluster:PasswordFile", options.PasswordFile!) : options.Password;
         if (read.Password.Length < MinPassword || read.Password.Any(letter => char.IsWhiteSpace(letter) || letter is '"' or '\'' or '\\'))
         {
-            throw new StartupProblemException($"The password of 'Gateway:Cluster' must have {MinPassword} characters or more, and no white space, quote or backslash: whoever knows it can admit for all gateways, and Valkey's configuration reads the others in another way.");
+            throw new StartupProblemException($"The password of 'Gateway:Cluster' must have {MinPassword} characters or more, and no white space, quote or backslash: everybody who knows it can admit for all gateways, and Valkey's configuration reads the other characters differently.");
         }
 
         if (options.CaFile is { } authorities)

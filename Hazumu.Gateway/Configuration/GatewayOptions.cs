@@ -16,11 +16,11 @@ internal sealed class GatewayOptions
 
     /// <summary>The engines, by name. Those of Aspire's references are among them.</summary>
     /// <remarks>Connection strings of the form <c>Endpoint=http://host:port</c>, which Aspire's references make, are engines too.</remarks>
-    [Setting("The engines by name, beside those of Aspire's references", Formerly = ["Instances", "InstanceAccess"])]
+    [Setting("The engines by name, in addition to those of Aspire's references", Formerly = ["Instances", "InstanceAccess"])]
     public Dictionary<string, EngineOptions> Engines { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>How many requests an instance runs at once with one model: its <c>OLLAMA_NUM_PARALLEL</c>.</summary>
-    [Setting("Requests that an instance runs at once with one model, unless it says itself how many: OLLAMA_NUM_PARALLEL of the Ollama servers. Models that Ollama runs with one slot get one", Allowed = "a number from 1 to 100000")]
+    [Setting("Requests that an instance runs at the same time with one model, unless it reports the number itself: OLLAMA_NUM_PARALLEL of the Ollama servers. Models that Ollama runs with one slot get one", Allowed = "a number from 1 to 100000")]
     [Range(1, 100_000)]
     public int Slots { get; set; } = 1;
 
@@ -31,8 +31,8 @@ internal sealed class GatewayOptions
     [Setting("Names that clients may use, each with the models that serve it")]
     public Dictionary<string, ModelNameOptions> ModelNames { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Whether models that run in Ollama's cloud are let through.</summary>
-    [Setting("Whether models that run in Ollama's cloud are let through")]
+    /// <summary>Whether models that run in Ollama's cloud are allowed.</summary>
+    [Setting("Whether models that run in Ollama's cloud are allowed")]
     public bool AllowCloudModels { get; set; }
 
     /// <summary>Registries beside Ollama's own that models may be pulled from and pushed to.</summary>
@@ -46,17 +46,17 @@ internal sealed class GatewayOptions
     public int AddressRequestsPerMinute { get; set; }
 
     /// <summary>The proxies whose X-Forwarded-For and -Proto are believed, where ASPNETCORE_FORWARDEDHEADERS_ENABLED is set; any unless one is named.</summary>
-    [Setting("Proxies whose X-Forwarded-For is believed where ASPNETCORE_FORWARDEDHEADERS_ENABLED is `true`; any unless one is named. Names are resolved again when another address sends it", Allowed = "host names and IP addresses (no networks such as '10.0.0.0/8'), separated by commas")]
+    [Setting("Proxies whose X-Forwarded-For is trusted if ASPNETCORE_FORWARDEDHEADERS_ENABLED is `true`; any if none is named. Names are resolved again when another address sends the header", Allowed = "host names and IP addresses (no networks such as '10.0.0.0/8'), separated by commas")]
     [Proxies]
     public IReadOnlyList<string> Proxies { get; set; } = [];
 
     /// <summary>Names by which clients call the gateway, beside those that <see cref="HostNames"/> allows by itself.</summary>
-    [Setting("Names by which clients may call the gateway, beside addresses, localhost, the machine's own name, `*.localhost`, `*.local` and `*.internal`", Allowed = "host names without a port, '*.' and a name, or '*' for any, separated by commas")]
+    [Setting("Host names that clients may use for the gateway, in addition to addresses, localhost, the machine's own name, `*.localhost`, `*.local` and `*.internal`", Allowed = "host names without a port, '*.' and a name, or '*' for any, separated by commas")]
     [HostNames]
     public IReadOnlyList<string> AllowedHosts { get; set; } = [];
 
     /// <summary>Origins whose pages may use the gateway; Ollama's own list where there are none.</summary>
-    [Setting("Origins whose pages may use the gateway from a browser; `:*` is any port or none. Without any: pages of this machine and of desktop applications, as Ollama's default", Allowed = "origins such as 'https://chat.example.org', each with one '*' at most, or '*' for any, separated by commas")]
+    [Setting("Origins whose pages may use the gateway from a browser; `:*` is any port or none. Default: pages of this machine and of desktop applications, like Ollama's default", Allowed = "origins such as 'https://chat.example.org', each with one '*' at most, or '*' for any, separated by commas")]
     [Origins]
     public IReadOnlyList<string> AllowedOrigins { get; set; } = [];
 
@@ -67,7 +67,7 @@ internal sealed class GatewayOptions
     /// <summary>
     /// How often a client that waits for a stream is sent something that means nothing; never unless it is set.
     /// </summary>
-    [Setting("How often a client that waits for its stream to begin is sent something that means nothing, for proxies that cut silent connections; never unless it is set: see [Long silences](#long-silences)", Allowed = Duration.Rule)]
+    [Setting("How often a client that waits for its stream to begin gets an empty chunk, for proxies that close silent connections; never unless it is set: see [Long silences](#long-silences)", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan? KeepAlive { get; set; }
 
@@ -113,11 +113,11 @@ internal sealed class ModelNameOptions
     public string? Name { get; set; }
 
     /// <summary>The models, in their order: the first that can serve a request now does.</summary>
-    [Setting("The models that serve it: the first that can serve a request now does", Allowed = "names of models, in their order")]
+    [Setting("The models that serve it: a request goes to the first one that can serve it now", Allowed = "names of models, in their order")]
     public IReadOnlyList<string> Models { get; set; } = [];
 
-    /// <summary>Requests that may wait for a model before the next one is taken; any number unless it is set.</summary>
-    [Setting("Requests that may wait for a model before the next one is taken; any number unless it is set", Allowed = "a number from 0 to 1000000")]
+    /// <summary>Requests that may wait for a model before the next one is used; any number unless it is set.</summary>
+    [Setting("Requests that may wait for a model before the next one is used; any number unless it is set", Allowed = "a number from 0 to 1000000")]
     [Range(0, 1_000_000)]
     public int? QueueLongerThan { get; set; }
 
@@ -130,17 +130,17 @@ internal sealed class ModelNameOptions
 internal sealed class QueueOptions
 {
     /// <summary>How many requests may wait, over all models, an embedding counting as a sixteenth; one more is refused with 503.</summary>
-    [Setting("Requests that may wait, over all models, an embedding counting as a sixteenth; one more is refused with 503", Allowed = "a number from 0 to 1000000")]
+    [Setting("Requests that may wait, for all models together; an embedding counts as a sixteenth. Further ones are refused with 503", Allowed = "a number from 0 to 1000000")]
     [Range(0, 1_000_000)]
     public int Limit { get; set; } = 512;
 
     /// <summary>How long a request may wait for a slot before it is refused with 503; an embedding, since the last turn of its key.</summary>
-    [Setting("How long a request may wait for a slot; an embedding, since the last turn of its key", Allowed = Duration.Rule)]
+    [Setting("How long a request may wait for a slot; for an embedding, since the last turn of its key", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>How long an outage of all instances may last, as in a restart, while requests wait for its end; later ones are refused at once.</summary>
-    [Setting("How long an outage of all instances may last, as in a restart, while requests wait for its end; later ones are refused at once", Allowed = Duration.Rule)]
+    /// <summary>How long requests wait during an outage of all instances, such as a restart; afterwards requests are refused immediately.</summary>
+    [Setting("How long requests wait during an outage of all instances, such as a restart; afterwards requests are refused immediately", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan OutageTimeout { get; set; } = TimeSpan.FromSeconds(10);
 }
@@ -164,7 +164,7 @@ internal sealed class TimeoutOptions
     public TimeSpan FirstByte { get; set; } = TimeSpan.FromMinutes(15);
 
     /// <summary>Between two pieces of an answer that has begun.</summary>
-    [Setting("How long an answer that has begun may stall", Allowed = Duration.Rule)]
+    [Setting("How long an answer that has begun may pause", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan Stall { get; set; } = TimeSpan.FromMinutes(2);
 
@@ -173,14 +173,14 @@ internal sealed class TimeoutOptions
     [PositiveDuration]
     public TimeSpan Management { get; set; } = TimeSpan.FromHours(6);
 
-    /// <summary>How long running requests may go on when the gateway is told to stop.</summary>
-    [Setting("How long running requests may go on when the gateway is told to stop", Allowed = Duration.Rule)]
+    /// <summary>How long running requests may continue when the gateway is stopped.</summary>
+    [Setting("How long running requests may continue when the gateway is stopped", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan Drain { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long the slot of a cancelled request is held at most while the instance has not closed the connection.</summary>
+    /// <summary>The longest time for which the slot of a cancelled request is held while the instance has not closed the connection.</summary>
     [Setting(
-        "How long the slot of a cancelled request is held at most while the instance has not closed the connection",
+        "The longest time for which the slot of a cancelled request is held while the instance has not closed the connection",
         Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan UpstreamReleased { get; set; } = TimeSpan.FromSeconds(30);
@@ -195,7 +195,7 @@ internal sealed class RetryOptions
     public int Limit { get; set; } = 2;
 
     /// <summary>How long an attempt at an answer that is not streamed may take and still be followed by another when its connection breaks.</summary>
-    [Setting("How long an attempt at an answer that is not streamed may take and still be followed by another when its connection breaks: after a longer one most of the answer may have been generated", Allowed = Duration.Rule)]
+    [Setting("For an answer that is not streamed: the longest duration of an attempt after which a broken connection is retried. After a longer one, most of the answer may have been generated already", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan UnstreamedWithin { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -209,12 +209,12 @@ internal sealed class RetryOptions
 internal sealed class FleetOptions
 {
     /// <summary>How often each instance is asked what is in memory (<c>/api/ps</c>), which is its health probe as well, and names are resolved.</summary>
-    [Setting("How often an instance is probed and asked what is in its memory (/api/ps)", Allowed = Duration.Rule)]
+    [Setting("How often an instance is probed and its loaded models are read (/api/ps)", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How often each instance is asked what it has on disk (<c>/api/tags</c>); what passes the gateway is seen at once.</summary>
-    [Setting("How often an instance is asked what it has on disk (/api/tags)", Allowed = Duration.Rule)]
+    [Setting("How often an instance's models on disk are read (/api/tags)", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan ModelsInterval { get; set; } = TimeSpan.FromSeconds(30);
 
@@ -237,7 +237,7 @@ internal sealed class FleetOptions
 internal sealed class ClusterOptions
 {
     /// <summary>The Valkey or Redis in which the gateways choose the one that admits for all; a single gateway has none.</summary>
-    [Setting("The Valkey or Redis by which several gateways in front of the same instances choose the one that admits for all; a single gateway needs none. Read at the start", Allowed = "a host and a port such as 'valkey:6379', or with TLS 'valkey:6379,ssl=true'")]
+    [Setting("The Valkey or Redis through which several gateways in front of the same instances elect the one that admits for all; a single gateway needs none. Read at the start", Allowed = "a host and a port such as 'valkey:6379', or with TLS 'valkey:6379,ssl=true'")]
     public string? Store { get; set; }
 
     /// <summary>The store's password. This or <see cref="PasswordFile"/>.</summary>
@@ -245,21 +245,21 @@ internal sealed class ClusterOptions
     public string? Password { get; set; }
 
     /// <summary>A file that holds the store's password.</summary>
-    [Setting("A file that holds that password; white space around it is left out", Allowed = "a path")]
+    [Setting("A file that contains that password; white space around it is removed", Allowed = "a path")]
     public string? PasswordFile { get; set; }
 
     /// <summary>The port on which the leading gateway accepts the others; 0 for any that is free.</summary>
-    [Setting("The port on which gateways accept each other; 0 for any that is free", Allowed = "a port from 0 to 65535")]
+    [Setting("The port on which gateways accept each other; 0 for any free port", Allowed = "a port from 0 to 65535")]
     [Range(0, 65535)]
     public int Port { get; set; } = 8082;
 
     /// <summary>Where the other gateways reach that port; the address of the interface that leads to the store unless it is set.</summary>
-    [Setting("Where the other gateways reach this one's port; the address of the interface that leads to the store unless it is set. With https, the certificate is that of 'Kestrel:Certificates:Default'", Allowed = "an http or https URL without a path, such as 'https://gateway-1:8082'")]
+    [Setting("The URL at which the other gateways reach this one's port; unless it is set, the address of the interface that leads to the store. With https, the certificate is that of 'Kestrel:Certificates:Default'", Allowed = "an http or https URL without a path, such as 'https://gateway-1:8082'")]
     [InstanceUrl]
     public string? Address { get; set; }
 
     /// <summary>The certificates of the authorities that the gateways' and the store's are trusted by, in PEM; the system's unless it is set.</summary>
-    [Setting("A file with the authorities that the gateways' and the store's certificates may be of", Allowed = "a path")]
+    [Setting("A file with the authorities that may have signed the gateways' and the store's certificates", Allowed = "a path")]
     public string? CaFile { get; set; }
 }
 
@@ -267,12 +267,12 @@ internal sealed class ClusterOptions
 internal sealed class ConnectionOptions
 {
     /// <summary>The most at the same time; by memory and open files unless it is set.</summary>
-    [Setting("Connections that clients may have at the same time; by memory and open files unless it is set. Read at the start", Allowed = "a number from 1 to 1000000")]
+    [Setting("Connections that clients may have at the same time; unless it is set, derived from memory and open files. Read at the start", Allowed = "a number from 1 to 1000000")]
     [Range(1, 1_000_000)]
     public int? Limit { get; set; }
 
     /// <summary>The most of one address; a quarter of all unless it is set, and all behind a proxy that is believed.</summary>
-    [Setting("Connections that one address (of IPv6 one network of 64 bits) may have; a quarter of them unless it is set, at least 256, and all where ASPNETCORE_FORWARDEDHEADERS_ENABLED says that a proxy is in front. Read at the start", Allowed = "a number from 1 to 1000000")]
+    [Setting("Connections that one address (of IPv6 one network of 64 bits) may have; a quarter of them unless it is set, at least 256, and all of them if ASPNETCORE_FORWARDEDHEADERS_ENABLED declares a proxy in front. Read at the start", Allowed = "a number from 1 to 1000000")]
     [Range(1, 1_000_000)]
     public int? PerAddress { get; set; }
 }
@@ -281,7 +281,7 @@ internal sealed class ConnectionOptions
 internal sealed class ManagementOptions
 {
     /// <summary>The port; without it, metrics are on the clients' port.</summary>
-    [Setting("A further port, for /health, /alive, /metrics and /models; the clients' port then has no /metrics. Without it, it has. Read at the start", Allowed = "a port from 1 to 65535")]
+    [Setting("A further port, for /health, /alive, /metrics and /models; the clients' port has /metrics only without this setting. Read at the start", Allowed = "a port from 1 to 65535")]
     [Range(1, 65535)]
     public int? Port { get; set; }
 }
@@ -295,7 +295,7 @@ internal sealed class BodyOptions
     public int Limit { get; set; } = 1024 * 1024 * 1024;
 
     /// <summary>Bytes of memory that all bodies may take together.</summary>
-    [Setting("Bytes of memory that the bodies of all requests may take; a quarter of the process's memory unless set. Without room a request is refused with 503", Allowed = "a number from 1048576 to 1099511627776")]
+    [Setting("Bytes of memory that the bodies of all requests may take; a quarter of the process's memory unless set. If they are full, a request is refused with 503", Allowed = "a number from 1048576 to 1099511627776")]
     [Range(1_048_576L, 1_099_511_627_776L)]
     public long? MemoryLimit { get; set; }
 
@@ -305,6 +305,6 @@ internal sealed class BodyOptions
     public long DiskLimit { get; set; } = 4L * 1024 * 1024 * 1024;
 
     /// <summary>Where bodies over 1 MiB are kept until they are sent, in files without a name.</summary>
-    [Setting("A folder on a disk for bodies over 1 MiB; by default the system's folder for temporary files, or /var/tmp, whichever is on a disk. Without one they stay in memory", Allowed = "a path")]
+    [Setting("A folder on a disk for bodies over 1 MiB; by default the system's folder for temporary files or /var/tmp, if it is on a disk. Without such a folder, they stay in memory", Allowed = "a path")]
     public string? Folder { get; set; }
 }

@@ -181,9 +181,9 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The settings have changed and are in force.")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "The settings have changed and are now in effect.")]
     private partial void LogReloaded();
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The settings have changed and cannot be used; the old ones stay in force. {Problem}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "The settings have changed but are not valid; the old ones stay in effect. {Problem}")]
     private partial void LogRejected(string problem);
 }

@@ -43,12 +43,12 @@ internal sealed class ConfiguredKey
     [Setting("The key, from a secret", Allowed = "a key that begins with hzm_, or any other 20 to 512 visible ASCII characters")]
     public string? Key { get; set; }
 
-    /// <summary>A file that holds the key, such as a mounted secret; read again when it changes.</summary>
-    [Setting("A file that holds the key", Allowed = "a path")]
+    /// <summary>A file that contains the key, such as a mounted secret; read again when it changes.</summary>
+    [Setting("A file that contains the key", Allowed = "a path")]
     public string? KeyFile { get; set; }
 
     /// <summary>Scopes, separated by commas.</summary>
-    [Setting("What the key may do", Allowed = "infer, read and admin, separated by commas")]
+    [Setting("The scopes of the key", Allowed = "infer, read and admin, separated by commas")]
     public string Scopes { get; set; } = "infer,read";
 
     /// <summary>Names and patterns of the models it may use, separated by commas; all where it is not set.</summary>
@@ -74,7 +74,7 @@ internal sealed class ConfiguredKey
     [Range(1, 1_000_000_000)]
     public int? ConcurrentRequests { get; set; }
 
-    /// <summary>From when on it is refused: a date or time of ISO 8601.</summary>
-    [Setting("From when on it is refused", Allowed = "a date or a time of ISO 8601")]
+    /// <summary>The time from which on it is refused: a date or time of ISO 8601.</summary>
+    [Setting("The time from which on it is refused", Allowed = "a date or a time of ISO 8601")]
     public string? Expires { get; set; }
 }

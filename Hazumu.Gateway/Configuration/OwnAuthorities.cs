@@ -20,12 +20,12 @@ internal static class OwnAuthorities
         }
         catch (CryptographicException problem)
         {
-            throw new StartupProblemException($"The file of '{setting}' holds no certificates in PEM: {problem.Message}");
+            throw new StartupProblemException($"The file of '{setting}' contains no certificates in PEM: {problem.Message}");
         }
 
         if (certificates.Count == 0)
         {
-            throw new StartupProblemException($"The file of '{setting}' holds no certificate; it needs those of the authorities, in PEM.");
+            throw new StartupProblemException($"The file of '{setting}' contains no certificate; it must contain those of the authorities, in PEM.");
         }
     }
 

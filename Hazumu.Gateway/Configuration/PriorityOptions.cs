@@ -22,7 +22,7 @@ internal enum Priority
 internal sealed class PriorityOptions
 {
     /// <summary>The share of interactive requests.</summary>
-    [Setting("The share of interactive requests in the slots that come free for a model, in proportion to the other shares while such requests wait", Allowed = "a number from 1 to 1000")]
+    [Setting("The share of interactive requests in a model's free slots, in proportion to the other shares, while such requests wait", Allowed = "a number from 1 to 1000")]
     [Range(1, 1000)]
     public int Interactive { get; set; } = 16;
 

@@ -9,17 +9,17 @@ internal sealed class TelemetryOptions
     public const string MeterName = "Hazumu.Gateway";
 
     /// <summary>Most distinct values that a label for models takes; all beyond become <c>other</c>.</summary>
-    [Setting("Most models that become label values; further ones are `other`", Allowed = "a number from 1 to 10000")]
+    [Setting("The maximum number of models that become label values; further ones are `other`", Allowed = "a number from 1 to 10000")]
     [Range(1, 10_000)]
     public int MaxModels { get; set; } = 100;
 
     /// <summary>The same for names of keys.</summary>
-    [Setting("Most keys that become label values; further ones are `other`", Allowed = "a number from 1 to 10000")]
+    [Setting("The maximum number of keys that become label values; further ones are `other`", Allowed = "a number from 1 to 10000")]
     [Range(1, 10_000)]
     public int MaxKeys { get; set; } = 100;
 
     /// <summary>The same for instances.</summary>
-    [Setting("Most instances that become label values; further ones are `other`", Allowed = "a number from 1 to 10000")]
+    [Setting("The maximum number of instances that become label values; further ones are `other`", Allowed = "a number from 1 to 10000")]
     [Range(1, 10_000)]
     public int MaxInstances { get; set; } = 100;
 
@@ -35,6 +35,6 @@ internal sealed class AccessLogOptions
     public bool Enabled { get; set; } = true;
 
     /// <summary>Whether it also has what probes ask for: <c>/</c>.</summary>
-    [Setting("Whether that also holds for what probes ask for: /")]
+    [Setting("Whether requests of probes are logged too: /")]
     public bool Probes { get; set; } = true;
 }

@@ -41,7 +41,7 @@ internal sealed record ApiKey
     /// <summary>When it was made.</summary>
     public required DateTimeOffset Created { get; init; }
 
-    /// <summary>From when on it is refused; null where it does not end.</summary>
+    /// <summary>The time from which on it is refused; null where it does not end.</summary>
     public DateTimeOffset? Expires { get; init; }
 
     /// <summary>The name alone: a key that gets into a message or a log tells nothing else.</summary>

@@ -126,8 +126,8 @@ internal static class KeyFile
 
             // What the parser itself throws is wrapped; it holds characters of the file, which stay out of the message.
             throw problem.InnerException is JsonException
-                ? new KeyFileException($"The key file '{path}' is no valid JSON at line {line}.")
-                : Wrong(path, $"what is at {problem.Path}, line {line}, is of the wrong kind or there twice");
+                ? new KeyFileException($"The key file '{path}' is not valid JSON at line {line}.")
+                : Wrong(path, $"the value at {problem.Path}, line {line}, has the wrong type or is repeated");
         }
     }
 
@@ -170,7 +170,7 @@ internal static class KeyFile
 
         if (!ModelList.TryParse(key.Models?.Select(model => model ?? "") ?? [], out var models, out var wrong))
         {
-            throw Wrong(path, $"the 'models' of {what} hold '{wrong}', which is no name of a model and no pattern such as qwen*");
+            throw Wrong(path, $"the 'models' of {what} hold '{wrong}', which is neither the name of a model nor a pattern such as qwen*");
         }
 
         var priority = Priority.Normal;
@@ -227,7 +227,7 @@ internal static class KeyFile
         }
     }
 
-    private static KeyFileException Wrong(string path, string what) => new($"The key file '{path}' is not as it must be: {what}.");
+    private static KeyFileException Wrong(string path, string what) => new($"The key file '{path}' is not valid: {what}.");
 }
 
 /// <summary>The file as it is written. Whatever it holds beyond this is kept apart, to be named in a message.</summary>

@@ -72,7 +72,7 @@ internal static class KeyFileEditor
             }
             catch (IOException problem) when (File.Exists(path))
             {
-                throw new KeyFileException($"Another command holds '{path}'; try again when it has ended.", problem);
+                throw new KeyFileException($"Another command is writing '{path}'; try again when it has finished.", problem);
             }
         }
     }

@@ -131,7 +131,7 @@ internal sealed class KeyStore
         {
             ApiKey[] keys = [.. _file is null ? [] : KeyFile.Read(_file), .. _configured.Load()];
             return KeySet.FindDuplicate(keys) is { } duplicate
-                ? throw new KeyFileException($"The key file '{_file}' and '{KeyOptions.SectionName}:Configured' do not fit together: {duplicate}.")
+                ? throw new KeyFileException($"The key file '{_file}' and '{KeyOptions.SectionName}:Configured' conflict: {duplicate}.")
                 : new KeySet(_isRequired, keys, previous);
         }
 

@@ -22,7 +22,7 @@ internal sealed class KeysCommand
     private readonly TextWriter _error;
     private readonly TimeProvider _time;
 
-    private readonly Argument<string> _name = new("NAME") { Description = $"What the key is called: {KeyName.Allowed}." };
+    private readonly Argument<string> _name = new("NAME") { Description = $"The name of the key: {KeyName.Allowed}." };
     private readonly Option<string> _file = new("--file")
     {
         Description = $"The key file; without it {KeyOptions.SectionName}:File, else hazumu/keys.json in the user's data folder.",
@@ -32,7 +32,7 @@ internal sealed class KeysCommand
 
     private readonly Option<Scope> _scopes = new("--scopes")
     {
-        Description = $"What the key may do, separated by commas: {ScopeNames.Allowed}; without it {string.Join(',', ScopeNames.Of(DefaultScopes))}.",
+        Description = $"The scopes of the key, separated by commas: {ScopeNames.Allowed}; without it {string.Join(',', ScopeNames.Of(DefaultScopes))}.",
         HelpName = "infer,read",
         CustomParser = ParseScopes,
     };
@@ -72,7 +72,7 @@ internal sealed class KeysCommand
         _time = time;
         _expires = new("--expires")
         {
-            Description = "When the key ends: in so many days, or at a date (UTC); never without it.",
+            Description = "When the key expires: in a number of days, or at a date (UTC); never without it.",
             HelpName = "90d|2027-01-01",
             CustomParser = ParseExpires,
         };
@@ -146,7 +146,7 @@ internal sealed class KeysCommand
         var name = result.GetRequiredValue(_name);
         if (!KeyName.IsValid(name))
         {
-            await _error.WriteLineAsync($"'{name}' is no name for a key; a name must be {KeyName.Allowed}.");
+            await _error.WriteLineAsync($"'{name}' is not a valid name of a key; a name must be {KeyName.Allowed}.");
             return Misunderstood;
         }
 
@@ -176,7 +176,7 @@ internal sealed class KeysCommand
         await KeyFileEditor.UpdateAsync(
             path,
             keys => Find(keys, name) is not null
-                ? throw new KeyFileException($"There is a key '{name}' already; revoke it first or choose another name.")
+                ? throw new KeyFileException($"The key '{name}' exists already; revoke it first, or choose another name.")
                 : keys.FirstOrDefault(other => other.OllamaPublicKey is { } known && known == key.OllamaPublicKey) is { } owner
                 ? throw new KeyFileException($"The key '{owner.Name}' has this public key of Ollama already; revoke it first.")
                 : [.. keys, key],
@@ -283,7 +283,7 @@ internal sealed class KeysCommand
         {
             if (!File.Exists(value))
             {
-                result.AddError($"--ollama-public-key is '{value}', which is no file and no public key; allowed: a file such as ~/.ollama/id_ed25519.pub, or its text, 'ssh-ed25519 AAAA…'.");
+                result.AddError($"--ollama-public-key is '{value}', which is neither a file nor a public key; allowed: a file such as ~/.ollama/id_ed25519.pub, or its text, 'ssh-ed25519 AAAA…'.");
             }
             else if (OllamaSignature.ReadPublicKey(File.ReadAllText(value)) is { } read)
             {
@@ -306,7 +306,7 @@ internal sealed class KeysCommand
     {
         if (!ModelList.TryParse(result.Tokens[0].Value.Split(','), out var models, out var wrong))
         {
-            result.AddError($"--models holds '{wrong}', which is no name of a model and no pattern such as qwen*.");
+            result.AddError($"--models holds '{wrong}', which is neither the name of a model nor a pattern such as qwen*.");
         }
 
         return models;

@@ -45,7 +45,7 @@ internal sealed class ModelNames
             {
                 var other = entries[ModelName.FullNameOf(entry.Name!)].Path;
                 problems.Add(
-                    $"'{path}:Name' is '{entry.Name}', which '{other}' is for already; "
+                    $"'{path}:Name' is '{entry.Name}', which '{other}' has already; "
                     + "put all models of a name into one entry.");
             }
         }
@@ -58,7 +58,7 @@ internal sealed class ModelNames
             {
                 problems.Add(
                     $"'{Section}' has a circle: {circle}; "
-                    + "a name may be served by another name, but not by way of itself.");
+                    + "a name may be served by another name, but not by itself, directly or through others.");
             }
 
             chains.Add(name, new(entry.Name!, models, entry.QueueLongerThan, entry.List));

@@ -66,13 +66,13 @@ internal sealed class GatewayMetrics
             tags: null,
             new InstrumentAdvice<long> { HistogramBucketBoundaries = Buckets.Tokens });
         _inputTokens = meter.CreateCounter<long>("gen_ai.client.inference.usage.input_tokens", "{token}", "Tokens of prompts, those from the cache included.");
-        _outputTokens = meter.CreateCounter<long>("gen_ai.client.inference.usage.output_tokens", "{token}", "Tokens that models made.");
+        _outputTokens = meter.CreateCounter<long>("gen_ai.client.inference.usage.output_tokens", "{token}", "Tokens that models generated.");
         _cachedTokens = meter.CreateCounter<long>("gen_ai.client.inference.usage.cache_read.input_tokens", "{token}", "Tokens of prompts that came from the cache.");
 
         _phase = Seconds(meter, "hazumu.gateway.request.phase", "Time that a phase of a request took.", Buckets.Phase);
-        _requests = meter.CreateCounter<long>("hazumu.gateway.requests", "{request}", "Requests that are over.");
+        _requests = meter.CreateCounter<long>("hazumu.gateway.requests", "{request}", "Finished requests.");
         _errors = meter.CreateCounter<long>("hazumu.gateway.errors", "{request}", "Requests that failed or were refused.");
-        _disconnects = meter.CreateCounter<long>("hazumu.gateway.disconnects", "{request}", "Requests whose client went away.");
+        _disconnects = meter.CreateCounter<long>("hazumu.gateway.disconnects", "{request}", "Requests whose client disconnected.");
         _retries = meter.CreateCounter<long>("hazumu.gateway.retries", "{attempt}", "Attempts after a request's first.");
         _coldStarts = meter.CreateCounter<long>("hazumu.gateway.cold_starts", "{request}", "Requests that were sent to an instance without their model in memory.");
         _promptCacheHits = meter.CreateCounter<long>("hazumu.gateway.prompt_cache.hits", "{request}", "Requests of whose prompt a part came from the cache.");
@@ -83,11 +83,11 @@ internal sealed class GatewayMetrics
         _keyTokens = meter.CreateCounter<long>("hazumu.gateway.key.tokens", "{token}", "Tokens per key.");
         _logDropped = meter.CreateCounter<long>("hazumu.gateway.access_log.dropped", "{line}", "Lines of the access log and of the program's log that were lost because the reader of standard output is too slow or gone.");
 
-        meter.CreateObservableUpDownCounter("hazumu.gateway.in_flight", InFlight, "{request}", "Requests under way, those that wait included.");
+        meter.CreateObservableUpDownCounter("hazumu.gateway.in_flight", InFlight, "{request}", "Requests in progress, including queued ones.");
         meter.CreateObservableGauge("hazumu.gateway.refusals.most", MostRefusals, "{request}", "Refusals within five minutes of the address that had most of them.");
         meter.CreateObservableUpDownCounter("hazumu.gateway.queued", Queued, "{request}", "Requests that wait for a slot.");
         meter.CreateObservableUpDownCounter("hazumu.gateway.slots", () => Slots(slot => slot.Total), "{slot}", "Slots.");
-        meter.CreateObservableUpDownCounter("hazumu.gateway.slots.used", () => Slots(slot => slot.Used), "{slot}", "Slots that are held.");
+        meter.CreateObservableUpDownCounter("hazumu.gateway.slots.used", () => Slots(slot => slot.Used), "{slot}", "Slots in use.");
         meter.CreateObservableGauge("hazumu.gateway.instance.up", () => PerInstance(instance => instance.IsUp ? 1 : 0), description: "Whether an instance answers: 1, else 0.");
         meter.CreateObservableGauge("hazumu.gateway.circuit.state", () => PerInstance(instance => instance.Circuit), description: "An instance's circuit: 0 closed, 1 half-open, 2 open.");
         meter.CreateObservableGauge("hazumu.gateway.admits", () => fleet.Admits ? 1 : 0, description: "Whether this gateway admits requests for all that share the instances: 1, else 0.");
@@ -107,7 +107,7 @@ internal sealed class GatewayMetrics
             "hazumu.gateway.model.expiry",
             () => PerResident(UntilExpiry, Enumerable.Min),
             "s",
-            "Time until a loaded model leaves memory if nobody asks for it.");
+            "Time until a loaded model is unloaded if no request for it comes.");
         meter.CreateObservableGauge(
             "hazumu.gateway.model.partly_on_cpu",
             () => PerResident(IsPartlyOnCpu, Enumerable.Max),

@@ -44,7 +44,7 @@ internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace
     {
         if (Interlocked.Exchange(ref _hasFailed, 1) == 0)
         {
-            logger.LogError(error, "A request could not be measured or logged. This is told once.");
+            logger.LogError(error, "A request could not be measured or logged. Further failures are not logged.");
         }
     }
 }

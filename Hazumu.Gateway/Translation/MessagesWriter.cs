@@ -63,7 +63,7 @@ internal sealed class MessagesWriter(string model, bool isStream, string request
         }
         else
         {
-            WriteError($"The model has called the tool '{_blocks[^1].Text("name")}' with arguments that are no JSON object.");
+            WriteError($"The model has called the tool '{_blocks[^1].Text("name")}' with arguments that are not a JSON object.");
         }
     }
 

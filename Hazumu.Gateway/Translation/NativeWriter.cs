@@ -89,7 +89,7 @@ internal sealed class NativeWriter(string model, bool isChat, bool isStream, Tim
         {
             if (!isCutOff)
             {
-                WriteError($"The model has called the tool '{_callName}' with arguments that are no JSON object.");
+                WriteError($"The model has called the tool '{_callName}' with arguments that are not a JSON object.");
             }
 
             return;

@@ -119,7 +119,7 @@ internal sealed class TranslationHandler : DelegatingHandler
                 // LM Studio has an API of its own there.
                 return path.StartsWith("/api/", StringComparison.Ordinal)
                     && !path.StartsWith("/api/v0/", StringComparison.Ordinal) && !path.StartsWith("/api/v1/", StringComparison.Ordinal)
-                    ? throw new TranslationException(501, $"This model server has no {path}: it is no Ollama, and what it runs is set where it is started.")
+                    ? throw new TranslationException(501, $"This model server has no {path}: it is not Ollama, and its models are set where it is started.")
                     : null;
         }
     }

@@ -12,6 +12,6 @@ internal sealed class FleetHealthCheck(Fleet fleet) : IHealthCheck
         var down = instances.Where(instance => instance.IsUp != true || instance.Circuit.State == CircuitState.Open).Select(instance => instance.Name).ToList();
         return Task.FromResult(instances.IsEmpty ? HealthCheckResult.Unhealthy("No instance is configured.")
             : down.Count == 0 ? HealthCheckResult.Healthy()
-            : new HealthCheckResult(down.Count == instances.Length ? HealthStatus.Unhealthy : HealthStatus.Degraded, $"Not well: {string.Join(", ", down)}."));
+            : new HealthCheckResult(down.Count == instances.Length ? HealthStatus.Unhealthy : HealthStatus.Degraded, $"Unhealthy: {string.Join(", ", down)}."));
     }
 }

@@ -396,13 +396,13 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
     [LoggerMessage(Level = LogLevel.Information, Message = "Instance '{Instance}' ({Place}) has joined.")]
     private partial void LogAdded(string instance, string place);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Instance '{Instance}' ({Url}) has left; its running requests go on.")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Instance '{Instance}' ({Url}) was removed; its running requests continue.")]
     private partial void LogGone(string instance, Uri url);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Instance '{Instance}': the name '{Host}' cannot be resolved ({Reason}); it is tried again.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Instance '{Instance}': the name '{Host}' cannot be resolved ({Reason}); the gateway tries again.")]
     private partial void LogUnresolved(string instance, string host, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Instance '{Instance}': {Problem} All stays as it was.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Instance '{Instance}': {Problem} The instance stays as it was.")]
     private partial void LogUnreadable(string instance, string problem);
 
     private sealed class Times

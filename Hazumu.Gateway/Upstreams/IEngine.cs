@@ -50,6 +50,6 @@ internal static class EngineKinds
             }
         }
 
-        throw new HttpRequestException("it is none of the kinds that are known");
+        throw new HttpRequestException("it is not a known kind of engine");
     }
 }

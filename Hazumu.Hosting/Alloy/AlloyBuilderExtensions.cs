@@ -159,7 +159,7 @@ public static class AlloyBuilderExtensions
             return;
         }
 
-        logger.LogWarning("'{Resource}' runs without the container engine's socket, which is not where it usually is; therefore missing: the logs of containers. DOCKER_HOST (unix://…) can name it.", builder.Resource.Name);
+        logger.LogWarning("'{Resource}' runs without the container engine's socket, which is not at its usual path; therefore missing: the logs of containers. Set DOCKER_HOST (unix://…) to the socket.", builder.Resource.Name);
     }
 
     private static IEnumerable<string> EngineSockets(HostFacts facts, ConfigurationManager configuration)

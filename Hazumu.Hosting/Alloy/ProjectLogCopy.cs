@@ -26,7 +26,7 @@ internal sealed class ProjectLogCopy(ProjectLog log, ResourceNotificationService
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            _logger.LogError("The log of '{Project}' does not reach Loki any more: {Reason}", log.Project.Name, error.Message);
+            _logger.LogError("The log of '{Project}' no longer reaches Loki: {Reason}", log.Project.Name, error.Message);
         }
     }
 

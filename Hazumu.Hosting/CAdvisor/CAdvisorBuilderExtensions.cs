@@ -79,7 +79,7 @@ public static class CAdvisorBuilderExtensions
         if (missing.Count > 0)
         {
             logger.LogWarning(
-                "'{Resource}' runs without {Paths} of the host, which are not here to be mounted; therefore missing: {Metrics}.",
+                "'{Resource}' runs without {Paths} of the host, which do not exist on this machine; therefore missing: {Metrics}.",
                 builder.Resource.Name,
                 string.Join(", ", missing.Select(mount => mount.Source)),
                 string.Join(", ", missing.Select(mount => mount.Provides).Distinct()));

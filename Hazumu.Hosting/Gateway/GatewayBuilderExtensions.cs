@@ -189,7 +189,7 @@ public static class GatewayBuilderExtensions
 
         if (engine.CaFile is not null)
         {
-            yield return $"'{section}:{nameof(engine.CaFile)}' is set, and '{engine.Url}' has no certificate that it could be for; set an https URL, or remove it.";
+            yield return $"'{section}:{nameof(engine.CaFile)}' is set, but '{engine.Url}' is not an https URL and has no certificate; set an https URL, or remove the setting.";
         }
 
         if (engine.KeyFile is not null && !address.IsLoopback)

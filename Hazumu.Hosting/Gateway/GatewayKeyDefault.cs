@@ -17,5 +17,5 @@ internal sealed class GatewayKeyDefault : ParameterDefault
 
     /// <inheritdoc/>
     public override void WriteToManifest(ManifestPublishingContext context) =>
-        throw new NotSupportedException("A manifest cannot say how a key of the gateway is made.");
+        throw new NotSupportedException("A manifest cannot describe how a key of the gateway is created.");
 }

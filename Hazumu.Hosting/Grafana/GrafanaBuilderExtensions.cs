@@ -94,7 +94,7 @@ public static class GrafanaBuilderExtensions
             .WithCommand("reset-admin-password", "Reset admin password", context => ResetPasswordAsync(resource.Resource, context), new CommandOptions
             {
                 // Grafana takes the variable's password only on the first start of a volume (grafana/grafana#49055).
-                Description = "Sets the administrator's password to the value of the parameter, which Grafana by itself reads only on its first start.",
+                Description = "Sets the administrator's password to the value of the parameter. Grafana itself reads the parameter only at its first start.",
                 ConfirmationMessage = "Set the administrator's password to the parameter's value?",
                 IconName = "KeyReset",
                 UpdateState = CommandState.WhileHealthy,

@@ -118,7 +118,7 @@ public static class LlamaServerBuilderExtensions
 
         return builder
             .WithHostFacts((_, logger) => logger.LogInformation(
-                "'{Resource}' serves the test model '{Model}', whose words mean nothing: set Hazumu:Models to the path of a GGUF file for a model of your own.", builder.Resource.Name, TinyModel.Name))
+                "'{Resource}' serves the test model '{Model}', whose output is meaningless: set Hazumu:Models to the path of a GGUF file for a model of your own.", builder.Resource.Name, TinyModel.Name))
             .WithModel(Target, TinyModel.Name)
             // Its words mean nothing: nobody needs more of them.
             .WithEnvironment("LLAMA_ARG_N_PREDICT", "128")

@@ -50,7 +50,7 @@ internal sealed class BridgeNetwork(HazumuOptions options, ContainerEngine engin
         var created = await engine.RunAsync(["network", "create", "--driver", "bridge", "--label", OwnerLabel, .. s_composeLabels, options.Network], cancellationToken);
         if (!created.IsSuccess)
         {
-            throw new StartupProblemException($"The network '{options.Network}' cannot be made ({created.StandardError.Trim()}); set {HazumuOptions.SectionName}:{nameof(HazumuOptions.Network)} to another name or mend the engine.");
+            throw new StartupProblemException($"The network '{options.Network}' cannot be created ({created.StandardError.Trim()}); set {HazumuOptions.SectionName}:{nameof(HazumuOptions.Network)} to another name, or repair the container engine.");
         }
     }
 

@@ -41,14 +41,14 @@ internal sealed class ContainerAccessCheck(DistributedApplicationModel model, Re
             if (!attempt.IsSuccess && !s_noShell.Contains(attempt.ExitCode))
             {
                 _logger.LogError(
-                    "'{Container}' cannot reach '{Project}', which runs on this machine itself ({Reason}): a firewall may keep containers out. Let them connect to TCP port {Port}{Address}, or set {Setting}=true to go by Aspire's tunnel.",
+                    "'{Container}' cannot reach '{Project}', which runs on this machine itself ({Reason}): a firewall may block containers. Allow them to connect to TCP port {Port}{Address}, or set {Setting}=true to use Aspire's tunnel.",
                     container.Name, endpoint.Resource.Name, attempt.StandardError.Trim(), endpoint.Port, access.Address is { } address ? $" of {address}" : "", ContainerAccess.TunnelSetting);
             }
         }
         catch (Exception error) when (error is DistributedApplicationException or InvalidOperationException or StartupProblemException)
         {
             // A component that does not become healthy, or is gone again, is reported elsewhere.
-            _logger.LogDebug(error, "Not tried whether '{Container}' reaches '{Project}'.", container.Name, endpoint.Resource.Name);
+            _logger.LogDebug(error, "It was not checked whether '{Container}' reaches '{Project}'.", container.Name, endpoint.Resource.Name);
         }
     }
 }

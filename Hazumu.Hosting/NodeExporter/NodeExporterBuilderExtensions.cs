@@ -64,6 +64,6 @@ public static class NodeExporterBuilderExtensions
         }
 
         builder.ApplicationBuilder.Resources.Remove(builder.Resource);
-        logger.LogInformation("'{Resource}' is left out: containers of this engine do not see this machine, but a virtual or another one.", builder.Resource.Name);
+        logger.LogInformation("'{Resource}' is left out: containers of this engine see a virtual machine or another machine, not this one.", builder.Resource.Name);
     }
 }

@@ -16,7 +16,7 @@ internal static class OllamaModelCommands
     public static IResourceBuilder<OllamaResource> WithModelCommands(this IResourceBuilder<OllamaResource> builder) => builder
         .WithCommand("pull-model", "Pull a model", context => PullAsync(builder.Resource, context), new CommandOptions
         {
-            Description = "Downloads a model from the Ollama library or Hugging Face, or brings it up to date.",
+            Description = "Downloads or updates a model from the Ollama library or Hugging Face.",
             IconName = "ArrowDownload",
             UpdateState = CommandState.WhileHealthy,
             Arguments =
@@ -26,7 +26,7 @@ internal static class OllamaModelCommands
         })
         .WithCommand("unload-model", "Unload a model", context => UnloadAsync(builder.Resource, context), new CommandOptions
         {
-            Description = "Frees the memory that a loaded model takes; the next request loads it again.",
+            Description = "Unloads a model from memory; the next request loads it again.",
             IconName = "ArrowEject",
             UpdateState = CommandState.WhileHealthy,
             Arguments =

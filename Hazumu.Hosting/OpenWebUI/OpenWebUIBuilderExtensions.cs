@@ -65,7 +65,7 @@ public static class OpenWebUIBuilderExtensions
 
         if (!application.Resources.Contains(gateway.Resource))
         {
-            throw new StartupProblemException("Hazumu:OpenWebUI:Enabled is 'true', but Open WebUI reaches its models by way of the gateway, and Hazumu:Gateway:Enabled is 'false'; change one of them.");
+            throw new StartupProblemException("Hazumu:OpenWebUI:Enabled is 'true', but Open WebUI reaches its models through the gateway, and Hazumu:Gateway:Enabled is 'false'; change one of them.");
         }
 
         var endpoint = gateway.GetEndpoint("http");

@@ -16,10 +16,10 @@ internal sealed record GpuChoice(OllamaGpuVendor? Vendor, string Reason)
         GpuMode.None => new(null, $"{Key} says so"),
         GpuMode.Nvidia when !host.EngineOffersNvidia => throw new StartupProblemException(
             $"{Key} is 'nvidia', but the container engine has no NVIDIA runtime; install the NVIDIA Container Toolkit (https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/) or set {Key} to auto or none."),
-        GpuMode.Nvidia => new(OllamaGpuVendor.Nvidia, $"{Key} says so and the container engine offers it"),
+        GpuMode.Nvidia => new(OllamaGpuVendor.Nvidia, $"{Key} is set and the container engine offers it"),
         GpuMode.Amd when !host.HasAmdDevice => throw new StartupProblemException(
             $"{Key} is 'amd', but this machine has no /dev/kfd and /dev/dri; install the amdgpu driver with ROCm (https://rocm.docs.amd.com/) or set {Key} to auto or none."),
-        GpuMode.Amd => new(OllamaGpuVendor.AMD, $"{Key} says so and /dev/kfd is there"),
+        GpuMode.Amd => new(OllamaGpuVendor.AMD, $"{Key} is set and /dev/kfd exists"),
         GpuMode.Auto => Find(host),
         _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, "Not a GPU mode."),
     };

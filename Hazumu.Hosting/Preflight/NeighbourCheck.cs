@@ -26,7 +26,7 @@ internal sealed class NeighbourCheck(ContainerEngine engine)
                 .GroupBy(columns => columns.Length > 1 ? columns[1] : "", columns => columns[0])
                 .Select(other =>
                     $"{(other.Key.Length > 0 ? $"The Compose application '{other.Key}'" : "Another graph")} runs on this engine with this graph's network '{network}' or volumes (containers: {string.Join(", ", other.Order(StringComparer.Ordinal))}); " +
-                    $"stop it, or give this graph names of its own: set {HazumuOptions.SectionName}:{nameof(HazumuOptions.Network)} and {HazumuOptions.SectionName}:…:Volume of each component that keeps data."),
+                    $"stop it, or give this graph other names: set {HazumuOptions.SectionName}:{nameof(HazumuOptions.Network)} and {HazumuOptions.SectionName}:…:Volume of each component that stores data."),
         ];
     }
 

@@ -20,7 +20,7 @@ internal sealed class PortCheck(ContainerEngine engine)
             }
             else if (IsTaken(first.Address, first.Port))
             {
-                problems.Add($"Port {first.Port} of {first.Address}, for {first.Owner}, is taken{await DescribeHolderAsync(first.Port, cancellationToken)}; stop that or set {first.Setting} to a free port.");
+                problems.Add($"Port {first.Port} of {first.Address}, for {first.Owner}, is taken{await DescribeHolderAsync(first.Port, cancellationToken)}; stop that program, or set {first.Setting} to a free port.");
             }
         }
 

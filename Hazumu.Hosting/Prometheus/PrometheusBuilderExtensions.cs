@@ -63,7 +63,7 @@ public static class PrometheusBuilderExtensions
             })
             .WithHttpCommand("/-/reload", "Reload configuration", PrometheusResource.PrimaryEndpointName, "reload", new HttpCommandOptions
             {
-                Description = "Makes Prometheus read prometheus.yml and its rules again, without a restart.",
+                Description = "Reloads prometheus.yml and its rules in Prometheus, without a restart.",
                 IconName = "ArrowSync",
                 IsHighlighted = true,
                 Method = HttpMethod.Post,
@@ -290,7 +290,7 @@ public static class PrometheusBuilderExtensions
     {
         if (context.Response.IsSuccessStatusCode)
         {
-            return CommandResults.Success("Prometheus has read its configuration again.");
+            return CommandResults.Success("Prometheus has reloaded its configuration.");
         }
 
         var explanation = await context.Response.Content.ReadAsStringAsync(context.CancellationToken);

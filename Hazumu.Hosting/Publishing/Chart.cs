@@ -43,7 +43,7 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
         var values = Path.Combine(folder, "values.yaml");
         if (!File.Exists(values))
         {
-            throw new DistributedApplicationException($"'{folder}' holds no values.yaml; the output path of the step 'publish-chart' must be the chart's folder, deploy/kubernetes.");
+            throw new DistributedApplicationException($"'{folder}' contains no values.yaml; the output path of the step 'publish-chart' must be the chart's folder, deploy/kubernetes.");
         }
 
         await WriteFilesAsync(cancellationToken);
@@ -152,7 +152,7 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
         var (begin, end) = (values.IndexOf(Begin, StringComparison.Ordinal), values.IndexOf(End, StringComparison.Ordinal));
         if (begin < 0 || end < begin)
         {
-            throw new DistributedApplicationException($"values.yaml of the chart has lost the lines '{Begin}' and '{End}', between which the images are.");
+            throw new DistributedApplicationException($"values.yaml of the chart has no lines '{Begin}' and '{End}', between which the images are written; restore them.");
         }
 
         var images = new YamlMappingNode();

@@ -220,14 +220,14 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
         var text = new StringBuilder()
             .Append("# Copy to .env and uncomment what you change. The same variables configure the AppHost.\n\n")
             .Append($"# The Compose files, with ':' between them, on Windows ';'. Further ones: {string.Join(", ", files[false].Select(file => Path.GetFileName(file)).Where(name => name != FileName))}\n")
-            .Append("# (each for what its first line says), left-out/docker-compose.yaml, which leave-out.sh writes, and files of your own.\n")
+            .Append("# (the first line of each names its purpose), left-out/docker-compose.yaml, which leave-out.sh writes, and files of your own.\n")
             .Append($"# COMPOSE_FILE={FileName}\n\n")
             .AppendJoin("", Settings().Where(setting => IsRead(production, setting)).Select(setting => DescribeInProduction(production, setting)))
             .Append("# The dashboards' administrator, sign-in by OIDC and address; the limits and logs of each container: docs/production.md.\n")
             .AppendJoin("", Others(production).Select(variable => $"# {variable.Name}={variable.Default}\n"))
-            .Append("\n# --- Read by the development form alone.\n\n")
+            .Append("\n# --- Read only by the development form.\n\n")
             .AppendJoin("", Settings().Where(setting => !IsRead(production, setting) && IsRead(development, setting)).Select(Describe))
-            .Append("# The administrator's password in that form, taken on the first start of its volume. Keep .env out of version control.\n")
+            .Append("# The administrator's password in that form, used at the first start of its volume. Keep .env out of version control.\n")
             .AppendJoin("", Others(development).Except(Others(production)).Select(variable => $"# {variable.Name}={variable.Default}\n"));
         await File.WriteAllTextAsync(Path.Combine(folder, ".env.example"), text.ToString(), cancellationToken);
     }
@@ -241,7 +241,7 @@ internal sealed partial class ComposeApplication(IReadOnlyList<PublishedComponen
     // A port that is not published matters for the program's own links only (WithExternalUrl).
     private static string DescribeInProduction(string compose, Setting setting) =>
         setting.Key.EndsWith(":Port", StringComparison.Ordinal) && !compose.Contains($"}}:${{{Variable(setting)}:-", StringComparison.Ordinal)
-            ? $"# Production does not publish the next port: there it is that of an SSH tunnel's end, which links in notifications lead to.\n{Describe(setting)}"
+            ? $"# Production does not publish the next port: there it is the local port of an SSH tunnel, to which links in notifications lead.\n{Describe(setting)}"
             : Describe(setting);
 
     private static string Describe(Setting setting) => setting.Default == "auto"

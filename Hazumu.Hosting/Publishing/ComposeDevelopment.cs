@@ -47,7 +47,7 @@ internal sealed partial class ComposeDevelopment
         foreach (var (name, root) in _files)
         {
             var purpose = name == $"{Name}.yaml"
-                ? "For development: every port on loopback, a known password, keys where wanted, and no edge."
+                ? "For development: every port on loopback, a known password, optional keys, and no edge."
                 : "The part of that option in the development form.";
             await ComposeFiles.WriteAsync(Path.Combine(folder, name), $"# {purpose}\n", root, cancellationToken);
         }

@@ -46,7 +46,7 @@ internal sealed class ComposeProduction(YamlMappingNode root, IReadOnlyList<IRes
 
     private static PublishedConfinementAnnotation ConfinementOf(IResource resource) =>
         resource.Annotations.OfType<PublishedConfinementAnnotation>().LastOrDefault()
-        ?? throw new DistributedApplicationException($"'{resource.Name}' does not say what its published container may do; add a {nameof(PublishedConfinementAnnotation)}.");
+        ?? throw new DistributedApplicationException($"'{resource.Name}' does not declare the privileges of its published container; add a {nameof(PublishedConfinementAnnotation)}.");
 
     private static void JoinNetworks(IResource resource, YamlMappingNode service)
     {

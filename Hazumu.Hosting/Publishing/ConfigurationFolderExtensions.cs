@@ -64,7 +64,7 @@ internal static class ConfigurationFolderExtensions
         var folder = source is null ? Path.Combine(root, name) : Path.GetFullPath(source, builder.AppHostDirectory);
         return Directory.Exists(folder)
             ? folder
-            : throw new DistributedApplicationException($"The configuration folder '{folder}' does not exist; correct the path, or leave it out to use the configuration of the package.");
+            : throw new DistributedApplicationException($"The configuration folder '{folder}' does not exist; correct the path, or remove the setting to use the configuration of the package.");
     }
 
     /// <summary>Puts generated files into the container, and into a published application's folder.</summary>

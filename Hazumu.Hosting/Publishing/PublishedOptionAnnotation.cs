@@ -33,11 +33,11 @@ internal sealed record PublishedOptionAnnotation(string Option, ContainerImageAn
     public static readonly (string Option, string Purpose)[] Purposes =
     [
         (Nvidia, "Gives containers the NVIDIA GPUs, and measures the GPUs; needs the NVIDIA Container Toolkit."),
-        (Amd, "Gives containers the AMD GPUs, by way of ROCm, and measures the GPUs."),
-        (Logs, "Collects and keeps the logs of all containers."),
-        (ModelFile, "Adds an engine that serves the model of the file MODEL_FILE by the name MODEL_NAME; unless they are set, a test model whose words mean nothing."),
+        (Amd, "Gives containers the AMD GPUs through ROCm, and measures the GPUs."),
+        (Logs, "Collects and stores the logs of all containers."),
+        (ModelFile, "Adds an engine that serves the model of the file MODEL_FILE under the name MODEL_NAME; unless they are set, a test model with meaningless output."),
         (HuggingFace, "Adds an engine that serves a model of Hugging Face on the NVIDIA GPUs; needs the NVIDIA Container Toolkit."),
-        (Cluster, "Runs several replicas, which admit requests together by way of a store."),
+        (Cluster, "Runs several replicas, which admit requests together through a store."),
     ];
 
     /// <summary>The options that a resource belongs to; none where it is always there.</summary>

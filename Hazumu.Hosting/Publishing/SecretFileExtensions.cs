@@ -46,5 +46,5 @@ internal static class SecretFileExtensions
     public static IEnumerable<string> FindMissingFiles(string section, string folder, params IEnumerable<(string Setting, string? Path)> files) =>
         from file in files
         where file.Path is not null && !File.Exists(Path.GetFullPath(file.Path, folder))
-        select $"'{section}:{file.Setting}' is '{file.Path}', where there is no file; correct the path.";
+        select $"'{section}:{file.Setting}' is '{file.Path}', but this file does not exist; correct the path.";
 }

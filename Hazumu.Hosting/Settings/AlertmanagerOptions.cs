@@ -16,7 +16,7 @@ public sealed class AlertmanagerOptions : StoringComponentOptions
     public string? SlackUrlFile { get; set; }
 
     /// <summary>The Slack channel, where it is not the webhook's own.</summary>
-    [Setting("The Slack channel, where it is not the webhook's own", Allowed = "a channel such as '#ops'")]
+    [Setting("The Slack channel, if it is not the webhook's own", Allowed = "a channel such as '#ops'")]
     [RegularExpression(@"[#@]?[\p{L}\p{N}._\-]+")]
     public string? SlackChannel { get; set; }
 
@@ -40,7 +40,7 @@ public sealed class AlertmanagerOptions : StoringComponentOptions
     public bool EmailTls { get; set; } = true;
 
     /// <summary>The user at the mail server; without it there is no login.</summary>
-    [Setting("The user at the mail server, where it wants one", Allowed = "a name")]
+    [Setting("The user at the mail server, if it requires one", Allowed = "a name")]
     [RegularExpression(@"\P{Cc}+")]
     public string? EmailUser { get; set; }
 

@@ -4,6 +4,6 @@ namespace Hazumu.Hosting.Settings;
 public sealed class CAdvisorOptions : ComponentOptions
 {
     /// <summary>Whether the container runs privileged.</summary>
-    [Setting("Whether {0} runs privileged; `auto`: where the kernel allows it")]
+    [Setting("Whether {0} runs privileged; `auto`: if the kernel allows it")]
     public AutoSwitch Privileged { get; set; } = AutoSwitch.Auto;
 }

@@ -36,13 +36,13 @@ internal static class CommandLine
         {
             if (Key(args[i]) is not { } key)
             {
-                problems.Add($"'{args[i]}' is not an option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.");
+                problems.Add($"'{args[i]}' is not an option; give settings as --Hazumu:Key=value (docs/settings.md lists them).");
                 continue;
             }
 
             if (key is not (PrintGraph or CheckStart) && !s_aspire.Contains(key) && !s_sections.Contains(key.Split(':')[0]))
             {
-                problems.Add($"Unknown option '{args[i]}'; settings are given as --Hazumu:Key=value, docs/settings.md lists them.");
+                problems.Add($"Unknown option '{args[i]}'; give settings as --Hazumu:Key=value (docs/settings.md lists them).");
             }
 
             if (!args[i].Contains('=', StringComparison.Ordinal))

@@ -15,7 +15,7 @@ public sealed class EdgeOptions : StoringComponentOptions
     /// <summary>
     /// The port that redirects to <see cref="ComponentOptions.Port"/>, and that answers ACME's challenges.
     /// </summary>
-    [Setting("The port of {0} that redirects to the other", Allowed = "a port from 1 to 65535")]
+    [Setting("The HTTP port of {0}, which redirects to HTTPS", Allowed = "a port from 1 to 65535")]
     [Range(1, 65535)]
     public int HttpPort { get; set; } = 80;
 
@@ -25,7 +25,7 @@ public sealed class EdgeOptions : StoringComponentOptions
     public string Name { get; set; } = "localhost";
 
     /// <summary>A name of Grafana's own; it is under the path <c>/grafana/</c> unless given.</summary>
-    [Setting("A name for Grafana alone; without it Grafana is under the path /grafana/", Allowed = "one host name or IPv4 address, such as 'llm.example', without scheme, port and path")]
+    [Setting("A separate name for Grafana; without it, Grafana is under the path /grafana/", Allowed = "one host name or IPv4 address, such as 'llm.example', without scheme, port and path")]
     [HostName]
     public string? GrafanaName { get; set; }
 
@@ -47,17 +47,17 @@ public sealed class EdgeOptions : StoringComponentOptions
     public string? KeyFile { get; set; }
 
     /// <summary>The addresses that may connect to the gateway.</summary>
-    [Setting("The addresses that may reach the gateway by way of {0}", Allowed = AllowedRanges)]
+    [Setting("The addresses that may reach the gateway through {0}", Allowed = AllowedRanges)]
     [AddressRanges]
     public string AllowGateway { get; set; } = "0.0.0.0/0,::/0";
 
     /// <summary>The addresses that may connect to Grafana.</summary>
-    [Setting("The addresses that may reach Grafana by way of {0}", Allowed = AllowedRanges)]
+    [Setting("The addresses that may reach Grafana through {0}", Allowed = AllowedRanges)]
     [AddressRanges]
     public string AllowGrafana { get; set; } = "0.0.0.0/0,::/0";
 
     /// <summary>The largest body of a request.</summary>
-    [Setting("The largest body of a request that {0} lets through", Allowed = "a size such as '512KB', '100MB' or '4GB'")]
+    [Setting("The largest request body that {0} accepts", Allowed = "a size such as '512KB', '100MB' or '4GB'")]
     [RegularExpression(@"[1-9]\d*(KB|MB|GB)")]
     public string MaxBody { get; set; } = "100MB";
 

@@ -4,7 +4,7 @@ namespace Hazumu.Hosting.Settings;
 public sealed class GpuExporterOptions : ComponentOptions
 {
     /// <summary>Which exporter measures NVIDIA GPUs.</summary>
-    [Setting("Which exporter measures NVIDIA GPUs: `smi` every card, `dcgm` those of data centres in more depth")]
+    [Setting("The exporter for NVIDIA GPUs: `smi` for every card, `dcgm` for data centre cards, with more metrics")]
     public NvidiaExporter Nvidia { get; set; } = NvidiaExporter.Smi;
 }
 

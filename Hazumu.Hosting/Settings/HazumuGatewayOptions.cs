@@ -13,11 +13,11 @@ public sealed class HazumuGatewayOptions : StoringComponentOptions
     /// The file on this machine that holds the keys; the command's own default unless given. Compose has the volume
     /// instead.
     /// </summary>
-    [Setting("The file with the keys of {0}; in Compose the volume has it", Allowed = "a path")]
+    [Setting("The file with the keys of {0}; in Compose it is in the volume", Allowed = "a path")]
     public string? KeysFile { get; set; }
 
     /// <summary>Registries beside Ollama's own that models may be pulled from and pushed to.</summary>
-    [Setting("Registries beside registry.ollama.ai that models may be pulled from and pushed to by way of {0}; those with http:// also without TLS", Allowed = "hosts such as 'hf.co' or 'http://registry.lan:5000', separated by commas")]
+    [Setting("Registries besides registry.ollama.ai to and from which models may be pushed and pulled through {0}; those with http:// also without TLS", Allowed = "hosts such as 'hf.co' or 'http://registry.lan:5000', separated by commas")]
     [RegularExpression(@"(http://)?[A-Za-z0-9.\-]+(:\d+)?(, ?(http://)?[A-Za-z0-9.\-]+(:\d+)?)*")]
     public string? Registries { get; set; }
 
@@ -27,7 +27,7 @@ public sealed class HazumuGatewayOptions : StoringComponentOptions
     public int AddressRequestsPerMinute { get; set; } = 6000;
 
     /// <summary>The port of its health and metrics; in Compose it is inside the network only.</summary>
-    [Setting("The host port of {0}'s health and metrics; in Compose they are inside the network only", Allowed = "a port from 1 to 65535")]
+    [Setting("The host port of {0}'s health and metrics; in Compose they are only inside the network", Allowed = "a port from 1 to 65535")]
     [Range(1, 65535)]
     public int ManagementPort { get; set; } = 11436;
 

@@ -14,18 +14,18 @@ public sealed class HazumuOptions
     public const string SectionName = "Hazumu";
 
     /// <summary>Which GPU Ollama gets.</summary>
-    [Setting("Which GPU Ollama gets; `auto` looks at what the container engine and the host offer")]
+    [Setting("The GPU that Ollama gets; `auto` checks what the container engine and the host offer")]
     public GpuMode Gpu { get; set; } = GpuMode.Auto;
 
     /// <summary>
     /// Whether this is no development: the edge is part of the graph, keys are required, and no default password is
     /// accepted.
     /// </summary>
-    [Setting("Whether the edge is part of the graph, keys are required and default passwords refused; the published application does so by itself")]
+    [Setting("Whether the edge is part of the graph, keys are required and default passwords rejected; the published application always does this")]
     public bool Production { get; set; }
 
     /// <summary>Models to have ready: names, of which one without a tag means <c>:latest</c>, and paths of GGUF files.</summary>
-    [Setting("Models to have ready: a list, or names and paths of GGUF files separated by commas", Allowed = "model names such as 'qwen3:0.6b', and paths such as '/srv/models/qwen3.gguf'")]
+    [Setting("Models to prepare at the start: a list, or names and paths of GGUF files separated by commas", Allowed = "model names such as 'qwen3:0.6b', and paths such as '/srv/models/qwen3.gguf'")]
     [EachMatches(@"[A-Za-z0-9][A-Za-z0-9._\-/:]*|" + ModelFile.Pattern)]
     public IReadOnlyList<string> Models { get; set; } = [];
 
@@ -45,7 +45,7 @@ public sealed class HazumuOptions
     public string? ImageRegistry { get; set; }
 
     /// <summary>The folder that holds the configuration folders; the package's own unless given.</summary>
-    [Setting("The folder with the folders `prometheus`, `grafana` and so on that components read, relative to the AppHost's; the package's own unless set", Allowed = "a path")]
+    [Setting("The folder that contains the folders `prometheus`, `grafana` and so on, relative to the AppHost's; the package's own unless it is set", Allowed = "a path")]
     public string? ConfigurationFolder { get; set; }
 
     /// <summary>The inference engine.</summary>
@@ -58,7 +58,7 @@ public sealed class HazumuOptions
     public VllmOptions Vllm { get; set; } = new() { Enabled = false, Port = 8000, Volume = "vllm_data" };
 
     /// <summary>Engines that are not part of the graph, by names of one's own.</summary>
-    [Setting("Engines that are not part of the graph, each by a name of your own", Allowed = "sections")]
+    [Setting("Engines that are not part of the graph, each under a name of your own", Allowed = "sections")]
     public Dictionary<string, EngineSettings> Engines { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The gateway, which clients connect to.</summary>

@@ -6,7 +6,7 @@ namespace Hazumu.Hosting.Settings;
 public sealed class LlamaServerOptions : ComponentOptions
 {
     /// <summary>How many requests an instance answers at the same time: its slots.</summary>
-    [Setting("How many requests an instance of {0} answers at the same time", Allowed = "a number from 1 to 64")]
+    [Setting("The number of requests that an instance of {0} answers at the same time", Allowed = "a number from 1 to 64")]
     [Range(1, 64)]
     public int Parallel { get; set; } = 1;
 

@@ -6,7 +6,7 @@ namespace Hazumu.Hosting.Settings;
 public sealed class LokiOptions : StoringComponentOptions
 {
     /// <summary>How long lines are kept: days at least, for Loki's index has a table for each.</summary>
-    [Setting("How long {0} keeps its lines", Allowed = "a duration of days, weeks or years such as '7d'")]
+    [Setting("How long {0} stores log lines", Allowed = "a duration of days, weeks or years such as '7d'")]
     [RegularExpression(@"[1-9]\d*[dwy]")]
     public string Retention { get; set; } = "7d";
 }

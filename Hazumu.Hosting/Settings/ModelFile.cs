@@ -32,7 +32,7 @@ internal sealed partial record ModelFile(string Path, string Name)
             Span<byte> magic = stackalloc byte[4];
             return stream.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length && magic.SequenceEqual("GGUF"u8)
                 ? new(file, System.IO.Path.GetFileNameWithoutExtension(file))
-                : throw new StartupProblemException($"The file '{file}' of 'Hazumu:Models' is no GGUF file: it does not begin with the letters GGUF. Download it again, or convert the model by llama.cpp's convert_hf_to_gguf.py.");
+                : throw new StartupProblemException($"The file '{file}' of 'Hazumu:Models' is not a GGUF file: it does not begin with the letters GGUF. Download it again, or convert the model by llama.cpp's convert_hf_to_gguf.py.");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -6,14 +6,14 @@ namespace Hazumu.Hosting.Settings;
 public sealed class PrometheusOptions : StoringComponentOptions
 {
     /// <summary>How long samples are kept, in Prometheus' duration syntax.</summary>
-    [Setting("How long {0} keeps its samples", Allowed = "a duration such as '15d', '12h' or '1y'")]
+    [Setting("How long {0} stores samples", Allowed = "a duration such as '15d', '12h' or '1y'")]
     [RegularExpression(@"([1-9]\d*(ms|[smhdwy]))+")]
     public string Retention { get; set; } = "15d";
 
     /// <summary>
     /// The address below which the alerts' runbooks are; unless given, Prometheus itself serves them.
     /// </summary>
-    [Setting("The address below which alerts link to their runbooks; {0} serves them itself, and alerts link there unless this is set", Allowed = "an address such as 'https://wiki.example/runbooks/'")]
+    [Setting("The address below which alerts link to their runbooks; unless it is set, {0} serves the runbooks itself, and alerts link there", Allowed = "an address such as 'https://wiki.example/runbooks/'")]
     [RegularExpression("https?://[A-Za-z0-9.,:/@_~%+=?&#-]+")]
     public string? RunbookUrl { get; set; }
 }

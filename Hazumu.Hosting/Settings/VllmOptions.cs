@@ -6,12 +6,12 @@ namespace Hazumu.Hosting.Settings;
 public sealed class VllmOptions : StoringComponentOptions
 {
     /// <summary>The model that it serves.</summary>
-    [Setting("The model of Hugging Face that {0} serves", Allowed = "a repository such as 'Qwen/Qwen3-0.6B'")]
+    [Setting("The Hugging Face model that {0} serves", Allowed = "a repository such as 'Qwen/Qwen3-0.6B'")]
     [RegularExpression(@"[A-Za-z0-9][A-Za-z0-9._\-]*/[A-Za-z0-9][A-Za-z0-9._\-]*")]
     public string Model { get; set; } = "Qwen/Qwen3-0.6B";
 
     /// <summary>A file with a token of Hugging Face, for models that want one.</summary>
-    [Setting("A file with the token of Hugging Face that {0} downloads with, for models that want one", Allowed = "a path")]
+    [Setting("A file with the Hugging Face token that {0} uses to download models that require one", Allowed = "a path")]
     public string? TokenFile { get; set; }
 
     /// <summary>The GPUs.</summary>
@@ -20,12 +20,12 @@ public sealed class VllmOptions : StoringComponentOptions
     public string? Gpus { get; set; }
 
     /// <summary>On how many of them the model is spread.</summary>
-    [Setting("On how many GPUs {0} spreads the model", Allowed = "a number from 1 to 64")]
+    [Setting("The number of GPUs over which {0} distributes the model", Allowed = "a number from 1 to 64")]
     [Range(1, 64)]
     public int TensorParallel { get; set; } = 1;
 
     /// <summary>How many requests it answers at the same time.</summary>
-    [Setting("How many requests {0} answers at the same time", Allowed = "a number from 1 to 4096")]
+    [Setting("The number of requests that {0} answers at the same time", Allowed = "a number from 1 to 4096")]
     [Range(1, 4096)]
     public int Parallel { get; set; } = 256;
 }

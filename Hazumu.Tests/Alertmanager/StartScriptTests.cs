@@ -115,7 +115,7 @@ public sealed class StartScriptTests(IdleAlertmanager alertmanager) : IClassFixt
     [InlineData("Hazumu:Alertmanager:EmailUser is set, but not EmailPasswordFile, a file with that user's password.", "EMAIL_TO=a@b", "EMAIL_FROM=a@b", "EMAIL_SERVER=m:25", "EMAIL_USER=u")]
     [InlineData("Hazumu:Alertmanager:EmailTls is 'maybe'; allowed: true, false.", "EMAIL_TO=a@b", "EMAIL_FROM=a@b", "EMAIL_SERVER=m:25", "EMAIL_TLS=maybe")]
     [InlineData("Hazumu:Alertmanager:SlackChannel has a line break or another control character; remove it.", "SLACK_CHANNEL=a\nb")]
-    [InlineData("Hazumu:Alertmanager:SlackUrlFile is './secrets/slack', where there is no file; correct the path.", "ALERTMANAGER_SLACK_URL_FILE=./secrets/slack")]
+    [InlineData("Hazumu:Alertmanager:SlackUrlFile is './secrets/slack', but this file does not exist; correct the path.", "ALERTMANAGER_SLACK_URL_FILE=./secrets/slack")]
     public async Task A_setting_that_cannot_work_is_refused_with_a_sentence(string expected, params string[] variables)
     {
         Skip.IfMissing(Component.Alertmanager);

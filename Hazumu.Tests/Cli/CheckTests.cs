@@ -45,7 +45,7 @@ public sealed class CheckTests
         var report = Report.Write(await CheckRunner.RunAsync(addresses, CancellationToken.None));
 
         Assert.StartsWith($"Nothing answers on {addresses.Prometheus}, ", report, StringComparison.Ordinal);
-        Assert.EndsWith("start the backend with ./hazumu up, or give the settings that it was started with.", report, StringComparison.Ordinal);
+        Assert.EndsWith("start the backend with ./hazumu up, or give the settings with which it was started.", report, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', report);
     }
 
@@ -64,7 +64,7 @@ public sealed class CheckTests
 
     [Theory]
     [InlineData(503, "Unhealthy", "gateway is unhealthy: it answers http://[0-9.:]+/health with 503 \\(Unhealthy\\); see its log.")]
-    [InlineData(404, "", "What answers on http://[0-9.:]+/ is not gateway: it has no 'health'; see which program is there, or correct gateway's port.")]
+    [InlineData(404, "", "The program on http://[0-9.:]+/ is not gateway: it has no 'health'; find out which program it is, or correct gateway's port.")]
     public async Task An_unhealthy_component_is_reported(int status, string body, string expected)
     {
         await using var graph = await StartAsync();
@@ -104,7 +104,7 @@ public sealed class CheckTests
             var result = await graph.CheckAsync(check);
 
             Assert.True(result.IsProblem, body);
-            Assert.Contains("with something else than its API has", Assert.Single(result.Findings), StringComparison.Ordinal);
+            Assert.Contains("with an answer that its API does not have", Assert.Single(result.Findings), StringComparison.Ordinal);
         }
 
         graph.Answer(path, "out of order", 500);
@@ -397,7 +397,7 @@ public sealed class CheckTests
 
         var result = await graph.CheckAsync("cost");
         Assert.Equal((CheckOutcome.Note, 3), (result.Outcome, result.Findings.Count));
-        Assert.StartsWith("The monitoring takes 6.0 % of one core, more than 5.0 %, its limit at rest", result.Findings[0], StringComparison.Ordinal);
+        Assert.StartsWith("The monitoring takes 6.0 % of one core, more than 5.0 %, the limit without load", result.Findings[0], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -427,7 +427,7 @@ public sealed class CheckTests
         graph.AnswerQuery(Disks, ("""{"mountpoint": "/var/lib/docker"}""", 2e9), ("""{"mountpoint": "/var/lib/docker/volumes", "device_error": "permission denied"}""", 1));
         var result = await graph.CheckAsync("retention and disk");
         Assert.Equal(CheckOutcome.Note, result.Outcome);
-        Assert.StartsWith("How much space is left on /var/lib/docker/volumes, which has the volumes, is not known: the node exporter is not allowed to read it (permission denied);", Assert.Single(result.Findings), StringComparison.Ordinal);
+        Assert.StartsWith("How much space is left on /var/lib/docker/volumes, which has the volumes, is unknown: the node exporter may not read it (permission denied);", Assert.Single(result.Findings), StringComparison.Ordinal);
     }
 
     [Fact]

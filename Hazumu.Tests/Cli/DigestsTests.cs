@@ -20,7 +20,7 @@ public sealed partial class DigestsTests
         });
 
         Assert.False(asked.Succeeded);
-        Assert.Contains("Nothing was changed, as these have no digest: ", asked.Output, StringComparison.Ordinal);
+        Assert.Contains("Nothing was changed, because these images have no digest: ", asked.Output, StringComparison.Ordinal);
         var expected = PublishedCompose.Services.Select(service => InRegistry().Match(service.Text("image") ?? "")).Where(image => image.Success).Select(image => $"{image.Groups["registry"]}{image.Groups["rest"]}")
             .Concat(ChartFolder.Images.Select(image => $"{image.Name}:{image.Tag}"));
         Assert.Equal(expected.Distinct().Order(StringComparer.Ordinal), Asked().Matches(asked.Output).Select(match => match.Groups["reference"].Value).Order(StringComparer.Ordinal));

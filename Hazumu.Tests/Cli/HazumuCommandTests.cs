@@ -10,7 +10,7 @@ public sealed class HazumuCommandTests
     [InlineData("Unrecognized command or argument 'x'.", "digests", "x")]
     [InlineData("Unrecognized command or argument 'x'.", "faults", "Engine hung", "x")]
     [InlineData("Required argument missing for command: 'bundle'.", "bundle", "--with-image")]
-    [InlineData("'--bogus' is no option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.", "images", "--bogus")]
+    [InlineData("'--bogus' is not an option; give settings as --Hazumu:Key=value (docs/settings.md lists them).", "images", "--bogus")]
     [InlineData("'--Hazumu:Gpu' has no value; write --Hazumu:Gpu=value.", "images", "--Hazumu:Gpu", "--Hazumu:Models=a")]
     public async Task Wrong_command_line_exits_with_2_before_anything_is_done(string sentence, params string[] arguments)
     {

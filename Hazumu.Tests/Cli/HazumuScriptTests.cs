@@ -9,7 +9,7 @@ public sealed class HazumuScriptTests
     [Theory]
     [InlineData("No command is given; './hazumu help' lists the commands.")]
     [InlineData("There is no command 'start'; './hazumu help' lists the commands.", "start")]
-    [InlineData("'--bogus' is no option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.", "up", "--bogus")]
+    [InlineData("'--bogus' is not an option; give settings as --Hazumu:Key=value (docs/settings.md lists them).", "up", "--bogus")]
     public async Task Wrong_command_line_exits_with_2_before_anything_is_built(string sentence, params string[] arguments)
     {
         Skip.If(Shell.Missing);

@@ -38,8 +38,8 @@ public sealed class SettingArgumentsTests
         Assert.Equal(expected, GatewayKeysCommand.FindKeysFile(SettingArguments.Read(arguments), new Dictionary<string, string> { ["HAZUMU__GATEWAY__KEYSFILE"] = "/variable" }));
 
     [Theory]
-    [InlineData("'up' is no option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.", "up")]
-    [InlineData("'--verbose' is no option; settings are given as --Hazumu:Key=value, docs/settings.md lists them.", "--verbose")]
+    [InlineData("'up' is not an option; give settings as --Hazumu:Key=value (docs/settings.md lists them).", "up")]
+    [InlineData("'--verbose' is not an option; give settings as --Hazumu:Key=value (docs/settings.md lists them).", "--verbose")]
     [InlineData("'--Hazumu:Gpu' has no value; write --Hazumu:Gpu=value.", "--Hazumu:Gpu")]
     [InlineData("'--Hazumu:Gpu' has no value; write --Hazumu:Gpu=value.", "--Hazumu:Gpu", "--Hazumu:Production=true")]
     public void Argument_that_is_no_setting_is_wrong_usage(string expected, params string[] arguments)

@@ -51,7 +51,7 @@ public sealed class GraphEngineTests : IDisposable
 
     [Theory]
     [InlineData("none.gguf", null, "cannot be read")]
-    [InlineData("text.gguf", "hello", "is no GGUF file: it does not begin with the letters GGUF.")]
+    [InlineData("text.gguf", "hello", "is not a GGUF file: it does not begin with the letters GGUF.")]
     public async Task File_that_is_no_model_is_reported(string name, string? contents, string reason)
     {
         var file = Path.Combine(_folder.FullName, name);
@@ -172,7 +172,7 @@ public sealed class GraphEngineTests : IDisposable
     [Fact]
     public async Task Files_of_engines_that_are_missing_are_reported() =>
         Assert.Equal(
-            ["'Hazumu:Engines:far:KeyFile' is '/none/key', where there is no file; correct the path.", "'Hazumu:Engines:far:CaFile' is '/none/ca.pem', where there is no file; correct the path."],
+            ["'Hazumu:Engines:far:KeyFile' is '/none/key', but this file does not exist; correct the path.", "'Hazumu:Engines:far:CaFile' is '/none/ca.pem', but this file does not exist; correct the path."],
             (await ReadProblemAsync("--Hazumu:Engines:far:Url=https://far.example", "--Hazumu:Engines:far:KeyFile=/none/key", "--Hazumu:Engines:far:CaFile=/none/ca.pem")).Problems);
 
     [Fact]
@@ -181,7 +181,7 @@ public sealed class GraphEngineTests : IDisposable
         var file = WriteModel("key");
 
         Assert.Equal(
-            ["'Hazumu:Engines:far:CaFile' is set, and 'http://far.example' has no certificate that it could be for; set an https URL, or remove it.",
+            ["'Hazumu:Engines:far:CaFile' is set, but 'http://far.example' is not an https URL and has no certificate; set an https URL, or remove the setting.",
                 "'Hazumu:Engines:far:KeyFile' is set, and 'http://far.example' has no TLS: the key would go there in plain text; set an https URL, or remove the key."],
             (await ReadProblemAsync("--Hazumu:Engines:far:Url=http://far.example", $"--Hazumu:Engines:far:KeyFile={file}", $"--Hazumu:Engines:far:CaFile={file}")).Problems);
         await using var model = await CreateAsync("--Hazumu:Engines:near:Url=http://localhost:8000", $"--Hazumu:Engines:near:KeyFile={file}");

@@ -473,7 +473,7 @@ public sealed class GraphTests
     }
 
     [Theory]
-    [InlineData("WebhookUrlFile", "/no/such/file", "'Hazumu:Alertmanager:WebhookUrlFile' is '/no/such/file', where there is no file; correct the path.")]
+    [InlineData("WebhookUrlFile", "/no/such/file", "'Hazumu:Alertmanager:WebhookUrlFile' is '/no/such/file', but this file does not exist; correct the path.")]
     [InlineData("EmailTo", "a@b.example", "'Hazumu:Alertmanager:EmailTo' is set, but not EmailServer and EmailFrom, without which no e-mail can be sent.")]
     [InlineData("EmailUser", "a", "'Hazumu:Alertmanager:EmailUser' is set, but not EmailPasswordFile, a file with that user's password.")]
     public void A_receiver_that_could_not_work_is_reported(string setting, string value, string sentence)

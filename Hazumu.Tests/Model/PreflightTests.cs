@@ -35,7 +35,7 @@ public sealed class PreflightTests
 
         var problem = Assert.Single(problems);
         Assert.StartsWith($"Port {port} of 127.0.0.1, for 'prometheus', is taken", problem, StringComparison.Ordinal);
-        Assert.EndsWith("; stop that or set Hazumu:Prometheus:Port to a free port.", problem, StringComparison.Ordinal);
+        Assert.EndsWith("; stop that program, or set Hazumu:Prometheus:Port to a free port.", problem, StringComparison.Ordinal);
         if (OperatingSystem.IsLinux())
         {
             Assert.Contains($"(pid {Environment.ProcessId})", problem, StringComparison.Ordinal);

@@ -111,7 +111,7 @@ public sealed class ProductionModelTests
         var settings = new EdgeOptions { Section = "Edge", CertificateFile = "/nowhere/certificate.pem" };
 
         Assert.Equal(
-            "'Hazumu:Edge:CertificateFile' is '/nowhere/certificate.pem', where there is no file; correct the path.",
+            "'Hazumu:Edge:CertificateFile' is '/nowhere/certificate.pem', but this file does not exist; correct the path.",
             Assert.Single(Assert.Throws<StartupProblemException>(() => builder.AddCaddy("edge", settings)).Problems));
     }
 

@@ -58,7 +58,7 @@ public sealed class PublishTests : IDisposable
     public async Task A_folder_without_a_chart_is_refused()
     {
         // Aspire exits with 0 where a step fails.
-        Assert.Contains("holds no values.yaml", await Published.RunStepAsync("publish-chart", _folder.FullName), StringComparison.Ordinal);
+        Assert.Contains("contains no values.yaml", await Published.RunStepAsync("publish-chart", _folder.FullName), StringComparison.Ordinal);
         Assert.Empty(_folder.EnumerateFileSystemInfos());
     }
 

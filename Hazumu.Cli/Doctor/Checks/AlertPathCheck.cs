@@ -69,7 +69,7 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
         var annotations = new Dictionary<string, string>
         {
             ["summary"] = "This is a test of Hazumu's alerts; nothing is wrong",
-            ["description"] = $"Somebody ran './hazumu doctor' on {Environment.MachineName}, which sends this to see whether alerts reach you. There is nothing to do.",
+            ["description"] = $"Somebody ran './hazumu doctor' on {Environment.MachineName}, which sends this alert to check whether alerts reach you. There is nothing to do.",
         };
         var before = await alertmanager.GetAttemptsAsync(cancellationToken);
         // By Alertmanager's clock, which may differ from this machine's, and has whole seconds.
@@ -86,13 +86,13 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
             var channels = before.Keys.Where(channel => receivers.Contains(channel.Receiver)).ToList();
             if (channels.Count == 0)
             {
-                findings.Note("Alertmanager has no receiver: alerts are only on its page; Hazumu:Alertmanager:SlackUrlFile, WebhookUrlFile or EmailTo sets one up.");
+                findings.Note("Alertmanager has no receiver: alerts are only on its page; set Hazumu:Alertmanager:SlackUrlFile, WebhookUrlFile or EmailTo.");
                 return "no receiver";
             }
 
             if (alert.Status.State == "suppressed")
             {
-                findings.Note($"The test alert is silenced (silence {string.Join(", ", alert.Status.SilencedBy)}), and with it perhaps others; Alertmanager's page lists the silences.");
+                findings.Note($"The test alert is silenced (silence {string.Join(", ", alert.Status.SilencedBy)}), and perhaps other alerts too; Alertmanager's page lists the silences.");
                 return "silenced";
             }
 
@@ -125,8 +125,8 @@ internal sealed class AlertPathCheck(TimeSpan answerLimit) : Check("alert path")
                 foreach (var channel in open)
                 {
                     findings.Problem(Failed(now, channel) > 0
-                        ? $"Alertmanager cannot deliver to the receiver '{channel.Receiver}' by {channel.Integration}; its log has the reason, and docs/runbooks/AlertmanagerNotificationsFailing.md tells what to do."
-                        : $"The receiver '{channel.Receiver}' did not answer Alertmanager by {channel.Integration} within {answerLimit.TotalSeconds:0} s; see that what its address names runs and can be reached from the container.");
+                        ? $"Alertmanager cannot deliver to the receiver '{channel.Receiver}' by {channel.Integration}; its log has the reason, and docs/runbooks/AlertmanagerNotificationsFailing.md has the cure."
+                        : $"The receiver '{channel.Receiver}' did not answer Alertmanager by {channel.Integration} within {answerLimit.TotalSeconds:0} s; check that the receiver at its address runs and can be reached from the container.");
                 }
 
                 return;

@@ -15,7 +15,7 @@ internal sealed class AnswerCheck() : Check("answers")
         }
         else if (snapshot.Probes.All(probe => probe.Answer is null))
         {
-            findings.Problem($"Nothing answers on {addresses}; start the backend with ./hazumu up, or give the settings that it was started with.");
+            findings.Problem($"Nothing answers on {addresses}; start the backend with ./hazumu up, or give the settings with which it was started.");
         }
         else
         {

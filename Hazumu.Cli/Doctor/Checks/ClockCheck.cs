@@ -35,7 +35,7 @@ internal sealed class ClockCheck() : Check("clocks")
             {
                 // Virtual machines often get their time from the hypervisor, which this does not show: not a problem by
                 // itself.
-                findings.Note($"No time service keeps the clock of the host of {host["instance"]} right, as far as its kernel knows; where nothing else does, install chrony or enable systemd-timesyncd.");
+                findings.Note($"No time service keeps the clock of the host of {host["instance"]} right, according to its kernel; install chrony or enable systemd-timesyncd, unless another program sets the clock.");
             }
         }
 

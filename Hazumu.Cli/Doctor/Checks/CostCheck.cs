@@ -38,7 +38,7 @@ internal sealed class CostCheck() : Check("cost")
         var bytes = memory.Sum(sample => sample.Number);
         NoteAbove(cores, MostCores, $"The monitoring takes {Percent(cores)} of one core, more than {Percent(MostCores)}");
         NoteAbove(bytes, MostBytes, $"The monitoring takes {Megabytes(bytes)}, more than {Megabytes(MostBytes)}");
-        NoteAbove(series, MostSeries, string.Create(CultureInfo.InvariantCulture, $"Prometheus holds {series:N0} series, more than {MostSeries:N0}"));
+        NoteAbove(series, MostSeries, string.Create(CultureInfo.InvariantCulture, $"Prometheus has {series:N0} series, more than {MostSeries:N0}"));
 
         var parts = memory.OrderByDescending(sample => sample.Number).Select(sample => $"{sample["service"]} {Percent(cpu.GetValueOrDefault(sample["service"]))} {Megabytes(sample.Number)}");
         return findings.ToResult(Name, string.Create(CultureInfo.InvariantCulture, $"{Percent(cores)} of one core, {Megabytes(bytes)}, {series:N0} series ({string.Join(", ", parts)})"));
@@ -47,7 +47,7 @@ internal sealed class CostCheck() : Check("cost")
         {
             if (value > most)
             {
-                findings.Note($"{what}, its limit at rest; the dashboard \"Containers\" shows since when.");
+                findings.Note($"{what}, the limit without load; the dashboard \"Containers\" shows since when.");
             }
         }
     }

@@ -25,14 +25,14 @@ internal sealed class DataSourceCheck() : Check("data sources")
         var answer = await grafana.SendAsync(HttpMethod.Get, List, content: null, cancellationToken);
         if (answer.Status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
-            throw new CheckException($"Grafana refuses '{snapshot.Options.GrafanaUser}' as administrator: give the right GRAFANA_ADMIN_PASSWORD, or set the password back with 'Reset admin password' in the Aspire dashboard.");
+            throw new CheckException($"Grafana refuses '{snapshot.Options.GrafanaUser}' as administrator: set the right GRAFANA_ADMIN_PASSWORD, or reset the password with 'Reset admin password' in the Aspire dashboard.");
         }
 
         var sources = answer.IsSuccess ? grafana.Read<IReadOnlyList<DataSource>>(List, answer) : throw grafana.UnexpectedAnswer(List, answer);
         var findings = new Findings();
         if (!sources.Any(source => source.Uid == Main))
         {
-            findings.Problem($"Grafana has no data source with the uid '{Main}', so every dashboard is empty; see its log for why grafana/provisioning was not read.");
+            findings.Problem($"Grafana has no data source with the uid '{Main}', so every dashboard is empty; see its log for the reason.");
         }
 
         // A component that is left out of the graph has no address, and its data source none either.
@@ -41,7 +41,7 @@ internal sealed class DataSourceCheck() : Check("data sources")
         {
             if (await FindProblemAsync(grafana, source, cancellationToken) is { } problem)
             {
-                findings.Problem($"Grafana gets no answer from {source.Name} ({source.Url}): {problem}; see that it runs and is on the same network as Grafana.");
+                findings.Problem($"Grafana gets no answer from {source.Name} ({source.Url}): {problem}; check that it runs and is on the same network as Grafana.");
             }
         }
 

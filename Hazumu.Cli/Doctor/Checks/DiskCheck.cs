@@ -33,7 +33,7 @@ internal sealed partial class DiskCheck() : Check("retention and disk")
         var rate = await prometheus.QueryNumberAsync(Samples, cancellationToken);
         if (rate is null || await prometheus.QueryNumberAsync(Uptime, cancellationToken) is null or < Young)
         {
-            findings.Note("How fast samples come is not known before Prometheus has run for three minutes; check again then.");
+            findings.Note("The rate of samples is unknown until Prometheus has run for three minutes; check again then.");
             return findings.ToResult(Name, $"kept for {retention}");
         }
 
@@ -44,21 +44,21 @@ internal sealed partial class DiskCheck() : Check("retention and disk")
         var disk = FindDisk(await prometheus.QueryAsync("node_filesystem_avail_bytes or node_filesystem_device_error == 1", cancellationToken), snapshot.Options.VolumesFolder);
         if (disk is null)
         {
-            findings.Note($"How much space is left in {snapshot.Options.VolumesFolder} is not known: no node exporter measures it.");
+            findings.Note($"How much space is left in {snapshot.Options.VolumesFolder} is unknown: no node exporter measures it.");
             return findings.ToResult(Name, summary);
         }
 
         var mount = disk["mountpoint"];
         if (disk["device_error"] is { Length: > 0 } error)
         {
-            findings.Note($"How much space is left on {mount}, which has the volumes, is not known: the node exporter is not allowed to read it ({error}); 'df {mount}' on the host shows it.");
+            findings.Note($"How much space is left on {mount}, which has the volumes, is unknown: the node exporter may not read it ({error}); 'df {mount}' on the host shows it.");
             return findings.ToResult(Name, summary);
         }
 
         var free = disk.Number;
         if (predicted - stored > free)
         {
-            findings.Problem($"Samples of {retention} will need {Size(predicted - stored)} more, and {mount} has {Size(free)} left; shorten Hazumu:Prometheus:Retention or make room (docs/runbooks/DiskFilling.md).");
+            findings.Problem($"Samples of {retention} will need {Size(predicted - stored)} more, and {mount} has {Size(free)} left; shorten Hazumu:Prometheus:Retention or free space (docs/runbooks/DiskFilling.md).");
         }
 
         return findings.ToResult(Name, $"{summary}, {Size(free)} free on {mount}");

@@ -31,7 +31,7 @@ internal sealed class TargetCheck() : Check("targets")
         var jobs = targets.Select(target => target.Job).ToHashSet();
         if (jobs.Count == 0)
         {
-            findings.Problem("Prometheus has no targets at all; prometheus/prometheus.yml is not what it runs with.");
+            findings.Problem("Prometheus has no targets; it does not run with prometheus/prometheus.yml.");
         }
 
         foreach (var expected in (await prometheus.QueryAsync("hazumu:expected_job:info", cancellationToken)).Select(sample => sample["job"]).Where(job => IsMeant(job) && !jobs.Contains(job)))

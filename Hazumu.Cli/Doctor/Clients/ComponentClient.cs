@@ -95,7 +95,7 @@ internal sealed class ComponentClient(HttpClient http, string name, Uri address,
 
     /// <summary>Creates the exception for an answer that is not of this component's API.</summary>
     public CheckException UnexpectedAnswer(string path, Answer answer) =>
-        new($"{Name} answers '{path}' with something else than its API has ({Excerpt(answer.Body)}); see which program is on {Address}.");
+        new($"{Name} answers '{path}' with an answer that its API does not have ({Excerpt(answer.Body)}); see which program is on {Address}.");
 
     private CheckException NoAnswer(string reason) =>
         new($"{Name} does not answer on {Address} ({reason}); start it, or correct its port if it listens elsewhere.");

@@ -77,7 +77,7 @@ internal static class RequestForm
         while (await reader.ReadNextSectionAsync(cancellationToken) is { } section)
         {
             var field = FieldOf(section);
-            var problem = field is null ? "The request's form has a part that is no field." : null;
+            var problem = field is null ? "The request's form has a part that is not a field." : null;
             if (field == "model")
             {
                 (var value, range, problem) = await ReadModelAsync(section, cancellationToken);

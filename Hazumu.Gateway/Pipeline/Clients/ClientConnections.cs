@@ -44,7 +44,7 @@ internal sealed class ClientConnections
                 new(Interlocked.Read(ref _rejectedByAddress), new KeyValuePair<string, object?>("reason", "address")),
             ],
             "{connection}",
-            "Connections of clients that were closed at once because there were too many.");
+            "Client connections that were closed immediately because a limit was reached.");
     }
 
     internal ClientConnections(ConnectionOptions options, long? byOpenFiles, long memory, bool isBehindProxy)

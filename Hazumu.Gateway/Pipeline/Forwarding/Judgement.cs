@@ -125,7 +125,7 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
         new(AttemptEnd.ClientGone, Fault.Client, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.ClientDisconnect),
         new(AttemptEnd.BadBody, Fault.Client, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.BadRequest, 400, "The request's body could not be read to its end."),
         new(AttemptEnd.Unsendable, Fault.Client, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.BadRequest, 400, "The request's path or headers cannot be passed on to a model server."),
-        new(AttemptEnd.GatewayFailed, Fault.Gateway, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.GatewayError, 500, "The gateway failed; its log tells more."),
+        new(AttemptEnd.GatewayFailed, Fault.Gateway, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.GatewayError, 500, "The gateway failed; its log has more details."),
     ];
 
     /// <summary>What the client is answered where no attempt follows; <see langword="null"/> where it has an answer, or part of one.</summary>

@@ -15,7 +15,7 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
     private const int LongestPath = 200;
 
     /// <summary>The gateway itself failed.</summary>
-    public static GatewayRefusal GatewayFailed { get; } = new(Outcome.GatewayError, StatusCodes.Status500InternalServerError, "The gateway failed; its log tells more.");
+    public static GatewayRefusal GatewayFailed { get; } = new(Outcome.GatewayError, StatusCodes.Status500InternalServerError, "The gateway failed; its log has more details.");
 
     public static GatewayRefusal BadRequest(string message) => new(Outcome.BadRequest, StatusCodes.Status400BadRequest, message);
 

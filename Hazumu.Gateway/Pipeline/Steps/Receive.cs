@@ -17,7 +17,7 @@ internal sealed class Receive(AddressLimit addresses, BrowserRules browsers, Tim
             : !isPathClean ? GatewayRefusal.BadRequest("The path has a segment '.' or '..' beside an encoded slash.")
 
             // SocketsHttpHandler would take it for a tunnel of its own, and the instance for broken when that fails.
-            : HttpMethods.IsConnect(context.Request.Method) ? GatewayRefusal.BadRequest("CONNECT asks for a tunnel, and this is no proxy for that.")
+            : HttpMethods.IsConnect(context.Request.Method) ? GatewayRefusal.BadRequest("CONNECT requests a tunnel, but the gateway is not such a proxy.")
             : null;
         return new(new GatewayRequest { Operation = operation, Id = headers.RequestId, Clock = time }, headers, problem);
     }

@@ -31,7 +31,7 @@ internal sealed class RevocationWatch : IDisposable
     public bool HasEnded => _hasEnded;
 
     /// <summary>How the request ends then.</summary>
-    public Completion Completion => Authenticate.Unauthorized(_context, $"The key '{_request.Caller.Name}' was revoked or has expired.");
+    public Completion Completion => Authenticate.Unauthorized(_context, $"The key '{_request.Caller.Name}' has been revoked or has expired.");
 
     /// <summary>Watches a request until disposed; <see langword="null"/> if it has no key.</summary>
     public static RevocationWatch? Begin(HttpContext context, GatewayRequest request) =>
