@@ -44,14 +44,16 @@ public sealed partial class ChartPrometheusTests
         var rendering = await Rendering.OfAsync(values);
         var pod = rendering.Workloads["prometheus"].Pod;
         var mount = pod.Containers[0].VolumeMounts.Single(one => one.Name == "runbooks");
-        var runbooks = rendering.The<V1ConfigMap>(pod.Volumes.Single(volume => volume.Name == "runbooks").ConfigMap.Name).Data;
+        var volume = pod.Volumes.Single(volume => volume.Name == "runbooks").ConfigMap;
+        var runbooks = rendering.The<V1ConfigMap>(volume.Name).Data;
 
         Assert.Equal(url, pod.Containers[0].Env.Single(variable => variable.Name == "RUNBOOK_URL").Value);
         Assert.Equal(grafana, pod.Containers[0].Env.SingleOrDefault(variable => variable.Name == "GRAFANA_URL")?.Value);
         Assert.Contains($"--web.user-assets={mount.MountPath}", pod.Containers[0].Args);
         Assert.Equal(
-            Directory.EnumerateFiles(RepositoryRoot.Combine("docs", "runbooks")).ToDictionary(file => Path.GetFileName(file), File.ReadAllText),
-            runbooks);
+            Directory.EnumerateFiles(RepositoryRoot.Combine("docs", "runbooks"), "*", SearchOption.AllDirectories)
+                .ToDictionary(file => Path.GetRelativePath(RepositoryRoot.Combine("docs", "runbooks"), file).Replace('\\', '/'), File.ReadAllText),
+            volume.Items.ToDictionary(item => item.Path, item => runbooks[item.Key]));
     }
 
     [Theory]
