@@ -198,6 +198,7 @@ internal static class GatewayHost
                 : null));
 
         services.AddKeys(settings.Keys);
+        services.AddSingleton(new EndUsers(settings.EndUsers));
         services.AddGatewayTelemetry();
         services.AddSingleton<IFleetGauges, FleetGauges>();
 
@@ -226,6 +227,7 @@ internal static class GatewayHost
         services.AddSingleton<MergedReads>();
         services.AddSingleton<Receive>();
         services.AddSingleton<Authenticate>();
+        services.AddSingleton<NameEndUser>();
         services.AddSingleton<ReadHead>();
         services.AddSingleton<Admit>();
         services.AddSingleton<Forward>();

@@ -20,6 +20,10 @@ public sealed class KeyFileTests : IDisposable
               "requestsPerMinute": 60,
               "tokensPerMinute": 100000,
               "concurrentRequests": 4,
+              "endUsers": ["X-User", "body"],
+              "endUserRequestsPerMinute": 20,
+              "group": "sales",
+              "note": "for Bo",
               "created": "2026-01-01T00:00:00Z",
               "expires": "2027-01-01"
             }
@@ -44,6 +48,8 @@ public sealed class KeyFileTests : IDisposable
         Assert.Equal(["qwen*", "x"], key.Models.Patterns);
         Assert.Equal(Priority.Batch, key.Priority);
         Assert.Equal((60, 100_000, 4), (key.RequestsPerMinute, key.TokensPerMinute, key.ConcurrentRequests));
+        Assert.Equal(["X-User", "body"], key.EndUsers!.Names);
+        Assert.Equal((new Limits(RequestsPerMinute: 20), "sales", "for Bo"), (key.EndUserLimits, key.Group, key.Note));
         Assert.Equal(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), key.Created);
         Assert.Equal(new DateTimeOffset(2027, 1, 1, 0, 0, 0, TimeSpan.Zero), key.Expires);
     }
@@ -55,6 +61,7 @@ public sealed class KeyFileTests : IDisposable
 
         var lists = Valid.ReplaceLineEndings("\n")
             .Replace("""["infer", "read"]""", "[\n        \"infer\",\n        \"read\"\n      ]", StringComparison.Ordinal)
+            .Replace("""["X-User", "body"]""", "[\n        \"X-User\",\n        \"body\"\n      ]", StringComparison.Ordinal)
             .Replace("""["qwen*", "x"]""", "[\n        \"qwen*\",\n        \"x\"\n      ]", StringComparison.Ordinal)
             .Replace("2027-01-01", "2027-01-01T00:00:00Z", StringComparison.Ordinal);
         Assert.Equal(lists, written);
@@ -132,6 +139,10 @@ public sealed class KeyFileTests : IDisposable
     [InlineData("100000", "-1", "'tokensPerMinute' of key 1 ('alice') is -1")]
     [InlineData("100000", "99999999999", "at $.keys[0].tokensPerMinute")]
     [InlineData("\"concurrentRequests\": 4", "\"concurrentRequests\": \"4\"", "at $.keys[0].concurrentRequests")]
+    [InlineData("\"X-User\"", "\"Cookie\"", "the 'endUsers' of key 1 ('alice') hold 'Cookie'; allowed: names of request headers")]
+    [InlineData(": 20", ": 0", "'endUserRequestsPerMinute' of key 1 ('alice') is 0")]
+    [InlineData("\"sales\"", "\" x\"", "the 'group' of key 1 ('alice') must be 1 to 64 characters")]
+    [InlineData("\"for Bo\"", "\"\"", "the 'note' of key 1 ('alice') must be 1 to 200 characters")]
     [InlineData("2026-01-01T00:00:00Z", "yesterday", "'created' of key 1 ('alice') must be a date or time such as 2027-01-01")]
     [InlineData("2027-01-01", "2027-02-30", "'expires' of key 1 ('alice') must be a date or time such as 2027-01-01")]
     public void A_broken_key_is_reported_in_one_sentence(string right, string wrong, string expected)

@@ -276,7 +276,7 @@ public class KeyLimitsTests
     {
         var caller = Caller(requests: 4, tokens: 60);
         AssertAllowed(caller);
-        Assert.Equal([(caller.Key!, new KeyUse(1, 0))], _limits.Used());
+        Assert.Equal([(caller.Key!, null, new KeyUse(1, 0))], _limits.Used());
 
         var key = caller.Key!;
         _limits.Learn(key, new KeyUse(3, 30));

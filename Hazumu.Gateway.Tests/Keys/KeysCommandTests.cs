@@ -97,7 +97,7 @@ public sealed class KeysCommandTests : IDisposable
     [Fact]
     public async Task List_shows_all_but_the_hash()
     {
-        var (_, text, _) = await Run("keys", "create", "alice", "--models", "qwen*", "--requests-per-minute", "60", "--concurrent", "2");
+        var (_, text, _) = await Run("keys", "create", "alice", "--models", "qwen*", "--requests-per-minute", "60", "--concurrent", "2", "--group", "sales", "--note", "for Bo", "--end-users", "X-User, body", "--end-user-concurrent", "1");
         await Run("keys", "create", "bob", "--scopes", "admin", "--priority", "batch", "--expires", "1d", "--ollama-public-key", new OllamaKeyPair().PublicKey);
         _time.Advance(TimeSpan.FromDays(2));
 
@@ -107,9 +107,9 @@ public sealed class KeysCommandTests : IDisposable
         var ids = KeyFile.Read(Path).Select(key => key.Id).ToList();
         Assert.Equal(
             $"""
-            NAME   ID        SCOPES      MODELS  LIMITS                      OLLAMA KEY  CREATED     EXPIRES
-            alice  {ids[0]}  infer,read  qwen*   60 requests/min, 2 at once  -           2026-06-01  -
-            bob    {ids[1]}  admin       *       batch priority              yes         2026-06-01  2026-06-02 (expired)
+            NAME   ID        GROUP  SCOPES      MODELS  LIMITS                      END USERS                OLLAMA KEY  CREATED     EXPIRES               NOTE
+            alice  {ids[0]}  sales  infer,read  qwen*   60 requests/min, 2 at once  X-User,body (1 at once)  -           2026-06-01  -                     for Bo
+            bob    {ids[1]}  -      admin       *       batch priority              -                        yes         2026-06-01  2026-06-02 (expired)  -
 
             """,
             output,

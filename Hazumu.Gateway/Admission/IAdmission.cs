@@ -25,14 +25,17 @@ internal interface IAdmission
 
     /// <summary>Returns the refusal of a request that a full queue would reject, before its body is read.</summary>
     /// <param name="model">The model's normalised name.</param>
-    /// <param name="key">The key's name.</param>
+    /// <param name="key">What takes turns: <see cref="Ticket.Key"/>.</param>
     /// <returns><see langword="null"/> if the request may find a slot or a place in the queue.</returns>
     SlotDecision? FindRefusal(string model, string key);
 
-    /// <summary>Counts a request against the limits of its key.</summary>
+    /// <summary>Counts a request against the limits of its key, and against those of its end user.</summary>
+    /// <param name="caller">The caller.</param>
+    /// <param name="endUser">The end user; <see langword="null"/> where nobody is named.</param>
+    /// <param name="cancellationToken">The client has disconnected.</param>
     /// <returns>The limit that is reached, or a count that must be completed when the request has ended.</returns>
     /// <exception cref="OperationCanceledException">The client has disconnected.</exception>
-    ValueTask<LimitDecision> CountRequestAsync(Caller caller, CancellationToken cancellationToken);
+    ValueTask<LimitDecision> CountRequestAsync(Caller caller, string? endUser, CancellationToken cancellationToken);
 
     /// <summary>Rejects all queued requests and every later one: the gateway stops. Running requests keep their slots until they end.</summary>
     void Stop();
@@ -42,7 +45,8 @@ internal interface IAdmission
 /// <param name="Reached">The limit that is reached.</param>
 /// <param name="RetryAfter">When to try again.</param>
 /// <param name="Count">The count of an allowed request; <see langword="null"/> if its key has no limits.</param>
-internal readonly record struct LimitDecision(ReachedLimit Reached, TimeSpan RetryAfter = default, IRequestCount? Count = null);
+/// <param name="IsOfEndUser">Whether the limit is that of the end user, and not of the key.</param>
+internal readonly record struct LimitDecision(ReachedLimit Reached, TimeSpan RetryAfter = default, IRequestCount? Count = null, bool IsOfEndUser = false);
 
 /// <summary>A running request that is counted against the limits of its key.</summary>
 internal interface IRequestCount

@@ -2,7 +2,7 @@ namespace Hazumu.Gateway.Admission;
 
 /// <summary>
 /// The requests of one priority that wait for one model. Keys take turns, so that one with a thousand requests holds up
-/// another's by one at a time; within a
+/// another's by one at a time; so do the end users of a key that names them (<see cref="Ticket.Key"/>). Within a
 /// key it is first come, first served. Joining, leaving and taking a turn cost the same however long the queue is.
 /// </summary>
 /// <remarks>Not thread-safe: the fleet's lock guards it.</remarks>

@@ -18,15 +18,15 @@ internal sealed class LocalAdmission(Scheduler scheduler, KeyLimits limits) : IA
     public SlotDecision? FindRefusal(string model, string key) => scheduler.RefusalOf(model, key);
 
     /// <inheritdoc/>
-    public ValueTask<LimitDecision> CountRequestAsync(Caller caller, CancellationToken cancellationToken)
+    public ValueTask<LimitDecision> CountRequestAsync(Caller caller, string? endUser, CancellationToken cancellationToken)
     {
-        if (!KeyLimits.HasAny(caller))
+        if (!KeyLimits.HasAny(caller, endUser))
         {
             return default;
         }
 
-        var lease = limits.TryAcquire(caller, out var retryAfter);
-        return new(new LimitDecision(lease.Reached, retryAfter, lease.IsAcquired ? new RequestCount(limits, caller, lease) : null));
+        var lease = limits.TryAcquire(caller, out var retryAfter, endUser);
+        return new(new LimitDecision(lease.Reached, retryAfter, lease.IsAcquired ? new RequestCount(limits, caller, endUser, lease) : null, lease.IsOfEndUser));
     }
 
     /// <inheritdoc/>
@@ -34,12 +34,12 @@ internal sealed class LocalAdmission(Scheduler scheduler, KeyLimits limits) : IA
 }
 
 /// <summary>A request that this gateway counts.</summary>
-internal sealed class RequestCount(KeyLimits limits, Caller caller, LimitLease lease) : IRequestCount
+internal sealed class RequestCount(KeyLimits limits, Caller caller, string? endUser, LimitLease lease) : IRequestCount
 {
     /// <inheritdoc/>
     public void Complete(long tokens)
     {
-        limits.Debit(caller, tokens);
+        limits.Debit(caller, tokens, endUser);
         lease.Dispose();
     }
 }

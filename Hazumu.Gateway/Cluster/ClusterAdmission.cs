@@ -97,18 +97,18 @@ internal sealed partial class ClusterAdmission(
     }
 
     /// <inheritdoc/>
-    public async ValueTask<LimitDecision> CountRequestAsync(Caller caller, CancellationToken cancellationToken)
+    public async ValueTask<LimitDecision> CountRequestAsync(Caller caller, string? endUser, CancellationToken cancellationToken)
     {
-        while (KeyLimits.HasAny(caller))
+        while (KeyLimits.HasAny(caller, endUser))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var key = KeyInMessage.From(caller.Key!);
+            var key = KeyInMessage.From(caller.Key!, endUser);
             if (AdmitsHere)
             {
                 await Settled.WaitAsync(cancellationToken);
                 if (AdmitsHere)
                 {
-                    var decision = await Local.CountRequestAsync(caller, cancellationToken);
+                    var decision = await Local.CountRequestAsync(caller, endUser, cancellationToken);
                     return decision.Count is { } count ? decision with { Count = Hold(new(MessageKind.Hold, NewId()) { Key = key }, count) } : decision;
                 }
             }
@@ -117,12 +117,17 @@ internal sealed partial class ClusterAdmission(
             if (await AskAsync(question, cancellationToken) is { } answer)
             {
                 limits.Learn(caller.Key!, answer.Use);
-                if (answer.IsRefusal)
+                if (endUser is not null)
                 {
-                    return new(answer.Reached, TimeSpan.FromSeconds(answer.RetryAfter));
+                    limits.Learn(caller.Key!, answer.EndUserUse, endUser);
                 }
 
-                question.Count = new RequestCount(limits, caller, limits.Adopt(caller.Key!));
+                if (answer.IsRefusal)
+                {
+                    return new(answer.Reached, TimeSpan.FromSeconds(answer.RetryAfter), IsOfEndUser: answer.IsOfEndUser);
+                }
+
+                question.Count = new RequestCount(limits, caller, endUser, limits.Adopt(caller.Key!, endUser));
                 return new(ReachedLimit.None, Count: question);
             }
         }
@@ -445,9 +450,9 @@ internal sealed partial class ClusterAdmission(
                 StepDown();
             }
 
-            foreach (var (key, use) in limits.Used())
+            foreach (var (key, endUser, use) in limits.Used())
             {
-                link.Send(new(MessageKind.Used) { Key = KeyInMessage.From(key), Use = use });
+                link.Send(new(MessageKind.Used) { Key = KeyInMessage.From(key, endUser), Use = use });
             }
 
             foreach (var holding in _holdings.Values.OrderByDescending(holding => holding.Message.Kind))

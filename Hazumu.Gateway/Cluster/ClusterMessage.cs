@@ -19,7 +19,7 @@ internal enum MessageKind
     /// <summary>To the leader: returns what is held, or withdraws what was requested.</summary>
     End,
 
-    /// <summary>To the leader: what a key has used of its minute.</summary>
+    /// <summary>To the leader: what a key, or an end user of it, has used of its minute.</summary>
     Used,
 
     /// <summary>From the leader: the answer to <see cref="Ask"/>.</summary>
@@ -32,7 +32,16 @@ internal enum MessageKind
 /// <summary>A key in a message: what its limits need.</summary>
 internal sealed record KeyInMessage(string Id, string Name, int? Requests, int? Tokens, int? Concurrent)
 {
-    public static KeyInMessage From(ApiKey key) => new(key.Id, key.Name, key.RequestsPerMinute, key.TokensPerMinute, key.ConcurrentRequests);
+    /// <summary>The end user whose request it is.</summary>
+    public string? EndUser { get; init; }
+
+    public Limits EndUserLimits { get; init; }
+
+    public static KeyInMessage From(ApiKey key, string? endUser) => new(key.Id, key.Name, key.RequestsPerMinute, key.TokensPerMinute, key.ConcurrentRequests)
+    {
+        EndUser = endUser,
+        EndUserLimits = endUser is null ? default : key.EndUserLimits,
+    };
 
     public Caller ToCaller() => new(Name, new ApiKey
     {
@@ -44,6 +53,7 @@ internal sealed record KeyInMessage(string Id, string Name, int? Requests, int? 
         RequestsPerMinute = Requests,
         TokensPerMinute = Tokens,
         ConcurrentRequests = Concurrent,
+        EndUserLimits = EndUserLimits,
     });
 }
 
@@ -76,6 +86,8 @@ internal sealed record ClusterMessage(MessageKind Kind, long Id = 0)
     public double RetryAfter { get; init; }
     public KeyInMessage? Key { get; init; }
     public KeyUse Use { get; init; }
+    public KeyUse EndUserUse { get; init; }
+    public bool IsOfEndUser { get; init; }
     public ReachedLimit Reached { get; init; }
     public long Tokens { get; init; }
     public int Gateways { get; init; }

@@ -87,7 +87,7 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
     {
         if (message.Kind == MessageKind.Used)
         {
-            limits.Learn(message.Key!.ToCaller().Key!, message.Use);
+            limits.Learn(message.Key!.ToCaller().Key!, message.Use, message.Key.EndUser);
         }
         else if (message.Kind == MessageKind.End)
         {
@@ -149,7 +149,7 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
             var answer = new ClusterMessage(MessageKind.Answer, hold.Id) { Instance = hold.Instance, Model = hold.Model, IsCold = hold.IsCold };
             if (hold.Key?.ToCaller() is { } caller)
             {
-                Answer(holding, answer, count: new RequestCount(limits, caller, limits.Adopt(caller.Key!)));
+                Answer(holding, answer, count: new RequestCount(limits, caller, hold.Key.EndUser, limits.Adopt(caller.Key!, hold.Key.EndUser)));
             }
             else
             {
@@ -223,11 +223,17 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
         // What gateways have counted before is known by then.
         await cluster.Settled.WaitAsync(holding.Token);
         var caller = ask.Key!.ToCaller();
-        var decision = await cluster.Local.CountRequestAsync(caller, holding.Token);
-        Answer(
-            holding,
-            new(MessageKind.Answer, ask.Id) { Reached = decision.Reached, RetryAfter = decision.RetryAfter.TotalSeconds, Use = limits.UseOf(caller.Key!) },
-            count: decision.Count);
+        var endUser = ask.Key.EndUser;
+        var decision = await cluster.Local.CountRequestAsync(caller, endUser, holding.Token);
+        var answer = new ClusterMessage(MessageKind.Answer, ask.Id)
+        {
+            Reached = decision.Reached,
+            RetryAfter = decision.RetryAfter.TotalSeconds,
+            IsOfEndUser = decision.IsOfEndUser,
+            Use = limits.UseOf(caller.Key!),
+            EndUserUse = endUser is null ? default : limits.UseOf(caller.Key!, endUser),
+        };
+        Answer(holding, answer, count: decision.Count);
     }
 
     // Gives back at once what nothing waits for any more.

@@ -101,6 +101,9 @@ internal sealed class GatewayOptions
     /// <summary>Who may do what.</summary>
     public KeyOptions Keys { get; set; } = new();
 
+    /// <summary>The people behind keys.</summary>
+    public EndUserOptions EndUsers { get; set; } = new();
+
     /// <summary>Metrics and the access log.</summary>
     public TelemetryOptions Telemetry { get; set; } = new();
 }

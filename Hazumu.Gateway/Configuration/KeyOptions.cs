@@ -74,6 +74,29 @@ internal sealed class ConfiguredKey
     [Range(1, 1_000_000_000)]
     public int? ConcurrentRequests { get; set; }
 
+    /// <summary>How its requests name the people behind it, separated by commas; it is not trusted to name any where this is not set.</summary>
+    [Setting("How its requests name the people behind it, in this order; unless it is set, they name nobody: see [People behind one key](#people-behind-one-key)", Allowed = "names of request headers such as X-OpenWebUI-User-Id, and 'body', separated by commas")]
+    public string? EndUsers { get; set; }
+
+    /// <summary>Requests of one end user within a minute.</summary>
+    [Setting("A limit of each end user of the key", Allowed = "a number from 1 to 1000000000")]
+    [Range(1, 1_000_000_000)]
+    public int? EndUserRequestsPerMinute { get; set; }
+
+    /// <summary>Tokens of one end user within a minute.</summary>
+    [Setting("A limit of each end user of the key", Allowed = "a number from 1 to 1000000000")]
+    [Range(1, 1_000_000_000)]
+    public int? EndUserTokensPerMinute { get; set; }
+
+    /// <summary>Requests of one end user at the same time.</summary>
+    [Setting("A limit of each end user of the key", Allowed = "a number from 1 to 1000000000")]
+    [Range(1, 1_000_000_000)]
+    public int? EndUserConcurrentRequests { get; set; }
+
+    /// <summary>The group that it belongs to.</summary>
+    [Setting("The group that the key belongs to", Allowed = "1 to 64 characters")]
+    public string? Group { get; set; }
+
     /// <summary>The time from which on it is refused: a date or time of ISO 8601.</summary>
     [Setting("The time from which on it is refused", Allowed = "a date or a time of ISO 8601")]
     public string? Expires { get; set; }

@@ -38,6 +38,21 @@ internal sealed record ApiKey
     /// <summary>Requests at the same time; null where there is no limit.</summary>
     public int? ConcurrentRequests { get; init; }
 
+    /// <summary>Limits of all its requests together.</summary>
+    public Limits Limits => new(RequestsPerMinute, TokensPerMinute, ConcurrentRequests);
+
+    /// <summary>Limits of each end user that it names.</summary>
+    public Limits EndUserLimits { get; init; }
+
+    /// <summary>How its requests name the people behind it; <see langword="null"/> where it is not trusted to name any.</summary>
+    public EndUserSources? EndUsers { get; init; }
+
+    /// <summary>The group that it belongs to; <see langword="null"/> where it belongs to none.</summary>
+    public string? Group { get; init; }
+
+    /// <summary>What its owner wrote about it; <see langword="null"/> where that is nothing.</summary>
+    public string? Note { get; init; }
+
     /// <summary>When it was made.</summary>
     public required DateTimeOffset Created { get; init; }
 

@@ -14,6 +14,9 @@ internal sealed record Caller(string Name, ApiKey? Key = null)
     /// <summary>Whoever came without a valid key while one is needed: may do only what needs no scope.</summary>
     public static Caller Refused { get; } = new("anonymous") { _isRefused = true };
 
+    /// <summary>The group that the key belongs to; <see langword="null"/> where it belongs to none.</summary>
+    public string? Group => Key?.Group;
+
     /// <summary>Reports when the key is revoked or has expired; <see langword="null"/> without a key.</summary>
     public KeyRevocation? Revocation => _revocation;
 

@@ -45,6 +45,16 @@ internal sealed class ConfiguredKeys
             throw Wrong(name, nameof(ConfiguredKey.Models), wrong, "names of models and patterns such as qwen*, separated by commas");
         }
 
+        if (!EndUserSources.TryParse(Split(configured.EndUsers), out var endUsers, out wrong))
+        {
+            throw Wrong(name, nameof(ConfiguredKey.EndUsers), wrong, EndUserSources.Allowed);
+        }
+
+        if (configured.Group is not null && !KeyNote.IsGroup(configured.Group))
+        {
+            throw Wrong(name, nameof(ConfiguredKey.Group), configured.Group, KeyNote.AllowedGroup);
+        }
+
         DateTimeOffset expires = default;
         var doesExpire = !string.IsNullOrWhiteSpace(configured.Expires);
         if (doesExpire && !KeyTime.TryParse(configured.Expires, out expires))
@@ -70,6 +80,12 @@ internal sealed class ConfiguredKeys
             RequestsPerMinute = Limit(nameof(ConfiguredKey.RequestsPerMinute), configured.RequestsPerMinute),
             TokensPerMinute = Limit(nameof(ConfiguredKey.TokensPerMinute), configured.TokensPerMinute),
             ConcurrentRequests = Limit(nameof(ConfiguredKey.ConcurrentRequests), configured.ConcurrentRequests),
+            EndUsers = endUsers,
+            EndUserLimits = new(
+                Limit(nameof(ConfiguredKey.EndUserRequestsPerMinute), configured.EndUserRequestsPerMinute),
+                Limit(nameof(ConfiguredKey.EndUserTokensPerMinute), configured.EndUserTokensPerMinute),
+                Limit(nameof(ConfiguredKey.EndUserConcurrentRequests), configured.EndUserConcurrentRequests)),
+            Group = configured.Group,
             Created = now,
             Expires = doesExpire ? expires : null,
         };

@@ -13,12 +13,14 @@ namespace Hazumu.Gateway.Keys;
 ///     {
 ///       "id": "…", "name": "open-webui", "sha256": "…", "ollamaPublicKey": "AAAA…", "scopes": ["infer", "read"], "models": ["qwen*"],
 ///       "priority": "batch", "requestsPerMinute": 60, "tokensPerMinute": 100000, "concurrentRequests": 4,
+///       "endUsers": ["X-OpenWebUI-User-Id", "body"], "endUserRequestsPerMinute": 20, "endUserTokensPerMinute": 20000,
+///       "endUserConcurrentRequests": 2, "group": "sales", "note": "asked for by Bob",
 ///       "created": "2026-01-01T00:00:00Z", "expires": "2027-01-01T00:00:00Z"
 ///     }
 ///   ]
 /// }
 /// </code>
-/// <c>ollamaPublicKey</c>, <c>models</c>, <c>priority</c>, the limits and <c>expires</c> may be absent.
+/// Only <c>id</c>, <c>name</c>, <c>sha256</c>, <c>scopes</c> and <c>created</c> must be present.
 /// </remarks>
 internal static class KeyFile
 {
@@ -106,6 +108,12 @@ internal static class KeyFile
                 RequestsPerMinute = key.RequestsPerMinute,
                 TokensPerMinute = key.TokensPerMinute,
                 ConcurrentRequests = key.ConcurrentRequests,
+                EndUsers = key.EndUsers is null ? null : [.. key.EndUsers.Names],
+                EndUserRequestsPerMinute = key.EndUserLimits.RequestsPerMinute,
+                EndUserTokensPerMinute = key.EndUserLimits.TokensPerMinute,
+                EndUserConcurrentRequests = key.EndUserLimits.ConcurrentRequests,
+                Group = key.Group,
+                Note = key.Note,
                 Created = KeyTime.Format(key.Created),
                 Expires = key.Expires is { } expires ? KeyTime.Format(expires) : null,
             })],
@@ -145,7 +153,7 @@ internal static class KeyFile
 
         what = $"{what} ('{key.Name}')";
         ThrowIfUnknown(
-            key.Unknown, path, what, "id, name, sha256, ollamaPublicKey, scopes, models, priority, requestsPerMinute, tokensPerMinute, concurrentRequests, created, expires");
+            key.Unknown, path, what, "id, name, sha256, ollamaPublicKey, scopes, models, priority, requestsPerMinute, tokensPerMinute, concurrentRequests, endUsers, endUserRequestsPerMinute, endUserTokensPerMinute, endUserConcurrentRequests, group, note, created, expires");
 
         if (!KeyText.IsId(key.Id))
         {
@@ -179,6 +187,21 @@ internal static class KeyFile
             throw Wrong(path, $"the 'priority' of {what} must be one of {PriorityNames.Allowed}");
         }
 
+        if (!EndUserSources.TryParse(key.EndUsers?.Select(source => source ?? "") ?? [], out var endUsers, out wrong))
+        {
+            throw Wrong(path, $"the 'endUsers' of {what} hold '{wrong}'; allowed: {EndUserSources.Allowed}");
+        }
+
+        if (key.Group is not null && !KeyNote.IsGroup(key.Group))
+        {
+            throw Wrong(path, $"the 'group' of {what} must be {KeyNote.AllowedGroup}");
+        }
+
+        if (key.Note is not null && !KeyNote.IsNote(key.Note))
+        {
+            throw Wrong(path, $"the 'note' of {what} must be {KeyNote.AllowedNote}");
+        }
+
         if (!KeyTime.TryParse(key.Created, out var created))
         {
             throw Wrong(path, $"'created' of {what} must be {KeyTime.Allowed}");
@@ -202,6 +225,13 @@ internal static class KeyFile
             RequestsPerMinute = Limit(key.RequestsPerMinute, "requestsPerMinute"),
             TokensPerMinute = Limit(key.TokensPerMinute, "tokensPerMinute"),
             ConcurrentRequests = Limit(key.ConcurrentRequests, "concurrentRequests"),
+            EndUsers = endUsers,
+            EndUserLimits = new(
+                Limit(key.EndUserRequestsPerMinute, "endUserRequestsPerMinute"),
+                Limit(key.EndUserTokensPerMinute, "endUserTokensPerMinute"),
+                Limit(key.EndUserConcurrentRequests, "endUserConcurrentRequests")),
+            Group = key.Group,
+            Note = key.Note,
             Created = created,
             Expires = key.Expires is null ? null : expires,
         };
@@ -263,6 +293,18 @@ internal sealed class StoredKey
     public int? TokensPerMinute { get; set; }
 
     public int? ConcurrentRequests { get; set; }
+
+    public List<string?>? EndUsers { get; set; }
+
+    public int? EndUserRequestsPerMinute { get; set; }
+
+    public int? EndUserTokensPerMinute { get; set; }
+
+    public int? EndUserConcurrentRequests { get; set; }
+
+    public string? Group { get; set; }
+
+    public string? Note { get; set; }
 
     public string? Created { get; set; }
 

@@ -1,29 +1,59 @@
-using System.Collections.Concurrent;
-
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>
-/// Holds keys to their limits. What a key has used is kept under its id, so that it outlasts a reload of the keys, whose limits apply
-/// from the next request on.
+/// Holds keys, and each of their end users, to their limits. What a key has used is kept under its id, so that it outlasts a reload of the
+/// keys, whose limits apply from the next request on.
 /// </summary>
 internal sealed class KeyLimits(TimeProvider time)
 {
+    private const int FewUsages = 1024;
+
     /// <summary>When a place among the concurrent requests comes free nobody knows; this is what a client is told.</summary>
     private static readonly TimeSpan s_unknownWait = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<string, Usage> _usages = new(StringComparer.Ordinal);
+    // Guards what follows: a request counts against its key and its end user, or against neither.
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Usage> _usages = new(StringComparer.Ordinal);
+    private readonly long _minute = 60 * time.TimestampFrequency;
+    private int _sweepAt = FewUsages;
 
     /// <summary>Whether a caller has any limit.</summary>
-    public static bool HasAny(Caller caller) => caller.Key is { } key && (key.RequestsPerMinute ?? key.TokensPerMinute ?? key.ConcurrentRequests) is not null;
+    public static bool HasAny(Caller caller, string? endUser = null) =>
+        caller.Key is { } key && (key.Limits.HasAny || (endUser is not null && key.EndUserLimits.HasAny));
 
     /// <summary>Counts a request, unless a limit is reached.</summary>
     /// <param name="caller">Who makes it.</param>
     /// <param name="retryAfter">When it is allowed, as far as one can tell; zero where it is.</param>
+    /// <param name="endUser">The end user; <see langword="null"/> where nobody is named.</param>
     /// <returns>To be disposed when the request is over.</returns>
-    public LimitLease TryAcquire(Caller caller, out TimeSpan retryAfter)
+    public LimitLease TryAcquire(Caller caller, out TimeSpan retryAfter, string? endUser = null)
     {
         retryAfter = TimeSpan.Zero;
-        return HasAny(caller) ? UsageOf(caller.Key!).TryAcquire(caller.Key!, out retryAfter) : default;
+        if (!HasAny(caller, endUser))
+        {
+            return default;
+        }
+
+        lock (_gate)
+        {
+            var key = caller.Key!;
+            var now = time.GetTimestamp();
+            var (own, user) = UsagesOf(key, endUser);
+            var ownWait = own?.Wait(now, _minute, ToTicks(s_unknownWait)) ?? default;
+            var userWait = user?.Wait(now, _minute, ToTicks(s_unknownWait)) ?? default;
+
+            // The limit that holds the request up longest is the one to tell.
+            var (ticks, reached) = ownWait.Ticks >= userWait.Ticks ? ownWait : userWait;
+            retryAfter = ToTimeSpan(ticks);
+            if (reached != ReachedLimit.None)
+            {
+                return new LimitLease(reached, isOfEndUser: userWait.Ticks > ownWait.Ticks);
+            }
+
+            own?.TakeRequest(now, _minute);
+            user?.TakeRequest(now, _minute);
+            return TakePlace(own, user);
+        }
     }
 
     /// <summary>
@@ -32,178 +62,218 @@ internal sealed class KeyLimits(TimeProvider time)
     /// </summary>
     /// <param name="caller">Who made the request.</param>
     /// <param name="tokens">Tokens of the prompt and of the answer.</param>
-    public void Debit(Caller caller, long tokens)
+    /// <param name="endUser">The end user; <see langword="null"/> where nobody is named.</param>
+    public void Debit(Caller caller, long tokens, string? endUser = null)
     {
-        if (tokens > 0 && caller.Key is { TokensPerMinute: not null } key)
+        if (tokens <= 0 || caller.Key is not { } key)
         {
-            UsageOf(key).Debit(tokens);
+            return;
+        }
+
+        lock (_gate)
+        {
+            var now = time.GetTimestamp();
+            var (own, user) = UsagesOf(key, endUser);
+            own?.TakeTokens(tokens, now, _minute);
+            user?.TakeTokens(tokens, now, _minute);
         }
     }
 
     /// <summary>Counts a request that another gateway has allowed, for as long as it runs; what is used of the minute must be learnt.</summary>
     /// <returns>To be disposed when the request is over.</returns>
-    public LimitLease Adopt(ApiKey key) => UsageOf(key).Adopt(key);
-
-    /// <summary>What a key has used of its minute.</summary>
-    public KeyUse UseOf(ApiKey key) => UsageOf(key).Use();
-
-    /// <summary>What all keys have used of their minutes, where that is anything.</summary>
-    public IEnumerable<(ApiKey Key, KeyUse Use)> Used()
+    public LimitLease Adopt(ApiKey key, string? endUser = null)
     {
-        foreach (var usage in _usages.Values)
+        lock (_gate)
         {
-            if (usage.Key is { } key && usage.Use() is var use && use != default)
-            {
-                yield return (key, use);
-            }
+            var (own, user) = UsagesOf(key, endUser);
+            return TakePlace(own, user);
+        }
+    }
+
+    /// <summary>What a key, or an end user of it, has used of its minute.</summary>
+    public KeyUse UseOf(ApiKey key, string? endUser = null)
+    {
+        lock (_gate)
+        {
+            return _usages.TryGetValue(EndUsers.IdOf(key.Id, endUser), out var usage) ? usage.Use(time.GetTimestamp(), _minute) : default;
+        }
+    }
+
+    /// <summary>What all keys and end users have used of their minutes, where that is anything.</summary>
+    public IReadOnlyList<(ApiKey Key, string? EndUser, KeyUse Use)> Used()
+    {
+        lock (_gate)
+        {
+            var now = time.GetTimestamp();
+            return [.. _usages.Values.Select(usage => (usage.Key, usage.EndUser, Use: usage.Use(now, _minute))).Where(used => used.Use != default)];
         }
     }
 
     /// <summary>Learns what another gateway knows of a key's use: each may have missed some, so the greater number is the truer one.</summary>
-    public void Learn(ApiKey key, KeyUse use) => UsageOf(key).Learn(key, use);
-
-    private Usage UsageOf(ApiKey key) => _usages.GetOrAdd(key.Id, static (_, time) => new Usage(time), time);
-
-    /// <summary>What one key has used.</summary>
-    internal sealed class Usage(TimeProvider time)
+    public void Learn(ApiKey key, KeyUse use, string? endUser = null)
     {
-        private readonly Lock _gate = new();
-        private readonly long _minute = 60 * time.TimestampFrequency;
+        lock (_gate)
+        {
+            var (own, user) = UsagesOf(key, endUser);
+            (endUser is null ? own : user)?.Learn(use, time.GetTimestamp(), _minute);
+        }
+    }
+
+    // Of a key without limits none is kept, nor of its end users.
+    private (Usage? Own, Usage? EndUser) UsagesOf(ApiKey key, string? endUser) => (
+        key.Limits.HasAny ? UsageOf(key, endUser: null) : null,
+        endUser is not null && key.EndUserLimits.HasAny ? UsageOf(key, endUser) : null);
+
+    private Usage UsageOf(ApiKey key, string? endUser)
+    {
+        var id = EndUsers.IdOf(key.Id, endUser);
+        if (!_usages.TryGetValue(id, out var usage))
+        {
+            Sweep();
+            _usages[id] = usage = new Usage(endUser);
+        }
+
+        usage.Key = key;
+        return usage;
+    }
+
+    // There may be any number of end users in the life of a process: what is idle is forgotten.
+    private void Sweep()
+    {
+        if (_usages.Count < _sweepAt)
+        {
+            return;
+        }
+
+        var now = time.GetTimestamp();
+        foreach (var (id, usage) in _usages)
+        {
+            if (usage.IsIdle(now, _minute))
+            {
+                _usages.Remove(id);
+            }
+        }
+
+        _sweepAt = Math.Max(FewUsages, _usages.Count * 2);
+    }
+
+    private LimitLease TakePlace(Usage? own, Usage? user)
+    {
+        own = own is { Limits.ConcurrentRequests: not null } ? own : null;
+        user = user is { Limits.ConcurrentRequests: not null } ? user : null;
+        if (own is null && user is null)
+        {
+            return default;
+        }
+
+        own?.Running += 1;
+        user?.Running += 1;
+        return new LimitLease(new Place(this, own, user));
+    }
+
+    private long ToTicks(TimeSpan span) => span.Ticks * time.TimestampFrequency / TimeSpan.TicksPerSecond;
+
+    /// <summary>Rounded up: whoever comes back then is not too early.</summary>
+    private TimeSpan ToTimeSpan(long ticks)
+    {
+        var rounded = (((Int128)ticks * TimeSpan.TicksPerSecond) + time.TimestampFrequency - 1) / time.TimestampFrequency;
+        return new((long)Int128.Min(TimeSpan.MaxValue.Ticks, rounded));
+    }
+
+    /// <summary>What one key has used, or one end user of a key.</summary>
+    private sealed class Usage(string? endUser)
+    {
         private MinuteBucket _requests;
         private MinuteBucket _tokens;
-        private int _running;
+
+        public string? EndUser { get; } = endUser;
 
         /// <summary>The key with its limits of last time.</summary>
-        public ApiKey? Key { get; private set; }
+        public ApiKey Key { get; set; } = null!;
 
-        public LimitLease TryAcquire(ApiKey key, out TimeSpan retryAfter)
+        /// <summary>Requests that run, if their number is limited.</summary>
+        public int Running { get; set; }
+
+        public Limits Limits => EndUser is null ? Key.Limits : Key.EndUserLimits;
+
+        /// <summary>How long the limits hold up a request, and which of them does longest.</summary>
+        public (long Ticks, ReachedLimit Reached) Wait(long now, long minute, long unknownWait)
         {
-            lock (_gate)
+            var wait = (Ticks: 0L, Reached: ReachedLimit.None);
+            if (Limits.RequestsPerMinute is { } requests)
             {
-                Key = key;
-                var now = time.GetTimestamp();
-                var wait = 0L;
-                var reached = ReachedLimit.None;
-                if (key.RequestsPerMinute is { } requests)
-                {
-                    _requests.SetLimit(requests, now);
-                    Consider(_requests.TicksUntilFree(_minute), ReachedLimit.RequestsPerMinute);
-                }
+                _requests.SetLimit(requests, now);
+                Consider(_requests.TicksUntilFree(minute), ReachedLimit.RequestsPerMinute);
+            }
 
-                if (key.TokensPerMinute is { } tokens)
-                {
-                    _tokens.SetLimit(tokens, now);
-                    Consider(_tokens.TicksUntilFree(_minute), ReachedLimit.TokensPerMinute);
-                }
+            if (Limits.TokensPerMinute is { } tokens)
+            {
+                _tokens.SetLimit(tokens, now);
+                Consider(_tokens.TicksUntilFree(minute), ReachedLimit.TokensPerMinute);
+            }
 
-                if (key.ConcurrentRequests <= _running)
-                {
-                    Consider(ToTicks(s_unknownWait), ReachedLimit.ConcurrentRequests);
-                }
+            if (Limits.ConcurrentRequests <= Running)
+            {
+                Consider(unknownWait, ReachedLimit.ConcurrentRequests);
+            }
 
-                retryAfter = ToTimeSpan(wait);
-                if (reached != ReachedLimit.None)
-                {
-                    return new LimitLease(reached);
-                }
+            return wait;
 
-                if (key.RequestsPerMinute is not null)
-                {
-                    _requests.Take(1, now, _minute);
-                }
+            void Consider(long ticks, ReachedLimit limit) => wait = ticks > wait.Ticks ? (ticks, limit) : wait;
+        }
 
-                return TakePlace(key);
-
-                // The limit that holds the request up longest is the one to tell.
-                void Consider(long ticks, ReachedLimit limit)
-                {
-                    if (ticks > wait)
-                    {
-                        (wait, reached) = (ticks, limit);
-                    }
-                }
+        public void TakeRequest(long now, long minute)
+        {
+            if (Limits.RequestsPerMinute is not null)
+            {
+                _requests.Take(1, now, minute);
             }
         }
 
-        public void Debit(long tokens)
+        public void TakeTokens(long tokens, long now, long minute)
         {
-            lock (_gate)
+            if (Limits.TokensPerMinute is not null)
             {
-                _tokens.Take(tokens, time.GetTimestamp(), _minute);
+                _tokens.Take(tokens, now, minute);
             }
         }
 
-        public LimitLease Adopt(ApiKey key)
+        public KeyUse Use(long now, long minute) => new(_requests.Used(now, minute), _tokens.Used(now, minute));
+
+        public bool IsIdle(long now, long minute) => Running == 0 && Use(now, minute) == default;
+
+        public void Learn(KeyUse use, long now, long minute)
         {
-            lock (_gate)
+            if (Limits.RequestsPerMinute is { } requests)
             {
-                return TakePlace(key);
+                _requests.SetLimit(requests, now);
+                _requests.Learn(use.Requests, minute);
+            }
+
+            if (Limits.TokensPerMinute is { } tokens)
+            {
+                _tokens.SetLimit(tokens, now);
+                _tokens.Learn(use.Tokens, minute);
             }
         }
+    }
 
-        public KeyUse Use()
-        {
-            lock (_gate)
-            {
-                var now = time.GetTimestamp();
-                return new KeyUse(_requests.Used(now, _minute), _tokens.Used(now, _minute));
-            }
-        }
+    /// <summary>Places among the concurrent requests of a key and of an end user; left once, however often it is told to.</summary>
+    private sealed class Place(KeyLimits limits, Usage? own, Usage? user) : IDisposable
+    {
+        private bool _isLeft;
 
-        public void Learn(ApiKey key, KeyUse use)
+        public void Dispose()
         {
-            lock (_gate)
+            lock (limits._gate)
             {
-                Key = key;
-                var now = time.GetTimestamp();
-                if (key.RequestsPerMinute is { } requests)
+                if (!_isLeft)
                 {
-                    _requests.SetLimit(requests, now);
-                    _requests.Learn(use.Requests, _minute);
-                }
-
-                if (key.TokensPerMinute is { } tokens)
-                {
-                    _tokens.SetLimit(tokens, now);
-                    _tokens.Learn(use.Tokens, _minute);
+                    _isLeft = true;
+                    own?.Running -= 1;
+                    user?.Running -= 1;
                 }
             }
-        }
-
-        private LimitLease TakePlace(ApiKey key)
-        {
-            if (key.ConcurrentRequests is null)
-            {
-                return default;
-            }
-
-            _running++;
-            return new LimitLease(new Place(this));
-        }
-
-        private void Leave()
-        {
-            lock (_gate)
-            {
-                _running--;
-            }
-        }
-
-        private long ToTicks(TimeSpan span) => span.Ticks * time.TimestampFrequency / TimeSpan.TicksPerSecond;
-
-        /// <summary>Rounded up: whoever comes back then is not too early.</summary>
-        private TimeSpan ToTimeSpan(long ticks)
-        {
-            var rounded = (((Int128)ticks * TimeSpan.TicksPerSecond) + time.TimestampFrequency - 1) / time.TimestampFrequency;
-            return new((long)Int128.Min(TimeSpan.MaxValue.Ticks, rounded));
-        }
-
-        /// <summary>A place among the concurrent requests; left once, however often it is told to.</summary>
-        internal sealed class Place(Usage usage)
-        {
-            private Usage? _usage = usage;
-
-            public void Leave() => Interlocked.Exchange(ref _usage, null)?.Leave();
         }
     }
 }
@@ -216,13 +286,13 @@ internal readonly record struct KeyUse(double Requests, double Tokens);
 /// <summary>A request that its key's limits allow, or the limit that does not.</summary>
 internal readonly struct LimitLease : IDisposable
 {
-    private readonly KeyLimits.Usage.Place? _place;
+    private readonly IDisposable? _place;
 
     /// <summary>A request that is not allowed.</summary>
-    public LimitLease(ReachedLimit reached) => Reached = reached;
+    public LimitLease(ReachedLimit reached, bool isOfEndUser) => (Reached, IsOfEndUser) = (reached, isOfEndUser);
 
     /// <summary>A request that holds a place.</summary>
-    public LimitLease(KeyLimits.Usage.Place place) => _place = place;
+    public LimitLease(IDisposable place) => _place = place;
 
     /// <summary>Whether the request is allowed.</summary>
     public bool IsAcquired => Reached == ReachedLimit.None;
@@ -230,8 +300,11 @@ internal readonly struct LimitLease : IDisposable
     /// <summary>The limit that is reached; of several, that which holds longest.</summary>
     public ReachedLimit Reached { get; }
 
+    /// <summary>Whether the limit that is reached is the end user's, and not the key's.</summary>
+    public bool IsOfEndUser { get; }
+
     /// <summary>The request is over.</summary>
-    public void Dispose() => _place?.Leave();
+    public void Dispose() => _place?.Dispose();
 }
 
 /// <summary>A limit of a key's.</summary>

@@ -9,7 +9,7 @@ internal static class KeyTable
     private const string Gap = "  ";
     private const string None = "-";
 
-    private static readonly string[] s_head = ["NAME", "ID", "SCOPES", "MODELS", "LIMITS", "OLLAMA KEY", "CREATED", "EXPIRES"];
+    private static readonly string[] s_head = ["NAME", "ID", "GROUP", "SCOPES", "MODELS", "LIMITS", "END USERS", "OLLAMA KEY", "CREATED", "EXPIRES", "NOTE"];
 
     /// <summary>Writes the table.</summary>
     public static async Task WriteAsync(TextWriter output, IEnumerable<ApiKey> keys, DateTimeOffset now)
@@ -26,27 +26,30 @@ internal static class KeyTable
     [
         key.Name,
         key.Id,
+        key.Group ?? None,
         string.Join(',', ScopeNames.Of(key.Scopes)),
         key.Models.ToString(),
         Limits(key),
+        key.EndUsers is not { } sources ? None : Format(key.EndUserLimits) is { Length: > 0 } limits ? $"{sources} ({limits})" : sources.ToString(),
         key.OllamaPublicKey is null ? None : "yes",
         Day(key.Created),
         key.Expires is not { } expires ? None : expires > now ? Day(expires) : $"{Day(expires)} (expired)",
+        key.Note ?? None,
     ];
 
     private static string Limits(ApiKey key)
     {
-        (int? Value, string Unit)[] limits =
-        [
-            (key.RequestsPerMinute, "requests/min"),
-            (key.TokensPerMinute, "tokens/min"),
-            (key.ConcurrentRequests, "at once"),
-        ];
-        var given = limits.Where(limit => limit.Value is not null).Select(limit => $"{limit.Value} {limit.Unit}").ToArray();
-        var priority = $"{PriorityNames.Of(key.Priority)} priority";
-        string[] all = key.Priority == Priority.Normal ? given : [priority, .. given];
-        return all.Length == 0 ? None : string.Join(", ", all);
+        var priority = key.Priority == Priority.Normal ? "" : $"{PriorityNames.Of(key.Priority)} priority";
+        var all = string.Join(", ", new[] { priority, Format(key.Limits) }.Where(part => part.Length > 0));
+        return all.Length == 0 ? None : all;
     }
+
+    private static string Format(Limits limits) => string.Join(", ", new (int? Value, string Unit)[]
+    {
+        (limits.RequestsPerMinute, "requests/min"),
+        (limits.TokensPerMinute, "tokens/min"),
+        (limits.ConcurrentRequests, "at once"),
+    }.Where(limit => limit.Value is not null).Select(limit => $"{limit.Value} {limit.Unit}"));
 
     private static string Day(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 }

@@ -62,6 +62,18 @@ internal sealed class KeysCommand
     private readonly Option<int?> _requestsPerMinute = Limit("--requests-per-minute", "Requests within a minute; no limit without it.");
     private readonly Option<int?> _tokensPerMinute = Limit("--tokens-per-minute", "Tokens within a minute, of prompts and answers; no limit without it.");
     private readonly Option<int?> _concurrent = Limit("--concurrent", "Requests at the same time; no limit without it.");
+    private readonly Option<EndUserSources?> _endUsers = new("--end-users")
+    {
+        Description = $"How its requests name the people behind it, separated by commas: {EndUserSources.Allowed}. Without it they name nobody.",
+        HelpName = "HEADER,body",
+        CustomParser = ParseEndUsers,
+    };
+
+    private readonly Option<int?> _endUserRequestsPerMinute = Limit("--end-user-requests-per-minute", "Requests of each end user within a minute; no limit without it.");
+    private readonly Option<int?> _endUserTokensPerMinute = Limit("--end-user-tokens-per-minute", "Tokens of each end user within a minute; no limit without it.");
+    private readonly Option<int?> _endUserConcurrent = Limit("--end-user-concurrent", "Requests of each end user at the same time; no limit without it.");
+    private readonly Option<string?> _group = Text("--group", "The group that it belongs to.", KeyNote.IsGroup, KeyNote.AllowedGroup);
+    private readonly Option<string?> _note = Text("--note", "A note about it, for 'keys list'.", KeyNote.IsNote, KeyNote.AllowedNote);
     private readonly Option<DateTimeOffset?> _expires;
 
     private KeysCommand(IConfiguration configuration, TextWriter output, TextWriter error, TimeProvider time)
@@ -126,6 +138,7 @@ internal sealed class KeysCommand
         var create = new Command("create", "Creates a key and prints it to standard output. It is shown only once.")
         {
             _name, _scopes, _models, _priority, _requestsPerMinute, _tokensPerMinute, _concurrent, _expires, _ollamaPublicKey,
+            _group, _note, _endUsers, _endUserRequestsPerMinute, _endUserTokensPerMinute, _endUserConcurrent,
         };
         create.SetAction(CreateAsync);
 
@@ -169,6 +182,10 @@ internal sealed class KeysCommand
             RequestsPerMinute = result.GetValue(_requestsPerMinute),
             TokensPerMinute = result.GetValue(_tokensPerMinute),
             ConcurrentRequests = result.GetValue(_concurrent),
+            EndUsers = result.GetValue(_endUsers),
+            EndUserLimits = new(result.GetValue(_endUserRequestsPerMinute), result.GetValue(_endUserTokensPerMinute), result.GetValue(_endUserConcurrent)),
+            Group = result.GetValue(_group),
+            Note = result.GetValue(_note),
             Created = _time.GetUtcNow(),
             Expires = result.GetValue(_expires),
         };
@@ -248,6 +265,32 @@ internal sealed class KeysCommand
             return null;
         },
     };
+
+    private static Option<string?> Text(string name, string description, Func<string, bool> isAllowed, string allowed) => new(name)
+    {
+        Description = description,
+        HelpName = "TEXT",
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (!isAllowed(text))
+            {
+                result.AddError($"{name} is '{text}'; allowed: {allowed}.");
+            }
+
+            return text;
+        },
+    };
+
+    private static EndUserSources? ParseEndUsers(ArgumentResult result)
+    {
+        if (!EndUserSources.TryParse(result.Tokens[0].Value.Split(','), out var sources, out var wrong))
+        {
+            result.AddError($"--end-users holds '{wrong}'; allowed: {EndUserSources.Allowed}.");
+        }
+
+        return sources;
+    }
 
     private static Scope ParseScopes(ArgumentResult result)
     {

@@ -12,13 +12,14 @@ using Hazumu.Gateway.Upstreams;
 namespace Hazumu.Gateway.Pipeline;
 
 /// <summary>
-/// The way of a request, from top to bottom: receive, match the operation, authenticate, limit, read the head, admit, forward (in one or
+/// The way of a request, from top to bottom: receive, match the operation, authenticate, name the end user, limit, read the head, admit, forward (in one or
 /// several attempts), complete, record. A step returns what comes of it; none but <see cref="Complete"/> decides the outcome.
 /// </summary>
 /// <remarks>Requests for the gateway's own endpoints (health, metrics, peers) do not come here.</remarks>
 internal sealed class RequestPipeline(
     Receive receive,
     Authenticate authenticate,
+    NameEndUser nameEndUser,
     ReadHead readHead,
     IAdmission admission,
     Admit admit,
@@ -80,12 +81,19 @@ internal sealed class RequestPipeline(
             return unauthorized;
         }
 
+        if (nameEndUser.FromHeaders(context, request) is { } unnamed)
+        {
+            return unnamed;
+        }
+
         using var revocation = RevocationWatch.Begin(context, request);
         try
         {
             var completion = request.Operation switch
             {
-                { Handling: Handling.Infer } or { Handling: Handling.Unknown, Model: not ModelPlace.None } => await LimitAsync(context, request),
+                { Handling: Handling.Infer } or { Handling: Handling.Unknown, Model: not ModelPlace.None } => NameEndUser.NeedsBody(request)
+                    ? await InferAsync(context, request)
+                    : await LimitAsync(context, request),
                 { Handling: Handling.Merge } => await merged.HandleAsync(context, request),
                 _ => await management.HandleAsync(context, request),
             };
@@ -97,10 +105,11 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private async ValueTask<Completion> LimitAsync(HttpContext context, GatewayRequest request)
+    private async ValueTask<Completion> LimitAsync(HttpContext context, GatewayRequest request, RequestBody? body = null)
     {
-        // Limit: count the request against the limits of its key until it has ended.
-        var limit = await admission.CountRequestAsync(request.Caller, context.RequestAborted);
+        // Limit: count the request against the limits of its key and its end user until it has ended. That is before its body is read,
+        // unless the body names the end user.
+        var limit = await admission.CountRequestAsync(request.Caller, request.EndUser, context.RequestAborted);
         if (limit.Reached != ReachedLimit.None)
         {
             return GatewayRefusal.From(limit, request.Caller);
@@ -108,7 +117,7 @@ internal sealed class RequestPipeline(
 
         try
         {
-            return await InferAsync(context, request);
+            return body is null ? await InferAsync(context, request) : await ServeAsync(context, request, body);
         }
         finally
         {
@@ -132,37 +141,47 @@ internal sealed class RequestPipeline(
 
         using (body)
         {
-            if (request.Operation.Handling == Handling.Unknown && request.Model is null)
+            if (!NameEndUser.NeedsBody(request))
             {
-                return await management.SendAsync(context, request, body);
+                return await ServeAsync(context, request, body);
             }
 
-            if (await readHead.ResolveModelAsync(request, context.RequestAborted) is { } forbidden)
+            return nameEndUser.FromBody(request, body.Head) is { } unnamed ? unnamed : await LimitAsync(context, request, body);
+        }
+    }
+
+    private async ValueTask<Completion> ServeAsync(HttpContext context, GatewayRequest request, RequestBody body)
+    {
+        if (request.Operation.Handling == Handling.Unknown && request.Model is null)
+        {
+            return await management.SendAsync(context, request, body);
+        }
+
+        if (await readHead.ResolveModelAsync(request, context.RequestAborted) is { } forbidden)
+        {
+            return forbidden;
+        }
+
+        if (await management.TryUnloadAsync(context, request, body) is { } unloaded)
+        {
+            return unloaded;
+        }
+
+        // Admit and forward, until an attempt is the last one.
+        retries.Earn(settings.Current.Retries.BudgetPercent);
+        var ticket = Admit.CreateTicket(request);
+        while (true)
+        {
+            var decision = await admit.RunAsync(request, ticket, context.RequestAborted);
+            if (decision.Lease is not { } lease)
             {
-                return forbidden;
+                return decision.Status == AdmissionStatus.Cancelled ? Completion.ClientDisconnect : GatewayRefusal.From(decision, request.Model!);
             }
 
-            if (await management.TryUnloadAsync(context, request, body) is { } unloaded)
+            lease.Unloads = body.Head.UnloadsModel;
+            if (await forward.RunAsync(context, request, lease, body, ticket) is { } completion)
             {
-                return unloaded;
-            }
-
-            // Admit and forward, until an attempt is the last one.
-            retries.Earn(settings.Current.Retries.BudgetPercent);
-            var ticket = Admit.CreateTicket(request);
-            while (true)
-            {
-                var decision = await admit.RunAsync(request, ticket, context.RequestAborted);
-                if (decision.Lease is not { } lease)
-                {
-                    return decision.Status == AdmissionStatus.Cancelled ? Completion.ClientDisconnect : GatewayRefusal.From(decision, request.Model!);
-                }
-
-                lease.Unloads = body.Head.UnloadsModel;
-                if (await forward.RunAsync(context, request, lease, body, ticket) is { } completion)
-                {
-                    return completion;
-                }
+                return completion;
             }
         }
     }

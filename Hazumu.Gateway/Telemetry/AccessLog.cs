@@ -92,6 +92,7 @@ internal sealed class AccessLog : IHostedService
         json.WriteString("operation"u8, request.Operation.Name);
         json.WriteString("dialect"u8, Attributes.NameOf(request.Operation.Dialect));
         json.WriteString("key"u8, request.Caller.Name);
+        WriteText(json, "end_user"u8, request.EndUser, EndUsers.LongestName);
         WriteText(json, "model"u8, request.Model, Attributes.LongestModel);
         if (request.Served is { } served)
         {

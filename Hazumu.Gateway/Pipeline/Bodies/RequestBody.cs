@@ -114,11 +114,12 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
     /// <summary>Reads what routing and admission need of it, if it is JSON.</summary>
     /// <param name="operation">What is requested.</param>
     /// <param name="place">Where it names the model.</param>
-    public RequestHeadResult Parse(Operation operation, ModelPlace place)
+    /// <param name="namesEndUser">Whether the end user that it names is wanted.</param>
+    public RequestHeadResult Parse(Operation operation, ModelPlace place, bool namesEndUser = false)
     {
         if (_file is null)
         {
-            return RequestHead.Parse(_buffer.AsSpan(0, _buffered), IsWhole, operation.Dialect, place, operation.Scope == Scope.Admin);
+            return RequestHead.Parse(_buffer.AsSpan(0, _buffered), IsWhole, operation.Dialect, place, operation.Scope == Scope.Admin, namesEndUser);
         }
 
         // Nothing but this process can write to the file, which has no name: the mapping stays valid.
@@ -130,7 +131,7 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
             view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
             try
             {
-                return RequestHead.Parse(new ReadOnlySpan<byte>(start + view.PointerOffset, (int)_written), IsWhole, operation.Dialect, place, operation.Scope == Scope.Admin);
+                return RequestHead.Parse(new ReadOnlySpan<byte>(start + view.PointerOffset, (int)_written), IsWhole, operation.Dialect, place, operation.Scope == Scope.Admin, namesEndUser);
             }
             finally
             {

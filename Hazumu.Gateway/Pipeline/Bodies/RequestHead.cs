@@ -23,7 +23,9 @@ internal static class RequestHead
     /// <param name="dialect">The dialect it is in.</param>
     /// <param name="place">Where in it the model is named: <see cref="ModelPlace.Body"/> or <see cref="ModelPlace.Source"/>.</param>
     /// <param name="manages">Whether the operation manages models: further members may name models then.</param>
-    public static RequestHeadResult Parse(ReadOnlySpan<byte> json, bool isWhole, Dialect dialect, ModelPlace place = ModelPlace.Body, bool manages = false)
+    /// <param name="namesEndUser">Whether the end user that it names is wanted.</param>
+    public static RequestHeadResult Parse(
+        ReadOnlySpan<byte> json, bool isWhole, Dialect dialect, ModelPlace place = ModelPlace.Body, bool manages = false, bool namesEndUser = false)
     {
         if (json.IsEmpty)
         {
@@ -35,7 +37,7 @@ internal static class RequestHead
             return Malformed("The request body begins with a byte order mark.");
         }
 
-        var reader = new RequestHeadReader(json, isWhole, dialect, place, manages);
+        var reader = new RequestHeadReader(json, isWhole, dialect, place, manages, namesEndUser);
         try
         {
             return reader.Read();

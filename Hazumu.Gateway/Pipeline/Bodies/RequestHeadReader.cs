@@ -14,13 +14,14 @@ internal ref struct RequestHeadReader
     private const int HashedBytes = 1024;
 
     // Room for a name with every letter as an escape (\u006d).
-    private const int LongestName = 16;
+    private const int LongestName = 17;
     private const int LongestRawName = LongestName * 6;
 
     private readonly ReadOnlySpan<byte> _json;
     private readonly Dialect _dialect;
     private readonly ModelPlace _place;
     private readonly bool _manages;
+    private readonly bool _namesEndUser;
     private Utf8JsonReader _reader;
     private string? _problem;
     private string? _model;
@@ -39,17 +40,20 @@ internal ref struct RequestHeadReader
     private ulong _session;
     private ulong _promptCacheKey;
     private ulong _user;
+    private string? _endUser;
+    private bool _isSafetyIdentifier;
     private ulong _system;
     private ulong _conversation;
     private UsageChange _usageChange = UsageChange.AddOptions;
     private Range _usagePlace;
 
-    public RequestHeadReader(ReadOnlySpan<byte> json, bool isWhole, Dialect dialect, ModelPlace place, bool manages)
+    public RequestHeadReader(ReadOnlySpan<byte> json, bool isWhole, Dialect dialect, ModelPlace place, bool manages, bool namesEndUser)
     {
         _json = json;
         _dialect = dialect;
         _place = place;
         _manages = manages;
+        _namesEndUser = namesEndUser;
         _reader = new(json, isWhole, new(new() { MaxDepth = RequestHead.MaxDepth }));
     }
 
@@ -71,6 +75,7 @@ internal ref struct RequestHeadReader
         SessionId,
         PromptCacheKey,
         User,
+        SafetyIdentifier,
         Metadata,
         System,
         Messages,
@@ -138,6 +143,7 @@ internal ref struct RequestHeadReader
             UnloadsModel = _unloadsModel,
             HasPrompt = _hasPrompt,
             Affinity = AffinityOf(model),
+            EndUser = _endUser,
             IsWhole = _isWhole,
             UsageChange = _isWhole && _stream == true ? _usageChange : UsageChange.None,
             UsagePlace = _usagePlace,
@@ -262,6 +268,11 @@ internal ref struct RequestHeadReader
 
             case Name.User:
                 _user = HashOfText(in _reader);
+                TakeEndUser(in _reader);
+                break;
+
+            case Name.SafetyIdentifier:
+                TakeEndUser(in _reader, isSafetyIdentifier: true);
                 break;
 
             case Name.Metadata when _reader.TokenType == JsonTokenType.StartObject:
@@ -358,7 +369,12 @@ internal ref struct RequestHeadReader
     private bool ReadMetadata()
     {
         var isRead = ReadMember("user_id"u8, out var user);
-        _user = user.TokenType == JsonTokenType.None ? _user : HashOfText(in user);
+        if (user.TokenType != JsonTokenType.None)
+        {
+            _user = HashOfText(in user);
+            TakeEndUser(in user);
+        }
+
         return isRead;
     }
 
@@ -464,6 +480,15 @@ internal ref struct RequestHeadReader
         }
     }
 
+    // OpenAI has "safety_identifier" take the place of "user".
+    private void TakeEndUser(in Utf8JsonReader value, bool isSafetyIdentifier = false)
+    {
+        if (_namesEndUser && (isSafetyIdentifier || !_isSafetyIdentifier) && value.TokenType == JsonTokenType.String && !value.ValueSpan.IsEmpty)
+        {
+            (_endUser, _isSafetyIdentifier) = (value.GetString(), isSafetyIdentifier);
+        }
+    }
+
     private static ulong HashOfText(in Utf8JsonReader value) =>
         value.TokenType == JsonTokenType.String && !value.ValueSpan.IsEmpty ? Hash(value.ValueSpan, 0) : 0;
 
@@ -519,6 +544,7 @@ internal ref struct RequestHeadReader
             12 when name.SequenceEqual("instructions"u8) => Name.System,
             14 when name.SequenceEqual("stream_options"u8) => Name.StreamOptions,
             16 when name.SequenceEqual("prompt_cache_key"u8) => Name.PromptCacheKey,
+            17 when name.SequenceEqual("safety_identifier"u8) => Name.SafetyIdentifier,
             _ => Name.Other,
         };
     }

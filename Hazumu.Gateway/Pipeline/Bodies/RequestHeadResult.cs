@@ -39,6 +39,9 @@ internal readonly record struct RequestHeadResult
     /// <summary>What ties requests of one conversation together; zero where there is nothing. The same in this process only.</summary>
     public ulong Affinity { get; init; }
 
+    /// <summary>The end user that the body names, if that is wanted; <see langword="null"/> where it names nobody.</summary>
+    public string? EndUser { get; init; }
+
     /// <summary>Whether all of the object was read: what was not found is not there then, and what was found is not given again.</summary>
     public bool IsWhole { get; init; }
 

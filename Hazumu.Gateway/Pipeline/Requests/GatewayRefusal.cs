@@ -30,7 +30,8 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
             ReachedLimit.TokensPerMinute => "tokens per minute",
             _ => "requests at the same time",
         };
-        return new(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, $"The key '{caller.Name}' has reached its limit ({name}); try again in {Seconds(limit.RetryAfter)}.", limit.RetryAfter);
+        var who = limit.IsOfEndUser ? $"This user of the key '{caller.Name}'" : $"The key '{caller.Name}'";
+        return new(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, $"{who} has reached its limit ({name}); try again in {Seconds(limit.RetryAfter)}.", limit.RetryAfter);
     }
 
     /// <summary>The answer to a request that gets no slot.</summary>

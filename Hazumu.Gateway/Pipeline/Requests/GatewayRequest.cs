@@ -41,6 +41,17 @@ internal sealed class GatewayRequest
     /// <summary>Why the request is refused, if its credentials are the reason.</summary>
     public Refusal Refusal { get; set; }
 
+    // Set when the end user is named: once, by NameEndUser.
+
+    /// <summary>
+    /// The person behind the key whose request it is, as the key or token names them, or a keyed hash of that name; <see langword="null"/> where
+    /// nobody is named. Anything up to <see cref="EndUsers.LongestName"/> characters: never a label of a metric.
+    /// </summary>
+    public string? EndUser { get; set; }
+
+    /// <summary>What takes turns in the queue: the caller, or each of its end users.</summary>
+    public string Turn => EndUsers.IdOf(Caller.Name, EndUser);
+
     // Set when the priority is read.
 
     /// <summary>Its priority in the queue.</summary>

@@ -12,7 +12,7 @@ internal sealed class Admit(IAdmission admission, Fleet fleet)
 {
     /// <summary>Creates the ticket by which a request gets its slots.</summary>
     public static Ticket CreateTicket(GatewayRequest request) => new(
-        request.FullModel!, request.Affinity, request.Caller.Name)
+        request.FullModel!, request.Affinity, request.Turn)
     {
         Chain = request.Chain?.FullNames,
         QueueLongerThan = request.Chain?.QueueLongerThan,

@@ -184,7 +184,7 @@ internal sealed class ReadHead(
         var place = PlaceIn(request.Operation, http, body);
         var head = place == ModelPlace.None ? default
             : place == ModelPlace.Form ? await RequestForm.FindModelAsync(body.Open, http.ContentType, http.QueryString.Value, context.RequestAborted)
-            : body.Parse(request.Operation, place);
+            : body.Parse(request.Operation, place, NameEndUser.NeedsBody(request));
         if (Check(request, head) is { } refusal)
         {
             return refusal;
@@ -217,7 +217,7 @@ internal sealed class ReadHead(
         ?? (head.Model is { } model
             && request.Chain is null
             && request.Operation is { Handling: Handling.Infer, GenAiName: not "embeddings" }
-            && admission.FindRefusal(ModelName.FullNameOf(model), request.Caller.Name) is { } full
+            && admission.FindRefusal(ModelName.FullNameOf(model), request.Turn) is { } full
             ? GatewayRefusal.From(full, model)
             : null);
 
