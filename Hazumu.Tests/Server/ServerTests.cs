@@ -204,6 +204,40 @@ public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBack
     }
 
     [Fact]
+    public async Task Doctor_reports_what_is_wrong_and_nothing_else()
+    {
+        Skip.If(ServerBackend.Missing);
+
+        await server.WaitUntilHealthyAsync();
+        // This application has no receivers of alerts; an application without Alertmanager has nothing to set them up for.
+        string[] receivers = ProductionFiles.Components.Contains(Component.Alertmanager) ? ["receivers"] : [];
+        await Wait.UntilAsync("every target to be scraped", TimeSpan.FromMinutes(2), async () => Assert.Equal(receivers, await ProblemsAsync()));
+        var closed = await server.TryAsync("chmod", "0400", "secrets/grafana_admin_password");
+        Assert.True(closed.Succeeded, closed.Output);
+        var stopped = await server.TryAsync("docker", "compose", "stop", "gateway");
+        Assert.True(stopped.Succeeded, stopped.Output);
+
+        var problems = await ProblemsAsync();
+
+        Assert.Equal(["containers", "secrets", .. receivers], problems.Where(name => name is not ("targets" or "alerts")));
+        var prepared = await server.TryAsync("sh", "secrets.sh");
+        Assert.True(prepared.Succeeded, prepared.Output);
+        var started = await server.TryAsync("docker", "compose", "start", "gateway");
+        Assert.True(started.Succeeded, started.Output);
+        await server.WaitUntilHealthyAsync();
+        await Wait.UntilAsync("the doctor to find nothing more", TimeSpan.FromMinutes(4), async () => Assert.Equal(receivers, await ProblemsAsync()));
+
+        // The names of the checks that found a problem.
+        async Task<IReadOnlyList<string>> ProblemsAsync()
+        {
+            var doctor = await server.TryAsync("sh", "doctor.sh");
+            string[] problems = [.. doctor.Output.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(words => words is [_, "problem", ..]).Select(words => words[0]).Distinct()];
+            Assert.Equal(problems.Length == 0 ? 0 : 1, doctor.ExitCode);
+            return problems;
+        }
+    }
+
+    [Fact]
     public async Task Upgrade_replaces_the_application_and_keeps_what_is_the_users()
     {
         Skip.If(ServerBackend.Missing);

@@ -85,4 +85,6 @@ EOF
 
 (cd "$target" && sha256 -- *.tar.gz > SHA256SUMS)
 done=yes
+# For doctor.sh.
+echo "$(date +%s) $target" > "$here/.last-backup"
 echo "The backup is in $target."
