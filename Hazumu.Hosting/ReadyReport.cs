@@ -66,8 +66,8 @@ internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNot
         _logger.LogInformation("All {Count} components are healthy after {Seconds:F1} s:{Addresses}", components.Count, elapsed.TotalSeconds, string.Concat(addresses));
     }
 
-    // A model's resource is "Running" with its parent, before the Toolkit has looked for the model: its health tells
-    // whether the model is there. A failed download ends in a state whose text is the error.
+    // A model's resource is "Running" with its parent, before the Toolkit has looked for the model: its health shows
+    // whether the model is available. A failed download ends in a state whose text is the error.
     private async Task ReportModelAsync(OllamaModelResource resource, CancellationToken cancellationToken)
     {
         var end = await notifications.WaitForResourceAsync(

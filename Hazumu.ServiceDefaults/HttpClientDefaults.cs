@@ -3,7 +3,7 @@ using Microsoft.Extensions.Http.Resilience;
 
 namespace Hazumu.ServiceDefaults;
 
-/// <summary>What every client of <c>IHttpClientFactory</c> does: finds services by name, tries again.</summary>
+/// <summary>The defaults of every client of <c>IHttpClientFactory</c>: service discovery and retries.</summary>
 internal static class HttpClientDefaults
 {
     public static void Add(IServiceCollection services)

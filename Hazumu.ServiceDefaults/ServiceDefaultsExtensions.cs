@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Builder;
 
 namespace Microsoft.Extensions.Hosting;
 
-/// <summary>What every service of Hazumu has in common: telemetry, health, service discovery, resilient HTTP clients.</summary>
+/// <summary>
+/// The defaults of every service of Hazumu: telemetry, health, service discovery, resilient HTTP clients.
+/// </summary>
 /// <remarks>
 /// Two calls in a service's <c>Program.cs</c>:
 /// <code>
@@ -20,13 +22,14 @@ public static class ServiceDefaultsExtensions
     /// <summary>Adds telemetry, health checks, service discovery and resilient HTTP clients.</summary>
     /// <remarks>
     /// <list type="bullet">
-    /// <item>Metrics (ASP.NET Core, HttpClient, .NET runtime) by OpenTelemetry, and those of a meter that bears the application's
-    /// name. The service's name is the application's unless <c>OTEL_SERVICE_NAME</c> or <c>OTEL_RESOURCE_ATTRIBUTES</c> gives
-    /// another.</item>
-    /// <item>Where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set in configuration when this method runs: logs (formatted message,
-    /// scopes) and traces (ASP.NET Core, HttpClient, and an activity source that bears the application's name) by OpenTelemetry,
-    /// and OTLP export of all three; the further <c>OTEL_EXPORTER_OTLP_*</c> keys then apply as well. The key of a single signal
-    /// does not turn export on. Without it OpenTelemetry neither logs nor traces, and costs a request no time for that.</item>
+    /// <item>Metrics (ASP.NET Core, HttpClient, .NET runtime) by OpenTelemetry, and those of a meter with the
+    /// application's name. The service's name is the application's unless <c>OTEL_SERVICE_NAME</c> or
+    /// <c>OTEL_RESOURCE_ATTRIBUTES</c> gives another.</item>
+    /// <item>If <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set in configuration when this method runs: logs (formatted
+    /// message, scopes) and traces (ASP.NET Core, HttpClient, and an activity source with the application's name) by
+    /// OpenTelemetry, and OTLP export of all three; the further <c>OTEL_EXPORTER_OTLP_*</c> keys then apply as well.
+    /// The key of a single signal does not turn export on. Without it OpenTelemetry neither logs nor traces, and costs
+    /// a request no time for that.</item>
     /// <item>The health check <c>self</c>, tagged <c>live</c>. A check without a time limit of its own gets 5 s.</item>
     /// <item>For every client of <c>IHttpClientFactory</c>: names such as <c>http://ollama</c> are looked up in the configuration
     /// section <c>Services</c>, and the standard resilience pipeline applies, once for each scheme, host and port: up to 3
@@ -39,8 +42,8 @@ public static class ServiceDefaultsExtensions
     /// <param name="builder">The application's builder; its configuration is complete.</param>
     /// <returns>The same builder.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="builder"/> is null.</exception>
-    /// <exception cref="InvalidOperationException">An OTLP endpoint in configuration is no absolute http or https URI; the
-    /// message names key and value.</exception>
+    /// <exception cref="InvalidOperationException">An OTLP endpoint in configuration is not an absolute http or https
+    /// URI; the message names key and value.</exception>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {

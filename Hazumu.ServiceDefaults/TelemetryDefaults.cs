@@ -34,7 +34,8 @@ internal static class TelemetryDefaults
         }
     }
 
-    // Metrics are scraped; logs and traces go out this way alone. Without it they would cost every request and reach nobody.
+    // Metrics are scraped; logs and traces are only exported this way. Without an endpoint they would cost time for
+    // every request without any use.
     private static void AddOtlp(IHostApplicationBuilder builder, OpenTelemetryBuilder telemetry, string application)
     {
         builder.Logging.AddOpenTelemetry(logging =>

@@ -109,7 +109,7 @@ public abstract class Backend : IAsyncLifetime
     /// <param name="component">The component.</param>
     public abstract Task StartAsync(Component component);
 
-    /// <summary>Whether whoever runs the graph reports the component as healthy.</summary>
+    /// <summary>Whether Aspire or Compose, which runs the graph, reports the component as healthy.</summary>
     /// <param name="component">The component.</param>
     public abstract Task<bool> IsHealthyAsync(Component component);
 
@@ -145,7 +145,7 @@ public abstract class Backend : IAsyncLifetime
         return containers.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
-    // Whoever ran the graph removes its containers in its own time; volumes and network can go only after them.
+    // The containers of the graph are removed asynchronously; volumes and network can be removed only after them.
     private async Task RemoveLeftoversAsync()
     {
         try
@@ -178,7 +178,7 @@ public abstract class Backend : IAsyncLifetime
         }
     }
 
-    /// <summary>A port that nobody listens on now.</summary>
+    /// <summary>A port on which no process listens now.</summary>
     public static int FindFreePort()
     {
         using var listener = new TcpListener(IPAddress.Any, 0);

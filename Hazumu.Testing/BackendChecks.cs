@@ -11,7 +11,8 @@ using Xunit;
 namespace Hazumu.Testing;
 
 /// <summary>
-/// What any running graph must show, however it was started: data, not just answers. Each way of running derives its tests from this.
+/// The checks of a running graph, however it was started: data, not just answers. Each way of running it derives its
+/// tests from this class.
 /// </summary>
 /// <param name="backend">The running graph.</param>
 public abstract partial class BackendChecks(Backend backend)
@@ -22,7 +23,7 @@ public abstract partial class BackendChecks(Backend backend)
     // A rate is there with the second scrape that has its counter; what is left of an error budget is recorded every other minute.
     private static readonly TimeSpan s_ratesLimit = TimeSpan.FromMinutes(6);
 
-    // The gateway asks an instance every 5 s what it has in memory.
+    // The gateway reads the loaded models of an instance every 5 s.
     private static readonly TimeSpan s_fleetInterval = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan s_scrapeInterval = TimeSpan.FromSeconds(15);
 
@@ -41,7 +42,7 @@ public abstract partial class BackendChecks(Backend backend)
         [Component.Alloy] = (12345, "-/ready"),
     };
 
-    // What a job's targets need to be up.
+    // The components that must run for a job's targets to be up.
     private static readonly Dictionary<string, Component[]> s_jobs = new()
     {
         ["prometheus"] = [],
@@ -56,7 +57,8 @@ public abstract partial class BackendChecks(Backend backend)
         ["alloy"] = [Component.Alloy],
     };
 
-    // What must be there for the metrics of a service to be. Services that are not here have no metrics in these tests.
+    // The components that must run for the metrics of a service. Services that are not listed have no metrics in these
+    // tests.
     private static readonly Dictionary<string, Component[]> s_sources = new()
     {
         ["gateway"] = [Component.Gateway, Component.Ollama],
@@ -71,7 +73,9 @@ public abstract partial class BackendChecks(Backend backend)
 
     private OllamaClient Gateway => new(backend.Http, backend.Url(Component.Gateway));
 
-    /// <summary>The health probes of the table answer 200, and whoever runs the graph agrees.</summary>
+    /// <summary>
+    /// The health probes of the table answer 200, and Aspire or Compose reports the components as healthy.
+    /// </summary>
     [Fact]
     public async Task Every_component_is_healthy()
     {
@@ -111,7 +115,7 @@ public abstract partial class BackendChecks(Backend backend)
     {
         backend.SkipIfMissing(Component.Prometheus);
 
-        // What DNS tells is not there where the image cannot be had.
+        // Targets by DNS do not exist if the image is not available.
         var absent = Component.All.Except(backend.Components).Select(component => component.Service).ToHashSet();
         await UntilAsync("every expected job to have a target", Component.Prometheus, async () =>
         {
@@ -171,7 +175,9 @@ public abstract partial class BackendChecks(Backend backend)
         });
     }
 
-    /// <summary>What watches the graph stays small: less than 600 MB, and 5,000 series. Its CPU is told by the doctor, at rest.</summary>
+    /// <summary>
+    /// The monitoring stays small: less than 600 MB, and 5,000 series. The doctor checks its CPU without load.
+    /// </summary>
     [Fact]
     public Task The_watching_is_small()
     {
@@ -185,7 +191,7 @@ public abstract partial class BackendChecks(Backend backend)
         });
     }
 
-    /// <summary>The doctor finds nothing wrong, by way of a test alert that is over afterwards.</summary>
+    /// <summary>The doctor finds no problem, and its test alert has ended afterwards.</summary>
     [Fact]
     public async Task The_doctor_finds_nothing_wrong()
     {
@@ -227,7 +233,7 @@ public abstract partial class BackendChecks(Backend backend)
         });
     }
 
-    /// <summary>What containers and the gateway write is in Loki, under our labels.</summary>
+    /// <summary>The output of containers and of the gateway is in Loki, with our labels.</summary>
     [Fact]
     public async Task Logs_reach_Loki()
     {
@@ -311,7 +317,7 @@ public abstract partial class BackendChecks(Backend backend)
             {
                 await SendEveryKindOfRequestAsync();
 
-                // What is in memory is known to the fleet first, then to the next scrape; the scrape before saw none.
+                // The fleet knows the loaded models first, then the next scrape does; the scrape before saw none.
                 await Task.Delay(s_fleetInterval + s_scrapeInterval);
             }
 
@@ -400,7 +406,7 @@ public abstract partial class BackendChecks(Backend backend)
         Assert.Equal(WithoutTimes(direct), WithoutTimes(byGateway));
     }
 
-    /// <summary>The gateway answers as its instance does where no model is asked for.</summary>
+    /// <summary>The gateway answers like its instance if no model is requested.</summary>
     /// <param name="path">The operation's path.</param>
     [Theory]
     [InlineData("")]
@@ -423,7 +429,7 @@ public abstract partial class BackendChecks(Backend backend)
         await UntilAsync("the gateway to list the model", Component.Gateway, async () => Assert.Contains(OllamaClient.TinyModelName, await Gateway.ListModelsAsync()));
     }
 
-    /// <summary>What the gateway measures of a request is in Prometheus.</summary>
+    /// <summary>The gateway's metrics of a request are in Prometheus.</summary>
     /// <param name="metric">A metric of the gateway.</param>
     [Theory]
     [InlineData("gen_ai_server_request_duration_seconds_count")]

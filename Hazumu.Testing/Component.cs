@@ -8,7 +8,10 @@ public sealed partial record Component
     /// <summary>The inference engine.</summary>
     public static readonly Component Ollama = new("Ollama");
 
-    /// <summary>What clients talk to: a project in the AppHost's graph, a container in the published application.</summary>
+    /// <summary>
+    /// The gateway, to which clients connect: a project in the AppHost's graph, a container in the published
+    /// application.
+    /// </summary>
     public static readonly Component Gateway = new("Gateway", hasPulledImage: false, needs: Ollama);
 
     /// <summary>The metrics store.</summary>
@@ -23,7 +26,7 @@ public sealed partial record Component
     /// <summary>The HTTP prober.</summary>
     public static readonly Component Blackbox = new("Blackbox");
 
-    /// <summary>What tells people of alerts.</summary>
+    /// <summary>The sender of notifications.</summary>
     public static readonly Component Alertmanager = new("Alertmanager");
 
     /// <summary>The host's metrics, where containers see the host.</summary>
@@ -32,7 +35,7 @@ public sealed partial record Component
     /// <summary>The store of logs: off by default, and tested all the same.</summary>
     public static readonly Component Loki = new("Loki");
 
-    /// <summary>What collects logs.</summary>
+    /// <summary>The collector of logs.</summary>
     public static readonly Component Alloy = new("Alloy", needs: Loki);
 
     /// <summary>The one door from outside, in production's form only.</summary>

@@ -2,7 +2,7 @@ using System.ComponentModel;
 
 namespace Hazumu.Testing;
 
-/// <summary>The container engine that the tests use: Docker, or Podman where Aspire is told to use it.</summary>
+/// <summary>The container engine that the tests use: Docker, or Podman if Aspire is configured to use it.</summary>
 public static class ContainerCli
 {
     private static readonly Lazy<string?> s_missing = new(FindOutWhyMissing);

@@ -11,7 +11,7 @@ namespace Hazumu.Testing;
 /// <param name="Expression">PromQL, or LogQL, with Grafana's variables in it.</param>
 public sealed partial record DashboardExpression(string Dashboard, string Panel, string RefId, string Expression)
 {
-    // What Grafana would put in for a short, freshly opened time range and a scrape interval of 15 s.
+    // The values that Grafana would use for a short, freshly opened time range and a scrape interval of 15 s.
     private static readonly Dictionary<string, string> s_builtIn = new()
     {
         ["__auto"] = "15s",
@@ -112,7 +112,10 @@ public static partial class DashboardSet
     public static IEnumerable<JsonElement> Variables(JsonElement dashboard) =>
         dashboard.GetProperty("templating").GetProperty("list").EnumerateArray();
 
-    /// <summary>Panels that are empty while all is well, by dashboard, title and query, and why. Whatever else shows nothing is broken.</summary>
+    /// <summary>
+    /// Panels that are empty while everything is healthy, by dashboard, title and query, with the reason. Every other
+    /// empty panel is an error.
+    /// </summary>
     public static IReadOnlyDictionary<(string Dashboard, string Panel, string RefId), string> EmptyWhileWell { get; } = new Dictionary<(string, string, string), string>
     {
         [("gateway", "Requests by outcome", "B")] = "every request succeeds",

@@ -56,7 +56,7 @@ public sealed class OllamaClient(HttpClient http, Uri address)
 
     /// <summary>Posts a request and returns the body of the answer as it is.</summary>
     /// <param name="path">The operation's path.</param>
-    /// <param name="body">What is sent, as JSON.</param>
+    /// <param name="body">The body, as JSON.</param>
     public async Task<string> PostAsync(string path, object body)
     {
         using var response = await http.PostAsJsonAsync(new Uri(address, path), body);

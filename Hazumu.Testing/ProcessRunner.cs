@@ -3,7 +3,7 @@ using CliWrap.Buffered;
 
 namespace Hazumu.Testing;
 
-/// <summary>What a finished command left behind.</summary>
+/// <summary>The result of a finished command.</summary>
 /// <param name="ExitCode">The process's exit code.</param>
 /// <param name="Output">Standard output, then standard error.</param>
 public sealed record CliResult(int ExitCode, string Output)
@@ -21,7 +21,7 @@ public static class ProcessRunner
     /// <param name="program">A name on PATH or a path.</param>
     /// <param name="arguments">Arguments, one string each; nothing is interpreted by a shell.</param>
     /// <param name="timeout">When the process tree is killed; 60 s unless given.</param>
-    /// <param name="input">What the program reads from standard input; nothing unless given.</param>
+    /// <param name="input">The program's standard input; empty unless given.</param>
     /// <param name="environment">Variables set for the program beside the inherited ones.</param>
     /// <param name="workingDirectory">The checkout's root unless given.</param>
     /// <returns>Exit code and output; a failing command does not throw.</returns>

@@ -48,7 +48,7 @@ public sealed class PrometheusClient(HttpClient http, Uri address)
             target.GetProperty("lastError").GetString()!))];
     }
 
-    /// <summary>What the server says of itself, such as <c>storageRetention</c>.</summary>
+    /// <summary>The server's runtime information, such as <c>storageRetention</c>.</summary>
     public Task<JsonElement> GetRuntimeInfoAsync() => GetAsync("api/v1/status/runtimeinfo");
 
     private async Task<JsonElement> GetAsync(string path)

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Hazumu.Testing;
 
-/// <summary>What the AppHost of this build publishes, once for each process of tests, into a folder beside the tests' program.</summary>
+/// <summary>
+/// The output that the AppHost of this build publishes, once per test process, into a folder beside the test program.
+/// </summary>
 public static class Published
 {
     private static readonly Lazy<string> s_folder = new(CreateFolder);

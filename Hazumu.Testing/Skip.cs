@@ -6,7 +6,7 @@ namespace Hazumu.Testing;
 public static class Skip
 {
     /// <summary>Skips if a reason is given.</summary>
-    /// <param name="reason">What is missing; <see langword="null"/> if nothing is.</param>
+    /// <param name="reason">The missing requirement; <see langword="null"/> if there is none.</param>
     public static void If(string? reason) => Assert.SkipWhen(reason is not null, reason ?? "");
 
     /// <summary>Skips if a component cannot run on this machine.</summary>

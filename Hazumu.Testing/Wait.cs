@@ -6,11 +6,13 @@ namespace Hazumu.Testing;
 /// <summary>Bounded waiting for a condition.</summary>
 public static class Wait
 {
-    /// <summary>Tries until the attempt no longer throws. For what runs outside this process: it is tried twice a second.</summary>
-    /// <param name="what">What is awaited, for the message.</param>
+    /// <summary>
+    /// Tries until the attempt no longer throws. For conditions outside this process: it is tried twice a second.
+    /// </summary>
+    /// <param name="what">The awaited condition, for the message.</param>
     /// <param name="timeout">When to give up.</param>
     /// <param name="attempt">One try; its exception means "not yet".</param>
-    /// <param name="explain">What to print beside the last failure, such as a container's log.</param>
+    /// <param name="explain">Text to print beside the last failure, such as a container's log.</param>
     /// <exception cref="TimeoutException">Time ran out; carries the last failure and the explanation.</exception>
     public static async Task UntilAsync(string what, TimeSpan timeout, Func<Task> attempt, Func<Task<string>>? explain = null)
     {
@@ -40,7 +42,7 @@ public static class Wait
         },
         timeout);
 
-    /// <summary>Waits until a number that grows stands still.</summary>
+    /// <summary>Waits until a growing number no longer changes.</summary>
     /// <param name="number">The number, which is 0 before it grows.</param>
     /// <param name="duration">How long it must not have changed.</param>
     /// <returns>The number.</returns>

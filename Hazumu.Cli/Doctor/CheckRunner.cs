@@ -12,9 +12,9 @@ public static class CheckRunner
         [new TargetCheck(), new RuleCheck(), new DataSourceCheck(), new AlertPathCheck(answerLimit: TimeSpan.FromSeconds(15)), new ClockCheck(), new DiskCheck(), new CostCheck()];
 
     /// <summary>
-    /// Runs every check. One of them sends a test alert to the receivers of alerts, and resolves it at once.
+    /// Runs every check. One of them sends a test alert to the receivers of alerts, and resolves it immediately.
     /// </summary>
-    /// <param name="options">Where the graph is.</param>
+    /// <param name="options">The addresses of the graph.</param>
     /// <param name="cancellationToken">Cancels the checks.</param>
     /// <returns>A result for each check; a single one if nothing answers at all.</returns>
     public static async Task<IReadOnlyList<CheckResult>> RunAsync(DoctorOptions options, CancellationToken cancellationToken)

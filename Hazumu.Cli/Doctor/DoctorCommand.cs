@@ -72,7 +72,7 @@ internal static class DoctorCommand
 
     /// <summary>Creates an option for an address.</summary>
     /// <param name="name">The option.</param>
-    /// <param name="whose">What is there.</param>
+    /// <param name="whose">The component at that address.</param>
     public static Option<Uri> CreateAddress(string name, string whose) => new(name)
     {
         Description = $"The address of {whose}.",

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Hazumu.Cli.Doctor;
 
-/// <summary>Where the graph is. A component without an address is not part of it.</summary>
+/// <summary>The addresses of the graph. A component without an address is not part of it.</summary>
 public sealed record DoctorOptions
 {
     /// <summary>Prometheus' address.</summary>

@@ -22,7 +22,7 @@ internal sealed class GraphSnapshot
         Probes = probes;
     }
 
-    /// <summary>Where the graph is.</summary>
+    /// <summary>The addresses of the graph.</summary>
     public DoctorOptions Options { get; }
 
     /// <summary>The first answers, of each component that is part of the graph.</summary>

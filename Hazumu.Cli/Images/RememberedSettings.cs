@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace Hazumu.Cli.Images;
 
-/// <summary>Where the last <c>./hazumu up</c> put the graph and what it left out, for the doctor.</summary>
+/// <summary>
+/// The addresses of the graph of the last <c>./hazumu up</c>, and its disabled components, for the doctor.
+/// </summary>
 internal static partial class RememberedSettings
 {
     /// <summary>Writes settings.</summary>

@@ -18,7 +18,7 @@ public static class AlloyBuilderExtensions
     private const string LogsDirectory = "/var/log/hazumu";
     private const string Network = "HAZUMU_NETWORK";
 
-    // Where Alloy's configuration looks for the engine.
+    // The path at which Alloy's configuration expects the engine's socket.
     private const string Socket = "/var/run/docker.sock";
 
     // The image has neither wget nor curl, but bash.

@@ -179,7 +179,7 @@ public static class CaddyBuilderExtensions
         .WithReferenceRelationship(endpoint.Resource)
         .WithEnvironment(context =>
         {
-            // Where its settings have left it out of the graph, the edge answers 502 in its place.
+            // If its settings disable it, the edge answers 502 in its place.
             if (builder.ApplicationBuilder.Resources.Contains(endpoint.Resource))
             {
                 context.EnvironmentVariables[variable] = endpoint.AddressForContainers(context.ExecutionContext);

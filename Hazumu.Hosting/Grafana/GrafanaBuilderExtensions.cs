@@ -173,8 +173,8 @@ public static class GrafanaBuilderExtensions
         }
 
         return builder
-            // Grafana would ask its data sources by way of the proxy that Docker's client configuration puts into every
-            // container.
+            // Otherwise Grafana would query its data sources through the proxy that Docker's client configuration sets
+            // in every container.
             .WithComposeEnvironment("NO_PROXY", "localhost,127.0.0.1,prometheus,alertmanager,loki,edge${NO_PROXY:+,${NO_PROXY:-}}")
             .WithComposeEnvironment(RootUrl, edge.PublishedGrafanaUrl + "/", development: $"http://localhost:{address}/")
             .WithSignIn();

@@ -120,7 +120,7 @@ public static class LlamaServerBuilderExtensions
             .WithHostFacts((_, logger) => logger.LogInformation(
                 "'{Resource}' serves the test model '{Model}', whose output is meaningless: set Hazumu:Models to the path of a GGUF file for a model of your own.", builder.Resource.Name, TinyModel.Name))
             .WithModel(Target, TinyModel.Name)
-            // Its words mean nothing: nobody needs more of them.
+            // The test model's output is meaningless: a longer one would only cost time.
             .WithEnvironment("LLAMA_ARG_N_PREDICT", "128")
             .WithContainerFiles(ModelsDirectory, (context, _) =>
             {

@@ -78,9 +78,9 @@ public static class ContainerAccessExtensions
             });
     }
 
-    /// <summary>Where a container finds an endpoint: a host and a port.</summary>
+    /// <summary>The address of an endpoint for a container: a host and a port.</summary>
     /// <param name="endpoint">The endpoint.</param>
-    /// <param name="context">Of the application that runs or is published.</param>
+    /// <param name="context">The context of the application that runs or is published.</param>
     internal static ReferenceExpression AddressForContainers(this EndpointReference endpoint, DistributedApplicationExecutionContext context) =>
         endpoint.Resource.IsContainer() || context.IsPublishMode ? ReferenceExpression.Create($"{endpoint.Resource.Name}:{Port(endpoint.EndpointAnnotation, ofContainer: true)}")
         : ContainerAccessAnnotation.Of(endpoint.Resource)?.HostName is not null ? ReferenceExpression.Create($"{endpoint.Resource.Name}:{Port(endpoint.EndpointAnnotation)}")

@@ -5,7 +5,9 @@ namespace Aspire.Hosting;
 /// <summary>Provides extension methods for containers that connect to programs of the machine that they run on.</summary>
 internal static class HostAccessExtensions
 {
-    /// <summary>What the machine is called in its containers: Docker Desktop knows the name, other engines are told it.</summary>
+    /// <summary>
+    /// The machine's name inside its containers: Docker Desktop defines it, for other engines it is added.
+    /// </summary>
     public const string HostName = "host.docker.internal";
 
     private const string Entry = $"{HostName}:host-gateway";

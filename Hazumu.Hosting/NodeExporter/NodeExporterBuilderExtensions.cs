@@ -14,8 +14,8 @@ public static class NodeExporterBuilderExtensions
     private static readonly string[] s_collectors = ["cpu", "diskstats", "filesystem", "hwmon", "loadavg", "meminfo", "pressure", "stat", "time", "timex", "uname", "vmstat"];
 
     /// <summary>
-    /// Adds a node exporter that measures this host. Where containers do not see the host, as with Docker Desktop, it
-    /// is left out at the start.
+    /// Adds a node exporter that measures this host. If containers do not see the host, as with Docker Desktop, it is
+    /// left out at the start.
     /// </summary>
     /// <remarks>This version defaults to the <inheritdoc cref="NodeExporterContainerImageTags.Tag"/> tag of the
     /// <inheritdoc cref="NodeExporterContainerImageTags.Image"/> container image.</remarks>

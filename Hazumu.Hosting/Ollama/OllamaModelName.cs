@@ -17,8 +17,8 @@ internal static partial class OllamaModelName
         name.LastIndexOf(':') > name.LastIndexOf('/') ? name : $"{name}:latest";
 
     /// <summary>
-    /// A name that Aspire takes for a resource: letters, digits and single hyphens, at most 64 characters. Where that
-    /// loses what tells models apart, a part of the name's digest does.
+    /// A name that Aspire accepts for a resource: letters, digits and single hyphens, at most 64 characters. If two
+    /// models would get the same name, a part of the name's digest is appended.
     /// </summary>
     /// <param name="parent">The Ollama resource's name.</param>
     /// <param name="model">The model's whole name.</param>

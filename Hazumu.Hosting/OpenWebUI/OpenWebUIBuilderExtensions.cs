@@ -45,7 +45,7 @@ public static class OpenWebUIBuilderExtensions
             .WithAnnotation(new NotInChartAnnotation("not in the chart: any chat page can be pointed at the gateway"));
     }
 
-    /// <summary>Has Open WebUI reach its models by way of the gateway, with a key of its own.</summary>
+    /// <summary>Connects Open WebUI to the gateway for its models, with a key of its own.</summary>
     /// <param name="builder">The resource builder.</param>
     /// <param name="gateway">The gateway.</param>
     /// <param name="addKey">Adds the key of a client with this name: the gateway's <c>AddClientKey</c>.</param>

@@ -43,7 +43,7 @@ internal sealed class NeighbourCheck(ContainerEngine engine)
 
         // 'ps' of Podman before 5.0 has no .Label (containers/podman#20957).
         var found = await engine.RunAsync(["inspect", "--type", "container", "--format", $$$"""{{.Name}}{{"\t"}}{{with index .Config.Labels "{{{ComposeProject}}}"}}{{.}}{{end}}""", .. containers], cancellationToken);
-        // The others are printed if one of them has been removed meanwhile.
+        // If one of them has been removed in the meantime, the others are printed.
         return found.IsSuccess || found.StandardError.Contains("no such", StringComparison.OrdinalIgnoreCase)
             ? [.. Lines(found.StandardOutput).Select(line => line.TrimStart('/'))]
             : throw Explain(found.StandardError);

@@ -9,7 +9,7 @@ internal static class ProcessTable
     private static readonly string[] s_tables = ["/proc/net/tcp", "/proc/net/tcp6"];
 
     /// <summary>
-    /// Names the process: <c>process 'nginx' (pid 4711)</c>; <see langword="null"/> where /proc does not tell, as for
+    /// Names the process: <c>process 'nginx' (pid 4711)</c>; <see langword="null"/> if /proc does not show it, as for
     /// another user's process or on another system.
     /// </summary>
     public static string? FindListener(int port)

@@ -82,8 +82,8 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
         return text.Append(jobs.Count == 0 ? " []\n" : "\n").ToString();
     }
 
-    // Files cannot tell how many there are, DNS can. Each is called by its address, as the gateway calls several
-    // instances of one name.
+    // Files do not contain their number, DNS does. Each is named by its address, like several instances of one name in
+    // the gateway.
     private async Task<string> WriteReplicasAsync(string? network, DistributedApplicationExecutionContext context, string? option, CancellationToken cancellationToken)
     {
         var address = (await GetAddressAsync(context, option, cancellationToken)).Split(':');

@@ -17,7 +17,9 @@ internal sealed record PublishedConfinementAnnotation(string User, string Memory
     /// <summary>The administrator.</summary>
     public const string Root = "0:0";
 
-    /// <summary>Where the program writes beside its volume: that is memory then, and gone with the container.</summary>
+    /// <summary>
+    /// Folders outside the volume to which the program writes: in memory, removed with the container.
+    /// </summary>
     public IReadOnlyList<string> WritesTo { get; init; } = [];
 
     /// <summary>The capabilities that the component cannot do without.</summary>

@@ -7,7 +7,7 @@ namespace Hazumu.Hosting.Publishing;
 /// <param name="File">The file's path, relative to the Compose file's; or a variable for it.</param>
 internal sealed record PublishedSecretAnnotation(string Name, string File) : IResourceAnnotation
 {
-    /// <summary>Where containers see secrets.</summary>
+    /// <summary>The folder with the secrets in containers.</summary>
     public const string Directory = "/run/secrets";
 
     /// <summary>

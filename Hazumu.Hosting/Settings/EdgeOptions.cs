@@ -29,7 +29,7 @@ public sealed class EdgeOptions : StoringComponentOptions
     [HostName]
     public string? GrafanaName { get; set; }
 
-    /// <summary>Where the certificate comes from.</summary>
+    /// <summary>The source of the certificate.</summary>
     [Setting("Where the certificate of {0} comes from: Caddy's own authority, Let's Encrypt, or files")]
     public EdgeTls Tls { get; set; } = EdgeTls.Internal;
 
@@ -82,7 +82,7 @@ public sealed class EdgeOptions : StoringComponentOptions
         $"${{GRAFANA_URL:-https://{Variable(nameof(GrafanaName), Variable(nameof(Name), Name) + "/grafana")}}}";
 }
 
-/// <summary>Where the edge's certificate comes from.</summary>
+/// <summary>The source of the edge's certificate.</summary>
 public enum EdgeTls
 {
     /// <summary>Caddy's own authority, whose root certificate clients must trust.</summary>

@@ -10,7 +10,7 @@ public sealed class EngineSettings
     [EngineUrl]
     public string Url { get; set; } = "";
 
-    /// <summary>What program it is; the gateway detects it unless it is set.</summary>
+    /// <summary>The engine's program; the gateway detects it unless it is set.</summary>
     [Setting("The engine's program; the gateway detects it unless it is set. `openai` is any other server of OpenAI's API")]
     public EngineKind? Kind { get; set; }
 

@@ -6,10 +6,10 @@ public enum GpuMode
     /// <summary>The GPU that the container engine and the host offer, if any.</summary>
     Auto,
 
-    /// <summary>NVIDIA, by way of the NVIDIA Container Toolkit.</summary>
+    /// <summary>NVIDIA, through the NVIDIA Container Toolkit.</summary>
     Nvidia,
 
-    /// <summary>AMD, by way of ROCm.</summary>
+    /// <summary>AMD, through ROCm.</summary>
     Amd,
 
     /// <summary>The CPU only.</summary>

@@ -7,7 +7,9 @@ namespace Hazumu.Hosting.Settings;
 /// <param name="Name">The name by which it is served: the file's, without its ending.</param>
 internal sealed partial record ModelFile(string Path, string Name)
 {
-    /// <summary>What a path looks like. A name may end with .gguf too, after a colon: <c>hf.co/user/repository:model.gguf</c>.</summary>
+    /// <summary>
+    /// The form of a path. A name may end with .gguf too, after a colon: <c>hf.co/user/repository:model.gguf</c>.
+    /// </summary>
     public const string Pattern = @"([A-Za-z]:[\\/])?[^:,]+\.[gG][gG][uU][fF]";
 
     /// <summary>Whether an item of <c>Hazumu:Models</c> is a path.</summary>

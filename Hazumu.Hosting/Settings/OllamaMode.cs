@@ -1,6 +1,6 @@
 namespace Hazumu.Hosting.Settings;
 
-/// <summary>Where the Ollama is that the gateway uses.</summary>
+/// <summary>The place of the Ollama that the gateway uses.</summary>
 public enum OllamaMode
 {
     /// <summary>In containers of the graph.</summary>

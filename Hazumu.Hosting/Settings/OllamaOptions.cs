@@ -5,7 +5,7 @@ namespace Hazumu.Hosting.Settings;
 /// <summary>Settings of Ollama.</summary>
 public sealed class OllamaOptions : StoringComponentOptions
 {
-    /// <summary>Where it is.</summary>
+    /// <summary>The place where it runs.</summary>
     [Setting("Where {0} is: in containers of the graph, installed on this machine (`host`, at its port), or nowhere")]
     public OllamaMode Mode { get; set; } = OllamaMode.Container;
 

@@ -7,7 +7,7 @@ public static class ValkeyBuilderExtensions
 {
     private const int Port = 6379;
 
-    // It keeps one key that is written anew ten times a second: nothing is worth saving.
+    // It has one key that is rewritten ten times a second: nothing needs to be saved.
     private const string Arguments = "--save '' --appendonly no --maxmemory 32mb --dir /tmp";
 
     /// <summary>

@@ -34,7 +34,7 @@ public static class VllmBuilderExtensions
             .WithAnnotation(new ComposeHealthcheckAnnotation(["curl", "--noproxy", "*", "-fsS", "-o", "/dev/null", $"http://127.0.0.1:{ContainerPort}/health"]) { StartPeriod = "30m" })
             .WithEnvironment("HOME", Home)
             .WithEnvironment("HF_HOME", $"{Home}/huggingface")
-            // Nothing of what is asked here is counted elsewhere.
+            // Requests on this port are not counted elsewhere.
             .WithEnvironment("VLLM_NO_USAGE_STATS", "1");
 
         return builder.ExecutionContext.IsRunMode ? vllm : vllm

@@ -10,7 +10,7 @@ namespace Hazumu.Cli.Doctor.Clients;
 /// </summary>
 /// <param name="http">A client.</param>
 /// <param name="name">The component's name.</param>
-/// <param name="address">Where it is.</param>
+/// <param name="address">Its address.</param>
 /// <param name="authorization">The credentials, if the component requires some.</param>
 internal sealed class ComponentClient(HttpClient http, string name, Uri address, AuthenticationHeaderValue? authorization = null)
 {
@@ -21,7 +21,7 @@ internal sealed class ComponentClient(HttpClient http, string name, Uri address,
     /// <summary>The component's name.</summary>
     public string Name { get; } = name;
 
-    /// <summary>Where it is.</summary>
+    /// <summary>Its address.</summary>
     public Uri Address { get; } = new(address.AbsoluteUri.TrimEnd('/') + "/");
 
     /// <summary>
