@@ -157,7 +157,7 @@ public sealed class KeysCommandTests : IDisposable
     {
         await Run("keys", "create", "alice");
 
-        await AssertFails("There is a key 'Alice' already", "keys", "create", "Alice");
+        await AssertFails("The key 'Alice' exists already", "keys", "create", "Alice");
         await AssertFails("There is a key 'webui' in the configuration", "keys", "create", "webui");
         Assert.Single(KeyFile.Read(Path));
     }
@@ -178,7 +178,7 @@ public sealed class KeysCommandTests : IDisposable
     {
         await File.WriteAllTextAsync(Path, "broken");
 
-        await AssertFails("is no valid JSON", ["keys", command, .. name is null ? (string[])[] : [name]]);
+        await AssertFails("is not valid JSON", ["keys", command, .. name is null ? (string[])[] : [name]]);
 
         Assert.Equal("broken", await File.ReadAllTextAsync(Path));
     }

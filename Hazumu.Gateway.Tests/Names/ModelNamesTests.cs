@@ -31,7 +31,7 @@ public sealed class ModelNamesTests
     [InlineData("'Gateway:ModelNames:0:Name' has control characters; give the name that clients use.", "0:Name=a\nb", "0:Models:0=a")]
     [InlineData("'Gateway:ModelNames:0:Models' is empty; list the models that serve 'x', the first choice first.", "0:Name=x")]
     [InlineData("'Gateway:ModelNames:0:Models' has a name that is empty; give the name of a model.", "0:Name=x", "0:Models:0=a", "0:Models:1=")]
-    [InlineData("'Gateway:ModelNames:1:Name' is 'X:latest', which 'Gateway:ModelNames:0' is for already; put all models of a name into one entry.", "0:Name=x", "0:Models:0=a", "1:Name=X:latest", "1:Models:0=b")]
+    [InlineData("'Gateway:ModelNames:1:Name' is 'X:latest', which 'Gateway:ModelNames:0' has already; put all models of a name into one entry.", "0:Name=x", "0:Models:0=a", "1:Name=X:latest", "1:Models:0=b")]
     [InlineData("'Gateway:ModelNames' has a circle: x → y → x; a name may be served by another name, but not by itself, directly or through others.", "0:Name=y", "0:Models:0=x", "1:Name=x", "1:Models:0=a", "1:Models:1=y")]
     [InlineData("'Gateway:ModelNames' has a circle: x → y → z → x; a name may be served by another name, but not by itself, directly or through others.", "0:Name=x", "0:Models:0=y", "1:Name=y", "1:Models:0=z", "2:Name=z", "2:Models:0=x", "3:Name=w", "3:Models:0=y")]
     [InlineData("'Gateway:ModelNames:0:QueueLongerThan' is '-1'; allowed: a number from 0 to 1000000.", "0:Name=x", "0:Models:0=a", "0:QueueLongerThan=-1")]
