@@ -30,7 +30,7 @@ public sealed class EdgeOptions : StoringComponentOptions
     public string? GrafanaName { get; set; }
 
     /// <summary>The source of the certificate.</summary>
-    [Setting("Where the certificate of {0} comes from: Caddy's own authority, Let's Encrypt, or files")]
+    [Setting("The source of the certificate of {0}: Caddy's own authority, Let's Encrypt, or files")]
     public EdgeTls Tls { get; set; } = EdgeTls.Internal;
 
     /// <summary>Whom the authority writes to.</summary>

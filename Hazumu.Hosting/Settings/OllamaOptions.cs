@@ -6,7 +6,7 @@ namespace Hazumu.Hosting.Settings;
 public sealed class OllamaOptions : StoringComponentOptions
 {
     /// <summary>The place where it runs.</summary>
-    [Setting("Where {0} is: in containers of the graph, installed on this machine (`host`, at its port), or nowhere")]
+    [Setting("The place of {0}: in containers of the graph, installed on this machine (`host`, at its port), or nowhere")]
     public OllamaMode Mode { get; set; } = OllamaMode.Container;
 
     /// <summary>Whether the gateway uses the one that is installed on this machine.</summary>

@@ -67,7 +67,7 @@ internal static class InferenceDashboard
                     Override.Promise,
                 ],
             },
-            new Row("Where the time goes"),
+            new Row("Time by phase"),
             new TimeSeries(8, 8, "Phases, warm (p95)", "95th percentile of each phase of requests whose model was in memory. Until the first token: queue (waiting for a slot), load and prefill (reading the prompt); after it: decode. For a long queue, add slots; for a long prefill, use shorter prompts or a prompt cache.")
             {
                 Queries =

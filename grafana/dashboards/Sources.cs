@@ -116,7 +116,7 @@ public sealed record Variable(string Name, string Label, string Description, Jso
     internal static Variable Instance => OfLabel("instance", "Ollama instance", "Ollama servers that the gateway knows.", "label_values(instance:hazumu_gateway_instance_up:min, instance)");
 
     internal static Variable Model => OfLabel(
-        "model", "Model", "Models that were asked for or are in memory.", """label_values({__name__=~"model_cold:gen_ai_server_requests:rate5m|hazumu_gateway_slots"}, model)""");
+        "model", "Model", "Models that were requested or are in memory.", """label_values({__name__=~"model_cold:gen_ai_server_requests:rate5m|hazumu_gateway_slots"}, model)""");
 
     /// <summary>Values of a label in Prometheus.</summary>
     internal static Variable OfLabel(string name, string label, string description, string query) => Several(name, label, description, DataSources.Prometheus, query, new JsonObject
