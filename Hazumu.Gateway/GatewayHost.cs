@@ -38,7 +38,7 @@ internal static class GatewayHost
         }
     }
 
-    /// <summary>Where settings come from; the later wins.</summary>
+    /// <summary>The sources of settings; the later one wins.</summary>
     /// <param name="args">The command line.</param>
     public static ConfigurationBuilder Configure(IReadOnlyList<string> args)
     {
@@ -61,9 +61,9 @@ internal static class GatewayHost
 
     /// <summary>Builds the application.</summary>
     /// <param name="args">The command line.</param>
-    /// <param name="customise">What a test changes.</param>
+    /// <param name="customise">Changes by a test.</param>
     /// <exception cref="StartupProblemException">A setting is unknown or not allowed, or a file cannot be read.</exception>
-    /// <exception cref="KeyFileException">Keys are not as they must be.</exception>
+    /// <exception cref="KeyFileException">Keys are not valid.</exception>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? customise = null)
     {
         var sources = Configure(args);
@@ -76,7 +76,8 @@ internal static class GatewayHost
         AddServer(builder, settings);
         AddServices(builder.Services, sources, settings);
 
-        // What fails in a start or an end is thrown to Program, which reports it in a sentence; the host would add the stack of every service.
+        // Errors during start and stop are thrown to Program, which reports them in one sentence; the host would add
+        // the stack of every service.
         var isRunning = false;
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => isRunning && level >= LogLevel.Information);
 

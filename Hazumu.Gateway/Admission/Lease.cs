@@ -2,7 +2,7 @@ using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Admission;
 
-/// <summary>What an attempt has shown of its instance.</summary>
+/// <summary>The result of an attempt for its instance.</summary>
 internal enum LeaseEnd
 {
     /// <summary>It answered.</summary>

@@ -153,8 +153,8 @@ internal static class Router
     private static double LoadSecondsLeft(Fleet fleet, Instance instance, ModelSlots slots, long now) =>
         Math.Max(0, LoadSeconds(fleet, instance, slots.Model) - ((now - slots.LoadingSince) / 1_000d));
 
-    // The load that is missed: of the model that was used least lately, weighed by how soon it is likely to be requested and whether
-    // another instance has it. Where one more model may fit, nothing.
+    // The cost of evicting the least recently used model, weighted by how soon it is likely to be requested and by
+    // whether another instance has it; none if one more model may fit.
     private static double EvictionSeconds(Fleet fleet, Instance instance, string model, long now)
     {
         ModelSlots? victim = null;
@@ -237,8 +237,9 @@ internal struct Backlog(long now)
     }
 
     /// <summary>
-    /// Seconds until all that wait have a slot; beside a load, until the next has one, since a queue that a load has made is soon gone. Where no
-    /// slot has come free for longer than usual, the next one takes as long again.
+    /// Seconds until all queued requests have a slot; during a load, until the next one has, because a queue that a
+    /// load causes is soon empty. If no slot has been freed for longer than usual, the next one is expected after the
+    /// same time again.
     /// </summary>
     /// <param name="waiting">Other requests that wait.</param>
     public readonly double WaitSeconds(int waiting)
@@ -254,7 +255,7 @@ internal struct Backlog(long now)
     }
 }
 
-/// <summary>Where a request goes.</summary>
-/// <param name="Instance">The instance; <see langword="null"/> where the request waits.</param>
+/// <summary>The destination of a request.</summary>
+    /// <param name="Instance">The instance; <see langword="null"/> if the request waits.</param>
 /// <param name="IsCold">Whether the instance will have to load the model.</param>
 internal readonly record struct Choice(Instance? Instance, bool IsCold);

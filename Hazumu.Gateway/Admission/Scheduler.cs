@@ -472,7 +472,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
 
                 if (!ticket.HasAvoided)
                 {
-                    // What has no place for this one has none for any other.
+                    // If there is no place for this request, there is none for any other.
                     break;
                 }
             }

@@ -21,7 +21,9 @@ internal enum AdmissionStatus
     /// <summary>The wait was cancelled.</summary>
     Cancelled,
 
-    /// <summary>Another gateway admits now and must be asked. Never returned by <see cref="IAdmission"/>.</summary>
+    /// <summary>
+    /// Another gateway admits now, and the slot must be requested there. Never returned by <see cref="IAdmission"/>.
+    /// </summary>
     Moved,
 }
 

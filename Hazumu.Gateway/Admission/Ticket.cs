@@ -34,7 +34,7 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     /// <summary>Why the model before <see cref="Model"/> in the chain does not serve it.</summary>
     public FallbackReason Fallback { get; private set; }
 
-    /// <summary>What is left of the chain: the models that have not been given up.</summary>
+    /// <summary>The rest of the chain: the models that may still serve the request.</summary>
     public IReadOnlyList<string>? Rest => Chain is null ? null : [.. Chain.Skip(_next)];
 
     public ulong Affinity { get; } = affinity;
@@ -59,7 +59,10 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     /// <summary>When it got its last slot.</summary>
     public long Placed { get; set; }
 
-    /// <summary>Whether it has had a place in a queue or a slot, or a leader was asked for one: the queue's limit does not apply again.</summary>
+    /// <summary>
+    /// Whether it has had a place in a queue or a slot, or has requested one from a leader: the queue's limit does not
+    /// apply again.
+    /// </summary>
     public bool WasAdmitted { get; set; }
 
     /// <summary>Whether it was admitted before it joined the queue.</summary>

@@ -20,7 +20,9 @@ internal sealed partial class ClusterAdmission(
     GatewaySettings settings, Fleet fleet, FleetMonitor monitor, Scheduler scheduler, KeyLimits limits, TimeProvider time, IConfiguration configuration,
     IHostApplicationLifetime lifetime, IMeterFactory meters, ILogger<ClusterAdmission> logger) : BackgroundService, IAdmission
 {
-    /// <summary>How long a new leader waits for the members' reports, and for engines to let go of what a killed gateway had.</summary>
+    /// <summary>
+    /// How long a new leader waits for the members' reports, and for engines to end the requests of a killed gateway.
+    /// </summary>
     public static readonly TimeSpan Settling = TimeSpan.FromSeconds(1);
 
     /// <summary>How long a gateway waits for a leader before it admits by itself; longer than the lock of a killed one lasts.</summary>
@@ -33,7 +35,8 @@ internal sealed partial class ClusterAdmission(
     private Leadership? _leadership;
     private Task _step = Task.CompletedTask;
 
-    // Guards what follows. What the leader is told is sent under it, so that each leader learns of everything, and in order.
+    // Guards the following fields. Messages to the leader are sent under this lock, so that each leader gets all of
+    // them, in order.
     private readonly Lock _lock = new();
     private readonly Dictionary<long, Holding> _holdings = [];
     private LeaderLink? _link;
@@ -90,7 +93,7 @@ internal sealed partial class ClusterAdmission(
                 return decision;
             }
 
-            // Whichever gateway leads now is asked, with the time that the request has waited already.
+            // The slot is requested from the current leader, with the time that the request has already waited.
             ticket.Placed = fleet.Now;
             await Task.Yield();
         }
@@ -326,7 +329,7 @@ internal sealed partial class ClusterAdmission(
         _link = null;
     }
 
-    // Those who asked ask again, or admit here.
+    // Waiting requests are sent to the new leader, or admitted here.
     private void ReturnQuestions()
     {
         foreach (var holding in _holdings.Values.ToList())
@@ -407,7 +410,8 @@ internal sealed partial class ClusterAdmission(
         return new(lease);
     }
 
-    // Open until a leader answers, however often the connection breaks meanwhile, or until this gateway admits: then the answer is null.
+    // Not completed until a leader answers, even if the connection breaks in the meantime, or until this gateway
+    // admits: then the answer is null.
     private async ValueTask<ClusterMessage?> AskAsync(Holding question, CancellationToken cancellationToken)
     {
         lock (_lock)
@@ -462,7 +466,10 @@ internal sealed partial class ClusterAdmission(
         }
     }
 
-    /// <summary>Does what the leader's message says; one of an earlier connection means nothing, since its questions have been asked again.</summary>
+    /// <summary>
+    /// Applies a message of the leader; a message of an earlier connection is ignored, since its requests have been
+    /// sent again.
+    /// </summary>
     internal void Receive(LeaderLink link, ClusterMessage message)
     {
         lock (_lock)
@@ -496,23 +503,28 @@ internal sealed partial class ClusterAdmission(
     [LoggerMessage(Level = LogLevel.Error, Message = "The gateway failed to look for the leading gateway; it tries again.")]
     private partial void LogBug(Exception error);
 
-    /// <summary>A slot or a count that this gateway asks for or holds. Completes with the leader's answer; with none if that is not awaited any more.</summary>
+    /// <summary>
+    /// A slot or a count that this gateway requests or holds. Completes with the leader's answer, or without one if it
+    /// is no longer awaited.
+    /// </summary>
     /// <param name="cluster">This gateway.</param>
-    /// <param name="message">What it reports.</param>
-    /// <param name="queuedAt">Since when its request waits.</param>
+    /// <param name="message">The message that reports it.</param>
+        /// <param name="queuedAt">The time since which its request waits.</param>
     private sealed class Holding(ClusterAdmission cluster, ClusterMessage message, long queuedAt = 0)
         : TaskCompletionSource<ClusterMessage?>(TaskCreationOptions.RunContinuationsAsynchronously), ILeaseObserver, IRequestCount
     {
-        /// <summary>What each leader is told of it.</summary>
+        /// <summary>The message that reports it to each leader.</summary>
         public ClusterMessage Message { get; private set; } = message;
 
-        /// <summary>Whether a leader has been told.</summary>
+        /// <summary>Whether it was reported to a leader.</summary>
         public bool WasSent { get; private set; }
 
         /// <summary>The count, if it is one that is held.</summary>
         public IRequestCount? Count { get; set; }
 
-        /// <summary>Changes what the leader and each later one is told; nothing, once it has ended.</summary>
+        /// <summary>
+        /// Changes the message for the current leader and for later ones; has no effect after the end.
+        /// </summary>
         public void Report(ClusterMessage message)
         {
             lock (cluster._lock)

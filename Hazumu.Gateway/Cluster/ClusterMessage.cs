@@ -7,7 +7,10 @@ using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Cluster;
 
-/// <summary>The kind of a message between a gateway and the leader. What has a model is of a slot; else it is of a count against a key's limits.</summary>
+/// <summary>
+/// The kind of a message between a gateway and the leader. A message with a model is about a slot; otherwise it is
+/// about a count against a key's limits.
+/// </summary>
 internal enum MessageKind
 {
     /// <summary>To the leader: requests a slot or a count.</summary>

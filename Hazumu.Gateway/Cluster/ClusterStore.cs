@@ -6,10 +6,11 @@ using StackExchange.Redis;
 
 namespace Hazumu.Gateway.Cluster;
 
-/// <summary>A gateway, as the store has it while it leads.</summary>
+/// <summary>The entry of the leading gateway in the store.</summary>
 /// <param name="Id">Another one at each start.</param>
-/// <param name="Address">Where it accepts the other gateways; with the host 0.0.0.0, the store adds that of the interface that leads to it.</param>
-/// <param name="Token">What they must send to be accepted: they have it from the store, which needs a password.</param>
+/// <param name="Address">The address at which it accepts the other gateways; the host 0.0.0.0 is replaced by that of
+/// the interface that leads to the store.</param>
+/// <param name="Token">The token that they must send: they read it from the store, which needs a password.</param>
 internal sealed record LeaderRecord(string Id, string Address, string Token);
 
 /// <summary>The leader's lock in Valkey. It expires by the store's clock if the leader does not renew it.</summary>

@@ -49,7 +49,8 @@ internal sealed class LeaderLink(ClusterAdmission cluster, LeaderRecord leader, 
             var token = new Metadata { { TokenHeader, leader.Token } };
             using var call = channel.CreateCallInvoker().AsyncDuplexStreamingCall(ClusterContract.Join, null, new(token, cancellationToken: _stop.Token));
 
-            // The leader sends its headers when it has accepted the token. What it refuses has no stream to write to.
+            // The leader sends its headers when it has accepted the token. A refused connection has no stream to write
+            // to.
             await call.ResponseHeadersAsync.WaitAsync(KeepAlive, _stop.Token);
             cluster.Report(this);
             await RunAsync(call.ResponseStream, call.RequestStream, _stop.Token);

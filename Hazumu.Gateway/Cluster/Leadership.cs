@@ -6,12 +6,15 @@ using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Cluster;
 
-/// <summary>What a leader has: the sessions of the gateways that are connected, and the slots and counts that these wait for or hold.</summary>
+/// <summary>
+/// The state of a leader: the sessions of the connected gateways, and the slots and counts that these wait for or hold.
+/// </summary>
 internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, FleetMonitor monitor, Scheduler scheduler, KeyLimits limits, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan s_logInterval = TimeSpan.FromMinutes(1);
 
-    // Guards what follows. What a session is sent is sent under it, so that the last message is the present state.
+    // Guards the following fields. Messages to a session are sent under this lock, so that the last message is the
+    // current state.
     private readonly Lock _lock = new();
     private readonly Dictionary<long, MemberHolding> _holdings = [];
     private readonly HashSet<LeaderSession> _sessions = [];
@@ -54,8 +57,8 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
     }
 
     /// <summary>
-    /// Removes a session. What it holds is released after a moment in which its gateway may report it again, and engines notice that a killed
-    /// one is gone.
+    /// Removes a session. Its slots and counts are released after a delay, in which its gateway may report them again,
+    /// and in which engines notice that a killed gateway is gone.
     /// </summary>
     public async Task RemoveAsync(LeaderSession session)
     {
@@ -220,7 +223,7 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
 
     private async Task CountAsync(ClusterMessage ask, MemberHolding holding)
     {
-        // What gateways have counted before is known by then.
+        // Earlier counts of the gateways are known by then.
         await cluster.Settled.WaitAsync(holding.Token);
         var caller = ask.Key!.ToCaller();
         var endUser = ask.Key.EndUser;

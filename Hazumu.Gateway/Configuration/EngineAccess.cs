@@ -3,7 +3,7 @@ using System.Net.Security;
 
 namespace Hazumu.Gateway.Configuration;
 
-/// <summary>What an engine needs besides its address: a key, and whom its certificate may be of.</summary>
+/// <summary>The key of an engine, and the authorities that may have signed its certificate.</summary>
 internal sealed class EngineAccess
 {
     private const int MaxKeyLength = 4096;
@@ -17,15 +17,15 @@ internal sealed class EngineAccess
     /// <summary>The header that has the key; <see langword="null"/> without one.</summary>
     public AuthenticationHeaderValue? Authorization => _authorization;
 
-    /// <summary>Reads what the settings say.</summary>
+    /// <summary>Reads the settings of an engine.</summary>
     /// <param name="name">The engine's name.</param>
     /// <param name="engine">Its settings.</param>
-    /// <param name="known">What was read before.</param>
-    /// <returns>
-    /// The one before, with the key as it is now, unless the authorities are others or a key has come or gone; <see langword="null"/> where
-    /// neither is set.
+    /// <param name="known">The previous result.</param>
+    /// <returns>The previous result with the current key, unless the authorities have changed or a key was added or
+    /// removed; <see langword="null"/> if neither is set.
     /// </returns>
-    /// <exception cref="StartupProblemException">A file cannot be read, or holds no key or no certificate.</exception>
+    /// <exception cref="StartupProblemException">A file cannot be read, or contains no key or no
+    /// certificate.</exception>
     public static EngineAccess? Read(string name, EngineOptions engine, EngineAccess? known = null)
     {
         var setting = $"{GatewayOptions.SectionName}:{nameof(GatewayOptions.Engines)}:{name}";

@@ -12,7 +12,7 @@ internal sealed class EngineOptions
     [InstanceUrl]
     public string? Url { get; set; }
 
-    /// <summary>What program it is; detected unless it is set.</summary>
+    /// <summary>The engine's program; detected unless it is set.</summary>
     [Setting("The engine's program; detected unless it is set. `openai` is any other server of OpenAI's API")]
     public EngineKind? Kind { get; set; }
 

@@ -83,7 +83,7 @@ internal sealed class GatewayOptions
     /// <summary>Further attempts.</summary>
     public RetryOptions Retries { get; set; } = new();
 
-    /// <summary>What is known of the instances, and how soon.</summary>
+    /// <summary>How often the instances are checked.</summary>
     public FleetOptions Fleet { get; set; } = new();
 
     /// <summary>Other gateways in front of the same instances.</summary>
@@ -98,7 +98,7 @@ internal sealed class GatewayOptions
     /// <summary>Request bodies.</summary>
     public BodyOptions Body { get; set; } = new();
 
-    /// <summary>Who may do what.</summary>
+    /// <summary>Keys and their rights.</summary>
     public KeyOptions Keys { get; set; } = new();
 
     /// <summary>The people behind keys.</summary>
@@ -208,15 +208,21 @@ internal sealed class RetryOptions
     public int BudgetPercent { get; set; } = 20;
 }
 
-/// <summary>What is known of the instances.</summary>
+/// <summary>How the instances are checked.</summary>
 internal sealed class FleetOptions
 {
-    /// <summary>How often each instance is asked what is in memory (<c>/api/ps</c>), which is its health probe as well, and names are resolved.</summary>
+    /// <summary>
+    /// How often the loaded models of each instance are read (<c>/api/ps</c>), which is also its health probe, and
+    /// names are resolved.
+    /// </summary>
     [Setting("How often an instance is probed and its loaded models are read (/api/ps)", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How often each instance is asked what it has on disk (<c>/api/tags</c>); what passes the gateway is seen at once.</summary>
+    /// <summary>
+    /// How often each instance's models on disk are read (<c>/api/tags</c>); changes through the gateway are known
+    /// immediately.
+    /// </summary>
     [Setting("How often an instance's models on disk are read (/api/tags)", Allowed = Duration.Rule)]
     [PositiveDuration]
     public TimeSpan ModelsInterval { get; set; } = TimeSpan.FromSeconds(30);
@@ -256,7 +262,10 @@ internal sealed class ClusterOptions
     [Range(0, 65535)]
     public int Port { get; set; } = 8082;
 
-    /// <summary>Where the other gateways reach that port; the address of the interface that leads to the store unless it is set.</summary>
+    /// <summary>
+    /// The URL at which the other gateways reach that port; unless it is set, the address of the interface that leads
+    /// to the store.
+    /// </summary>
     [Setting("The URL at which the other gateways reach this one's port; unless it is set, the address of the interface that leads to the store. With https, the certificate is that of 'Kestrel:Certificates:Default'", Allowed = "an http or https URL without a path, such as 'https://gateway-1:8082'")]
     [InstanceUrl]
     public string? Address { get; set; }
@@ -307,7 +316,7 @@ internal sealed class BodyOptions
     [Range(0L, 1_099_511_627_776L)]
     public long DiskLimit { get; set; } = 4L * 1024 * 1024 * 1024;
 
-    /// <summary>Where bodies over 1 MiB are kept until they are sent, in files without a name.</summary>
+    /// <summary>The folder for bodies over 1 MiB until they are sent, in files without a name.</summary>
     [Setting("A folder on a disk for bodies over 1 MiB; by default the system's folder for temporary files or /var/tmp, if it is on a disk. Without such a folder, they stay in memory", Allowed = "a path")]
     public string? Folder { get; set; }
 }

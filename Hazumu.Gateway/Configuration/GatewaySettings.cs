@@ -2,9 +2,12 @@ using System.Data.Common;
 
 namespace Hazumu.Gateway.Configuration;
 
-/// <summary>The settings in force. A changed file is read anew and takes effect without a restart; a broken one changes nothing and is told.</summary>
+/// <summary>
+/// The current settings. A changed file is read again and takes effect without a restart; an invalid one changes
+/// nothing and is logged.
+/// </summary>
 /// <remarks>
-/// Not by the framework's reload: a JSON provider that fails to reload drops all that it held
+/// The framework's reload is not used: a JSON provider that fails to reload drops all its values
 /// (<c>FileConfigurationProvider.Load</c> clears its data first), and the old settings would be lost.
 /// </remarks>
 internal sealed partial class GatewaySettings : IHostedService, IDisposable
@@ -22,7 +25,7 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
     /// <summary>Reads the settings for the first time.</summary>
     /// <param name="read">Builds the configuration from its files as they are now.</param>
     /// <param name="files">The files to watch.</param>
-    /// <param name="logger">Where reloads are told.</param>
+    /// <param name="logger">The logger for reloads.</param>
     /// <exception cref="StartupProblemException">A setting is unknown or not allowed; a sentence for each.</exception>
     public GatewaySettings(Func<IConfiguration> read, IEnumerable<string> files, ILogger<GatewaySettings> logger)
     {
@@ -99,7 +102,7 @@ internal sealed partial class GatewaySettings : IHostedService, IDisposable
                 _files.ForEach(RegularFile.Check);
                 options = Read(_read());
 
-                // Whoever takes them first may still find them wanting: then nobody has them.
+                // The first consumer may still reject them: then no consumer gets them.
                 Checking?.Invoke(options);
             }
             catch (Exception error) when (error is StartupProblemException or KeyFileException or InvalidDataException or FormatException

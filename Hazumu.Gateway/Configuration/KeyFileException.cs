@@ -1,6 +1,9 @@
 namespace Hazumu.Gateway.Configuration;
 
-/// <summary>Keys cannot be read or stored as they are given. The message is one sentence for whoever runs the gateway; it holds no key and no hash.</summary>
+/// <summary>
+/// Keys cannot be read or stored. The message is one sentence for the operator of the gateway; it contains no key and
+/// no hash.
+/// </summary>
 internal sealed class KeyFileException : Exception
 {
     /// <summary>Makes the exception from its sentence.</summary>

@@ -7,10 +7,10 @@ namespace Hazumu.Gateway.Configuration;
 /// <summary>Certificates of authorities of one's own, in place of the system's.</summary>
 internal static class OwnAuthorities
 {
-    /// <summary>Says what is wrong with them.</summary>
-    /// <param name="setting">Which setting names their file.</param>
-    /// <param name="pem">What is in it.</param>
-    /// <exception cref="StartupProblemException">It holds no certificate.</exception>
+    /// <summary>Checks them.</summary>
+    /// <param name="setting">The setting that names their file.</param>
+    /// <param name="pem">The content of the file.</param>
+    /// <exception cref="StartupProblemException">It contains no certificate.</exception>
     public static void Check(string setting, string pem)
     {
         var certificates = new X509Certificate2Collection();

@@ -11,7 +11,7 @@ internal enum Priority
     /// <summary>That of a key unless it is set.</summary>
     Normal,
 
-    /// <summary>Nobody waits for the answer.</summary>
+    /// <summary>No user waits for the answer.</summary>
     Batch,
 }
 

@@ -36,7 +36,10 @@ internal static class RegularFile
         return File.ReadAllText(path);
     }
 
-    /// <summary>Checks that a path is a regular file, or a link to one. A path that does not exist passes: whoever opens it says so.</summary>
+    /// <summary>
+    /// Checks that a path is a regular file, or a link to one. A path that does not exist passes: opening it reports
+    /// the error.
+    /// </summary>
     /// <exception cref="IOException">It is something else.</exception>
     public static void Check(string path)
     {

@@ -2,13 +2,13 @@ using Hazumu.Gateway.Configuration;
 
 namespace Hazumu.Gateway.Keys;
 
-/// <summary>What is stored of a key: never the key itself.</summary>
+/// <summary>The stored data of a key: never the key itself.</summary>
 internal sealed record ApiKey
 {
-    /// <summary>What the key is looked up by, and its limits are kept under: the second part of its text.</summary>
+    /// <summary>The id for looking up the key and its limits: the second part of its text.</summary>
     public required string Id { get; init; }
 
-    /// <summary>What people, metrics and the access log call it; unique without regard to case.</summary>
+    /// <summary>The name for people, metrics and the access log; unique without regard to case.</summary>
     public required string Name { get; init; }
 
     /// <summary>SHA-256 of the secret part; see <see cref="KeyText"/>.</summary>
@@ -59,6 +59,6 @@ internal sealed record ApiKey
     /// <summary>The time from which on it is refused; null where it does not end.</summary>
     public DateTimeOffset? Expires { get; init; }
 
-    /// <summary>The name alone: a key that gets into a message or a log tells nothing else.</summary>
+    /// <summary>Only the name: a message or a log that contains a key reveals nothing else.</summary>
     public override string ToString() => Name;
 }

@@ -1,13 +1,14 @@
 namespace Hazumu.Gateway.Keys;
 
-/// <summary>Who makes a request, or why it is refused.</summary>
-/// <param name="Caller">Who makes it; <see cref="Caller.Refused"/> if it is refused, which may still do what needs no scope.</param>
-/// <param name="Refusal">Why it is refused, unless its operation needs no scope.</param>
+/// <summary>The caller of a request, or the reason for its refusal.</summary>
+/// <param name="Caller">The caller; <see cref="Caller.Refused"/> if it is refused, which may still use operations that
+/// need no scope.</param>
+/// <param name="Refusal">The reason for the refusal, unless the operation needs no scope.</param>
 /// <param name="Headers">The headers to remove before the request is forwarded.</param>
-/// <param name="Detail">What the error message names: an authentication scheme, or seconds.</param>
+/// <param name="Detail">The value in the error message: an authentication scheme, or seconds.</param>
 internal readonly record struct Authentication(Caller Caller, Refusal Refusal, KeyHeaders Headers, string? Detail = null)
 {
-    // A header can be 32 KB long; a sentence that repeats a name of that length helps nobody.
+    // A header can be 32 KB long; a message that repeats a name of that length is useless.
     private const int MaxSchemeLength = 32;
 
     /// <summary>The error message of the refusal.</summary>

@@ -32,7 +32,7 @@ internal sealed class Authenticator(KeyStore store, TimeProvider time)
         return search.End();
     }
 
-    /// <summary>What the credentials of a request have shown so far.</summary>
+    /// <summary>The result of reading the credentials of a request so far.</summary>
     private struct Search(KeySet keys, HttpRequest request, DateTimeOffset now)
     {
         private Caller? _caller;

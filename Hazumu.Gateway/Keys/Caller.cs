@@ -1,17 +1,19 @@
 namespace Hazumu.Gateway.Keys;
 
-/// <summary>Who makes a request: a key, or nobody where keys are off.</summary>
+/// <summary>The caller of a request: a key, or anonymous if keys are off.</summary>
 /// <param name="Name">The key's name, for metrics and the access log; never the key.</param>
-/// <param name="Key">What is stored of the key; null where there is none.</param>
+/// <param name="Key">The stored data of the key; null without a key.</param>
 internal sealed record Caller(string Name, ApiKey? Key = null)
 {
     private readonly KeyRevocation? _revocation = Key is null ? null : new();
     private bool _isRefused;
 
-    /// <summary>Whoever came without a key while none is needed.</summary>
+    /// <summary>A caller without a key while none is required.</summary>
     public static Caller Anonymous { get; } = new("anonymous");
 
-    /// <summary>Whoever came without a valid key while one is needed: may do only what needs no scope.</summary>
+    /// <summary>
+    /// A caller without a valid key while one is required: may only use operations that need no scope.
+    /// </summary>
     public static Caller Refused { get; } = new("anonymous") { _isRefused = true };
 
     /// <summary>The group that the key belongs to; <see langword="null"/> where it belongs to none.</summary>

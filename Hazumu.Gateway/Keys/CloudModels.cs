@@ -5,8 +5,9 @@ internal static class CloudModels
 {
     /// <summary>Whether a name says that its model runs in the cloud: the tag is <c>cloud</c> or ends in <c>-cloud</c>.</summary>
     /// <remarks>
-    /// As Ollama's <c>internal/modelref/modelref.go</c> (0.32.15) tells it, and also where a second suffix follows, which Ollama refuses.
-    /// A copy of a cloud model under another name is not seen here: such an entry of <c>/api/tags</c> has a <c>remote_host</c>.
+    /// Like Ollama's <c>internal/modelref/modelref.go</c> (0.32.15), and also if a second suffix follows, which Ollama
+    /// rejects. A copy of a cloud model under another name is not detected here: such an entry of <c>/api/tags</c> has
+    /// a <c>remote_host</c>.
     /// </remarks>
     public static bool IsCloud(ReadOnlySpan<char> name)
     {

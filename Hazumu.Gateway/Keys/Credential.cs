@@ -15,7 +15,7 @@ internal readonly ref struct Credential
         Scheme = scheme;
     }
 
-    /// <summary>What may be a key; empty if the value holds nothing.</summary>
+    /// <summary>The text that may be a key; empty if the value contains none.</summary>
     public ReadOnlySpan<char> Text { get; }
 
     /// <summary>The authentication scheme, if no key is accepted in it; <see langword="null"/> otherwise.</summary>

@@ -132,7 +132,8 @@ internal static class KeyFile
         {
             var line = problem.LineNumber + 1;
 
-            // What the parser itself throws is wrapped; it holds characters of the file, which stay out of the message.
+            // The parser's own exceptions are wrapped, because they contain characters of the file, which must not be
+            // in the message.
             throw problem.InnerException is JsonException
                 ? new KeyFileException($"The key file '{path}' is not valid JSON at line {line}.")
                 : Wrong(path, $"the value at {problem.Path}, line {line}, has the wrong type or is repeated");
@@ -260,7 +261,7 @@ internal static class KeyFile
     private static KeyFileException Wrong(string path, string what) => new($"The key file '{path}' is not valid: {what}.");
 }
 
-/// <summary>The file as it is written. Whatever it holds beyond this is kept apart, to be named in a message.</summary>
+/// <summary>The file as it is written. Unknown members are collected, to be named in a message.</summary>
 internal sealed class StoredKeys
 {
     public int? Version { get; set; }

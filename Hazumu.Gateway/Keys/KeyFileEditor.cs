@@ -88,7 +88,7 @@ internal static class KeyFileEditor
                 stream.Flush(flushToDisk: true);
             }
 
-            // Whoever widened the mode, for a gateway that runs as another user, means it to last.
+            // The operator may have widened the mode for a gateway that runs as another user: keep it.
             if (!OperatingSystem.IsWindows() && File.Exists(path))
             {
                 File.SetUnixFileMode(temporary, File.GetUnixFileMode(path));

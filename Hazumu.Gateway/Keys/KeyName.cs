@@ -2,10 +2,10 @@ using System.Buffers;
 
 namespace Hazumu.Gateway.Keys;
 
-/// <summary>What a key may be called: its name is a label of metrics and a word in logs.</summary>
+/// <summary>The rules for names of keys: a name is a label of metrics and a word in logs.</summary>
 internal static class KeyName
 {
-    /// <summary>What is allowed, for messages.</summary>
+    /// <summary>The allowed values, for messages.</summary>
     public const string Allowed = "1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit, and not 'anonymous'";
 
     private static readonly SearchValues<char> s_characters =

@@ -39,7 +39,7 @@ internal sealed class KeySet
     /// <summary>Whether a request needs a key.</summary>
     public bool IsRequired { get; }
 
-    /// <summary>What is stored of them.</summary>
+    /// <summary>The stored data of the keys.</summary>
     public IReadOnlyList<ApiKey> Keys { get; }
 
     /// <summary>The callers that the keys stand for, in the same order.</summary>

@@ -33,8 +33,8 @@ internal sealed class KeyStore
     public KeySet Current => Volatile.Read(ref _current);
 
     /// <summary>
-    /// Reads the keys again where a file has changed, and reports to requests that their key has expired. What cannot be read is told once,
-    /// and the keys stay as they were; a key file that is gone holds no keys.
+    /// Reads the keys again if a file has changed, and notifies requests whose key has expired. An unreadable file is
+    /// logged once, and the keys stay as they were; a missing key file means no keys.
     /// </summary>
     public void Refresh()
     {
@@ -110,7 +110,7 @@ internal sealed class KeyStore
         }
     }
 
-    /// <summary>Where keys come from.</summary>
+    /// <summary>The sources of keys.</summary>
     private sealed class Sources
     {
         private readonly bool _isRequired;
@@ -136,8 +136,8 @@ internal sealed class KeyStore
         }
 
         /// <summary>
-        /// What tells one state of the files from another: their content. It is a few kilobytes once a second, and misses nothing; times
-        /// have a granularity, and notifications do not come through bind mounts and secrets of Kubernetes.
+        /// Identifies a state of the files: by their content. Reading it costs a few kilobytes a second and misses no
+        /// change; times have a granularity, and notifications do not work for bind mounts and Kubernetes' secrets.
         /// </summary>
         public string Fingerprint()
         {

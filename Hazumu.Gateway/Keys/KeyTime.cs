@@ -5,7 +5,7 @@ namespace Hazumu.Gateway.Keys;
 /// <summary>Points in time of a key, as they are written: a date or a time of ISO 8601, UTC where no offset is given.</summary>
 internal static class KeyTime
 {
-    /// <summary>What is allowed, for messages.</summary>
+    /// <summary>The allowed values, for messages.</summary>
     public const string Allowed = "a date or time such as 2027-01-01 or 2027-01-01T12:00:00Z";
 
     private const string Written = "yyyy-MM-dd'T'HH:mm:ss'Z'";

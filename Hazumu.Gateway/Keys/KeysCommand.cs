@@ -95,7 +95,7 @@ internal sealed class KeysCommand
 
     /// <summary>Runs the command.</summary>
     /// <param name="args">The whole command line, <c>keys</c> included.</param>
-    /// <param name="configuration">Where <c>Gateway:Keys</c> is looked up.</param>
+    /// <param name="configuration">The configuration with <c>Gateway:Keys</c>.</param>
     /// <returns>The exit code.</returns>
     public static Task<int> RunAsync(string[] args, IConfiguration configuration) =>
         RunAsync(args, configuration, Console.Out, Console.Error, TimeProvider.System);

@@ -1,8 +1,8 @@
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>
-/// What is used of so many units a minute: it runs out evenly, and may exceed the limit. Exact, since it counts in units times the
-/// ticks of a minute, of which each tick takes as many as the limit says.
+/// A bucket of units per minute: it drains evenly, and its level may exceed the limit. It is exact, since it counts in
+/// units times the ticks of a minute, and drains by the limit at each tick.
 /// </summary>
 internal struct MinuteBucket
 {

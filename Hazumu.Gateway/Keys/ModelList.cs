@@ -24,7 +24,7 @@ internal sealed class ModelList
     /// <summary>Every model.</summary>
     public static ModelList All { get; } = new([], []);
 
-    /// <summary>What was given, as it was written; empty for all models.</summary>
+    /// <summary>The list as it was written; empty for all models.</summary>
     public IReadOnlyList<string> Patterns { get; }
 
     /// <summary>Whether every model is meant.</summary>
@@ -62,7 +62,9 @@ internal sealed class ModelList
         return true;
     }
 
-    /// <summary>Whether a model is one of them. Where not every model is, what is no name is none of them.</summary>
+    /// <summary>
+    /// Whether a model is in the list. Unless all models are allowed, a text that is not a name is not in it.
+    /// </summary>
     public bool Allows(ReadOnlySpan<char> model)
     {
         if (IsAll)

@@ -198,7 +198,7 @@ internal static class ModelName
     }
 }
 
-/// <summary>Where a name says that its model runs.</summary>
+/// <summary>The place where a model runs, according to its name.</summary>
 internal enum ModelSource
 {
     /// <summary>It does not say.</summary>

@@ -1,12 +1,12 @@
 namespace Hazumu.Gateway.Keys;
 
-/// <summary>What a client gives as the name of a model, before it is looked at as one.</summary>
+/// <summary>The text that a client sends as the name of a model, before it is parsed.</summary>
 internal static class ModelText
 {
     /// <summary>Characters that it may have.</summary>
     public const int MaxLength = 512;
 
-    /// <summary>What <see cref="ProblemOf"/> says of a longer one.</summary>
+    /// <summary>The result of <see cref="ProblemOf"/> for a longer text.</summary>
     public const string TooLong = "is longer than 512 characters";
 
     /// <summary>Why a text cannot be a name, as the end of a sentence; null where it may be one.</summary>

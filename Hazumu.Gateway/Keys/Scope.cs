@@ -1,6 +1,6 @@
 namespace Hazumu.Gateway.Keys;
 
-/// <summary>What a key may do; each operation needs exactly one.</summary>
+/// <summary>The rights of a key; each operation needs exactly one.</summary>
 [Flags]
 internal enum Scope
 {

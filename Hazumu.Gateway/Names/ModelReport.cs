@@ -4,7 +4,7 @@ using Hazumu.Gateway.Upstreams;
 namespace Hazumu.Gateway.Names;
 
 /// <summary>
-/// What the gateway serves now: <c>GET /models</c> on the management port, which <c>hazumu models</c> shows.
+/// The models that the gateway serves now: <c>GET /models</c> on the management port, which <c>hazumu models</c> shows.
 /// </summary>
 /// <param name="Names">The names of <c>Gateway:ModelNames</c>.</param>
 /// <param name="Instances">The instances and their models.</param>

@@ -32,7 +32,9 @@ internal sealed partial class BodyBudget(GatewaySettings settings, ILogger<BodyB
     /// <summary>Whether there is a disk for large bodies.</summary>
     public bool HasDisk => Folder is not null;
 
-    /// <summary>Where bodies go that are too large for memory; <see langword="null"/> if there is no disk for them.</summary>
+    /// <summary>
+    /// The folder for bodies that are too large for memory; <see langword="null"/> if there is no disk for them.
+    /// </summary>
     private string? Folder
     {
         get

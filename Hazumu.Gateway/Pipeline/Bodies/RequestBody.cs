@@ -53,7 +53,7 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
     /// <summary>Whether it begins as an object in JSON does.</summary>
     public bool IsObject => _first == (byte)'{';
 
-    /// <summary>What was found at its beginning; nothing if it is not read for that.</summary>
+    /// <summary>The members that were found at its beginning; none if it is not parsed.</summary>
     public RequestHeadResult Head { get; set; }
 
     /// <summary>Bytes that have come.</summary>
@@ -317,8 +317,7 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
 
         public bool IsAtEnd { get; private set; }
 
-        // Not that anything seeks: a form's reader says at which position a field is, if it is told that there are
-        // positions.
+        // No code seeks, but a form's reader reports the position of a field only for a seekable stream.
         public override bool CanSeek => true;
 
         public override long Position

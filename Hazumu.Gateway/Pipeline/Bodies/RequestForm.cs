@@ -32,7 +32,8 @@ internal static class RequestForm
     /// <param name="contentType">The request's content type.</param>
     /// <param name="query">The request's query: Go looks for the field there too, and there first.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    /// <returns>What was found: <see cref="RequestHeadResult.Problem"/>, <see cref="RequestHeadResult.Model"/> and <see cref="RequestHeadResult.IsWhole"/>.</returns>
+    /// <returns>The result: <see cref="RequestHeadResult.Problem"/>, <see cref="RequestHeadResult.Model"/> and
+    /// <see cref="RequestHeadResult.IsWhole"/>.</returns>
     public static async ValueTask<RequestHeadResult> FindModelAsync(Func<Stream> open, string? contentType, string? query, CancellationToken cancellationToken)
     {
         if (QueryHelpers.ParseQuery(query).ContainsKey("model"))
@@ -146,7 +147,8 @@ internal static class RequestForm
         var length = await section.Body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
         var model = s_strictUtf8.GetString(bytes.AsSpan(0, length));
 
-        // Go decodes this one and no other. Where nothing is encoded, the text is what it says; no name of a model has an equals sign.
+        // Go decodes only this encoding. Without encoded characters, the text is unchanged; no name of a model contains
+        // an equals sign.
         if (section.Headers!.TryGetValue("Content-Transfer-Encoding", out var encodings)
             && encodings.Contains("quoted-printable", StringComparer.OrdinalIgnoreCase)
             && (model.Contains('=', StringComparison.Ordinal) || model.AsSpan().Trim().Length != model.Length))

@@ -21,7 +21,8 @@ internal static class RequestHead
     /// <param name="json">The bytes at hand.</param>
     /// <param name="isWhole">Whether they are all of the body.</param>
     /// <param name="dialect">The dialect it is in.</param>
-    /// <param name="place">Where in it the model is named: <see cref="ModelPlace.Body"/> or <see cref="ModelPlace.Source"/>.</param>
+    /// <param name="place">The place of the model's name: <see cref="ModelPlace.Body"/> or
+    /// <see cref="ModelPlace.Source"/>.</param>
     /// <param name="manages">Whether the operation manages models: further members may name models then.</param>
     /// <param name="namesEndUser">Whether the end user that it names is wanted.</param>
     public static RequestHeadResult Parse(
@@ -50,7 +51,7 @@ internal static class RequestHead
         }
         catch (InvalidOperationException)
         {
-            // What the reader throws where it has to decode a string, and cannot.
+            // The reader throws this if it cannot decode a string.
             return Malformed("The request body has text that is not valid Unicode.");
         }
     }

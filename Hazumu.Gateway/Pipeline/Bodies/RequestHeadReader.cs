@@ -300,7 +300,7 @@ internal ref struct RequestHeadReader
         var model = _reader.ValueSpan.Length > ModelText.MaxLength * 6 ? null : _reader.GetString();
         var problem = model is null ? ModelText.TooLong : ModelText.ProblemOf(model);
 
-        // What is empty may be in the other member.
+        // If this member is empty, the other one may have the value.
         if (problem is not null && model is not "")
         {
             _problem = $"{property} {problem}.";

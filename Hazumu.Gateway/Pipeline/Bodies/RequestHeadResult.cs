@@ -1,6 +1,6 @@
 namespace Hazumu.Gateway.Pipeline.Bodies;
 
-/// <summary>What <see cref="RequestHead"/> has found in the beginning of a body.</summary>
+/// <summary>The members that <see cref="RequestHead"/> has found at the beginning of a body.</summary>
 internal readonly record struct RequestHeadResult
 {
     /// <summary>Why the body is malformed, in one sentence for the client; null where it is not. Nothing else is set then.</summary>
@@ -24,7 +24,7 @@ internal readonly record struct RequestHeadResult
     /// <summary>Whether the client requests a transfer without TLS (<c>insecure</c>).</summary>
     public bool IsInsecure { get; init; }
 
-    /// <summary>What the client says of streaming; null where it says nothing, and the dialect's default counts.</summary>
+    /// <summary>The client's value for streaming; null without one, so that the dialect's default applies.</summary>
     public bool? Stream { get; init; }
 
     /// <summary>Whether the client requests the usage in its stream.</summary>
@@ -36,7 +36,7 @@ internal readonly record struct RequestHeadResult
     /// <summary>Whether there is something to read for the model: a prompt, messages, an input. Without it, the model is only loaded.</summary>
     public bool HasPrompt { get; init; }
 
-    /// <summary>What ties requests of one conversation together; zero where there is nothing. The same in this process only.</summary>
+    /// <summary>A hash that identifies a conversation; zero for none. Valid in this process only.</summary>
     public ulong Affinity { get; init; }
 
     /// <summary>The end user that the body names, if that is wanted; <see langword="null"/> where it names nobody.</summary>

@@ -1,6 +1,6 @@
 namespace Hazumu.Gateway.Pipeline.Bodies;
 
-/// <summary>What has to be done to a request so that it requests the usage.</summary>
+/// <summary>The change to a request so that it requests the usage.</summary>
 internal enum UsageChange : byte
 {
     /// <summary>Nothing: there is no stream, or the usage is requested already, or what is there cannot be understood.</summary>
@@ -28,7 +28,10 @@ internal enum UsageChange : byte
 /// </summary>
 internal static class UsageRequest
 {
-    /// <summary>What takes the place of <see cref="RequestHeadResult.UsagePlace"/>; nothing else in the body changes. Empty if nothing has to.</summary>
+    /// <summary>
+    /// The replacement for <see cref="RequestHeadResult.UsagePlace"/>; the rest of the body is not changed. Empty if no
+    /// change is needed.
+    /// </summary>
     public static ReadOnlySpan<byte> TextOf(UsageChange change) => change switch
     {
         UsageChange.AddOptions => ",\"stream_options\":{\"include_usage\":true}"u8,

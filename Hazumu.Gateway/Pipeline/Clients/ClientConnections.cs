@@ -78,9 +78,9 @@ internal sealed class ClientConnections
         }
     };
 
-    /// <summary>Counts a connection. <see cref="Leave"/> must follow where it is let in.</summary>
-    /// <param name="address">Where it comes from.</param>
-    /// <returns>Whether it is let in.</returns>
+    /// <summary>Counts a connection. <see cref="Leave"/> must follow if it is accepted.</summary>
+    /// <param name="address">The client's address.</param>
+    /// <returns>Whether it is accepted.</returns>
     internal bool TryEnter(AddressBlock? address)
     {
         if (Interlocked.Increment(ref _count) > _limit)

@@ -15,11 +15,13 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Hazumu.Gateway.Pipeline.Forwarding;
 
 /// <summary>
-/// One try at one instance, by YARP's forwarder, which makes the request and copies headers; the answer's body is copied here, past the tap.
+/// One try at one instance, by YARP's forwarder, which makes the request and copies headers; the answer's body is
+/// copied here, through the tap.
 /// </summary>
 /// <remarks>
-/// YARP's own copying waits for data by a read of zero bytes before each read, to hold no buffer meanwhile; that is two more system calls
-/// for each token. Here a small buffer is held, and pieces that are already there are sent on together.
+/// YARP's own copying waits for data with a read of zero bytes before each read, so that it holds no buffer while it
+/// waits; that costs two more system calls for each token. Here, a small buffer is held, and available pieces are sent
+/// together.
 /// </remarks>
 #pragma warning disable CA1001 // The source is never disposed: a late look of the watch may still cancel it, and it holds nothing but memory.
 internal sealed class Attempt : HttpTransformer
@@ -47,10 +49,10 @@ internal sealed class Attempt : HttpTransformer
     private bool _isWriting;
 
     /// <summary>Prepares an attempt.</summary>
-    /// <param name="request">What is known of the request.</param>
-    /// <param name="instance">Where it goes.</param>
-    /// <param name="lease">The slot, where it needs one.</param>
-    /// <param name="body">The body, if it was read; else it passes as it comes.</param>
+    /// <param name="request">The request's state.</param>
+    /// <param name="instance">The instance.</param>
+    /// <param name="lease">The slot, if it needs one.</param>
+    /// <param name="body">The body, if it was read; otherwise it is streamed.</param>
     /// <param name="retries">The further attempts that may follow; <see langword="null"/> if none may.</param>
     public Attempt(GatewayRequest request, Instance instance, Lease? lease, RequestBody? body, Retries? retries = null)
     {
@@ -63,7 +65,7 @@ internal sealed class Attempt : HttpTransformer
         Node = new LinkedListNode<Attempt>(this);
     }
 
-    /// <summary>Where it goes.</summary>
+    /// <summary>The instance of the attempt.</summary>
     public Instance Instance { get; }
 
     /// <summary>Its place among the watched.</summary>
@@ -359,8 +361,9 @@ internal sealed class Attempt : HttpTransformer
         return result is { IsCompleted: false, IsCanceled: false };
     }
 
-    // What came before the engine broke off is the client's. Kestrel completes a flush before it has written to the socket, and an abort
-    // discards what is not written by then (SocketConnection.Shutdown), the head of the answer too.
+    // The bytes that arrived before the engine broke off belong to the client. Kestrel completes a flush before it has
+    // written to the socket, and an abort discards the unwritten bytes (SocketConnection.Shutdown), the head of the
+    // answer too.
     private async ValueTask SendRestAsync(AnswerBody body, CancellationToken cancellationToken)
     {
         try

@@ -4,8 +4,8 @@ using Hazumu.Gateway.Upstreams;
 namespace Hazumu.Gateway.Pipeline.Forwarding;
 
 /// <summary>
-/// Checks all running attempts once a second and cancels those without progress: one timer for all, none on the hot path. Where an
-/// instance is lost, its attempts that have no byte of an answer are moved to another.
+/// Checks all running attempts once a second and cancels those without progress: one timer for all, none on the hot
+/// path. If an instance is lost, its attempts without a byte of an answer are moved to another one.
 /// </summary>
 internal sealed class AttemptWatch(Fleet fleet, GatewaySettings settings, TimeProvider time) : IHostedService, IDisposable
 {

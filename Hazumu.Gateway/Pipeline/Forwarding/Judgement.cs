@@ -33,7 +33,7 @@ internal enum AttemptEnd
     /// <summary>The instance's circuit opened and its probe fails, before the answer's first byte.</summary>
     InstanceLost,
 
-    /// <summary>What the engine sent is no valid HTTP, or its headers are larger than the client's limit.</summary>
+    /// <summary>The engine's answer is not valid HTTP, or its headers are larger than the client's limit.</summary>
     Unreadable,
 
     /// <summary>The engine was silent for too long before its first byte.</summary>
@@ -93,13 +93,17 @@ internal enum Retry
     Granted,
 }
 
-/// <summary>What follows from the end of an attempt: for the client, for the instance's circuit, and for another attempt.</summary>
+/// <summary>
+/// The consequences of the end of an attempt: for the client, for the instance's circuit, and for another attempt.
+/// </summary>
 /// <param name="End">How the attempt ended.</param>
-/// <param name="Fault">Whose fault it is. A client's is not counted in any metric of the instance.</param>
-/// <param name="Lease">What the instance's circuit learns.</param>
+/// <param name="Fault">The party at fault. A client's fault is not counted in any metric of the instance.</param>
+/// <param name="Lease">The result for the instance's circuit.</param>
 /// <param name="Retry">Whether another attempt may follow.</param>
-/// <param name="Outcome">How the request ended where none follows; <see langword="null"/> where the engine's answer decides.</param>
-/// <param name="Status">The status that the gateway answers with where none follows; zero where the client has an answer, or part of one.</param>
+/// <param name="Outcome">The request's outcome if no attempt follows; <see langword="null"/> if the engine's answer
+/// decides.</param>
+/// <param name="Status">The gateway's status if no attempt follows; zero if the client has an answer, or a part of
+/// one.</param>
 /// <param name="Message">The message for the client.</param>
 internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Retry Retry, Outcome? Outcome = null, int Status = 0, string Message = "")
 {
@@ -128,14 +132,16 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
         new(AttemptEnd.GatewayFailed, Fault.Gateway, LeaseEnd.Undecided, Retry.Never, Requests.Outcome.GatewayError, 500, "The gateway failed; its log has more details."),
     ];
 
-    /// <summary>What the client is answered where no attempt follows; <see langword="null"/> where it has an answer, or part of one.</summary>
+    /// <summary>
+    /// The answer to the client if no attempt follows; <see langword="null"/> if it has an answer, or a part of one.
+    /// </summary>
     public GatewayRefusal? Refusal { get; } = Status == 0 ? null : new(Outcome!.Value, Status, Message, Status == 502 ? TimeSpan.FromSeconds(1) : null);
 
-    /// <summary>What follows from an end.</summary>
+    /// <summary>The consequences of an end.</summary>
     public static Judgement Of(AttemptEnd end) => s_table[(int)end];
 
-    /// <summary>How the request ends whose last attempt this was.</summary>
-    /// <param name="facts">What the answer said.</param>
+    /// <summary>The outcome of the request whose last attempt this was.</summary>
+    /// <param name="facts">The facts of the answer.</param>
     /// <param name="status">The status that the client got.</param>
     public Completion Complete(in StreamFacts facts, int status) =>
         new(Outcome ?? OutcomeOf(facts, status), Refusal, ExemptsInstance: Fault == Fault.Client && Outcome != Requests.Outcome.ClientDisconnect);
@@ -174,7 +180,7 @@ internal sealed record Judgement(AttemptEnd End, Fault Fault, LeaseEnd Lease, Re
         _ => AttemptEnd.GatewayFailed,
     };
 
-    // What a body throws that cannot be read back from its file.
+    // A body throws this if it cannot be read back from its file.
     private static bool IsOwn(Exception? exception) => exception is InvalidOperationException and not ObjectDisposedException || (exception is AggregateException several && several.Flatten().InnerExceptions.Any(IsOwn));
 
     /// <summary>Whether reading a client's body failed because the body is malformed; else its connection broke.</summary>
