@@ -28,7 +28,7 @@ printable() { # value, setting
 
 has_secret() { # file, setting, path outside where one is set
   if [ ! -e "$SECRETS/$1" ]; then
-    [ -z "$3" ] || fail "$2 is '$3', where there is no file; correct the path."
+    [ -z "$3" ] || fail "$2 is '$3', but this file does not exist; correct the path."
     return 1
   fi
   [ ! -d "$SECRETS/$1" ] || fail "$2 is '$3', which is a folder; name a file."

@@ -142,7 +142,7 @@ public sealed class CheckTests
         await using var graph = await StartAsync();
         graph.Answer(Targets, Data("""{"activeTargets": []}"""));
 
-        Assert.Contains((await graph.CheckAsync("targets")).Findings, finding => finding.StartsWith("Prometheus has no targets at all", StringComparison.Ordinal));
+        Assert.Contains((await graph.CheckAsync("targets")).Findings, finding => finding.StartsWith("Prometheus has no targets;", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -196,7 +196,7 @@ public sealed class CheckTests
         await using var graph = await StartAsync();
         graph.Login = "root:se:cret";
 
-        Assert.StartsWith("Grafana refuses 'admin' as administrator: give the right GRAFANA_ADMIN_PASSWORD", Assert.Single((await graph.CheckAsync("data sources")).Findings), StringComparison.Ordinal);
+        Assert.StartsWith("Grafana refuses 'admin' as administrator: set the right GRAFANA_ADMIN_PASSWORD", Assert.Single((await graph.CheckAsync("data sources")).Findings), StringComparison.Ordinal);
         Assert.Equal(CheckOutcome.Ok, (await graph.CheckAsync("data sources", addresses => addresses with { GrafanaUser = "root", GrafanaPassword = "se:cret" })).Outcome);
     }
 
