@@ -57,10 +57,10 @@ internal sealed class KeyLimits(TimeProvider time)
     }
 
     /// <summary>
-    /// Counts the tokens of an answer. They may exceed the rest of the limit, since they are unknown before the end;
-    /// the next request then waits until the excess has drained.
+    /// Counts the tokens of an answer. They may exceed what is left, since nobody knows them before; the next request then waits
+    /// until that much has run out.
     /// </summary>
-    /// <param name="caller">The caller of the request.</param>
+    /// <param name="caller">Who made the request.</param>
     /// <param name="tokens">Tokens of the prompt and of the answer.</param>
     /// <param name="endUser">The end user; <see langword="null"/> where nobody is named.</param>
     public void Debit(Caller caller, long tokens, string? endUser = null)
@@ -278,7 +278,7 @@ internal sealed class KeyLimits(TimeProvider time)
     }
 }
 
-/// <summary>The use of a key's minute that has not drained yet.</summary>
+/// <summary>What a key has used of its minute, as far as it has not run out yet.</summary>
 /// <param name="Requests">Requests.</param>
 /// <param name="Tokens">Tokens.</param>
 internal readonly record struct KeyUse(double Requests, double Tokens);
