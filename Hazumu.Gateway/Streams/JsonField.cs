@@ -73,7 +73,7 @@ internal enum JsonField : byte
     Response,
 }
 
-/// <summary>What a member's value is.</summary>
+/// <summary>The kind of a member's value.</summary>
 internal enum JsonKind : byte
 {
     /// <summary>A string.</summary>

@@ -104,7 +104,7 @@ internal struct JsonScanner
     /// <summary>The member that <see cref="Read(ref ReadOnlySpan{byte})"/> has found.</summary>
     public readonly JsonField Field => _field;
 
-    /// <summary>What its value is.</summary>
+    /// <summary>The kind of its value.</summary>
     public readonly JsonKind Kind => _kind;
 
     /// <summary>Its value, where that is a number; what is larger than a long is the largest long.</summary>
@@ -165,7 +165,7 @@ internal struct JsonScanner
 
     /// <summary>Reads on to the next wanted member.</summary>
     /// <param name="bytes">The bytes at hand; what is left of them afterwards.</param>
-    /// <returns>Whether a member was found. Where not, all bytes are read.</returns>
+    /// <returns>Whether a member was found. If not, all bytes have been read.</returns>
     public bool Read(ref ReadOnlySpan<byte> bytes)
     {
         var isFound = ReadOn(bytes, out var consumed);

@@ -1,6 +1,9 @@
 namespace Hazumu.Gateway.Streams;
 
-/// <summary>What a tap has read in an engine's answer. Durations are nanoseconds, as Ollama gives them; zero where the dialect has none.</summary>
+/// <summary>
+/// The facts that a tap has read in an engine's answer. Durations are nanoseconds, as Ollama gives them; zero where the
+/// dialect has none.
+/// </summary>
 /// <remarks>A mutable struct, kept in its request: the tap writes it on the hot path.</remarks>
 internal struct StreamFacts
 {

@@ -34,7 +34,7 @@ internal sealed class StreamTap
     private long _cacheReadTokens;
     private long _cacheWriteTokens;
 
-    // What is known of the event at hand.
+    // The state of the current event.
     private Name _name;
     private int _nameLength;
     private int _doneLength;

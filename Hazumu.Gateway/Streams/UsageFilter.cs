@@ -28,7 +28,7 @@ internal sealed class UsageFilter : IDisposable
 
     /// <summary>Passes the next bytes of the stream on.</summary>
     /// <param name="bytes">The bytes as the engine sent them.</param>
-    /// <param name="output">Where they go.</param>
+    /// <param name="output">The destination.</param>
     public void Write(ReadOnlySpan<byte> bytes, IBufferWriter<byte> output)
     {
         while (!bytes.IsEmpty)

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Hazumu.Gateway.Streams;
 
-/// <summary>Where a whole event of an OpenAI stream has what is there only because usage was requested.</summary>
+/// <summary>The part of an event of an OpenAI stream that exists only because usage was requested.</summary>
 internal readonly struct UsageInEvent
 {
     /// <summary>Whether the event is there for the usage alone: it has no choices.</summary>

@@ -12,10 +12,11 @@ using Microsoft.Extensions.ObjectPool;
 
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>One line of JSON for each request that is over.</summary>
+/// <summary>One line of JSON for each finished request.</summary>
 /// <remarks>
-/// A line has what <see cref="GatewayRequest"/> knows, and nothing of what was asked or answered: no prompt, no key, no body, no query
-/// string. It is pure ASCII, whatever a client puts into its path, model or user agent. A member that is not known is left out.
+/// A line has what <see cref="GatewayRequest"/> knows, and nothing of the contents of request and answer: no prompt, no
+/// key, no body, no query string. It is pure ASCII, whatever a client puts into its path, model or user agent. Unknown
+/// members are omitted.
 /// </remarks>
 internal sealed class AccessLog : IHostedService
 {
@@ -38,10 +39,10 @@ internal sealed class AccessLog : IHostedService
         output.Dropped = metrics.LogDropped;
     }
 
-    /// <summary>Writes the line of a request that is over.</summary>
+    /// <summary>Writes the line of a finished request.</summary>
     /// <param name="request">The request.</param>
     /// <param name="phases">Its phases.</param>
-    /// <param name="context">Where it came from.</param>
+    /// <param name="context">The request's context.</param>
     /// <param name="server">The server's span, if there is one.</param>
     public void Record(GatewayRequest request, in RequestPhases phases, HttpContext context, Activity? server)
     {
@@ -70,7 +71,8 @@ internal sealed class AccessLog : IHostedService
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    // By now the server has stopped, and with it the requests. Whatever ends later is written when standard output is disposed of.
+    // By now the server has stopped, and with it the requests. Later lines are written when standard output is
+    // disposed.
     public Task StopAsync(CancellationToken cancellationToken) => Task.Run(() => Flush(s_flush), cancellationToken);
 
     private static bool IsProbe(GatewayRequest request, HttpContext context) =>
@@ -180,7 +182,7 @@ internal sealed class AccessLog : IHostedService
 
     private static void WriteAddress(Utf8JsonWriter json, IPAddress address)
     {
-        // An IPv4 client of a socket for both is told as IPv6: ::ffff:192.0.2.1.
+        // A dual-stack socket reports an IPv4 client as IPv6: ::ffff:192.0.2.1.
         const string Mapped = "::ffff:";
         Span<char> text = stackalloc char[65];
         if (address.TryFormat(text, out var length))

@@ -64,7 +64,7 @@ internal static class Attributes
 
     private static readonly string[] s_dialects = [.. Enum.GetNames<Dialect>().Select(name => name.ToLowerInvariant())];
 
-    /// <summary>The longest name of a model that is told as the client wrote it.</summary>
+    /// <summary>The longest name of a model that is exported as the client wrote it.</summary>
     public const int LongestModel = 128;
 
     /// <summary>The name of an outcome: <c>success</c>, <c>queue_full</c>.</summary>

@@ -2,12 +2,12 @@ using System.Collections.Concurrent;
 
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>The values that one label takes: the first so many, then <see cref="Other"/> for every further one.</summary>
-/// <remarks>Each value is a series of its own for every metric that bears it, kept until the process ends.</remarks>
-/// <param name="limit">The most values, asked at each new one.</param>
+/// <summary>The values of one label: a limited number, then <see cref="Other"/> for every further one.</summary>
+/// <remarks>Each value is a separate series for every metric that has the label, kept until the process ends.</remarks>
+/// <param name="limit">The maximum number of values, read at each new one.</param>
 internal sealed class BoundedLabels(Func<int> limit)
 {
-    /// <summary>Stands for all that is not told apart.</summary>
+    /// <summary>Stands for all further values.</summary>
     public const string Other = "other";
 
     private const int LongestValue = 128;

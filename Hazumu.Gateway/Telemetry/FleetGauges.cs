@@ -5,7 +5,10 @@ using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>The fleet, as metrics read it: copies taken under its lock. Of several gateways, the one that admits tells of it; sums over all are then true.</summary>
+/// <summary>
+/// The fleet for metrics: copies taken under its lock. Of several gateways, only the one that admits exports it, so
+/// that sums over all are correct.
+/// </summary>
 internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission admission, GatewaySettings settings) : IFleetGauges
 {
     /// <inheritdoc/>

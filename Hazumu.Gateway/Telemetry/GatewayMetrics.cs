@@ -118,7 +118,7 @@ internal sealed class GatewayMetrics
     /// <summary>Counts a request as under way; <see cref="Record"/> ends that.</summary>
     public void Begin(GatewayRequest request) => Interlocked.Increment(ref _inFlight[(int)request.Operation.Dialect]);
 
-    /// <summary>Counts a request that is over as no longer under way.</summary>
+    /// <summary>Counts a finished request as no longer in progress.</summary>
     public void End(GatewayRequest request) => Interlocked.Decrement(ref _inFlight[(int)request.Operation.Dialect]);
 
     /// <summary>Counts a request that has ended as a refusal of its client's address, if it was refused.</summary>
@@ -137,7 +137,7 @@ internal sealed class GatewayMetrics
     /// <summary>Counts lines of standard output that were lost.</summary>
     public void LogDropped(int lines) => _logDropped.Add(lines);
 
-    /// <summary>Measures a request that is over.</summary>
+    /// <summary>Measures a finished request.</summary>
     public void Record(GatewayRequest request, in RequestPhases phases)
     {
         var labels = LabelsOf(request);
@@ -245,7 +245,7 @@ internal sealed class GatewayMetrics
 
         _requestDuration.Record(phases.Served, in timed);
 
-        // What no engine was asked used no tokens.
+        // A request that reached no engine used no tokens.
         if (request.Sent == 0)
         {
             return;
@@ -261,7 +261,7 @@ internal sealed class GatewayMetrics
             _tokenUsage.Record(facts.OutputTokens, in typed);
         }
 
-        // The conventions want a zero where the engine told nothing.
+        // The conventions require a zero if the engine reported nothing.
         var counted = tags;
         counted.Add(Attributes.TokenModality, Attributes.UnknownModality);
         _inputTokens.Add(facts.InputTokens, in counted);
@@ -275,7 +275,7 @@ internal sealed class GatewayMetrics
         Measure(Attributes.Queue, phases.Queue, in labels);
         Measure(Attributes.Overhead, phases.Overhead, in labels);
 
-        // What broke off half-way would make the engine look quick.
+        // Streams that broke off would make the engine look fast.
         if (labels.Error is null)
         {
             Measure(Attributes.Load, phases.Load, in labels);
@@ -369,7 +369,7 @@ internal sealed class GatewayMetrics
         }
     }
 
-    // What has one label after folding is one measurement: OpenTelemetry would keep the last and forget the others.
+    // Series with the same label after folding are one measurement: OpenTelemetry would keep only the last one.
     private IEnumerable<Measurement<long>> Queued() => _fleet.Queues
         .GroupBy(queue => _models.Label(queue.Model, isKnown: true))
         .Select(queues => new Measurement<long>(queues.Sum(queue => queue.Waiting), new TagList { { Attributes.Model, queues.Key } }));
@@ -391,7 +391,7 @@ internal sealed class GatewayMetrics
             { Attributes.Version, instance.Version ?? "" },
         }));
 
-    // What an engine does not report has no measurement.
+    // A value that an engine does not report has no measurement.
     private IEnumerable<Measurement<T>> PerResident<T>(Func<ResidentModelGauge, T?> value, Func<IEnumerable<T>, T> fold)
         where T : struct => _fleet.ResidentModels
         .Where(model => value(model) is not null)
@@ -410,7 +410,7 @@ internal sealed class GatewayMetrics
 
     private Labels LabelsOf(string instance, string model) => new(_models.Label(model, isKnown: true), _instances.Label(instance), null);
 
-    /// <summary>What several metrics say of one request.</summary>
+    /// <summary>The labels of one request that several metrics share.</summary>
     /// <param name="Model">The model's label; empty where none is named.</param>
     /// <param name="Instance">The instance's label, if one was chosen.</param>
     /// <param name="Error">The kind of error, if it is one.</param>

@@ -1,6 +1,8 @@
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>What metrics read of the fleet. The collections are read at each scrape, on any thread; the look-ups at each request's end.</summary>
+/// <summary>
+/// The fleet for metrics. The collections are read at each scrape, on any thread; the look-ups at each request's end.
+/// </summary>
 internal interface IFleetGauges
 {
     /// <summary>Every instance that is known, also one that is down.</summary>
@@ -49,12 +51,14 @@ internal readonly record struct SlotGauge(string Instance, string Model, int Use
 /// <param name="Waiting">Requests in it.</param>
 internal readonly record struct QueueGauge(string Model, int Waiting);
 
-/// <summary>A model in an instance's memory. What an engine does not report is <see langword="null"/>.</summary>
+/// <summary>
+/// A model in an instance's memory. Values that an engine does not report are <see langword="null"/>.
+/// </summary>
 /// <param name="Instance">The instance's name.</param>
 /// <param name="Model">The model's full name.</param>
 /// <param name="SizeBytes">All memory it takes.</param>
-/// <param name="VramBytes">That of GPUs; less than all where it runs partly on the CPU.</param>
-/// <param name="ExpiresAt">When it leaves memory if it is not requested.</param>
+/// <param name="VramBytes">GPU memory; less than all if the model runs partly on the CPU.</param>
+/// <param name="ExpiresAt">The time at which it is unloaded if it is not requested.</param>
 /// <param name="ContextTokens">Tokens that a prompt and its answer may have together.</param>
 internal readonly record struct ResidentModelGauge(
     string Instance, string Model, long? SizeBytes, long? VramBytes, DateTimeOffset? ExpiresAt, long? ContextTokens = null);

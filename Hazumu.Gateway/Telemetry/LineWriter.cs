@@ -1,9 +1,12 @@
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>Writes lines to a stream on a thread of its own, many at a time, so that nobody waits for whoever reads them.</summary>
+/// <summary>
+/// Writes lines to a stream on a separate thread, many at a time, so that no request waits for the reader of the
+/// stream.
+/// </summary>
 /// <remarks>
-/// A line is copied to the end of a buffer; the thread takes the whole buffer and leaves an empty one. The first line after a
-/// silence is written at once, what follows after a short pause or when it is enough for a large write.
+/// A line is copied to the end of a buffer; the thread takes the whole buffer and leaves an empty one. The first line
+/// after a pause is written immediately, further ones after a short delay or when they are enough for a large write.
 /// </remarks>
 internal sealed class LineWriter : IDisposable
 {
@@ -20,7 +23,7 @@ internal sealed class LineWriter : IDisposable
     private readonly Action<int> _dropped;
     private readonly Thread _thread;
 
-    // All below belong to this lock. A monitor: its waits and pulses are what the two sides tell each other.
+    // Guards the following fields. A monitor: the two sides notify each other by its waits and pulses.
     private readonly object _gate = new();
     private byte[] _buffer = new byte[SmallBuffer];
     private byte[] _spare = new byte[SmallBuffer];
@@ -30,8 +33,8 @@ internal sealed class LineWriter : IDisposable
     private int _flushes;
     private bool _isClosed;
 
-    /// <param name="output">Where lines go; not disposed.</param>
-    /// <param name="dropped">Told of lines that are lost.</param>
+    /// <param name="output">The destination of lines; not disposed.</param>
+    /// <param name="dropped">Called for lost lines.</param>
     public LineWriter(Stream output, Action<int> dropped)
     {
         _output = output;
@@ -40,7 +43,7 @@ internal sealed class LineWriter : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Takes a line to be written, its end of line included; tells those who want to know where there is no room for it.</summary>
+    /// <summary>Queues a line, including its end of line; reports it as dropped if the buffer is full.</summary>
     public void Write(ReadOnlySpan<byte> line)
     {
         if (!TryTake(line))
@@ -160,7 +163,7 @@ internal sealed class LineWriter : IDisposable
         }
         catch (Exception error) when (error is IOException or ObjectDisposedException or UnauthorizedAccessException)
         {
-            // Nobody reads any more. The next lines are tried again.
+            // The reader has stopped. The next lines are tried again.
             _dropped(lines.AsSpan(0, count).Count((byte)'\n'));
         }
     }

@@ -1,7 +1,7 @@
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>The values that labels for models take. Clients name models, so that only what exists becomes a value.</summary>
-/// <param name="limit">The most values, asked at each new one.</param>
+/// <summary>The values of labels for models. Clients name models, so only existing models become values.</summary>
+/// <param name="limit">The maximum number of values, read at each new one.</param>
 internal sealed class ModelLabels(Func<int> limit)
 {
     private readonly BoundedLabels _labels = new(limit);

@@ -6,8 +6,9 @@ using Microsoft.Extensions.Options;
 namespace Hazumu.Gateway.Telemetry;
 
 /// <summary>
-/// The program's log on standard output, in place of the framework's console logger: that one has every thread that logs wait while nobody
-/// reads standard output, and with them each request and the end of the process. Format and levels are the console logger's own settings.
+/// The program's log on standard output, in place of the framework's console logger: that one blocks every thread that
+/// logs while standard output is not read, and with them all requests and the end of the process. Format and levels are
+/// the console logger's own settings.
 /// </summary>
 [ProviderAlias("Console")]
 internal sealed class OutputLoggerProvider : ILoggerProvider, ISupportExternalScope

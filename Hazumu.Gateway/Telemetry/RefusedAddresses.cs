@@ -5,10 +5,13 @@ using Hazumu.Gateway.Pipeline.Requests;
 
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>How often one address was refused within the last minutes: somebody who tries keys, or does not heed a limit.</summary>
+/// <summary>
+/// How often one address was refused within the last minutes: a client that tries keys, or ignores a limit.
+/// </summary>
 /// <remarks>
-/// Only the largest number becomes a metric. With the address as a label an attacker could make as many series as they have addresses,
-/// and Prometheus would keep whose they are for as long as it keeps anything; the access log has them for as long as it is kept.
+/// Only the largest number becomes a metric. With the address as a label, an attacker could create as many series as
+/// they have addresses, and Prometheus would store the addresses for its whole retention; the access log contains them
+/// for its own retention.
 /// </remarks>
 /// <param name="time">The clock.</param>
 internal sealed class RefusedAddresses(TimeProvider time)
@@ -19,14 +22,14 @@ internal sealed class RefusedAddresses(TimeProvider time)
     /// <summary>The most addresses of one minute: 64 bytes each, about 3 MB for all. Further ones are not counted.</summary>
     public const int Limit = 10_000;
 
-    /// <summary>What counts.</summary>
+    /// <summary>The outcomes that count.</summary>
     public static readonly Outcome[] Outcomes = [Outcome.Unauthorized, Outcome.Forbidden, Outcome.RateLimited];
 
     private readonly Dictionary<Source, int>[] _minutes = [.. Enumerable.Range(0, Minutes).Select(_ => new Dictionary<Source, int>())];
     private readonly Lock _lock = new();
     private long _minute;
 
-    /// <summary>Counts a request that is over, where it was refused.</summary>
+    /// <summary>Counts a finished request if it was refused.</summary>
     public void Count(Outcome outcome, IPAddress? address)
     {
         if (address is null || Array.IndexOf(Outcomes, outcome) < 0)
@@ -45,7 +48,7 @@ internal sealed class RefusedAddresses(TimeProvider time)
         }
     }
 
-    /// <summary>The refusals of the address that had most of them; 0 where nobody was refused.</summary>
+    /// <summary>The highest number of refusals of any address; 0 without refusals.</summary>
     public int Most(Outcome outcome)
     {
         lock (_lock)

@@ -3,15 +3,16 @@ using Hazumu.Gateway.Pipeline.Requests;
 
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>Where the time of one request went. Seconds; null where that is not known or did not happen.</summary>
+/// <summary>The phases of one request, in seconds; null if a phase is unknown or did not happen.</summary>
 /// <remarks>
-/// Load, prefill and decode are the engine's own words where its dialect has them (native). Else they come from when bytes came: of
-/// a stream, what passes until the first byte is prefill, or load where the model was not in memory (its prefill cannot be told
-/// apart), and the rest is decode; of an answer in one piece nothing can be told, but that embeddings are all prefill.
+/// Load, prefill and decode are the engine's own values if its dialect has them (native). Otherwise they are derived
+/// from the arrival of bytes: for a stream, the time until the first byte is prefill, or load if the model was not in
+/// memory (its prefill cannot be distinguished), and the rest is decode; for an answer in one piece they are unknown,
+/// except that embeddings are all prefill.
 /// </remarks>
 internal readonly record struct RequestPhases
 {
-    /// <summary>From the request's headers until it was over, the client's part included.</summary>
+    /// <summary>From the request's headers until its end, including the client's part.</summary>
     public double Total { get; private init; }
 
     /// <summary><see cref="Total"/> without the wait for the client's body.</summary>
@@ -32,7 +33,10 @@ internal readonly record struct RequestPhases
     /// <summary>Making tokens.</summary>
     public double? Decode { get; private init; }
 
-    /// <summary>What is neither the engine's nor the client's: from the headers until the request is sent, less all waits; and what follows the engine's last byte.</summary>
+    /// <summary>
+    /// The gateway's own time: from the headers until the request is sent, minus all waits; and the time after the
+    /// engine's last byte.
+    /// </summary>
     public double? Overhead { get; private init; }
 
     /// <summary>Until the first byte of a stream, without the wait for the client's body.</summary>
@@ -41,7 +45,7 @@ internal readonly record struct RequestPhases
     /// <summary>From one token of a stream to the next, the first excluded.</summary>
     public double? PerOutputToken { get; private init; }
 
-    /// <summary>Reads them from a request that is over.</summary>
+    /// <summary>Reads them from a finished request.</summary>
     public static RequestPhases Of(GatewayRequest request)
     {
         var total = request.Ended - request.Started;
@@ -99,7 +103,7 @@ internal readonly record struct RequestPhases
 
         return (facts.FinishReason, isEmbedding || request.WantsStream) switch
         {
-            // A request without a prompt loads a model or takes it out of memory, and tells no durations.
+            // A request without a prompt loads or unloads a model, and reports no durations.
             ("load", _) => phases with { Load = untilFirst },
             ("unload", _) or (_, false) => phases,
             _ => phases with

@@ -39,7 +39,7 @@ internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace
         }
     }
 
-    // One line tells that there is a bug; one for each request would tell no more.
+    // One line reports the bug; further lines would add nothing.
     private void LogOnce(Exception error)
     {
         if (Interlocked.Exchange(ref _hasFailed, 1) == 0)

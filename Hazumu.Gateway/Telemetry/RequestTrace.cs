@@ -5,7 +5,10 @@ using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Telemetry;
 
-/// <summary>Tells the server's span of a request what came of it, with a span for each phase below it. Nothing where nobody records.</summary>
+/// <summary>
+/// Adds the result of a request to the server's span, with a span for each phase below it. Does nothing if spans are
+/// not recorded.
+/// </summary>
 internal sealed class RequestTrace(TimeProvider time) : IDisposable
 {
     /// <summary>The source's name.</summary>
@@ -13,7 +16,7 @@ internal sealed class RequestTrace(TimeProvider time) : IDisposable
 
     private readonly ActivitySource _source = new(SourceName);
 
-    /// <summary>Completes the server's span of a request that is over, before ASP.NET Core stops it.</summary>
+    /// <summary>Completes the server's span of a finished request, before ASP.NET Core stops it.</summary>
     /// <param name="request">The request.</param>
     /// <param name="phases">Its phases.</param>
     /// <param name="server">The server's span, if there is one.</param>
@@ -52,7 +55,8 @@ internal sealed class RequestTrace(TimeProvider time) : IDisposable
         var error = Attributes.NameOf(request.Outcome);
         server.SetTag(Attributes.ErrorType, error);
 
-        // What the client did wrong, or broke off, is no error of this server: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+        // A fault or disconnect of the client is not an error of this server:
+        // https://opentelemetry.io/docs/specs/semconv/http/http-spans/
         if (IsOurs(request.Outcome))
         {
             server.SetStatus(ActivityStatusCode.Error, error);
@@ -89,7 +93,10 @@ internal sealed class RequestTrace(TimeProvider time) : IDisposable
         }
     }
 
-    /// <summary>Spans of phases that took time. The engine tells how long its own took, not when: they follow one another from the sending on.</summary>
+    /// <summary>
+    /// Spans of phases that took time. The engine reports the lengths of its phases, not their start: they follow one
+    /// another from the moment of sending.
+    /// </summary>
     private void AddPhases(Activity server, GatewayRequest request, in RequestPhases phases)
     {
         if (!_source.HasListeners())

@@ -14,7 +14,8 @@ internal static class TelemetryServices
     {
         ArgumentNullException.ThrowIfNull(services);
 
-        // The service defaults collect what bears the application's name; whoever hosts the gateway may have another.
+        // The service defaults collect sources with the application's name; the host of the gateway may have another
+        // name.
         services.ConfigureOpenTelemetryMeterProvider(metrics => metrics.AddMeter(TelemetryOptions.MeterName));
         services.ConfigureOpenTelemetryTracerProvider(tracing => tracing.AddSource(RequestTrace.SourceName));
 

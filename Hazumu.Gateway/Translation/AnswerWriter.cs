@@ -6,13 +6,13 @@ namespace Hazumu.Gateway.Translation;
 /// <summary>Writes an engine's answer in the client's dialect, piece by piece as <see cref="AnswerReader"/> reads it.</summary>
 internal abstract class AnswerWriter
 {
-    /// <summary>What was written and not sent yet.</summary>
+    /// <summary>The written bytes that are not sent yet.</summary>
     public ArrayBufferWriter<byte> Output { get; } = new();
 
     /// <summary>The media type of what is written.</summary>
     public abstract string MediaType { get; }
 
-    /// <summary>What the engine reported in its stream instead of an answer, where it did.</summary>
+    /// <summary>The error that the engine reported in its stream instead of an answer, if any.</summary>
     public string? Error { get; private set; }
 
     /// <summary>Writes a piece of the answer's text.</summary>

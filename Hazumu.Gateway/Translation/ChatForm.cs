@@ -7,8 +7,8 @@ internal static class ChatForm
 {
     /// <summary>A request.</summary>
     /// <param name="model">The model's name at the engine.</param>
-    /// <param name="input">The name of what the model gets: <c>messages</c> or <c>prompt</c>.</param>
-    /// <param name="value">What it gets.</param>
+    /// <param name="input">The name of the model's input: <c>messages</c> or <c>prompt</c>.</param>
+    /// <param name="value">The input.</param>
     public static JsonObject Begin(string model, string input, JsonNode? value) => new()
     {
         ["model"] = model,

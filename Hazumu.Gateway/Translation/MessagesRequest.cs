@@ -2,8 +2,11 @@ using System.Text.Json.Nodes;
 
 namespace Hazumu.Gateway.Translation;
 
-/// <summary>Puts requests of Anthropic's <c>/v1/messages</c> into OpenAI's <c>/v1/chat/completions</c>.</summary>
-/// <remarks>Source: https://docs.anthropic.com/en/api/messages. What only caches or bills (<c>cache_control</c>, <c>service_tier</c>) is left out.</remarks>
+/// <summary>Translates requests of Anthropic's <c>/v1/messages</c> into OpenAI's <c>/v1/chat/completions</c>.</summary>
+/// <remarks>
+/// Source: https://docs.anthropic.com/en/api/messages. Members for caching and billing (<c>cache_control</c>,
+/// <c>service_tier</c>) are omitted.
+/// </remarks>
 internal static class MessagesRequest
 {
     private static readonly (string Own, string Name)[] s_parameters =

@@ -4,10 +4,10 @@ using System.Text.Json.Nodes;
 
 namespace Hazumu.Gateway.Translation;
 
-/// <summary>Answers what Ollama's API reads of its models from what the engine reports of its own.</summary>
+/// <summary>Answers reads of Ollama's API about models from the engine's own reports.</summary>
 /// <remarks>
-/// llama-server's list has the size, the parameters and the context of a model (<c>meta</c>), vLLM's the context (<c>max_model_len</c>).
-/// What an engine does not report is empty or zero.
+/// llama-server's list has the size, the parameters and the context of a model (<c>meta</c>), vLLM's the context
+/// (<c>max_model_len</c>). Values that an engine does not report are empty or zero.
 /// </remarks>
 internal static class NativeReads
 {

@@ -3,10 +3,10 @@ using System.Text.Json.Nodes;
 
 namespace Hazumu.Gateway.Translation;
 
-/// <summary>Puts requests of Ollama's API into OpenAI's.</summary>
+/// <summary>Translates requests of Ollama's API into OpenAI's.</summary>
 /// <remarks>
-/// Source of the fields: Ollama's <c>api/types.go</c> (0.32.15). What llama-server and vLLM take beyond OpenAI's API is not sent to other
-/// engines, which may refuse a request for it.
+/// Source of the fields: Ollama's <c>api/types.go</c> (0.32.15). Members that only llama-server and vLLM accept are not
+/// sent to other engines, which may reject the request.
 /// </remarks>
 internal static class NativeRequest
 {

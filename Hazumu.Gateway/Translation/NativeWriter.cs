@@ -81,7 +81,10 @@ internal sealed class NativeWriter(string model, bool isChat, bool isStream, Tim
     public override void WriteArguments(string json) => _arguments.Append(json);
 
     /// <inheritdoc/>
-    /// <remarks>Ollama's calls have an object where OpenAI's have its text. What the limit has cut off is no call, in Ollama neither.</remarks>
+    /// <remarks>
+    /// Ollama's calls have an object where OpenAI's have its text. A call that the token limit has cut off is not a
+    /// call, as in Ollama.
+    /// </remarks>
     public override void EndToolCall(bool isCutOff)
     {
         var arguments = ParseArguments();

@@ -8,10 +8,12 @@ using Hazumu.Gateway.Streams;
 namespace Hazumu.Gateway.Translation;
 
 /// <summary>
-/// Lets an engine that does not speak a client's dialect answer in it. What the engine speaks itself passes byte for byte, and so does
-/// everything for Ollama, which speaks all three.
+/// Translates a client's dialect for an engine that does not have it. Dialects of the engine itself pass byte for byte,
+/// and so do all requests for Ollama, which has all three.
 /// </summary>
-/// <remarks>The rest of the gateway, which measures, retries and breaks off, sees an engine that speaks all dialects.</remarks>
+/// <remarks>
+/// The rest of the gateway, which measures, retries and aborts, sees an engine that has all dialects.
+/// </remarks>
 internal sealed class TranslationHandler : DelegatingHandler
 {
     /// <summary>The option of a request with what is called whenever something of the engine's answer has come.</summary>
@@ -82,7 +84,7 @@ internal sealed class TranslationHandler : DelegatingHandler
         }
         catch (HttpRequestException error) when (error.StatusCode is { } status)
         {
-            // What was to be known before the request, the engine refuses: with 503, it loads still.
+            // The engine refuses the read that must precede the request: with 503, it is still loading.
             return Refuse(new HttpResponseMessage(status) { RequestMessage = request }, dialect, $"The model server answered with the status {(int)status}.");
         }
     }
@@ -380,7 +382,7 @@ internal sealed class TranslationHandler : DelegatingHandler
         }
     }
 
-    /// <returns>What to dispose of when the request is answered.</returns>
+    /// <returns>To be disposed when the request has been answered.</returns>
     private ValueTask<RateLimitLease> EnterAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
         request.Content is { Headers.ContentLength: not (>= 0 and <= LargestRequest) }
             ? throw new TranslationException(413, $"The request's body must have a length of at most {LargestRequest} bytes for this model server.")

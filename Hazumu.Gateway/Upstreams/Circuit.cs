@@ -35,7 +35,9 @@ internal sealed class Circuit
     /// <summary>The state now.</summary>
     public CircuitState State { get; private set; }
 
-    /// <summary>Since when it has let no request but trials through; a probe that fails after one that was answered begins anew.</summary>
+    /// <summary>
+    /// The time since which it has accepted only trials; a failed probe after a successful one restarts it.
+    /// </summary>
     public long OpenSince { get; private set; }
 
     /// <summary>Whether a request may go to the instance.</summary>

@@ -4,7 +4,7 @@ using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Upstreams;
 
-/// <summary>Reads documents of an engine. What they mean, the implementations of <see cref="IEngine"/> say.</summary>
+/// <summary>Reads documents of an engine. The implementations of <see cref="IEngine"/> interpret them.</summary>
 internal static class EngineApi
 {
     // Enough for any engine's metrics or list of models.
@@ -58,7 +58,7 @@ internal static class EngineApi
     }
 
     /// <summary>Reads a document for a client.</summary>
-    /// <param name="instance">Where from.</param>
+    /// <param name="instance">The instance.</param>
     /// <param name="path">The path.</param>
     /// <param name="requestId">The id of the client's request that this is part of.</param>
     /// <param name="cancellationToken">Cancels the request.</param>

@@ -10,9 +10,10 @@ namespace Hazumu.Gateway.Upstreams;
 internal static class EngineClient
 {
     /// <summary>A pool of connections to one address.</summary>
-    /// <param name="address">Where the name resolved to; <see langword="null"/> to resolve it at each connection.</param>
+    /// <param name="address">The resolved address; <see langword="null"/> to resolve the name at each
+    /// connection.</param>
     /// <param name="timeouts">For a connection, and for an engine to close a cancelled request.</param>
-    /// <param name="access">Its key and authorities; <see langword="null"/> where it has none of its own.</param>
+    /// <param name="access">Its key and authorities; <see langword="null"/> if it has none of its own.</param>
     public static HttpMessageHandler Create(IPAddress? address, TimeoutOptions timeouts, EngineAccess? access = null)
     {
         var handler = CreateHandler(address, timeouts);
@@ -24,8 +25,11 @@ internal static class EngineClient
         return access?.Authorization is not null ? new KeyHandler(access, handler) : handler;
     }
 
-    /// <summary>What requests of clients go through to an instance: a translation where the engine does not speak the client's dialect.</summary>
-    /// <remarks>Detection and probes do not come by here, but use <see cref="Instance.Raw"/>.</remarks>
+    /// <summary>
+    /// The handler for clients' requests to an instance: a translation if the engine does not have the client's
+    /// dialect.
+    /// </summary>
+    /// <remarks>Detection and probes do not use it, but <see cref="Instance.Raw"/>.</remarks>
     /// <param name="instance">The instance.</param>
     /// <param name="connections">Its connections, from <see cref="Create"/>.</param>
     public static HttpMessageInvoker ForClients(Instance instance, HttpMessageHandler connections) =>

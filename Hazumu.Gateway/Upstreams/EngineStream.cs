@@ -45,7 +45,7 @@ internal sealed class EngineStream(Socket socket, TimeSpan releaseTimeout) : Str
     /// <inheritdoc/>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        // What is written after that is a head again.
+        // The next bytes that are written are a head again.
         _isWithin = false;
         return _reading.ReadAsync(buffer, _disposed.Token);
     }

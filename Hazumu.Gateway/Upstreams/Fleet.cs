@@ -221,7 +221,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
             {
                 OnFailure(instance, isProbe: true);
 
-                // What was in memory is gone with the process, or will be reported anew.
+                // The loaded models are gone with the process, or will be reported again.
                 foreach (var slots in instance.Slots.Values)
                 {
                     slots.IsResident = false;

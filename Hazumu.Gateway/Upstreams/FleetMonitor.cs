@@ -313,7 +313,8 @@ internal sealed partial class FleetMonitor(Fleet fleet, GatewaySettings settings
         return instance;
     }
 
-    // Read at each round: secrets are replaced while the gateway runs. What cannot be read now stays as it was.
+    // Read at each round: secrets are replaced while the gateway runs. A file that cannot be read now keeps its
+    // previous content.
     private EngineAccess? AccessOf(string name, EngineOptions engine)
     {
         var known = _access.GetValueOrDefault(name);

@@ -21,10 +21,11 @@ internal interface IEngine
     Task<IReadOnlyDictionary<string, StoredModel>> GetModelsAsync(Instance instance, CancellationToken cancellationToken);
 }
 
-/// <summary>What a probe has read.</summary>
+/// <summary>The result of a probe.</summary>
 /// <param name="Version">The program's version; <see langword="null"/> where it reports none.</param>
-/// <param name="Resident">The models in memory; <see langword="null"/> where that is every model that it has.</param>
-/// <param name="Slots">How many requests it runs at once with one model; <see langword="null"/> where it does not report that.</param>
+/// <param name="Resident">The models in memory; <see langword="null"/> if all its models are always in memory.</param>
+/// <param name="Slots">The requests that it runs at the same time with one model; <see langword="null"/> if it does not
+/// report the number.</param>
 /// <param name="IsQueueing">Whether requests wait inside the engine.</param>
 internal sealed record EngineState(
     string? Version, IReadOnlyList<ResidentModel>? Resident = null, int? Slots = null, bool IsQueueing = false);

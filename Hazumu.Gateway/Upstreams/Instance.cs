@@ -4,7 +4,7 @@ using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Upstreams;
 
-/// <summary>One engine. What changes is guarded by <see cref="Fleet"/>.</summary>
+/// <summary>One engine. <see cref="Fleet"/> guards its mutable state.</summary>
 /// <param name="name">Its name.</param>
 /// <param name="url">Its URL.</param>
 /// <param name="address">The address that the name resolved to; <see langword="null"/> where connections resolve it themselves.</param>
@@ -32,7 +32,9 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>Its connections, for requests of clients.</summary>
     public HttpMessageInvoker Client => field ??= EngineClient.ForClients(this, connections);
 
-    /// <summary>What program it is: as set, else as detected; <see langword="null"/> until it has answered for the first time.</summary>
+    /// <summary>
+    /// Its program: as set, otherwise as detected; <see langword="null"/> until it has answered for the first time.
+    /// </summary>
     /// <remarks>It may change: another program may answer at the same address after an outage.</remarks>
     public EngineKind? Kind { get; private set; }
 
@@ -54,7 +56,7 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>Slots by model.</summary>
     public Dictionary<string, ModelSlots> Slots { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>What it has on disk; <see langword="null"/> until that was read.</summary>
+    /// <summary>The models on its disk; <see langword="null"/> until they have been read.</summary>
     public IReadOnlyDictionary<string, StoredModel>? Stored { get; set; }
 
     /// <summary>Requests that run, over all models.</summary>
@@ -91,7 +93,8 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     public void Report(EngineState state) => (Version, ReportedSlots, IsQueueing) = (state.Version, state.Slots, state.IsQueueing);
 
     /// <summary>
-    /// What program it is. Where that is not known yet, the engine is asked: a request that arrives before the first probe has an answer.
+    /// Its program. If it is not known yet, it is detected now, so that a request before the first probe gets an
+    /// answer.
     /// </summary>
     /// <exception cref="HttpRequestException">It cannot be reached, or is none of the kinds that are known.</exception>
     public async ValueTask<EngineKind> GetKindAsync(CancellationToken cancellationToken) =>

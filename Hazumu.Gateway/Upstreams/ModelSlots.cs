@@ -1,6 +1,6 @@
 namespace Hazumu.Gateway.Upstreams;
 
-/// <summary>What the answers of a model have shown of its slots.</summary>
+/// <summary>The number of slots of a model, learned from its answers.</summary>
 internal enum Concurrency
 {
     /// <summary>Nothing yet.</summary>
@@ -52,7 +52,7 @@ internal sealed class ModelSlots(string model)
     /// <summary>When that was last seen.</summary>
     public long ResidentSeen { get; set; }
 
-    /// <summary>What <c>/api/ps</c> said of it last.</summary>
+    /// <summary>Its last state in <c>/api/ps</c>.</summary>
     public ResidentModel? Resident { get; set; }
 
     /// <summary>When the model was last used here.</summary>
@@ -67,7 +67,7 @@ internal sealed class ModelSlots(string model)
     /// <summary>Seconds that a request holds a slot, smoothed; zero where that was never seen.</summary>
     public double ServiceSeconds { get; private set; }
 
-    /// <summary>What its answers have shown of its slots.</summary>
+    /// <summary>Its slots, learned from its answers.</summary>
     public Concurrency Concurrency { get; private set; }
 
     /// <summary>A streamed answer has begun. <see cref="OnStreamEnded"/> must follow.</summary>

@@ -19,7 +19,8 @@ internal sealed record ResidentModel(
 /// <param name="ModifiedAt">When it was last changed there.</param>
 /// <param name="IsRemote">Whether its prompts go to another host (<c>remote_host</c>), Ollama's cloud or any other.</param>
 /// <param name="Family">Its family, such as <c>llama</c>; <see langword="null"/> where the engine has none.</param>
-/// <param name="Capabilities">What it can do, in Ollama's words; <see langword="null"/> where the engine does not say.</param>
+/// <param name="Capabilities">Its capabilities, in Ollama's terms; <see langword="null"/> if the engine does not report
+/// them.</param>
 /// <param name="IsShown">Whether the engine has answered <c>/api/show</c> for it.</param>
 /// <param name="Id">How the engine spells the name; <see langword="null"/> of Ollama, which takes any spelling.</param>
 internal sealed record StoredModel(

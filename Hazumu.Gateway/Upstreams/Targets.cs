@@ -3,7 +3,9 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace Hazumu.Gateway.Upstreams;
 
-/// <summary>Where requests go on an instance: URLs by path, since parsing one for each request takes longer than finding it.</summary>
+/// <summary>
+/// The URLs of an instance by path, because parsing one for each request takes longer than finding it.
+/// </summary>
 /// <param name="prefix">The instance's URL without the slash at its end.</param>
 internal sealed class Targets(string prefix)
 {

@@ -262,7 +262,7 @@ internal sealed class InstanceBroadcast(FleetMonitor monitor, GatewaySettings se
         }
     }
 
-    /// <summary>What one instance has answered.</summary>
+    /// <summary>The answer of one instance.</summary>
     /// <param name="Instance">Its name.</param>
     /// <param name="Status">The status; 0 where there was no answer.</param>
     /// <param name="ContentType">The type of the body.</param>

@@ -73,7 +73,7 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
             : await broadcast.SendAsync(context, request, Managing(holding), body);
     }
 
-    /// <summary>Sends a request where it belongs.</summary>
+    /// <summary>Sends a request to the right instances.</summary>
     /// <param name="context">The request.</param>
     /// <param name="request">What is known of it.</param>
     /// <param name="body">Its body; <see langword="null"/> if it was not read and passes as it comes.</param>
@@ -100,7 +100,7 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
         return await ForwardAsync(context, request, instances[0], body);
     }
 
-    // What needs no slot is for the first model of a chain that an instance has.
+    // A request that needs no slot is for the first model of a chain that an instance has.
     private void NameHeldModel(HttpContext context, GatewayRequest request, RequestBody? body)
     {
         if (request.Chain?.FullNames is { } models)
@@ -132,7 +132,8 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
         return Judgement.Of(end).Complete(in request.Facts, context.Response.StatusCode);
     }
 
-    // What changes a model goes to every instance that holds it, as they are now: one that kept the old model would answer in turn with the others.
+    // A request that changes a model goes to every instance that has it now: an instance that kept the old model would
+    // otherwise answer in turn with the others.
     private async ValueTask<IReadOnlyList<Instance>> TargetsAsync(GatewayRequest request, string named, RequestBody? body, CancellationToken cancellationToken)
     {
         if (named.Length > 0)
@@ -166,7 +167,7 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
             "pull" when settings.Current.Fleet.PullEverywhere => usable,
             "pull" => [.. usable.OrderBy(instance => instance.Stored?.Values.Sum(stored => stored.Size) ?? 0).Take(1)],
 
-            // What is made of files is made of blobs, which every instance has got.
+            // A model that is created from files is created from blobs, which every instance has.
             "create" when BaseOf(head) is { } basis => usable.Where(instance => instance.Has(basis) == true || holding.Contains(instance)).ToList() is { Count: > 0 } having ? having : [.. usable.Take(1)],
             "create" or "blob" => usable,
             _ => [.. holding.Concat(usable).Take(1)],

@@ -12,8 +12,9 @@ using Hazumu.Gateway.Upstreams;
 namespace Hazumu.Gateway.Pipeline.Management;
 
 /// <summary>
-/// What does not depend on a model is read from every instance and merged: the models on disk and in memory, each once, and the oldest
-/// version. With one instance it is that instance's answer, byte for byte. A key that may use some models only is shown only those.
+/// Reads that do not depend on a model are sent to every instance, and the answers are merged: the models on disk and
+/// in memory, each once, and the oldest version. With one instance it is that instance's answer, byte for byte. A key
+/// that may use only some models sees only these.
 /// </summary>
 internal sealed class MergedReads(Fleet fleet, ModelNames names, ManagementHandler single)
 {
@@ -108,7 +109,7 @@ internal sealed class MergedReads(Fleet fleet, ModelNames names, ManagementHandl
         : DateTimeOffset.TryParse((model["modified_at"] ?? model["expires_at"])?.ToString(), CultureInfo.InvariantCulture, out var time) ? time
         : default;
 
-    // What the oldest can do, all can.
+    // All instances support the features of the oldest version.
     private static JsonObject Oldest(IEnumerable<JsonObject> answers) =>
         (JsonObject)answers.MinBy(answer => Version.TryParse(answer["version"]?.ToString().Split('-')[0], out var version) ? version : new Version(int.MaxValue, 0))!.DeepClone();
 

@@ -1,6 +1,6 @@
 namespace Hazumu.Gateway.Pipeline.Operations;
 
-/// <summary>What the gateway does with an operation.</summary>
+/// <summary>How the gateway handles an operation.</summary>
 internal enum Handling
 {
     /// <summary>Runs a model: waits for a slot, is measured token by token.</summary>

@@ -5,11 +5,12 @@ namespace Hazumu.Gateway.Pipeline.Operations;
 
 /// <summary>One operation of the APIs. <see cref="OperationTable"/> holds them all.</summary>
 /// <param name="Name">The operation's name in the access log: <c>chat</c>, <c>pull</c>.</param>
-/// <param name="Dialect">Whose API it is part of.</param>
+/// <param name="Dialect">The API that it is part of.</param>
 /// <param name="Scope">The scope a key needs for it.</param>
-/// <param name="Handling">What the gateway does with it.</param>
-/// <param name="GenAiName">The value of <c>gen_ai.operation.name</c>: <c>chat</c>, <c>text_completion</c>, <c>embeddings</c>; the own name where the conventions have none.</param>
-/// <param name="Model">Where the model's name is.</param>
+/// <param name="Handling">How the gateway handles it.</param>
+/// <param name="GenAiName">The value of <c>gen_ai.operation.name</c>: <c>chat</c>, <c>text_completion</c>,
+/// <c>embeddings</c>; the operation's own name if the conventions have none.</param>
+/// <param name="Model">The place of the model's name.</param>
 internal sealed record Operation(string Name, Dialect Dialect, Scope Scope, Handling Handling, string GenAiName, ModelPlace Model = ModelPlace.None)
 {
     /// <summary>Whether it may be silent for hours, as a digest of hundreds of gigabytes is verified or written.</summary>
@@ -19,7 +20,7 @@ internal sealed record Operation(string Name, Dialect Dialect, Scope Scope, Hand
     public bool HasEndMark => Name is "chat" or "generate" or "responses" or "pull" or "push" or "create";
 }
 
-/// <summary>Where a request names its model.</summary>
+/// <summary>The place of the model's name in a request.</summary>
 internal enum ModelPlace
 {
     /// <summary>Nowhere.</summary>

@@ -9,9 +9,10 @@ namespace Hazumu.Gateway.Pipeline.Operations;
 /// Every route of the three dialects, in one place. Source: Ollama's <c>server/routes.go</c> (0.32.15, and 0.35 for <c>/v1/systemone</c>).
 /// </summary>
 /// <remarks>
-/// Matching is exact and case-sensitive, as Ollama's is. What matches nothing is passed on for newer engines, unless it is a known route
-/// spelled wrong. With keys on, it needs <see cref="Scope.Read"/> to GET or HEAD and <see cref="Scope.Admin"/> for anything else but
-/// OPTIONS, so that no spelling of a path needs less than the route it means; without that scope it is not found.
+/// Matching is exact and case-sensitive, like Ollama's. Unknown routes are passed on for newer engines, unless they are
+/// a misspelled known route. With keys on, an unknown route needs <see cref="Scope.Read"/> to GET or HEAD and
+/// <see cref="Scope.Admin"/> for any other method except OPTIONS, so that no spelling of a path needs fewer rights than
+/// the route that it means; without that scope, it is not found.
 /// </remarks>
 internal static class OperationTable
 {

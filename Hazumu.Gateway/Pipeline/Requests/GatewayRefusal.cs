@@ -50,7 +50,7 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
             Outcome.EngineUnreachable, StatusCodes.Status503ServiceUnavailable, $"No instance of the model server can be reached; try again in {Seconds(wait)}.", wait);
     }
 
-    /// <summary>What <c>Retry-After</c> says, for a sentence: some clients show nothing else.</summary>
+    /// <summary>The value of <c>Retry-After</c> for a message, because some clients show only the message.</summary>
     private static string Seconds(TimeSpan wait) => $"{Math.Max(1, Math.Ceiling(wait.TotalSeconds)):0} s";
 
     /// <summary>The settings of every engine leave the model out.</summary>

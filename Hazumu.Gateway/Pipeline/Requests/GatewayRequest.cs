@@ -7,7 +7,10 @@ using Hazumu.Gateway.Streams;
 
 namespace Hazumu.Gateway.Pipeline.Requests;
 
-/// <summary>What is known of one request: set on its way, read at its end by metrics, trace and access log. Each member has one writer.</summary>
+/// <summary>
+/// The state of one request: set while it is handled, read at its end by metrics, trace and access log. Each member has
+/// one writer.
+/// </summary>
 /// <remarks>Times are timestamps of <see cref="Clock"/>; zero if that point was not reached.</remarks>
 internal sealed class GatewayRequest
 {
@@ -24,7 +27,7 @@ internal sealed class GatewayRequest
 
     // Set when the request is received.
 
-    /// <summary>What the client wants.</summary>
+    /// <summary>The requested operation.</summary>
     public required Operation Operation { get; init; }
 
     /// <summary>The id by which the client, the log and the engine name the request; empty if it has none.</summary>
@@ -82,7 +85,9 @@ internal sealed class GatewayRequest
     /// <summary>Whether the gateway requests the usage where the client does not: that event is taken out again.</summary>
     public bool AddedUsage { get; set; }
 
-    /// <summary>What ties requests of one conversation together: a hash of its session or of its prompt's beginning; zero if there is none.</summary>
+    /// <summary>
+    /// A hash that identifies a conversation, of its session or of its prompt's beginning; zero if there is none.
+    /// </summary>
     public ulong Affinity { get; set; }
 
     /// <summary>Time spent waiting for the client's body.</summary>
@@ -140,7 +145,7 @@ internal sealed class GatewayRequest
     /// <summary>Chunks that the answer's body came in.</summary>
     public int Chunks { get; set; }
 
-    /// <summary>What was read in the answer.</summary>
+    /// <summary>The facts that were read in the answer.</summary>
     public ref StreamFacts Facts => ref _facts;
 
     /// <summary>Time spent in attempts that failed before the last one, and in pauses between them.</summary>

@@ -6,16 +6,14 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Hazumu.Gateway.Pipeline.Requests;
 
 /// <summary>
-/// Sends a client that waits for its stream to begin something that means nothing, so that no proxy in between takes
-/// the connection for dead.
-/// The first time commits the status 200; what comes of the request is written into the stream then.
+/// Sends empty chunks to a client that waits for its stream to begin, so that no proxy in between closes the
+/// connection. The first chunk commits the status 200; a later error is written into the stream.
 /// </summary>
 /// <remarks>
-/// A comment where the stream has events. Where it has lines of JSON, a space, which is part of the first line:
-/// Ollama's client for Go fails
-/// at an empty line (<c>api/client.go</c>, <c>stream</c>), and all take white space before an object. It writes only
-/// while the request waits,
-/// in the request's own flow, so that nothing else writes at the same time.
+/// A chunk is a comment in a stream of events. In a stream of JSON lines, it is a space, which is part of the first
+/// line: Ollama's client for Go fails at an empty line (<c>api/client.go</c>, <c>stream</c>), and all clients accept
+/// white space before an object. It writes only while the request waits, in the request's own flow, so that nothing
+/// else writes at the same time.
 /// </remarks>
 internal sealed class KeepAlive
 {
@@ -78,7 +76,7 @@ internal sealed class KeepAlive
             return;
         }
 
-        // Where the engine's headers are here and say that it is no stream, nothing is sent.
+        // If the engine's headers have arrived and the answer is not a stream, nothing is sent.
         var response = _context.Response;
         var contentType = response.ContentType ?? ContentType;
         if (response is not { ContentLength: null, StatusCode: StatusCodes.Status200OK }

@@ -13,7 +13,7 @@ internal static class RequestId
     /// <summary>The longest id that a client may choose.</summary>
     public const int LongestLength = 128;
 
-    // What ids of proxies and clients consist of; nothing that a line of a log, JSON or a query would have to escape.
+    // The characters of ids of proxies and clients; none needs escaping in a line of a log, JSON or a query.
     private static readonly SearchValues<char> s_allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/+=@~");
 

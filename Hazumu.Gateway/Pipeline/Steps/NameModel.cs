@@ -14,9 +14,9 @@ internal static class NameModel
 {
     /// <summary>Names the model in the body, or in the path.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="request">What is known of it.</param>
+    /// <param name="request">The request's state.</param>
     /// <param name="body">Its body; <see langword="null"/> if it has none.</param>
-    /// <param name="instance">Where it goes; <see langword="null"/> if that is not chosen yet.</param>
+    /// <param name="instance">Its instance; <see langword="null"/> if none is chosen yet.</param>
     /// <param name="model">The model's full name.</param>
     /// <param name="fallback">Why the model before it in its chain does not serve the request.</param>
     public static void Run(
@@ -35,7 +35,7 @@ internal static class NameModel
 
         if (body is not null)
         {
-            // Where Ollama's API is translated, the translation finds the id, and answers with the client's name.
+            // If Ollama's API is translated, the translation finds the id, and answers with the client's name.
             var id = request.Operation.Dialect == Dialect.Native ? null : instance?.IdOf(model);
             var name = id ?? request.Served?.Name;
             body.NameModel(name == request.Model ? null : name);

@@ -97,7 +97,7 @@ internal sealed class ReadHead(
 
         (request.Model, request.FullModel, request.Chain) = (model, ModelName.FullNameOf(model), null);
 
-        // What manages models means the model itself.
+        // A request that manages models means the model itself.
         if (request.Operation.Scope != Scope.Admin && names.Find(request.FullModel) is { } chain)
         {
             return CheckChain(request, chain);
@@ -225,12 +225,12 @@ internal sealed class ReadHead(
         head.Problem is { } problem ? GatewayRefusal.BadRequest(problem)
         : CheckOthers(request, head) ?? (head.Model is { } model ? Check(request, model) : null);
 
-    // What a model is made of, and what a copy is called, are models as well.
+    // The base of a created model and the destination of a copy are models as well.
     private GatewayRefusal? CheckOthers(GatewayRequest request, in RequestHeadResult head)
     {
         foreach (var (property, model) in head.Named ?? [])
         {
-            // What is not read here cannot be checked, and an instance may still take it.
+            // A member that is not read here cannot be checked, and an instance may still accept it.
             if (model is null or { Length: > ModelText.MaxLength })
             {
                 return GatewayRefusal.BadRequest($"\"{property}\" must be a string of at most {ModelText.MaxLength} characters.");

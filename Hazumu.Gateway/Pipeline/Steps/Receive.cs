@@ -39,8 +39,8 @@ internal sealed class Receive(AddressLimit addresses, BrowserRules browsers, Tim
     }
 }
 
-/// <summary>A request that was taken in.</summary>
-/// <param name="Request">What is known of it.</param>
+/// <summary>A received request.</summary>
+    /// <param name="Request">The request's state.</param>
 /// <param name="Headers">The headers of its answer.</param>
 /// <param name="Problem">Why it is malformed; <see langword="null"/> if it is not.</param>
 internal readonly record struct Received(GatewayRequest Request, AnswerHeaders Headers, GatewayRefusal? Problem);

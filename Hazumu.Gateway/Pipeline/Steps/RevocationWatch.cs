@@ -22,7 +22,7 @@ internal sealed class RevocationWatch : IDisposable
         _client = context.RequestAborted;
         _end = CancellationTokenSource.CreateLinkedTokenSource(_client);
 
-        // What waits, reads or forwards for this request ends by this token, as if the client had gone away.
+        // This token ends all waiting, reading and forwarding for this request, as if the client had disconnected.
         context.RequestAborted = _end.Token;
         _registration = revocation.Token.UnsafeRegister(static watch => ((RevocationWatch)watch!).End(), this);
     }
