@@ -164,8 +164,14 @@ internal sealed partial class ClusterAdmission(
     {
         scheduler.Mode = AdmissionMode.Elsewhere;
         _leadership = new(this, fleet, monitor, scheduler, limits, time, logger);
-        meters.Create(TelemetryOptions.MeterName).CreateObservableGauge("hazumu.gateway.store.up", () => IsStoreUp ? 1 : 0, description: "Whether the store through which gateways elect a leader answers: 1, else 0.");
         var options = settings.Current.Cluster;
+        var meter = meters.Create(TelemetryOptions.MeterName);
+        meter.CreateObservableGauge("hazumu.gateway.store.up", () => IsStoreUp ? 1 : 0, description: "Whether the store through which gateways elect a leader answers: 1, else 0.");
+        if (options.Size is { } size)
+        {
+            meter.CreateObservableUpDownCounter("hazumu.gateway.cluster.size", () => size, "{gateway}", "Gateways that this installation runs, as configured.");
+        }
+
         (_server, var port) = await ClusterServer.StartAsync(options, configuration, _leadership, cancellationToken);
         Own = Own with { Address = options.Address ?? $"http://0.0.0.0:{port}" };
         await base.StartAsync(cancellationToken);

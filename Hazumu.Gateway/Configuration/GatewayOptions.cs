@@ -257,6 +257,11 @@ internal sealed class ClusterOptions
     [Setting("A file that contains that password; white space around it is removed", Allowed = "a path")]
     public string? PasswordFile { get; set; }
 
+    /// <summary>How many gateways this installation runs; fewer raise the alert GatewayMissing. Unknown unless it is set.</summary>
+    [Setting("How many gateways this installation runs, so that the alert GatewayMissing fires when there are fewer. Read at the start", Allowed = "a number from 1 to 1000")]
+    [Range(1, 1000)]
+    public int? Size { get; set; }
+
     /// <summary>The port on which the leading gateway accepts the others; 0 for any that is free.</summary>
     [Setting("The port on which gateways accept each other; 0 for any free port", Allowed = "a port from 0 to 65535")]
     [Range(0, 65535)]

@@ -244,7 +244,9 @@ public static class GatewayBuilderExtensions
                 service.SequenceAt("secrets").Add(ComposeFiles.Quoted(password.Name));
                 service.SequenceAt("networks").Add(PublishedNetworksAnnotation.Cluster);
                 // The number that --scale gives holds for one 'up' only.
-                service.MappingAt("deploy").Add("replicas", "${GATEWAY_REPLICAS:-2}");
+                const string replicas = "${GATEWAY_REPLICAS:-2}";
+                service.MappingAt("deploy").Add("replicas", replicas);
+                environment.Add("Gateway__Cluster__Size", ComposeFiles.Quoted(replicas));
             })
             .WithAnnotation(new PublishedReplicasAnnotation());
     }
