@@ -3,6 +3,7 @@ using System.Text;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Cluster;
 using Hazumu.Gateway.Configuration;
+using Hazumu.Gateway.Console;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Names;
 using Hazumu.Gateway.Pipeline;
@@ -97,6 +98,11 @@ internal static class GatewayHost
         if (management is not null)
         {
             app.MapGet("/models", ModelReport.Create);
+        }
+
+        if (settings.Console.Enabled)
+        {
+            app.UseConsole(management);
         }
 
         app.Use(next => context =>
@@ -235,6 +241,10 @@ internal static class GatewayHost
         services.AddSingleton<Complete>();
         services.AddSingleton<RequestPipeline>();
         services.AddHealthChecks().AddCheck<FleetHealthCheck>("instances");
+        if (settings.Console.Enabled)
+        {
+            services.AddConsole();
+        }
     }
 
     private static void AddAdmission(IServiceCollection services, ClusterOptions cluster)

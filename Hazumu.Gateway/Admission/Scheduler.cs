@@ -93,6 +93,16 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         }
     }
 
+    /// <summary>How many wait for each model, and how long the last of them is expected to wait, in seconds, if that is known.</summary>
+    public IReadOnlyList<(string Model, int Waiting, double? Seconds)> Queues()
+    {
+        lock (_fleet.Gate)
+        {
+            var options = _settings.Current;
+            return [.. _queues.Select(queue => (queue.Key, queue.Value.Count, ExpectedSeconds(queue.Key, queue.Value.Count, options)))];
+        }
+    }
+
     /// <summary>Acquires a slot, waiting in the queue if none is free.</summary>
     /// <param name="ticket">The request; after a failed attempt, the same again.</param>
     /// <param name="cancellationToken">Leaves the queue at once.</param>
@@ -569,8 +579,12 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
         slots.SawService(Math.Max(0, (now - began) / 1_000));
     }
 
-    // When the requests that wait now are likely to be served; from 1 s to a minute.
-    private TimeSpan RetryAfter(string model, int waiting, GatewayOptions options)
+    // From 1 s to a minute.
+    private TimeSpan RetryAfter(string model, int waiting, GatewayOptions options) =>
+        TimeSpan.FromSeconds(Math.Clamp(Math.Ceiling(ExpectedSeconds(model, waiting, options) ?? 0), 1, 60));
+
+    // When the requests that wait now are likely to be served.
+    private double? ExpectedSeconds(string model, int waiting, GatewayOptions options)
     {
         var service = 0d;
         var slots = 0;
@@ -583,7 +597,7 @@ internal sealed partial class Scheduler : IHostedService, IDisposable
             }
         }
 
-        return TimeSpan.FromSeconds(Math.Clamp(Math.Ceiling(waiting * service / Math.Max(1, slots)), 1, 60));
+        return service > 0 && slots > 0 ? waiting * service / slots : null;
     }
 
     private static List<Ticket> Everyone(ModelQueue queue)

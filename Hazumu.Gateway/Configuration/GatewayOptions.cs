@@ -95,6 +95,9 @@ internal sealed class GatewayOptions
     /// <summary>The port for those who run the gateway.</summary>
     public ManagementOptions Management { get; set; } = new();
 
+    /// <summary>The web page for operators.</summary>
+    public ConsoleOptions Console { get; set; } = new();
+
     /// <summary>Request bodies.</summary>
     public BodyOptions Body { get; set; } = new();
 
@@ -301,6 +304,19 @@ internal sealed class ManagementOptions
     [Setting("A further port, for /health, /alive, /metrics and /models; the clients' port has /metrics only without this setting. Read at the start", Allowed = "a port from 1 to 65535")]
     [Range(1, 65535)]
     public int? Port { get; set; }
+}
+
+/// <summary>The web page for operators.</summary>
+internal sealed class ConsoleOptions
+{
+    /// <summary>Whether it is served.</summary>
+    [Setting("Whether the [console](console.md), a web page for operators, is served at /console. Read at the start")]
+    public bool Enabled { get; set; }
+
+    /// <summary>How long a session lasts after its last page was opened.</summary>
+    [Setting("How long a session of the console lasts after its last page was opened", Allowed = Duration.Rule)]
+    [PositiveDuration]
+    public TimeSpan Session { get; set; } = TimeSpan.FromHours(1);
 }
 
 /// <summary>Request bodies.</summary>

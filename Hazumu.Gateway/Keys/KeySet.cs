@@ -76,10 +76,13 @@ internal sealed class KeySet
     public Caller? FindPublicKey(ReadOnlySpan<char> publicKey) => _byPublicKey.TryGetValue(publicKey, out var found) ? found : null;
 
     /// <summary>The caller that has this very key; a key that was created again under its name is another.</summary>
-    public Caller? FindSame(ApiKey key)
+    public Caller? FindSame(ApiKey key) => FindSame(key.Id, key.Hash);
+
+    /// <summary>The caller that has the key with this id and hash.</summary>
+    public Caller? FindSame(string id, ReadOnlySpan<byte> hash)
     {
-        var found = _byId.TryGetValue(key.Id, out var known) ? known : _withoutId.FirstOrDefault(caller => caller.Key!.Id == key.Id);
-        return found?.Key!.Hash.AsSpan().SequenceEqual(key.Hash) == true ? found : null;
+        var found = _byId.TryGetValue(id, out var known) ? known : _withoutId.FirstOrDefault(caller => caller.Key!.Id == id);
+        return found is not null && hash.SequenceEqual(found.Key!.Hash) ? found : null;
     }
 
     /// <summary>The caller whose key a text is, expired or not; null where it is none. Allocates nothing.</summary>

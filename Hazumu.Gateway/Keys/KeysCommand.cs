@@ -98,7 +98,7 @@ internal sealed class KeysCommand
     /// <param name="configuration">The configuration with <c>Gateway:Keys</c>.</param>
     /// <returns>The exit code.</returns>
     public static Task<int> RunAsync(string[] args, IConfiguration configuration) =>
-        RunAsync(args, configuration, Console.Out, Console.Error, TimeProvider.System);
+        RunAsync(args, configuration, System.Console.Out, System.Console.Error, TimeProvider.System);
 
     /// <summary>Runs the command with other ways out and another clock.</summary>
     internal static Task<int> RunAsync(

@@ -33,19 +33,21 @@ internal sealed class RequestPipeline(
     ILogger<RequestPipeline> logger)
 {
     /// <summary>Handles a request, whatever comes of it.</summary>
-    public async Task HandleAsync(HttpContext context)
+    /// <param name="context">The request.</param>
+    /// <param name="caller">The caller, if it is known already; <see langword="null"/> if the request's own credentials say who it is.</param>
+    public async Task HandleAsync(HttpContext context, Caller? caller = null)
     {
         // Receive, and match the operation.
         var received = receive.Begin(context);
         var request = received.Request;
         using var scope = RequestId.BeginScope(logger, request.Id);
-        recorder.Begin(request);
+        recorder.Begin(request, context);
         try
         {
             Completion completion;
             try
             {
-                completion = await RunAsync(context, received);
+                completion = await RunAsync(context, received, caller);
             }
 #pragma warning disable CA1031 // Whatever it is, the client gets an answer in its dialect, and the log the rest.
             catch (Exception error)
@@ -62,7 +64,7 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private async ValueTask<Completion> RunAsync(HttpContext context, Received received)
+    private async ValueTask<Completion> RunAsync(HttpContext context, Received received, Caller? caller)
     {
         var request = received.Request;
         if (receive.Check(context, received) is { } rejected)
@@ -76,7 +78,7 @@ internal sealed class RequestPipeline(
         }
 
         // Authenticate. From here on the request also ends when its key is revoked.
-        if (authenticate.Run(context, request) is { } unauthorized)
+        if (authenticate.Run(context, request, caller) is { } unauthorized)
         {
             return unauthorized;
         }

@@ -4,7 +4,7 @@ namespace Hazumu.Gateway.Telemetry;
 internal sealed class StandardOutput : IDisposable
 {
     public StandardOutput()
-        : this(Console.OpenStandardOutput())
+        : this(System.Console.OpenStandardOutput())
     {
     }
 

@@ -32,6 +32,7 @@ internal sealed class Admit(IAdmission admission, Fleet fleet)
             var began = request.Clock.GetTimestamp();
             ticket.HasWaited = false;
             var slot = admission.AcquireSlotAsync(ticket, cancellationToken);
+            request.QueuePosition = ticket.Position;
             var decision = request.KeepAlive is { } keepAlive && !slot.IsCompleted
                 ? await keepAlive.WaitAsync(slot.AsTask())
                 : await slot;

@@ -8,11 +8,14 @@ namespace Hazumu.Gateway.Pipeline.Steps;
 internal sealed class Authenticate(Authenticator authenticator)
 {
     /// <summary>Sets the caller, and removes the headers that hold the gateway's key.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="request">What is known of it.</param>
+    /// <param name="caller">The caller, if it is known already.</param>
     /// <returns>Why the request is refused; <see langword="null"/> if it goes on.</returns>
-    public GatewayRefusal? Run(HttpContext context, GatewayRequest request)
+    public GatewayRefusal? Run(HttpContext context, GatewayRequest request, Caller? caller = null)
     {
         var operation = request.Operation;
-        var authentication = authenticator.Authenticate(context.Request);
+        var authentication = caller is null ? authenticator.Authenticate(context.Request) : new(caller, Refusal.None, KeyHeaders.None);
         request.Caller = authentication.Caller;
         if (authentication.Refusal != Refusal.None && operation.Scope != Scope.None)
         {
