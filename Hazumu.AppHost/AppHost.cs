@@ -42,6 +42,7 @@ internal static class AppHost
             .WithEngines(hazumu.Engines)
             .WithKeys(hazumu.Gateway)
             .WithBrowsers(hazumu.Gateway, hazumu.Edge)
+            .WithConsole(hazumu.Gateway, hazumu.Production)
             .WithLimits(hazumu.Gateway)
             .WithCluster(valkey)
             .WithSettings(hazumu.Gateway);

@@ -61,10 +61,17 @@ internal sealed class ReadyReport(DistributedApplicationModel model, ResourceNot
         var addresses = components
             .SelectMany(component => component.Annotations.OfType<EndpointAnnotation>().Select(endpoint => (component.Name, endpoint.AllocatedEndpoint)))
             .Where(entry => entry.AllocatedEndpoint is not null)
-            .Select(entry => $"{Environment.NewLine}{entry.Name,12}  {entry.AllocatedEndpoint!.UriString}");
+            .Select(entry => $"{Environment.NewLine}{entry.Name,12}  {entry.AllocatedEndpoint!.UriString}")
+            .Concat(components.SelectMany(FindPages).Select(page => $"{Environment.NewLine}{page.DisplayProperties.DisplayName.ToLowerInvariant(),12}  {page.Url}"));
 
         _logger.LogInformation("All {Count} components are healthy after {Seconds:F1} s:{Addresses}", components.Count, elapsed.TotalSeconds, string.Concat(addresses));
     }
+
+    // Pages of a component below its address, such as the gateway's console.
+    private IEnumerable<UrlSnapshot> FindPages(IResource component) =>
+        notifications.TryGetCurrentState(component.Name, out var state)
+            ? state.Snapshot.Urls.Where(url => !url.IsInactive && url.DisplayProperties.DisplayName.Length > 0 && Uri.TryCreate(url.Url, UriKind.Absolute, out var address) && address.AbsolutePath.Length > 1)
+            : [];
 
     // A model's resource is "Running" with its parent, before the Toolkit has looked for the model: its health shows
     // whether the model is available. A failed download ends in a state whose text is the error.

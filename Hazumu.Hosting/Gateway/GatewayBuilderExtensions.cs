@@ -1,3 +1,4 @@
+using System.Net;
 using Hazumu.Hosting.Gateway;
 using Hazumu.Hosting.Publishing;
 
@@ -285,6 +286,30 @@ public static class GatewayBuilderExtensions
         // Without a file, the gateway and its command use the same default.
         return settings.KeysFile is { } file
             ? builder.WithEnvironment(KeysFile, Path.GetFullPath(file, builder.ApplicationBuilder.AppHostDirectory))
+            : builder;
+    }
+
+    /// <summary>Sets whether the gateway serves its console, and links it on the dashboard.</summary>
+    /// <typeparam name="T">The gateway, a container or a project.</typeparam>
+    /// <param name="builder">The resource builder.</param>
+    /// <param name="settings">The gateway's settings.</param>
+    /// <param name="production">Whether the graph is production's, which has a console only if that is set.</param>
+    /// <returns>The <see cref="IResourceBuilder{T}"/>.</returns>
+    public static IResourceBuilder<T> WithConsole<T>(this IResourceBuilder<T> builder, HazumuGatewayOptions settings, bool production) where T : IComputeResource, IResourceWithEnvironment, IResourceWithEndpoints
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(settings);
+
+        const string Enabled = "Gateway__Console__Enabled";
+        if (builder.ApplicationBuilder.ExecutionContext.IsPublishMode)
+        {
+            return builder.WithEnvironment(Enabled, settings, nameof(settings.Console), settings.Console ?? false);
+        }
+
+        var isEnabled = settings.Console ?? (!production && IPAddress.TryParse(settings.Address.Value, out var address) && IPAddress.IsLoopback(address));
+        builder.WithEnvironment(Enabled, ComponentOptions.Format(isEnabled));
+        return isEnabled
+            ? builder.WithUrlForEndpoint("http", _ => new ResourceUrlAnnotation { Url = "/console", DisplayText = "Console" })
             : builder;
     }
 

@@ -16,6 +16,10 @@ public sealed class HazumuGatewayOptions : StoringComponentOptions
     [Setting("The file with the keys of {0}; in Compose it is in the volume", Allowed = "a path")]
     public string? KeysFile { get; set; }
 
+    /// <summary>Whether its console is served; unless given, in development and on loopback only.</summary>
+    [Setting("Whether {0} serves its console at /console; unless it is set, in development on a loopback address only")]
+    public bool? Console { get; set; }
+
     /// <summary>Registries beside Ollama's own that models may be pulled from and pushed to.</summary>
     [Setting("Registries besides registry.ollama.ai to and from which models may be pushed and pulled through {0}; those with http:// also without TLS", Allowed = "hosts such as 'hf.co' or 'http://registry.lan:5000', separated by commas")]
     [RegularExpression(@"(http://)?[A-Za-z0-9.\-]+(:\d+)?(, ?(http://)?[A-Za-z0-9.\-]+(:\d+)?)*")]
