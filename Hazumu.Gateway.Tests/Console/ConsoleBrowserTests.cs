@@ -143,6 +143,33 @@ public sealed class ConsoleBrowserTests(Browser browser) : IClassFixture<Browser
     }
 
     [Fact]
+    public async Task Key_is_shown_once_works_and_is_revoked()
+    {
+        var folder = Directory.CreateTempSubdirectory("hazumu-console-");
+        await using var engine = await MockEngine.StartAsync(new());
+        await using var gateway = await TestGateway.StartAsync(engine.Address, [.. KeyArguments(), $"--Gateway:Keys:File={Path.Combine(folder.FullName, "keys.json")}"]);
+        await using var console = await browser.OpenAsync(gateway.Address);
+        await SignInAsync(console, Key);
+        await console.GotoAsync("/keys");
+
+        await console.Page.FillAsync("#name", "alice");
+        await console.Page.FillAsync("#rpm", "60");
+        await console.Page.GetByRole(AriaRole.Button, new() { Name = "Create a key" }).ClickAsync();
+        var key = await console.Page.InnerTextAsync("#new-key");
+        await console.SeesAsync("Requests per minute: 60");
+        Assert.Equal(200, await StatusAsync(gateway, key));
+        await console.GotoAsync("/keys");
+        Assert.DoesNotContain(key, await console.Page.ContentAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain(gateway.Logged, line => line.Contains(key, StringComparison.Ordinal));
+
+        await console.Page.GetByRole(AriaRole.Button, new() { Name = "Revoke: alice" }).ClickAsync();
+        await console.Page.GetByRole(AriaRole.Button, new() { Name = "Revoke", Exact = true }).ClickAsync();
+        await console.SeesAsync("The key alice is revoked.");
+        Assert.Equal(401, await StatusAsync(gateway, key));
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
     public async Task Prompt_is_answered_with_its_phases_counted_and_limited()
     {
         await using var engine = await MockEngine.StartAsync(new()
@@ -209,6 +236,7 @@ public sealed class ConsoleBrowserTests(Browser browser) : IClassFixture<Browser
     [Theory]
     [InlineData("")]
     [InlineData("/models")]
+    [InlineData("/keys")]
     [InlineData("/try")]
     public async Task Page_fits_a_phone(string path)
     {
@@ -221,6 +249,14 @@ public sealed class ConsoleBrowserTests(Browser browser) : IClassFixture<Browser
 
     private static string[] KeyArguments() =>
         [On, "--Gateway:Keys:Required=true", $"--Gateway:Keys:Configured:boss:Key={Key}", "--Gateway:Keys:Configured:boss:Scopes=admin,infer,read"];
+
+    private static async Task<int> StatusAsync(TestGateway gateway, string key)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/tags");
+        request.Headers.Authorization = new("Bearer", key);
+        using var answer = await gateway.Http.SendAsync(request);
+        return (int)answer.StatusCode;
+    }
 
     private static async Task SignInAsync(ConsolePage console, string key)
     {

@@ -41,6 +41,7 @@ internal static class ConsoleHost
         services.AddSingleton<IRequestRecorder>(provider => provider.GetRequiredService<RunningRequests>());
         services.AddSingleton<ConsoleAssets>();
         services.AddSingleton<Gate>();
+        services.AddSingleton<KeyEditor>();
         services.AddSingleton<LiveFeed>();
         services.AddSingleton<ModelCatalogue>();
         services.AddSingleton<OwnRequests>();

@@ -10,6 +10,28 @@ internal static class KeyFileEditor
     private static readonly TimeSpan s_lockPoll = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_lockPatience = TimeSpan.FromSeconds(10);
 
+    /// <summary>Adds a key.</summary>
+    /// <exception cref="KeyFileException">The name or the public key is taken, or the file cannot be used.</exception>
+    public static Task AddAsync(string path, ApiKey key, CancellationToken cancellation) => UpdateAsync(
+        path,
+        keys => Find(keys, key.Name) is not null
+            ? throw new KeyFileException($"The key '{key.Name}' exists already; revoke it first, or choose another name.")
+            : keys.FirstOrDefault(other => other.OllamaPublicKey is { } known && known == key.OllamaPublicKey) is { } owner
+            ? throw new KeyFileException($"The key '{owner.Name}' has this public key of Ollama already; revoke it first.")
+            : [.. keys, key],
+        cancellation);
+
+    /// <summary>Removes a key.</summary>
+    /// <exception cref="KeyFileException">There is no such key, or the file cannot be used.</exception>
+    public static async Task RemoveAsync(string path, string name, CancellationToken cancellation)
+    {
+        // Looked up first as well, so that a wrong path leaves no folder and no lock behind.
+        _ = Get(KeyFile.Read(path));
+        await UpdateAsync(path, keys => [.. keys.Except([Get(keys)])], cancellation);
+
+        ApiKey Get(IReadOnlyList<ApiKey> keys) => Find(keys, name) ?? throw new KeyFileException($"There is no key '{name}' in '{path}'.");
+    }
+
     /// <summary>Reads the file, changes its keys and writes it.</summary>
     /// <param name="path">The file; it is made, with its folder, where there is none.</param>
     /// <param name="change">Gives the keys that the file is to hold. Throws to leave it as it is.</param>
@@ -34,6 +56,9 @@ internal static class KeyFileEditor
             throw new KeyFileException($"The key file '{path}' cannot be written: {problem.Message}", problem);
         }
     }
+
+    private static ApiKey? Find(IEnumerable<ApiKey> keys, string name) =>
+        keys.FirstOrDefault(key => key.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     private static void CreateFolder(string path)
     {

@@ -190,14 +190,7 @@ internal sealed class KeysCommand
             Expires = result.GetValue(_expires),
         };
 
-        await KeyFileEditor.UpdateAsync(
-            path,
-            keys => Find(keys, name) is not null
-                ? throw new KeyFileException($"The key '{name}' exists already; revoke it first, or choose another name.")
-                : keys.FirstOrDefault(other => other.OllamaPublicKey is { } known && known == key.OllamaPublicKey) is { } owner
-                ? throw new KeyFileException($"The key '{owner.Name}' has this public key of Ollama already; revoke it first.")
-                : [.. keys, key],
-            cancellation);
+        await KeyFileEditor.AddAsync(path, key, cancellation);
 
         // The key goes alone to standard output, where a pipe or a substitution takes it.
         await _output.WriteLineAsync(text);
@@ -228,14 +221,9 @@ internal sealed class KeysCommand
     {
         var name = result.GetRequiredValue(_name);
         var path = FilePath(result);
-
-        // Looked up first as well, so that a wrong path leaves no folder and no lock behind.
-        _ = Get(KeyFile.Read(path));
-        await KeyFileEditor.UpdateAsync(path, keys => [.. keys.Except([Get(keys)])], cancellation);
+        await KeyFileEditor.RemoveAsync(path, name, cancellation);
         await _error.WriteLineAsync($"Key '{name}' is revoked.");
         return 0;
-
-        ApiKey Get(IReadOnlyList<ApiKey> keys) => Find(keys, name) ?? throw new KeyFileException($"There is no key '{name}' in '{path}'.");
     }
 
     private string FilePath(ParseResult result)
@@ -245,9 +233,6 @@ internal sealed class KeysCommand
             ? KeyOptions.DefaultFile ?? throw new KeyFileException($"This user has no data folder; give the key file by --file or {KeyOptions.SectionName}:File.")
             : Path.GetFullPath(path);
     }
-
-    private static ApiKey? Find(IEnumerable<ApiKey> keys, string name) =>
-        keys.FirstOrDefault(key => key.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     private static Option<int?> Limit(string name, string description) => new(name)
     {
