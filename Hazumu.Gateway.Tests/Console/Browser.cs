@@ -80,11 +80,8 @@ internal sealed class ConsolePage : IAsyncDisposable
     public async Task GotoAsync(string path)
     {
         await Page.GotoAsync($"/console{path}");
-        await Page.Locator("[data-interactive], form[action=session], main p.empty").First.WaitForAsync(new() { State = WaitForSelectorState.Attached });
+        await Page.Locator("[data-interactive], form[action=session]").First.WaitForAsync(new() { State = WaitForSelectorState.Attached });
     }
-
-    /// <summary>The text of the page.</summary>
-    public Task<string> TextAsync() => Page.InnerTextAsync("body");
 
     /// <summary>Waits until the page has a text.</summary>
     public Task SeesAsync(string text) => Page.GetByText(text).First.WaitForAsync();

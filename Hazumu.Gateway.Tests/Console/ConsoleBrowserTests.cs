@@ -35,7 +35,7 @@ public sealed class ConsoleBrowserTests(Browser browser) : IClassFixture<Browser
 
         await console.SeesAsync("Cancelled the request of anonymous.");
         await console.SeesAsync("No request runs.");
-        await Assert.ThrowsAnyAsync<IOException>(() => answer.Content.ReadAsStringAsync());
+        await Assert.ThrowsAsync<HttpRequestException>(() => answer.Content.ReadAsStringAsync());
         Assert.Contains(gateway.Logged, line => line.Contains("cancels the request", StringComparison.Ordinal));
     }
 
@@ -135,11 +135,14 @@ public sealed class ConsoleBrowserTests(Browser browser) : IClassFixture<Browser
 
         await console.Page.GetByRole(AriaRole.Button, new() { Name = "Delete: fresh:latest" }).ClickAsync();
         await console.SeesAsync("Delete from one, two?");
-        Assert.All((MockEngine[])[one, two], engine => Assert.Contains(gateway.Fleet.Instances, instance => instance.Stored!.ContainsKey("fresh:latest")));
+        Assert.All(gateway.Fleet.Instances, instance => Assert.True(instance.Stored!.ContainsKey("fresh:latest")));
         await console.Page.GetByRole(AriaRole.Button, new() { Name = "Delete", Exact = true }).ClickAsync();
         await console.SeesAsync("fresh:latest is deleted.");
         await Wait.UntilAsync(() => Assert.All(gateway.Fleet.Instances, instance => Assert.False(instance.Stored!.ContainsKey("fresh:latest"))));
-        Assert.All((string[])["pulls", "loads", "unloads", "deletes"], action => Assert.Contains(gateway.Logged, line => line.Contains($"'boss' at", StringComparison.Ordinal) && line.Contains($" {action} the model 'fresh", StringComparison.Ordinal)));
+        foreach (var action in (string[])["pulls", "loads", "unloads", "deletes"])
+        {
+            Assert.Contains(gateway.Logged, line => line.Contains("'boss' at", StringComparison.Ordinal) && line.Contains($" {action} the model 'fresh", StringComparison.Ordinal));
+        }
     }
 
     [Fact]
@@ -221,8 +224,7 @@ public sealed class ConsoleBrowserTests(Browser browser) : IClassFixture<Browser
         await console.Page.GetByRole(AriaRole.Button, new() { Name = "Next" }).ClickAsync();
         await console.SeesAsync("51–100 of 1,000");
         await console.Page.GetByRole(AriaRole.Searchbox).FillAsync("model-123");
-        await Wait.UntilAsync(async () => Assert.InRange(await console.Page.Locator("section[aria-labelledby=requests] tbody tr").CountAsync(), 2, 3));
-        Assert.DoesNotContain("hazumu-nothing", await console.TextAsync(), StringComparison.Ordinal);
+        await Wait.UntilAsync(async () => Assert.Equal(3, await console.Page.Locator("section[aria-labelledby=requests] tbody tr").CountAsync()));
 
         await console.GotoAsync("/models");
         await console.SeesAsync("1–50 of 400");

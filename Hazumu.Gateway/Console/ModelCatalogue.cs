@@ -29,7 +29,10 @@ internal sealed class ModelCatalogue(Fleet fleet, ModelNames names)
 
     /// <summary>The engines that models can be pulled to.</summary>
     public IReadOnlyList<string> Pullable() =>
-        fleet.Read(instances => instances.Where(instance => instance.Kind is EngineKind.Ollama && instance.Circuit.State != CircuitState.Open).Select(instance => instance.Name).ToList());
+    [
+        .. fleet.Read(instances => instances.Where(instance => instance.Kind is EngineKind.Ollama && instance.Circuit.State != CircuitState.Open)
+            .Select(instance => instance.Name).ToList()),
+    ];
 
     /// <summary>The names that clients may use beside those of models.</summary>
     public IReadOnlyList<NamedChain> Names() => [.. names.All.OrderBy(chain => chain.Name, StringComparer.Ordinal)];

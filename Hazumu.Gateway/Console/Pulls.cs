@@ -71,9 +71,10 @@ internal sealed class Pulls(OwnRequests requests, ILogger<Pulls> logger)
 /// <summary>A pull of a model.</summary>
 /// <param name="model">The model.</param>
 /// <param name="engine">Where to; <see langword="null"/> if the gateway chooses.</param>
+#pragma warning disable CA1001 // The source is never disposed: a late click may still cancel it, and it holds nothing but memory.
 internal sealed class Pull(string model, string? engine)
+#pragma warning restore CA1001
 {
-    // Never disposed: it has no timer, and whoever cancels may come late.
     private readonly CancellationTokenSource _cancel = new();
 
     /// <summary>The model.</summary>
