@@ -195,8 +195,8 @@ public sealed class ConsoleBrowserTests(Browser browser) : IClassFixture<Browser
         }
 
         Assert.Contains("\"It'\\''s <b>me</b>\"", await console.Page.InnerTextAsync("#sample"), StringComparison.Ordinal);
-        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("key", "boss"), ("operation", "chat")));
-        Assert.Equal(40, gateway.Measured.Sum("hazumu.gateway.tokens", ("key", "boss"), ("type", "output")));
+        Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.requests", ("outcome", "success"), ("key", "boss")));
+        Assert.Equal(40, gateway.Measured.Sum("hazumu.gateway.key.tokens", ("key", "boss"), ("type", "output")));
 
         await console.Page.GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
         await console.SeesAsync("The key 'boss' has reached its limit");
