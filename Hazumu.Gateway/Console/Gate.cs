@@ -24,6 +24,9 @@ internal sealed class Gate(Sessions sessions, BrowserRules browsers, TimeProvide
     /// <summary>Where the language is chosen.</summary>
     public const string LanguagePath = "/language";
 
+    // A timer takes no longer time.
+    private const double LongestTimer = int.MaxValue;
+
     private const string Policy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'none'";
 
@@ -78,8 +81,8 @@ internal sealed class Gate(Sessions sessions, BrowserRules browsers, TimeProvide
     // An interactive page's connection outlives every check at its beginning.
     private async Task HandleAsync(HttpContext context, RequestDelegate next, Caller caller, DateTimeOffset ends)
     {
-        var left = ends - time.GetUtcNow();
-        using var timer = time.CreateTimer(static state => ((HttpContext)state!).Abort(), context, left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        var left = Math.Clamp((ends - time.GetUtcNow()).TotalMilliseconds, 0, LongestTimer);
+        using var timer = time.CreateTimer(static state => ((HttpContext)state!).Abort(), context, TimeSpan.FromMilliseconds(left), Timeout.InfiniteTimeSpan);
         await using var revocation = caller.Revocation!.Token.UnsafeRegister(static state => ((HttpContext)state!).Abort(), context);
         await next(context);
     }
