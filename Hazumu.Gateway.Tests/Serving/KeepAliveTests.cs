@@ -209,7 +209,7 @@ public sealed class KeepAliveTests
             return this;
         }
 
-        public void Begin(GatewayRequest request, HttpContext context) => _next!.Begin(request, context);
+        public void Begin(GatewayRequest request) => _next!.Begin(request);
 
         public void Record(GatewayRequest request, HttpContext context)
         {

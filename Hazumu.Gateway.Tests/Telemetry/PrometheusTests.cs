@@ -73,7 +73,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime
                 "/named" => Named(Mine(TelemetrySamples.Native())),
                 _ => Mine(TelemetrySamples.Native()),
             };
-            recorder.Begin(request, context);
+            recorder.Begin(request);
             recorder.Record(request, context);
             return Task.CompletedTask;
         });

@@ -36,7 +36,7 @@ public sealed class RequestRecorderTests : IDisposable
     public void A_request_is_measured_and_logged_once()
     {
         var request = TelemetrySamples.Native();
-        _recorder.Begin(request, new DefaultHttpContext());
+        _recorder.Begin(request);
 
         _recorder.Record(request, new DefaultHttpContext());
 
@@ -77,7 +77,7 @@ public sealed class RequestRecorderTests : IDisposable
         for (var number = 0; number < 3; number++)
         {
             var request = TelemetrySamples.Native();
-            recorder.Begin(request, new DefaultHttpContext());
+            recorder.Begin(request);
             recorder.Record(request, new DefaultHttpContext());
         }
 

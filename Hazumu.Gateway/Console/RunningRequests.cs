@@ -9,7 +9,7 @@ namespace Hazumu.Gateway.Console;
 /// <param name="next">Records the requests.</param>
 internal sealed class RunningRequests(IRequestRecorder next) : IRequestRecorder
 {
-    private readonly ConcurrentDictionary<GatewayRequest, HttpContext> _running = new();
+    private readonly ConcurrentDictionary<GatewayRequest, byte> _running = new();
     private long _tokens;
 
     /// <summary>The requests that run a model, or wait for one.</summary>
@@ -19,11 +19,11 @@ internal sealed class RunningRequests(IRequestRecorder next) : IRequestRecorder
     public long Tokens => Volatile.Read(ref _tokens);
 
     /// <inheritdoc/>
-    public void Begin(GatewayRequest request, HttpContext context)
+    public void Begin(GatewayRequest request)
     {
-        _running[request] = context;
-        (context.Features.Get<IHttpResponseFeature>() as OwnExchange)?.OnBegun(request);
-        next.Begin(request, context);
+        _running[request] = 0;
+        (request.Context?.Features.Get<IHttpResponseFeature>() as OwnExchange)?.OnBegun(request);
+        next.Begin(request);
     }
 
     /// <inheritdoc/>
@@ -39,12 +39,12 @@ internal sealed class RunningRequests(IRequestRecorder next) : IRequestRecorder
     /// <returns>Whether it still ran.</returns>
     public bool Cancel(GatewayRequest request)
     {
-        if (!_running.TryGetValue(request, out var context))
+        var isRunning = _running.ContainsKey(request);
+        if (isRunning)
         {
-            return false;
+            request.Context?.Abort();
         }
 
-        context.Abort();
-        return true;
+        return isRunning;
     }
 }

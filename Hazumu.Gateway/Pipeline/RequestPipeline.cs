@@ -41,7 +41,7 @@ internal sealed class RequestPipeline(
         var received = receive.Begin(context);
         var request = received.Request;
         using var scope = RequestId.BeginScope(logger, request.Id);
-        recorder.Begin(request, context);
+        recorder.Begin(request);
         try
         {
             Completion completion;

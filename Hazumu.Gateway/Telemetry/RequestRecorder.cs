@@ -11,7 +11,7 @@ internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace
     private int _hasFailed;
 
     /// <inheritdoc/>
-    public void Begin(GatewayRequest request, HttpContext context) => metrics.Begin(request);
+    public void Begin(GatewayRequest request) => metrics.Begin(request);
 
     /// <inheritdoc/>
     public void Record(GatewayRequest request, HttpContext context)

@@ -30,6 +30,9 @@ internal sealed class GatewayRequest
     /// <summary>The requested operation.</summary>
     public required Operation Operation { get; init; }
 
+    /// <summary>The request itself, which is to be used only while it runs; <see langword="null"/> if it did not come in by the pipeline.</summary>
+    public HttpContext? Context { get; init; }
+
     /// <summary>The id by which the client, the log and the engine name the request; empty if it has none.</summary>
     public string Id { get; init; } = "";
 

@@ -4,7 +4,7 @@ namespace Hazumu.Gateway.Pipeline.Requests;
 internal interface IRequestRecorder
 {
     /// <summary>Counts a request as running. <see cref="Record"/> must follow, once.</summary>
-    void Begin(GatewayRequest request, HttpContext context);
+    void Begin(GatewayRequest request);
 
     /// <summary>Records a request that has ended. Call it inside the server's pipeline, while the server's span still runs.</summary>
     void Record(GatewayRequest request, HttpContext context);

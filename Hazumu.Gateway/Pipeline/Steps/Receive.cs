@@ -19,7 +19,7 @@ internal sealed class Receive(AddressLimit addresses, BrowserRules browsers, Tim
             // SocketsHttpHandler would take it for a tunnel of its own, and the instance for broken when that fails.
             : HttpMethods.IsConnect(context.Request.Method) ? GatewayRefusal.BadRequest("CONNECT requests a tunnel, but the gateway is not such a proxy.")
             : null;
-        return new(new GatewayRequest { Operation = operation, Id = headers.RequestId, Clock = time }, headers, problem);
+        return new(new GatewayRequest { Operation = operation, Context = context, Id = headers.RequestId, Clock = time }, headers, problem);
     }
 
     /// <summary>Checks a request and where it comes from, and counts it against the limit of its address.</summary>
