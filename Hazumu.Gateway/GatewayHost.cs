@@ -14,6 +14,7 @@ using Hazumu.Gateway.Pipeline.Management;
 using Hazumu.Gateway.Pipeline.Steps;
 using Hazumu.Gateway.Telemetry;
 using Hazumu.Gateway.Upstreams;
+using Hazumu.Gateway.Usage;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Net.Http.Headers;
 using OpenTelemetry.Metrics;
@@ -122,6 +123,7 @@ internal static class GatewayHost
         {
             var settings = GatewaySettings.Read(sources.Build());
             EngineModels.Check(settings);
+            UsageStore.Check(settings.Usage);
             return settings;
         }
         catch (Exception error) when (error is InvalidDataException or IOException or UnauthorizedAccessException)
@@ -209,6 +211,13 @@ internal static class GatewayHost
         services.AddGatewayTelemetry();
         services.AddSingleton<IFleetGauges, FleetGauges>();
 
+        var calendar = new UsageCalendar(settings.Usage);
+        services.AddSingleton(calendar);
+        services.AddSingleton(_ => new UsageStore(settings.Usage, calendar));
+        services.AddSingleton<UsageWriter>();
+        services.AddHostedService(provider => provider.GetRequiredService<UsageWriter>());
+        services.AddSingleton<UsageRecording>();
+
         services.AddSingleton<ModelNames>();
         services.AddSingleton<Fleet>();
         services.AddSingleton<NameResolver>(Dns.GetHostAddressesAsync);
@@ -232,6 +241,7 @@ internal static class GatewayHost
         services.AddSingleton<InstanceBroadcast>();
         services.AddSingleton<ManagementHandler>();
         services.AddSingleton<MergedReads>();
+        services.AddSingleton<UsageReads>();
         services.AddSingleton<Receive>();
         services.AddSingleton<Authenticate>();
         services.AddSingleton<NameEndUser>();

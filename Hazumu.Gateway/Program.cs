@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Hazumu.Gateway;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Usage;
 
 GatewayHost.TuneSockets();
 StartupProblemException.ExitWithoutStackTrace();
@@ -11,6 +12,12 @@ try
     if (KeysCommand.IsAsked(args))
     {
         return await KeysCommand.RunAsync(args, GatewayHost.Configure([]).Build());
+    }
+
+    if (UsageCommand.IsAsked(args))
+    {
+        var settings = GatewaySettings.Read(GatewayHost.Configure([]).Build());
+        return await UsageCommand.RunAsync(args, settings.Usage, Console.Out, Console.Error, TimeProvider.System);
     }
 
     await using var app = GatewayHost.Build(args);

@@ -55,6 +55,7 @@ public class RouteScopeTests
         ["POST /api/me"] = Scope.Admin,
         ["POST /api/signout"] = Scope.Admin,
         ["DELETE /api/user/keys/*"] = Scope.Admin,
+        ["GET /hazumu/usage"] = Scope.Admin,
     };
 
     [Fact]

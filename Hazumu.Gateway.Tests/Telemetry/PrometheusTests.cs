@@ -116,6 +116,14 @@ public sealed partial class PrometheusTests : IAsyncLifetime
             documented.Remove(metric);
         }
 
+        // Exported only where usage is recorded.
+        foreach (var (name, type) in ((string, string)[])[("hazumu_gateway_usage_up", "gauge"), ("hazumu_gateway_usage_dropped_total", "counter")])
+        {
+            Assert.Equal(type, documented[name]);
+            documented.Remove(name);
+            exported.Remove(name);
+        }
+
         // Nothing is lost in this test.
         Assert.Equal("counter", documented["hazumu_gateway_access_log_dropped_total"]);
         documented.Remove("hazumu_gateway_access_log_dropped_total");

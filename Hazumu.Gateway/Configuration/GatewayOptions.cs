@@ -107,6 +107,9 @@ internal sealed class GatewayOptions
     /// <summary>The people behind keys.</summary>
     public EndUserOptions EndUsers { get; set; } = new();
 
+    /// <summary>Where usage is kept.</summary>
+    public UsageOptions Usage { get; set; } = new();
+
     /// <summary>Metrics and the access log.</summary>
     public TelemetryOptions Telemetry { get; set; } = new();
 }

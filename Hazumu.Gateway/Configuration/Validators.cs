@@ -50,3 +50,10 @@ internal sealed class PositiveDurationAttribute : ValidationAttribute
     public override bool IsValid(object? value) =>
         value is null || (value is TimeSpan duration && duration > TimeSpan.Zero && duration < TimeSpan.FromDays(20));
 }
+
+/// <summary>The value is the name of a time zone.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class TimeZoneAttribute : ValidationAttribute
+{
+    public override bool IsValid(object? value) => value is string name && NodaTime.DateTimeZoneProviders.Tzdb.GetZoneOrNull(name) is not null;
+}

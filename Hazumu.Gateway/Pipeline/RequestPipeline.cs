@@ -29,6 +29,7 @@ internal sealed class RequestPipeline(
     IRequestRecorder recorder,
     ManagementHandler management,
     MergedReads merged,
+    UsageReads usage,
     GatewaySettings settings,
     ILogger<RequestPipeline> logger)
 {
@@ -96,6 +97,7 @@ internal sealed class RequestPipeline(
                 { Handling: Handling.Infer } or { Handling: Handling.Unknown, Model: not ModelPlace.None } => NameEndUser.NeedsBody(request)
                     ? await InferAsync(context, request)
                     : await LimitAsync(context, request),
+                { Handling: Handling.Usage } => await usage.HandleAsync(context),
                 { Handling: Handling.Merge } => await merged.HandleAsync(context, request),
                 _ => await management.HandleAsync(context, request),
             };
@@ -117,6 +119,7 @@ internal sealed class RequestPipeline(
             return GatewayRefusal.From(limit, request.Caller);
         }
 
+        request.IsCounted = true;
         try
         {
             return body is null ? await InferAsync(context, request) : await ServeAsync(context, request, body);

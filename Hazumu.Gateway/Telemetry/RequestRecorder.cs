@@ -6,7 +6,7 @@ namespace Hazumu.Gateway.Telemetry;
 
 /// <inheritdoc cref="IRequestRecorder"/>
 /// <remarks>No request fails because it could not be measured.</remarks>
-internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace, AccessLog log, ILogger<RequestRecorder> logger) : IRequestRecorder
+internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace, AccessLog log, ILogger<RequestRecorder> logger, UsageRecording? usage = null) : IRequestRecorder
 {
     private int _hasFailed;
 
@@ -26,6 +26,7 @@ internal sealed class RequestRecorder(GatewayMetrics metrics, RequestTrace trace
         {
             var phases = RequestPhases.Of(request);
             var server = context.Features.Get<IHttpActivityFeature>()?.Activity ?? Activity.Current;
+            usage?.Record(request, in phases);
             log.Record(request, in phases, context, server);
             trace.Record(request, in phases, server);
             metrics.Record(request, in phases);

@@ -15,6 +15,9 @@ internal enum Handling
     /// <summary>Is not known here, and passed on where its key allows that; where its body names a model, as what runs one.</summary>
     Unknown,
 
+    /// <summary>Is answered by the gateway itself, from its store of usage.</summary>
+    Usage,
+
     /// <summary>Is answered by the gateway itself, as Ollama would: <c>/</c>.</summary>
     Banner,
 

@@ -68,6 +68,8 @@ internal static class OperationTable
         ("GET", "/v1/models", new("list", Dialect.OpenAI, Scope.Read, Handling.Merge, "list")),
         ("GET", ModelPath + "*", new("show", Dialect.OpenAI, Scope.Read, Handling.Forward, "show", ModelPlace.Path)),
 
+        ("GET", "/hazumu/usage", new("usage", Dialect.Native, Scope.Admin, Handling.Usage, "usage")),
+
         ("POST", "/v1/messages", new("chat", Dialect.Anthropic, Scope.Infer, Handling.Infer, "chat", ModelPlace.Body)),
         ("POST", "/v1/messages/count_tokens", new("count", Dialect.Anthropic, Scope.Infer, Handling.Forward, "count", ModelPlace.Body)),
     ];

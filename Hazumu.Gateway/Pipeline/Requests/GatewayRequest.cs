@@ -58,6 +58,11 @@ internal sealed class GatewayRequest
     /// <summary>What takes turns in the queue: the caller, or each of its end users.</summary>
     public string Turn => EndUsers.IdOf(Caller.Name, EndUser);
 
+    // Set when it is counted.
+
+    /// <summary>Whether the limits of its caller have allowed it: then it is usage, whatever becomes of it.</summary>
+    public bool IsCounted { get; set; }
+
     // Set when the priority is read.
 
     /// <summary>Its priority in the queue.</summary>
