@@ -121,7 +121,10 @@ public sealed class UsageStoreTests : IDisposable
         await using var store = Open();
         await AddAsync(store, Record());
 
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_folder.File("new/usage.db")));
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_folder.File("new/usage.db")));
+        }
     }
 
     private UsageStore Open() => new(new UsageOptions { File = _folder.File("new/usage.db") }, _calendar);
