@@ -32,6 +32,8 @@ internal static class AppHost
             .WithGpus(hazumu.Vllm)
             .WithSettings(hazumu.Vllm);
 
+        IReadOnlyList<IResourceBuilder<IResourceWithEndpoints>> engines = [.. ollama, .. llama, vllm];
+
         var valkey = builder.AddValkey("valkey", hazumu.Valkey.Port)
             .WithSettings(hazumu.Valkey);
 
@@ -58,7 +60,7 @@ internal static class AppHost
 
         var blackbox = builder.AddBlackboxExporter("blackbox", hazumu.Blackbox.Port)
             .WithConfiguration()
-            .WithReferenceRelationship(ollama)
+            .WithReferenceRelationship(engines)
             .WithSettings(hazumu.Blackbox);
 
         var node = builder.AddNodeExporter("nodeexporter", hazumu.NodeExporter.Port)
@@ -95,10 +97,10 @@ internal static class AppHost
             .WithRetention(hazumu.Prometheus)
             .WithScrapeTarget(gateway, endpointName: GatewayBuilderExtensions.ManagementEndpointName)
             .WithScrapeTarget(cadvisor, job: "cadvisor")
-            .WithScrapeTarget(cadvisor, job: "ollama")
+            .WithScrapeTarget(cadvisor, job: "engines")
             .WithScrapeTarget(blackbox, job: "blackbox")
-            .WithScrapeTarget(ollama, job: "ollama-health", prober: blackbox)
-            .WithHostProbe(hazumu.Ollama, job: "ollama-health", prober: blackbox)
+            .WithScrapeTarget(engines, job: "engine-health", prober: blackbox)
+            .WithHostProbe(hazumu.Ollama, job: "engine-health", prober: blackbox)
             .WithScrapeTarget(llama)
             .WithScrapeTarget(vllm)
             .WithScrapeTarget(node)

@@ -48,9 +48,9 @@ public abstract partial class BackendChecks(Backend backend)
         ["prometheus"] = [],
         ["gateway"] = [Component.Gateway],
         ["cadvisor"] = [Component.CAdvisor],
-        ["ollama"] = [Component.CAdvisor],
+        ["engines"] = [Component.CAdvisor],
         ["blackbox"] = [Component.Blackbox],
-        ["ollama-health"] = [Component.Blackbox, Component.Ollama],
+        ["engine-health"] = [Component.Blackbox, Component.Ollama],
         ["alertmanager"] = [Component.Alertmanager],
         ["nodeexporter"] = [Component.NodeExporter],
         ["loki"] = [Component.Loki],
@@ -133,26 +133,26 @@ public abstract partial class BackendChecks(Backend backend)
         backend.SkipIfMissing(Component.Prometheus, Component.Blackbox, Component.Ollama);
         return UntilAsync("the probe to succeed", Component.Blackbox, async () =>
         {
-            var probes = await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\"}");
+            var probes = await backend.Prometheus.QueryAsync("probe_success{job=\"engine-health\"}");
             Assert.Contains("ollama", probes.Select(probe => probe["instance"]));
             Assert.All(probes, probe => Assert.Equal(1, probe.Value));
         });
     }
 
-    /// <summary>The job <c>ollama</c> has CPU, memory and network series for the Ollama container and for no other.</summary>
+    /// <summary>The job <c>engines</c> has CPU, memory and network series for the Ollama container and for no other.</summary>
     /// <param name="metric">A metric of cAdvisor.</param>
     [Theory]
     [InlineData("container_cpu_usage_seconds_total")]
     [InlineData("container_memory_working_set_bytes")]
     [InlineData("container_network_receive_bytes_total")]
-    public Task The_job_ollama_measures_the_Ollama_container_alone(string metric)
+    public Task The_job_engines_measures_the_engines_container_alone(string metric)
     {
         backend.SkipIfMissing(Component.Prometheus, Component.CAdvisor, Component.Ollama);
         return UntilAsync($"{metric} of Ollama", Component.CAdvisor, async () =>
         {
-            var ours = await backend.Prometheus.QueryAsync($"{metric}{{job=\"ollama\"}}");
+            var ours = await backend.Prometheus.QueryAsync($"{metric}{{job=\"engines\"}}");
             Assert.NotEmpty(ours);
-            Assert.All(ours, series => Assert.Equal(("ollama", "ollama"), (series["service"], series["instance"])));
+            Assert.All(ours, series => Assert.Equal(("ollama", "ollama", "ollama"), (series["engine"], series["service"], series["instance"])));
             Assert.Single(ours.Select(series => series["name"]).Distinct());
 
             var others = await backend.Prometheus.QueryAsync($"count by (service) ({metric}{{job=\"cadvisor\"}})");
@@ -184,7 +184,7 @@ public abstract partial class BackendChecks(Backend backend)
         backend.SkipIfMissing(Component.Prometheus, Component.CAdvisor);
         return UntilAsync("the watchers to be measured", Component.Prometheus, async () =>
         {
-            var memory = Assert.Single(await backend.Prometheus.QueryAsync("sum(container_memory_working_set_bytes{service!~\"ollama|gateway\"})"));
+            var memory = Assert.Single(await backend.Prometheus.QueryAsync("sum(container_memory_working_set_bytes{engine=\"\",service!=\"gateway\"})"));
             var series = Assert.Single(await backend.Prometheus.QueryAsync("prometheus_tsdb_head_series"));
             Assert.InRange(memory.Value, 1, 600e6);
             Assert.InRange(series.Value, 1, 5000);
@@ -455,23 +455,23 @@ public abstract partial class BackendChecks(Backend backend)
 
         await Ollama.CreateTinyModelAsync();
         var before = await UntilAsync("a first sample of the probe", Component.Prometheus, async () =>
-            Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"ollama-health\",instance=\"ollama\"} == 1)[30m:15s])")).Value);
+            Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"engine-health\",instance=\"ollama\"} == 1)[30m:15s])")).Value);
 
         await backend.StopAsync(Component.Ollama);
         await UntilAsync("the probe to turn 0", Component.Blackbox, async () =>
-            Assert.Equal(0, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\",instance=\"ollama\"}")).Value));
+            Assert.Equal(0, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"engine-health\",instance=\"ollama\"}")).Value));
         Assert.False(await backend.IsHealthyAsync(Component.Ollama));
 
         await backend.StartAsync(Component.Ollama);
         await UntilAsync("the probe to turn 1", Component.Ollama, async () =>
-            Assert.Equal(1, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"ollama-health\",instance=\"ollama\"}")).Value));
+            Assert.Equal(1, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"engine-health\",instance=\"ollama\"}")).Value));
         await UntilAsync("Ollama to be healthy again", Component.Ollama, async () =>
             Assert.True(await backend.IsHealthyAsync(Component.Ollama)));
 
         Assert.Contains(OllamaClient.TinyModelName, await Ollama.ListModelsAsync());
-        Assert.Equal(before, Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"ollama-health\",instance=\"ollama\"} == 1)[30m:15s])")).Value, tolerance: 30);
+        Assert.Equal(before, Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"engine-health\",instance=\"ollama\"} == 1)[30m:15s])")).Value, tolerance: 30);
         await UntilAsync("the restart to be counted", Component.CAdvisor, async () =>
-            Assert.NotEmpty(await backend.Prometheus.QueryAsync("container_start_time_seconds{job=\"ollama\"} > time() - 120")));
+            Assert.NotEmpty(await backend.Prometheus.QueryAsync("container_start_time_seconds{job=\"engines\"} > time() - 120")));
         Assert.NotEmpty(await Ollama.GenerateAsync("Hello again"));
     }
 
@@ -505,7 +505,7 @@ public abstract partial class BackendChecks(Backend backend)
     private bool HasData(DashboardExpression expression) =>
         expression.Sources.All(source => s_sources.TryGetValue(source, out var needed) && needed.All(backend.Has))
         && Regex.Matches(expression.Expression, "job=\"(?<job>[^\"]+)\"").Select(match => match.Groups["job"].Value).All(IsInGraph)
-        && (!expression.Expression.Contains("job=\"ollama\"", StringComparison.Ordinal) || backend.Has(Component.Ollama));
+        && (!expression.Expression.Contains("job=\"engines\"", StringComparison.Ordinal) || backend.Has(Component.Ollama));
 
     // One that finds its model absent, and streams and answers in one piece that do not.
     private async Task SendEveryKindOfRequestAsync()

@@ -15,11 +15,15 @@ internal static class ContainerLabels
     /// <summary>Names the graph, by its network: two graphs on one engine must not be taken for one.</summary>
     public const string Network = "hazumu.network";
 
+    /// <summary>Says that it is an engine, and of which kind: <c>ollama</c>, <c>llama-server</c>, <c>vllm</c>. Nothing else has it.</summary>
+    public const string Engine = "hazumu.engine";
+
     /// <summary>All of them.</summary>
-    public static readonly string[] All = [Service, Instance, Network];
+    public static readonly string[] All = [Service, Instance, Network, Engine];
 
     /// <summary>The labels of a resource's container.</summary>
-    public static IReadOnlyDictionary<string, string> Of(IResource resource, ComponentOptions settings) => Of(settings.Service, resource.Name, settings);
+    public static IReadOnlyDictionary<string, string> Of(IResource resource, ComponentOptions settings) =>
+        Of(settings.Service, resource.Name, settings, EngineAnnotation.KindOf(resource));
 
     /// <summary>
     /// The labels of a container that does one thing for a component and ends. It is no instance of the component: its
@@ -27,10 +31,14 @@ internal static class ContainerLabels
     /// </summary>
     public static IReadOnlyDictionary<string, string> OfTask(string name, ComponentOptions settings) => Of(name, name, settings);
 
-    private static Dictionary<string, string> Of(string service, string instance, ComponentOptions settings) => new()
+    private static Dictionary<string, string> Of(string service, string instance, ComponentOptions settings, string? engine = null)
     {
-        [Service] = service,
-        [Instance] = instance,
-        [Network] = settings.Host.Network,
-    };
+        var labels = new Dictionary<string, string> { [Service] = service, [Instance] = instance, [Network] = settings.Host.Network };
+        if (engine is not null)
+        {
+            labels[Engine] = engine;
+        }
+
+        return labels;
+    }
 }

@@ -1,3 +1,4 @@
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.LlamaServer;
 using Hazumu.Hosting.Preflight;
 using Hazumu.Hosting.Publishing;
@@ -31,6 +32,7 @@ public static class LlamaServerBuilderExtensions
             .WithHttpEndpoint(port: port, targetPort: ContainerPort, name: LlamaServerResource.PrimaryEndpointName)
             .WithUrlForEndpoint(LlamaServerResource.PrimaryEndpointName, url => url.DisplayText = "OpenAI's and Anthropic's APIs")
             .WithIconName("BrainCircuit")
+            .WithAnnotation(new EngineAnnotation(EngineKind.LlamaServer))
             // 503 until the model is loaded.
             .WithHttpHealthCheck("/health")
             // Upstream's image has curl, Debian's wget. A large model takes minutes to load from a slow disk.
@@ -63,8 +65,8 @@ public static class LlamaServerBuilderExtensions
 
         // A published application takes the file of the server that it runs on.
         List<string> files = builder.ExecutionContext.IsRunMode && settings.Enabled ? [.. models.Where(ModelFile.IsPath)] : [];
-        var instances = InstancePorts.Choose(builder, settings, Math.Max(1, files.Count))
-            .Select((port, index) => builder.AddLlamaServer(index == 0 ? name : $"{name}-{index + 1}", port) is var server && index < files.Count
+        var instances = InstancePorts.Choose(builder, name, settings, Math.Max(1, files.Count))
+            .Select((instance, index) => builder.AddLlamaServer(instance.Name, instance.Port) is var server && index < files.Count
                 ? server.WithModelFile(files[index])
                 : server.WithTestModel())
             .ToList();

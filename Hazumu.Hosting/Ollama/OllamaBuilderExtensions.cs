@@ -1,3 +1,4 @@
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Ollama;
 using Hazumu.Hosting.Preflight;
 using Hazumu.Hosting.Publishing;
@@ -34,9 +35,10 @@ public static class OllamaBuilderExtensions
                 $"'{Section}:{nameof(settings.Gpus)}' is '{settings.Gpus}', the GPUs of {gpus.Count} instances, and '{Section}:{nameof(settings.Instances)}' is {settings.Instances}; name the GPUs of each instance, with ';' between the instances.") { ExitCode = 2 };
         }
 
-        var instances = InstancePorts.Choose(builder, settings, settings.Instances)
-            .Select((port, index) => builder
-                .AddOllama(index == 0 ? name : $"{name}-{index + 1}", port)
+        var instances = InstancePorts.Choose(builder, name, settings, settings.Instances)
+            .Select((instance, index) => builder
+                .AddOllama(instance.Name, instance.Port)
+                .WithAnnotation(new EngineAnnotation(EngineKind.Ollama))
                 .WithGpus(gpus.ElementAtOrDefault(index))
                 .WithModelVolume(index == 0 ? settings.Volume : $"{settings.Volume}_{index + 1}"))
             .ToList();

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace Hazumu.Hosting.Preflight;
 
-/// <summary>Chooses the host ports of an engine's further instances: the next that nothing else has.</summary>
+/// <summary>Names an engine's further instances, and chooses their host ports: the next that nothing else has.</summary>
 internal static class InstancePorts
 {
     /// <summary>The ports of all instances, the first one's as it is set.</summary>
@@ -34,12 +34,17 @@ internal static class InstancePorts
         }
     }
 
-    /// <summary>Chooses by what runs on this machine, unless the graph is published: that must not depend on the machine that publishes it.</summary>
+    /// <summary>
+    /// The instances' names, <c>ollama</c>, <c>ollama-2</c>, …, and their ports. These are chosen by what runs on this machine, unless the
+    /// graph is published: that must not depend on the machine that publishes it.
+    /// </summary>
     /// <param name="builder">The application's builder.</param>
+    /// <param name="name">The name of the first one.</param>
     /// <param name="settings">The instances' settings.</param>
     /// <param name="count">How many there are.</param>
-    public static IEnumerable<int> Choose(IDistributedApplicationBuilder builder, ComponentOptions settings, int count) =>
-        Choose(settings, count, builder.ExecutionContext.IsRunMode && settings.Enabled ? OnThisMachine(settings.Host, builder.Configuration) : _ => false);
+    public static IEnumerable<(string Name, int Port)> Choose(IDistributedApplicationBuilder builder, string name, ComponentOptions settings, int count) =>
+        Choose(settings, count, builder.ExecutionContext.IsRunMode && settings.Enabled ? OnThisMachine(settings.Host, builder.Configuration) : _ => false)
+            .Select((port, index) => (index == 0 ? name : $"{name}-{index + 1}", port));
 
     // And at the ports that the dashboard will take.
     private static Func<int, bool> OnThisMachine(HazumuOptions options, IConfiguration configuration)

@@ -181,7 +181,7 @@ public static class PrometheusBuilderExtensions
         var endpoint = target.GetEndpoint(endpointName);
         foreach (var form in PublishedOptionAnnotation.Of(target.Resource))
         {
-            builder.WithOptionalTargets(form.Option);
+            builder.WithOptionalTargets(form.Option, job ?? ScrapeTargetAnnotation.GeneralJob);
         }
 
         return builder
@@ -209,7 +209,7 @@ public static class PrometheusBuilderExtensions
         prober.WithHostAccess();
         return builder.WithAnnotation(new ScrapeTargetAnnotation(job, prober.GetEndpoint("http"), MetricsPath: null, prober.Resource)
         {
-            Elsewhere = (settings.Service, $"{HostAccessExtensions.HostName}:{ComponentOptions.Format(settings.Port)}"),
+            Elsewhere = (settings.Service, EngineKind.Ollama, $"{HostAccessExtensions.HostName}:{ComponentOptions.Format(settings.Port)}"),
         });
     }
 
@@ -247,15 +247,17 @@ public static class PrometheusBuilderExtensions
 
     // A file beside the folder, and not a folder of its own: Prometheus watches the folder that a file of targets lies
     // in, and logs an error every five minutes where that is missing because the option is not used.
-    private static void WithOptionalTargets(this IResourceBuilder<PrometheusResource> builder, string option)
+    private static void WithOptionalTargets(this IResourceBuilder<PrometheusResource> builder, string option, string job)
     {
-        if (!builder.Resource.Annotations.OfType<PublishedOptionalFileAnnotation>().Any(file => file.Option == option))
+        var name = $"{(job == ScrapeTargetAnnotation.GeneralJob ? TargetsFolder : $"prometheus-{job}")}-{option}.json";
+        if (!builder.Resource.Annotations.OfType<PublishedOptionalFileAnnotation>().Any(file => file.Name == name))
         {
             builder.WithAnnotation(new PublishedOptionalFileAnnotation(
                 option,
-                $"{TargetsFolder}-{option}.json",
-                $"{TargetsDirectory}-{option}.json",
-                async cancellationToken => (await builder.WriteTargetsAsync(option, cancellationToken)).Single().Value));
+                name,
+                $"/etc/{name}",
+                // None where the exporter that probes them is left out.
+                async cancellationToken => (await builder.WriteTargetsAsync(option, cancellationToken)).GetValueOrDefault($"{job}.json", "[]\n")));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Networking;
 using Hazumu.Hosting.Publishing;
 
@@ -14,10 +15,11 @@ namespace Hazumu.Hosting.Prometheus;
 /// <param name="Prober">The exporter that probes the endpoint, if Prometheus does not scrape it itself.</param>
 internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference Endpoint, string? MetricsPath, IResource? Prober = null) : IResourceAnnotation
 {
-    private const string GeneralJob = "services";
+    /// <summary>The job of targets that name no job of their own.</summary>
+    public const string GeneralJob = "services";
 
     /// <summary>A target that is not part of the graph, and its address for the prober, whose endpoint is then <see cref="Endpoint"/>.</summary>
-    public (string Instance, string Address)? Elsewhere { get; init; }
+    public (string Instance, EngineKind Engine, string Address)? Elsewhere { get; init; }
 
     /// <summary>The file of the Alertmanagers that Prometheus sends alerts to, which is no job.</summary>
     public const string Alertmanagers = "alertmanagers";
@@ -112,6 +114,11 @@ internal sealed record ScrapeTargetAnnotation(string? Job, EndpointReference End
         if (network is not null)
         {
             labels["network"] = network;
+        }
+
+        if ((Elsewhere is { } elsewhere ? SettingsReader.NameOf(elsewhere.Engine) : EngineAnnotation.KindOf(Endpoint.Resource)) is { } engine)
+        {
+            labels["engine"] = engine;
         }
 
         if (Job is null)

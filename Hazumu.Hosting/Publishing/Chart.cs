@@ -1,3 +1,4 @@
+using Hazumu.Hosting.Containers;
 using YamlDotNet.RepresentationModel;
 using static Hazumu.Hosting.Publishing.ComposeFiles;
 
@@ -112,6 +113,11 @@ internal sealed class Chart(IReadOnlyList<PublishedComponent> resolved, string f
             {
                 node.Add(InternalEndpointAnnotation.Includes(component.Resource, endpoint) ? endpoint.Name : "port", Number(endpoint.TargetPort!.Value));
             }
+        }
+
+        if (EngineAnnotation.KindOf(component.Resource) is { } engine)
+        {
+            node.Add("engine", Quoted(engine));
         }
 
         node.Add("reaches", new YamlSequenceNode(Reached(component).Select(service => new YamlScalarNode(service))));

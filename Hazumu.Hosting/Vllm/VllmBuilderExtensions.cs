@@ -1,3 +1,4 @@
+using Hazumu.Hosting.Containers;
 using Hazumu.Hosting.Preflight;
 using Hazumu.Hosting.Publishing;
 
@@ -28,6 +29,7 @@ public static class VllmBuilderExtensions
             .WithHttpEndpoint(port: port, targetPort: ContainerPort, name: VllmResource.PrimaryEndpointName)
             .WithUrlForEndpoint(VllmResource.PrimaryEndpointName, url => url.DisplayText = "OpenAI's API")
             .WithIconName("BrainCircuit")
+            .WithAnnotation(new EngineAnnotation(EngineKind.Vllm))
             // Answers when the model is loaded, which takes minutes the first time.
             .WithHttpHealthCheck("/health")
             // The first start downloads the model.

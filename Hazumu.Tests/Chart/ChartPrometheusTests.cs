@@ -98,8 +98,8 @@ public sealed partial class ChartPrometheusTests
     }
 
     [Theory]
-    [InlineData("least", "alertmanager blackbox cadvisor gateway nodeexporter ollama ollama-health")]
-    [InlineData("nvidia", "alertmanager alloy blackbox cadvisor gateway gpuexporter loki nodeexporter ollama ollama-health")]
+    [InlineData("least", "alertmanager blackbox cadvisor engine-health engines gateway nodeexporter")]
+    [InlineData("nvidia", "alertmanager alloy blackbox cadvisor engine-health engines gateway gpuexporter loki nodeexporter")]
     [InlineData("bare", "gateway")]
     public async Task A_target_is_expected_of_what_the_release_has(string values, string jobs)
     {
@@ -119,11 +119,11 @@ public sealed partial class ChartPrometheusTests
 
         Assert.Equal(
             [
-                "container_cpu_usage_seconds_total{container=\"ollama\",cpu=\"total\",instance=\"ollama-0\",service=\"ollama\"}",
-                "container_network_receive_bytes_total{instance=\"ollama-0\",interface=\"eth0\",service=\"ollama\"}",
-                "container_start_time_seconds{container=\"ollama\",instance=\"ollama-0\",service=\"ollama\"}",
+                "container_cpu_usage_seconds_total{container=\"ollama\",cpu=\"total\",engine=\"ollama\",instance=\"ollama-0\",service=\"ollama\"}",
+                "container_network_receive_bytes_total{engine=\"ollama\",instance=\"ollama-0\",interface=\"eth0\",service=\"ollama\"}",
+                "container_start_time_seconds{container=\"ollama\",engine=\"ollama\",instance=\"ollama-0\",service=\"ollama\"}",
             ],
-            Scrape(configuration, "ollama"));
+            Scrape(configuration, "engines"));
         Assert.Equal(
             [
                 "container_memory_rss{container=\"alloy\",instance=\"alloy\",service=\"alloy\"}",
@@ -146,7 +146,7 @@ public sealed partial class ChartPrometheusTests
     [InlineData("services", "loki", "hazumu-loki-0", "loki loki")]
     [InlineData("services", "alloy", "hazumu-alloy-0", "alloy alloy")]
     [InlineData("blackbox", "blackbox", "hazumu-blackbox-5d8f9c7b6-aaaaa", " blackbox")]
-    [InlineData("ollama-health", "ollama", "hazumu-ollama-1", " ollama-1")]
+    [InlineData("engine-health", "ollama", "hazumu-ollama-1", " ollama-1")]
     public async Task A_pod_is_a_target_under_its_own_name(string job, string service, string pod, string expected)
     {
         Skip.If(Helm.Missing);
@@ -159,6 +159,7 @@ public sealed partial class ChartPrometheusTests
             ["__meta_kubernetes_pod_container_port_name"] = service == "gateway" ? "management" : "http",
             ["__meta_kubernetes_pod_label_hazumu_instance"] = service,
             ["__meta_kubernetes_pod_label_hazumu_service"] = service,
+            ["__meta_kubernetes_pod_label_hazumu_engine"] = service == "ollama" ? "ollama" : "",
             ["__meta_kubernetes_pod_name"] = pod,
             ["__meta_kubernetes_pod_node_name"] = "node-1",
             ["__meta_kubernetes_pod_phase"] = "Running",
@@ -167,7 +168,8 @@ public sealed partial class ChartPrometheusTests
         var target = Relabelling.Apply(rules, found)!;
         Assert.Equal(expected, $"{target.GetValueOrDefault("job")} {target["instance"]}");
         Assert.Equal(ChartFolder.Known.Network, target["network"]);
-        Assert.Equal(job == "ollama-health" ? "hazumu-blackbox:9115 http://10.0.0.7:80/" : "10.0.0.7:80 ", $"{target["__address__"]} {target.GetValueOrDefault("__param_target")}");
+        Assert.Equal(job == "engine-health" ? "ollama" : null, target.GetValueOrDefault("engine"));
+        Assert.Equal(job == "engine-health" ? "hazumu-blackbox:9115 http://10.0.0.7:80/" : "10.0.0.7:80 ", $"{target["__address__"]} {target.GetValueOrDefault("__param_target")}");
 
         // Clients' port has no metrics of the gateway.
         Assert.Null(Relabelling.Apply(rules, new(found) { ["__meta_kubernetes_pod_container_port_name"] = service == "gateway" ? "http" : "management" }));

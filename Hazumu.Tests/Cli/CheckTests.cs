@@ -149,9 +149,9 @@ public sealed class CheckTests
     public async Task An_instance_that_fails_its_probe_is_reported()
     {
         await using var graph = await StartAsync();
-        graph.AnswerQuery("probe_success == 0", ("""{"job": "ollama-health", "instance": "ollama-2"}""", 0));
+        graph.AnswerQuery("probe_success == 0", ("""{"job": "engine-health", "instance": "ollama-2"}""", 0));
 
-        Assert.Equal(["ollama-2 does not answer its probe (job ollama-health); see docs/runbooks/OllamaDown.md."], (await graph.CheckAsync("targets")).Findings);
+        Assert.Equal(["ollama-2 does not answer its probe (job engine-health); see docs/runbooks/EngineDown.md."], (await graph.CheckAsync("targets")).Findings);
     }
 
     [Theory]

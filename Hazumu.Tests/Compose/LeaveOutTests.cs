@@ -26,12 +26,12 @@ public sealed class LeaveOutTests : IDisposable
     private string Targets => Path.Combine(_folder.FullName, "left-out", "prometheus-targets");
 
     [Theory]
-    [InlineData("cadvisor", "alertmanagers.json blackbox.json ollama-health.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager blackbox gateway nodeexporter ollama-health")]
-    [InlineData("blackbox", "alertmanagers.json cadvisor.json ollama.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager cadvisor gateway nodeexporter ollama")]
-    [InlineData("alertmanager nodeexporter", "blackbox.json cadvisor.json ollama-health.json ollama.json scrape-gateway.yaml", "", "blackbox cadvisor gateway ollama ollama-health")]
-    [InlineData("edge gateway", "alertmanagers.json blackbox.json cadvisor.json ollama-health.json ollama.json services.json", "nodeexporter alertmanager", "alertmanager blackbox cadvisor nodeexporter ollama ollama-health")]
-    [InlineData("ollama edge", "alertmanagers.json blackbox.json cadvisor.json ollama.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager blackbox cadvisor gateway nodeexporter")]
-    [InlineData("grafana", "alertmanagers.json blackbox.json cadvisor.json ollama-health.json ollama.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager blackbox cadvisor gateway nodeexporter ollama ollama-health")]
+    [InlineData("cadvisor", "alertmanagers.json blackbox.json engine-health.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager blackbox engine-health gateway nodeexporter")]
+    [InlineData("blackbox", "alertmanagers.json cadvisor.json engines.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager cadvisor engines gateway nodeexporter")]
+    [InlineData("alertmanager nodeexporter", "blackbox.json cadvisor.json engine-health.json engines.json scrape-gateway.yaml", "", "blackbox cadvisor engine-health engines gateway")]
+    [InlineData("edge gateway", "alertmanagers.json blackbox.json cadvisor.json engine-health.json engines.json services.json", "nodeexporter alertmanager", "alertmanager blackbox cadvisor engine-health engines nodeexporter")]
+    [InlineData("ollama edge", "alertmanagers.json blackbox.json cadvisor.json engines.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager blackbox cadvisor engines gateway nodeexporter")]
+    [InlineData("grafana", "alertmanagers.json blackbox.json cadvisor.json engine-health.json engines.json scrape-gateway.yaml services.json", "nodeexporter alertmanager", "alertmanager blackbox cadvisor engine-health engines gateway nodeexporter")]
     public async Task A_component_left_out_has_no_target_and_is_not_expected(string leftOut, string files, string services, string expected)
     {
         await RunAsync(leftOut.Split(' '));

@@ -30,6 +30,16 @@ public sealed class BlackboxConfigurationTests
     }
 
     [Fact]
+    public void Other_engines_pass_the_probe_by_200_alone()
+    {
+        var probe = BlackboxConfiguration.Read().Modules["engine_health"].Http;
+
+        Assert.Equal("GET", probe.Method);
+        Assert.Equal([200], probe.ValidStatusCodes);
+        Assert.False(probe.FollowRedirects);
+    }
+
+    [Fact]
     public void There_is_a_module_for_probes_of_ones_own() =>
         Assert.Equal("http", BlackboxConfiguration.Read().Modules["http_2xx"].Prober);
 }

@@ -29,6 +29,8 @@ internal sealed class PrometheusConfiguration
 
         public List<FileDiscovery> FileSdConfigs { get; init; } = [];
 
+        public List<RelabelRule> RelabelConfigs { get; init; } = [];
+
         public List<RelabelRule> MetricRelabelConfigs { get; init; } = [];
     }
 
@@ -42,6 +44,10 @@ internal sealed class PrometheusConfiguration
         public List<string> SourceLabels { get; init; } = [];
 
         public string Separator { get; init; } = ";";
+
+        public string TargetLabel { get; init; } = "";
+
+        public string Replacement { get; init; } = "$1";
 
         public string Regex { get; init; } = "(.*)";
 

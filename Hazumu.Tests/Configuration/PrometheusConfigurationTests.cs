@@ -9,9 +9,14 @@ public sealed partial class PrometheusConfigurationTests
     private const string File = "/etc/prometheus/prometheus.yml";
 
     // A published application has those only with a further Compose file.
-    private const string OfOptions = "/etc/prometheus-targets-*.json";
+    private static readonly string[] s_ofOptions = ["/etc/prometheus-targets-*.json", "/etc/prometheus-engine-health-*.json"];
 
-    private static readonly string[] s_options = ["nvidia", "amd", "logs"];
+    private static readonly string[] s_options =
+    [
+        .. new[] { "nvidia", "amd", "logs" }.Select(option => $"prometheus-targets-{option}.json"),
+        .. new[] { "gguf", "huggingface" }.Select(option => $"prometheus-engine-health-{option}.json"),
+    ];
+
     private static readonly string s_targets = RepositoryRoot.Combine("Hazumu.Tests", "Configuration", "Targets");
 
     [Fact]
@@ -37,14 +42,16 @@ public sealed partial class PrometheusConfigurationTests
     }
 
     [Fact]
-    public async Task Ollama_instances_are_probed_by_the_Blackbox_exporter()
+    public async Task Engines_are_probed_by_the_Blackbox_exporter_as_their_kind_wants()
     {
         Skip.IfMissing(Component.Prometheus);
 
-        var targets = await DiscoverAsync("ollama-health");
+        var targets = await DiscoverAsync("engine-health");
 
-        Assert.Equal(["ollama", "ollama-2"], targets.Select(target => target["instance"]));
-        Assert.Equal(["http://ollama:11434/", "http://ollama-2:11434/"], targets.Select(target => target["__param_target"]));
+        Assert.Equal(["llamaserver", "ollama", "ollama-2", "vllm"], targets.Select(target => target["instance"]));
+        Assert.Equal(["llama-server", "ollama", "ollama", "vllm"], targets.Select(target => target["engine"]));
+        Assert.Equal(["http://llamaserver:8080/health", "http://ollama:11434/", "http://ollama-2:11434/", "http://vllm:8000/health"], targets.Select(target => target["__param_target"]));
+        Assert.Equal(["engine_health", "ollama_health", "ollama_health", "engine_health"], targets.Select(target => target["__param_module"]));
         Assert.All(targets, target =>
         {
             Assert.Equal("blackbox:9115", target["__address__"]);
@@ -77,8 +84,8 @@ public sealed partial class PrometheusConfigurationTests
     {
         var jobs = PrometheusConfiguration.Read().ScrapeConfigs;
 
-        Assert.Equal(["prometheus", "cadvisor", "ollama", "blackbox", "ollama-health", "services"], jobs.Select(job => job.JobName));
-        Assert.All(jobs.Skip(1), job => Assert.Equal([$"/etc/prometheus-targets/{job.JobName}.json"], job.FileSdConfigs.SelectMany(discovery => discovery.Files).Where(file => file != OfOptions)));
+        Assert.Equal(["prometheus", "cadvisor", "engines", "blackbox", "engine-health", "services"], jobs.Select(job => job.JobName));
+        Assert.All(jobs.Skip(1), job => Assert.Equal([$"/etc/prometheus-targets/{job.JobName}.json"], job.FileSdConfigs.SelectMany(discovery => discovery.Files).Except(s_ofOptions)));
     }
 
     [Fact]
@@ -90,16 +97,18 @@ public sealed partial class PrometheusConfigurationTests
     }
 
     [Fact]
-    public void The_probe_uses_a_module_that_exists()
+    public void The_probe_uses_modules_that_exist()
     {
-        var module = Assert.Single(PrometheusConfiguration.Read().Job("ollama-health").Params["module"]);
+        var job = PrometheusConfiguration.Read().Job("engine-health");
+        var modules = job.Params["module"].Concat(job.RelabelConfigs.Where(rule => rule.TargetLabel == "__param_module").Select(rule => rule.Replacement)).ToList();
 
-        Assert.Contains(module, BlackboxConfiguration.Read().Modules.Keys);
+        Assert.Equal(2, modules.Count);
+        Assert.All(modules, module => Assert.Contains(module, BlackboxConfiguration.Read().Modules.Keys));
     }
 
     [Theory]
     [InlineData("cadvisor")]
-    [InlineData("ollama")]
+    [InlineData("engines")]
     public void cAdvisor_metrics_that_dashboards_read_are_kept(string job)
     {
         var keep = Assert.Single(PrometheusConfiguration.Read().Job(job).MetricRelabelConfigs, rule => rule.SourceLabels.SequenceEqual(["service", "__name__"]));
@@ -118,7 +127,7 @@ public sealed partial class PrometheusConfigurationTests
 
     /// <summary>Runs promtool where Prometheus would find its configuration and its targets.</summary>
     private static Task<CliResult> RunAsync(string targets, params string[] arguments) => Promtool.RunWithVolumesAsync(
-        s_options.Select(option => $"{Path.Combine(Published.Compose, $"prometheus-targets-{option}.json")}:/etc/prometheus-targets-{option}.json:ro").Prepend($"{targets}:/etc/prometheus-targets:ro"),
+        s_options.Select(file => $"{Path.Combine(Published.Compose, file)}:/etc/{file}:ro").Prepend($"{targets}:/etc/prometheus-targets:ro"),
         arguments);
 
     private static async Task<List<Dictionary<string, string>>> DiscoverAsync(string job)

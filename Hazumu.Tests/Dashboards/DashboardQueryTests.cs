@@ -3,7 +3,7 @@ using Hazumu.Testing;
 
 namespace Hazumu.Tests.Dashboards;
 
-/// <summary>What the less obvious queries of Ollama monitoring say of made-up series, by Prometheus' own unit tests for rules.</summary>
+/// <summary>What the less obvious queries of the dashboard Engines say of made-up series, by Prometheus' own unit tests for rules.</summary>
 public sealed class DashboardQueryTests
 {
     public DashboardQueryTests() => Skip.If(Promtool.Missing);
@@ -11,15 +11,15 @@ public sealed class DashboardQueryTests
     [Fact]
     public Task A_restart_counts_when_the_container_keeps_its_name() => AssertAsync(
         "Restarts",
-        [new("container_start_time_seconds{job=\"ollama\",instance=\"ollama\",name=\"a\"}", "100x8 _x4 300x8 400x8")],
+        [new("container_start_time_seconds{job=\"engines\",instance=\"ollama\",name=\"a\"}", "100x8 _x4 300x8 400x8")],
         [new("{instance=\"ollama\"}", 2)]);
 
     [Fact]
     public Task A_restart_counts_when_the_container_comes_back_under_another_name() => AssertAsync(
         "Restarts",
         [
-            new("container_start_time_seconds{job=\"ollama\",instance=\"ollama\",name=\"a\"}", "100x8 stale"),
-            new("container_start_time_seconds{job=\"ollama\",instance=\"ollama\",name=\"b\"}", "_x10 300x30"),
+            new("container_start_time_seconds{job=\"engines\",instance=\"ollama\",name=\"a\"}", "100x8 stale"),
+            new("container_start_time_seconds{job=\"engines\",instance=\"ollama\",name=\"b\"}", "_x10 300x30"),
         ],
         [new("{instance=\"ollama\"}", 1)]);
 
@@ -27,23 +27,23 @@ public sealed class DashboardQueryTests
     public Task A_restart_counts_for_its_own_instance_only() => AssertAsync(
         "Restarts",
         [
-            new("container_start_time_seconds{job=\"ollama\",instance=\"ollama\",name=\"a\"}", "100x40"),
-            new("container_start_time_seconds{job=\"ollama\",instance=\"ollama-2\",name=\"b\"}", "100x8 300x30"),
+            new("container_start_time_seconds{job=\"engines\",instance=\"ollama\",name=\"a\"}", "100x40"),
+            new("container_start_time_seconds{job=\"engines\",instance=\"ollama-2\",name=\"b\"}", "100x8 300x30"),
         ],
         [new("{instance=\"ollama\"}", 0), new("{instance=\"ollama-2\"}", 1)]);
 
     [Fact]
     public Task Availability_is_the_share_of_successful_probes() => AssertAsync(
         "Availability",
-        [new("probe_success{job=\"ollama-health\",instance=\"ollama\"}", "1x29 0x9")],
+        [new("probe_success{job=\"engine-health\",instance=\"ollama\"}", "1x29 0x9")],
         [new("{instance=\"ollama\"}", 0.75)]);
 
     [Fact]
     public Task Failed_probes_do_not_count_as_fast_answers() => AssertAsync(
         "Response time (median)",
         [
-            new("probe_success{job=\"ollama-health\",instance=\"ollama\"}", "0x29 1x9"),
-            new("probe_duration_seconds{job=\"ollama-health\",instance=\"ollama\"}", "0.001x29 0.5x9"),
+            new("probe_success{job=\"engine-health\",instance=\"ollama\"}", "0x29 1x9"),
+            new("probe_duration_seconds{job=\"engine-health\",instance=\"ollama\"}", "0.001x29 0.5x9"),
         ],
         [new("{instance=\"ollama\"}", 0.5)]);
 
@@ -52,11 +52,11 @@ public sealed class DashboardQueryTests
         "CPU share",
         [
             new("machine_cpu_cores{job=\"cadvisor\"}", "4x40"),
-            new("container_cpu_usage_seconds_total{job=\"ollama\",instance=\"ollama\"}", "0+15x40"),
-            new("container_spec_cpu_period{job=\"ollama\",instance=\"ollama\"}", "100000x40"),
-            new("container_cpu_usage_seconds_total{job=\"ollama\",instance=\"ollama-2\"}", "0+15x40"),
-            new("container_spec_cpu_period{job=\"ollama\",instance=\"ollama-2\"}", "100000x40"),
-            new("container_spec_cpu_quota{job=\"ollama\",instance=\"ollama-2\"}", "200000x40"),
+            new("container_cpu_usage_seconds_total{job=\"engines\",instance=\"ollama\"}", "0+15x40"),
+            new("container_spec_cpu_period{job=\"engines\",instance=\"ollama\"}", "100000x40"),
+            new("container_cpu_usage_seconds_total{job=\"engines\",instance=\"ollama-2\"}", "0+15x40"),
+            new("container_spec_cpu_period{job=\"engines\",instance=\"ollama-2\"}", "100000x40"),
+            new("container_spec_cpu_quota{job=\"engines\",instance=\"ollama-2\"}", "200000x40"),
         ],
         [new("{instance=\"ollama\"}", 0.25), new("{instance=\"ollama-2\"}", 0.5)]);
 
@@ -65,17 +65,17 @@ public sealed class DashboardQueryTests
         "Memory share",
         [
             new("machine_memory_bytes{job=\"cadvisor\"}", "1000x40"),
-            new("container_memory_working_set_bytes{job=\"ollama\",instance=\"ollama\"}", "100x40"),
-            new("container_spec_memory_limit_bytes{job=\"ollama\",instance=\"ollama\"}", "0x40"),
-            new("container_memory_working_set_bytes{job=\"ollama\",instance=\"ollama-2\"}", "100x40"),
-            new("container_spec_memory_limit_bytes{job=\"ollama\",instance=\"ollama-2\"}", "200x40"),
+            new("container_memory_working_set_bytes{job=\"engines\",instance=\"ollama\"}", "100x40"),
+            new("container_spec_memory_limit_bytes{job=\"engines\",instance=\"ollama\"}", "0x40"),
+            new("container_memory_working_set_bytes{job=\"engines\",instance=\"ollama-2\"}", "100x40"),
+            new("container_spec_memory_limit_bytes{job=\"engines\",instance=\"ollama-2\"}", "200x40"),
         ],
         [new("{instance=\"ollama\"}", 0.1), new("{instance=\"ollama-2\"}", 0.5)]);
 
     [Fact]
     public Task A_container_that_never_touched_a_disk_shows_0() => AssertAsync(
         "Disk",
-        [new("container_start_time_seconds{job=\"ollama\",instance=\"ollama\"}", "100x40")],
+        [new("container_start_time_seconds{job=\"engines\",instance=\"ollama\"}", "100x40")],
         [new("{instance=\"ollama\"}", 0)]);
 
     [Fact]
@@ -84,15 +84,15 @@ public sealed class DashboardQueryTests
         [
             new("dotnet_process_cpu_time_seconds_total{job=\"gateway\",instance=\"gateway\",cpu_mode=\"user\"}", "10+1x36 0 1 2"),
             new("container_start_time_seconds{job=\"cadvisor\",service=\"gateway\",instance=\"gateway\"}", "100x36 900x3"),
-            new("container_start_time_seconds{job=\"ollama\",service=\"ollama\",instance=\"ollama\",name=\"a\"}", "100x36 stale"),
-            new("container_start_time_seconds{job=\"ollama\",service=\"ollama\",instance=\"ollama\",name=\"b\"}", "_x37 900x3"),
-            new("container_start_time_seconds{job=\"ollama\",service=\"ollama\",instance=\"ollama-2\"}", "100x40"),
+            new("container_start_time_seconds{job=\"engines\",service=\"ollama\",instance=\"ollama\",name=\"a\"}", "100x36 stale"),
+            new("container_start_time_seconds{job=\"engines\",service=\"ollama\",instance=\"ollama\",name=\"b\"}", "_x37 900x3"),
+            new("container_start_time_seconds{job=\"engines\",service=\"ollama\",instance=\"ollama-2\"}", "100x40"),
         ],
         [new("{service=\"gateway\"}", 1), new("{service=\"ollama\"}", 1)]);
 
     private static async Task AssertAsync(string panel, Series[] given, Expected[] expected)
     {
-        var queries = DashboardSet.Expressions().Where(expression => expression.Dashboard == "ollama-monitoring" && expression.Panel == panel).ToList();
+        var queries = DashboardSet.Expressions().Where(expression => expression.Dashboard == "engines" && expression.Panel == panel).ToList();
         var test = new
         {
             interval = "15s",

@@ -174,8 +174,8 @@ public sealed class FaultBackend : ComposeBackend
             """);
         await File.WriteAllTextAsync(In("webhook-url"), $"http://test:{Webhook.Port}/");
         await File.WriteAllTextAsync(
-            In("prometheus-targets", "ollama-health.json"),
-            JsonSerializer.Serialize(Instances.Select(instance => new { targets = new[] { $"{instance}:11434" }, labels = new { instance, network = Name } })));
+            In("prometheus-targets", "engine-health.json"),
+            JsonSerializer.Serialize(Instances.Select(instance => new { targets = new[] { $"{instance}:11434" }, labels = new { instance, network = Name, engine = "ollama" } })));
         await WriteHistoryAsync();
     }
 

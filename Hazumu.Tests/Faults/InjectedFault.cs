@@ -40,15 +40,15 @@ public sealed record InjectedFault(string Name, string How, Expectation Expectat
     /// <summary>Every fault, in the order of the table: those that spoil an error budget come last.</summary>
     public static readonly IReadOnlyList<InjectedFault> All =
     [
-        new("One of two instances gone", "`docker kill` of `ollama-2`", Expectation.Page, "OllamaDown",
+        new("One of two instances gone", "`docker kill` of `ollama-2`", Expectation.Page, "EngineDown",
             graph => graph.ContainerAsync(["kill"], s_second),
             graph => graph.ContainerAsync(["start"], s_second)),
 
-        new("Engine hung", "`docker pause` of `ollama-2`: the kernel accepts connections, but no process answers", Expectation.Page, "OllamaUnreachable",
+        new("Engine hung", "`docker pause` of `ollama-2`: the kernel accepts connections, but no process answers", Expectation.Page, "EngineUnreachable",
             graph => graph.ContainerAsync(["pause"], s_second),
             graph => graph.ContainerAsync(["unpause"], s_second)),
 
-        new("Network cut between gateway and engine", "a rule in the gateway's network drops packets from `ollama-2`; its probe is still answered", Expectation.Page, "OllamaUnreachableFromGateway",
+        new("Network cut between gateway and engine", "a rule in the gateway's network drops packets from `ollama-2`; its probe is still answered", Expectation.Page, "EngineUnreachableFromGateway",
             graph => CutAsync(graph, "--append"),
             graph => CutAsync(graph, "--delete"))
         {
@@ -107,7 +107,7 @@ public sealed record InjectedFault(string Name, string How, Expectation Expectat
             graph => graph.ContainerAsync(["stop", "--time", "1"], "cadvisor"),
             graph => graph.ContainerAsync(["start"], "cadvisor")),
 
-        new("Engine stopped", "`docker stop` of both instances", Expectation.Page, "OllamaDown",
+        new("Engine stopped", "`docker stop` of both instances", Expectation.Page, "EngineDown",
             graph => graph.ContainerAsync(["stop", "--time", "1"], [.. FaultBackend.Instances]),
             graph => graph.ContainerAsync(["start"], [.. FaultBackend.Instances])),
 

@@ -30,7 +30,10 @@ public sealed class GraphEngineTests : IDisposable
         Assert.Equal(["--host", "0.0.0.0", "--port", "8080", "--metrics", "--no-webui", "--offline"], await ArgumentsAsync(server));
         Assert.Equal(("/models/tiny.gguf", "tiny", "4", "8192"), (environment["LLAMA_ARG_MODEL"], environment["LLAMA_ARG_ALIAS"], environment["LLAMA_ARG_N_PARALLEL"], environment["LLAMA_ARG_CTX_SIZE"]));
         Assert.NotEmpty(server.Annotations.OfType<HealthCheckAnnotation>());
-        Assert.Contains(("llamaserver:8080", "llamaserver"), (await model.ReadTargetsAsync())["services.json"]);
+        Assert.Contains("hazumu.engine=llama-server", await EngineArgumentsAsync(server));
+        var targets = await model.ReadTargetsAsync();
+        Assert.Contains(("llamaserver:8080", "llamaserver"), targets["services.json"]);
+        Assert.Equal([("llamaserver:8080", "llamaserver")], targets["engine-health.json"]);
         Assert.Equal("llamaserver", Reference((await model.EnvironmentAsync(model.Gateway))["ConnectionStrings__llamaserver"]));
     }
 
@@ -204,9 +207,9 @@ public sealed class GraphEngineTests : IDisposable
 
         Assert.Empty(model.Resources.OfType<OllamaResource>());
         Assert.Equal(("http://localhost:11434", "ollama"), (environment["Gateway__Engines__ollama__Url"], environment["Gateway__Engines__ollama__Kind"]));
-        Assert.Equal([("host.docker.internal:11434", "ollama")], (await model.ReadTargetsAsync())["ollama-health.json"]);
+        Assert.Equal([("host.docker.internal:11434", "ollama")], (await model.ReadTargetsAsync())["engine-health.json"]);
         Assert.Contains("host.docker.internal:host-gateway", await EngineArgumentsAsync(model.Container("blackbox")));
-        Assert.Contains("ollama-health", await model.ReadExpectedJobsAsync());
+        Assert.Contains("engine-health", await model.ReadExpectedJobsAsync());
     }
 
     [Fact]

@@ -100,6 +100,7 @@ public sealed class GraphTests
             Assert.Contains($"hazumu.service={component.Service}", arguments);
             Assert.Contains($"hazumu.instance={component.Service}", arguments);
             Assert.Contains("hazumu.network=hazumu-network", arguments);
+            Assert.Equal(component == Component.Ollama ? ["hazumu.engine=ollama"] : [], arguments.Where(argument => argument.StartsWith("hazumu.engine=", StringComparison.Ordinal)));
         }
     }
 
@@ -149,13 +150,13 @@ public sealed class GraphTests
         model.OnHost(GatewayTests.LinuxHost);
         var files = await model.ReadTargetsAsync();
 
-        Assert.Equal(["alertmanagers.json", "blackbox.json", "cadvisor.json", "ollama-health.json", "ollama.json", "services.json"], files.Keys);
+        Assert.Equal(["alertmanagers.json", "blackbox.json", "cadvisor.json", "engine-health.json", "engines.json", "services.json"], files.Keys);
         Assert.Equal([("gateway:11436", "gateway"), ("nodeexporter:9100", "nodeexporter"), ("alertmanager:9093", "alertmanager")], files["services.json"]);
         Assert.Equal(("alertmanager:9093", "alertmanager"), Assert.Single(files["alertmanagers.json"]));
-        Assert.Equal(("cadvisor:8080", "cadvisor"), Assert.Single(files["ollama.json"]));
-        Assert.Equal(("ollama:11434", "ollama"), Assert.Single(files["ollama-health.json"]));
+        Assert.Equal(("cadvisor:8080", "cadvisor"), Assert.Single(files["engines.json"]));
+        Assert.Equal(("ollama:11434", "ollama"), Assert.Single(files["engine-health.json"]));
         Assert.Equal(("blackbox:9115", "blackbox"), Assert.Single(files["blackbox.json"]));
-        Assert.Equal(["alertmanager", "blackbox", "cadvisor", "gateway", "nodeexporter", "ollama", "ollama-health"], await model.ReadExpectedJobsAsync());
+        Assert.Equal(["alertmanager", "blackbox", "cadvisor", "engine-health", "engines", "gateway", "nodeexporter"], await model.ReadExpectedJobsAsync());
     }
 
     [Fact]
@@ -165,11 +166,11 @@ public sealed class GraphTests
         var prometheus = builder.AddPrometheus("prometheus");
         foreach (var name in new[] { "ollama", "ollama-2" })
         {
-            prometheus.WithScrapeTarget(builder.AddOllama(name), job: "ollama-health");
+            prometheus.WithScrapeTarget(builder.AddOllama(name), job: "engine-health");
         }
 
         var files = await ScrapeTargetAnnotation.WriteFilesAsync(prometheus.Resource.Annotations.OfType<ScrapeTargetAnnotation>(), "net", builder.ExecutionContext, default);
-        Assert.Equal([("ollama:11434", "ollama"), ("ollama-2:11434", "ollama-2")], ReadTargets(files["ollama-health.json"]));
+        Assert.Equal([("ollama:11434", "ollama"), ("ollama-2:11434", "ollama-2")], ReadTargets(files["engine-health.json"]));
     }
 
     [Fact]
@@ -199,8 +200,8 @@ public sealed class GraphTests
     public async Task Without_a_prober_nothing_is_probed()
     {
         await using var model = await CreateAsync("--Hazumu:Blackbox:Enabled=false", "--Hazumu:Gateway:Enabled=false");
-        Assert.DoesNotContain("ollama-health.json", (await model.ReadTargetsAsync()).Keys);
-        Assert.DoesNotContain("ollama-health", await model.ReadExpectedJobsAsync());
+        Assert.DoesNotContain("engine-health.json", (await model.ReadTargetsAsync()).Keys);
+        Assert.DoesNotContain("engine-health", await model.ReadExpectedJobsAsync());
     }
 
     [Fact]

@@ -36,7 +36,7 @@ public sealed class InstanceTests
         Assert.Contains("hazumu.instance=ollama-2", arguments);
         Assert.Contains("--gpus", arguments);
 
-        Assert.Equal([("ollama:11434", "ollama"), ("ollama-2:11434", "ollama-2")], (await model.ReadTargetsAsync())["ollama-health.json"]);
+        Assert.Equal([("ollama:11434", "ollama"), ("ollama-2:11434", "ollama-2")], (await model.ReadTargetsAsync())["engine-health.json"]);
     }
 
     [Fact]

@@ -23,7 +23,7 @@ public sealed class LibraryTests
 
     [Theory]
     [InlineData("prometheus", "/etc/prometheus", "prometheus.yml")]
-    [InlineData("prometheus", "/etc/prometheus-runbooks", "OllamaDown.md")]
+    [InlineData("prometheus", "/etc/prometheus-runbooks", "EngineDown.md")]
     [InlineData("alertmanager", "/etc/alertmanager", "alertmanager.yml")]
     [InlineData("blackbox", "/etc/blackbox_exporter", "config.yml")]
     public void The_configuration_lies_beside_the_program(string name, string target, string file)

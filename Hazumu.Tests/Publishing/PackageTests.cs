@@ -42,7 +42,7 @@ public sealed class PackageTests : IClassFixture<PackageTests.PackedSolution>
         var names = package.Entries.Select(entry => entry.FullName).ToList();
 
         Assert.Contains(names, name => name.EndsWith("/Hazumu.Hosting.xml", StringComparison.Ordinal));
-        foreach (var file in new[] { "prometheus/prometheus.yml", "alertmanager/start.sh", "grafana/access/start.sh", "docs/runbooks/OllamaDown.md", "docs/runbooks/ja/OllamaDown.md" })
+        foreach (var file in new[] { "prometheus/prometheus.yml", "alertmanager/start.sh", "grafana/access/start.sh", "docs/runbooks/EngineDown.md", "docs/runbooks/ja/EngineDown.md" })
         {
             Assert.Contains($"contentFiles/any/any/hazumu/{file}", names);
         }

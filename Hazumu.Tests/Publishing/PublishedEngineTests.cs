@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Hazumu.Testing;
 using Hazumu.Tests.Compose;
 
@@ -15,6 +16,21 @@ public sealed class PublishedEngineTests : IDisposable
     [InlineData("docker-compose.huggingface.yaml", "vllm", "30m")]
     public void Engine_has_time_to_load_its_model(string file, string service, string expected) =>
         Assert.Equal(expected, Assert.Single(PublishedCompose.ServicesOf(Path.Combine(PublishedCompose.Folder, file)), found => found.Name == service).Text("healthcheck", "start_period"));
+
+    [Theory]
+    [InlineData("gguf", "llamaserver:8080", "llama-server")]
+    [InlineData("huggingface", "vllm:8000", "vllm")]
+    public void Engine_of_an_option_is_scraped_and_probed_as_its_kind(string option, string address, string kind)
+    {
+        var mounts = Assert.Single(PublishedCompose.ServicesOf(Path.Combine(PublishedCompose.Folder, $"docker-compose.{option}.yaml")), service => service.Name == "prometheus").Mounts.Select(mount => mount.Target).ToList();
+        foreach (var file in new[] { $"prometheus-targets-{option}.json", $"prometheus-engine-health-{option}.json" })
+        {
+            var group = Assert.Single(JsonDocument.Parse(File.ReadAllText(Path.Combine(PublishedCompose.Folder, file))).RootElement.EnumerateArray());
+
+            Assert.Equal((address, kind), (Assert.Single(group.GetProperty("targets").EnumerateArray()).GetString(), group.GetProperty("labels").GetProperty("engine").GetString()));
+            Assert.Contains($"/etc/{file}", mounts);
+        }
+    }
 
     [Fact]
     public async Task Secrets_of_engines_elsewhere_that_are_missing_are_named()

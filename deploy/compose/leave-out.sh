@@ -41,7 +41,7 @@ fi
 
 for file in prometheus-targets/*.json; do
   # Without the Blackbox exporter nobody is probed.
-  case " $* " in *' blackbox '*) [ "$file" != prometheus-targets/ollama-health.json ] || continue ;; esac
+  case " $* " in *' blackbox '*) [ "$file" != prometheus-targets/engine-health.json ] || continue ;; esac
   awk -v left_out=" $* " '
     { sub(/\r$/, "") }
     /^  \{/ { group = "" }

@@ -13,11 +13,11 @@ internal static class ContainersDashboard
             {
                 Queries =
                 [
-                    Query.Of("""time() - max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"})""", "{{instance}}"),
-                    Query.Of("""changes(max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"})[$__range:15s])""", "{{instance}}"),
-                    Query.Of("""sum by (service, instance) (rate(container_cpu_usage_seconds_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) / sum by (service, instance) (container_spec_cpu_quota{job=~"cadvisor|ollama",instance=~"$instance"} / container_spec_cpu_period{job=~"cadvisor|ollama",instance=~"$instance"} or container_spec_cpu_period{job=~"cadvisor|ollama",instance=~"$instance"} * 0 + scalar(max(machine_cpu_cores{job="cadvisor"})))""", "{{instance}}"),
-                    Query.Of("""sum by (service, instance) (container_memory_working_set_bytes{job=~"cadvisor|ollama",instance=~"$instance"}) / sum by (service, instance) (container_spec_memory_limit_bytes{job=~"cadvisor|ollama",instance=~"$instance"} > 0 or container_spec_memory_limit_bytes{job=~"cadvisor|ollama",instance=~"$instance"} + scalar(max(machine_memory_bytes{job="cadvisor"})))""", "{{instance}}"),
-                    Query.Of("""sum by (service, instance) (increase(container_oom_events_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__range]))""", "{{instance}}"),
+                    Query.Of("""time() - max by (service, instance) (container_start_time_seconds{job=~"cadvisor|engines",instance=~"$instance"})""", "{{instance}}"),
+                    Query.Of("""changes(max by (service, instance) (container_start_time_seconds{job=~"cadvisor|engines",instance=~"$instance"})[$__range:15s])""", "{{instance}}"),
+                    Query.Of("""sum by (service, instance) (rate(container_cpu_usage_seconds_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval])) / sum by (service, instance) (container_spec_cpu_quota{job=~"cadvisor|engines",instance=~"$instance"} / container_spec_cpu_period{job=~"cadvisor|engines",instance=~"$instance"} or container_spec_cpu_period{job=~"cadvisor|engines",instance=~"$instance"} * 0 + scalar(max(machine_cpu_cores{job="cadvisor"})))""", "{{instance}}"),
+                    Query.Of("""sum by (service, instance) (container_memory_working_set_bytes{job=~"cadvisor|engines",instance=~"$instance"}) / sum by (service, instance) (container_spec_memory_limit_bytes{job=~"cadvisor|engines",instance=~"$instance"} > 0 or container_spec_memory_limit_bytes{job=~"cadvisor|engines",instance=~"$instance"} + scalar(max(machine_memory_bytes{job="cadvisor"})))""", "{{instance}}"),
+                    Query.Of("""sum by (service, instance) (increase(container_oom_events_total{job=~"cadvisor|engines",instance=~"$instance"}[$__range]))""", "{{instance}}"),
                 ],
                 Overrides =
                 [
@@ -34,13 +34,13 @@ internal static class ContainersDashboard
             new Row("Processor and memory"),
             new TimeSeries(8, 8, "CPU", "Processor cores in use, of the twelve busiest containers. Without a GPU, Ollama uses all available cores during an answer.")
             {
-                Queries = [Query.Top(12, """sum by (service, instance) (rate(container_cpu_usage_seconds_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
+                Queries = [Query.Top(12, """sum by (service, instance) (rate(container_cpu_usage_seconds_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
                 Unit = "suffix:cores",
                 Min = 0,
             },
             new TimeSeries(8, 8, "CPU held back", "Share of the periods in which a container reached its CPU limit. If it stays above 25 %, answers get slower (ContainerCpuThrottled): raise the limit. Containers without a limit show 0.")
             {
-                Queries = [Query.Top(12, """sum by (service, instance) (rate(container_cpu_cfs_throttled_periods_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) / (sum by (service, instance) (rate(container_cpu_cfs_periods_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) > 0) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"}) * 0""", "{{instance}}")],
+                Queries = [Query.Top(12, """sum by (service, instance) (rate(container_cpu_cfs_throttled_periods_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval])) / (sum by (service, instance) (rate(container_cpu_cfs_periods_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval])) > 0) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|engines",instance=~"$instance"}) * 0""", "{{instance}}")],
                 Unit = "percentunit",
                 Min = 0,
                 Max = 1,
@@ -50,7 +50,7 @@ internal static class ContainersDashboard
             },
             new TimeSeries(8, 8, "Memory", "Memory that the kernel cannot reclaim, of the twelve largest containers. A line that rises for days and never falls is a leak.")
             {
-                Queries = [Query.Top(12, """sum by (service, instance) (container_memory_working_set_bytes{job=~"cadvisor|ollama",instance=~"$instance"})""", "{{instance}}")],
+                Queries = [Query.Top(12, """sum by (service, instance) (container_memory_working_set_bytes{job=~"cadvisor|engines",instance=~"$instance"})""", "{{instance}}")],
                 Unit = "bytes",
                 Min = 0,
             },
@@ -59,8 +59,8 @@ internal static class ContainersDashboard
             {
                 Queries =
                 [
-                    Query.Top(6, """sum by (service, instance) (rate(container_network_receive_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} received"),
-                    Query.Top(6, """sum by (service, instance) (rate(container_network_transmit_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} sent"),
+                    Query.Top(6, """sum by (service, instance) (rate(container_network_receive_bytes_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} received"),
+                    Query.Top(6, """sum by (service, instance) (rate(container_network_transmit_bytes_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval]))""", "{{instance}} sent"),
                 ],
                 Unit = "Bps",
                 CentersZero = true,
@@ -68,7 +68,7 @@ internal static class ContainersDashboard
             },
             new TimeSeries(8, 8, "Network errors", "Packets per second that were broken or dropped, in both directions. If it stays above 0, the reason is a cable, a driver, or a queue that is too short.")
             {
-                Queries = [Query.Top(12, """sum by (service, instance) (rate(container_network_receive_errors_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_receive_packets_dropped_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_transmit_errors_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_transmit_packets_dropped_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
+                Queries = [Query.Top(12, """sum by (service, instance) (rate(container_network_receive_errors_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_receive_packets_dropped_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_transmit_errors_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval])) + sum by (service, instance) (rate(container_network_transmit_packets_dropped_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval]))""", "{{instance}}")],
                 Unit = "pps",
                 Min = 0,
             },
@@ -76,8 +76,8 @@ internal static class ContainersDashboard
             {
                 Queries =
                 [
-                    Query.Top(6, """sum by (service, instance) (rate(container_fs_reads_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"}) * 0""", "{{instance}} read"),
-                    Query.Top(6, """sum by (service, instance) (rate(container_fs_writes_bytes_total{job=~"cadvisor|ollama",instance=~"$instance"}[$__rate_interval])) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|ollama",instance=~"$instance"}) * 0""", "{{instance}} written"),
+                    Query.Top(6, """sum by (service, instance) (rate(container_fs_reads_bytes_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval])) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|engines",instance=~"$instance"}) * 0""", "{{instance}} read"),
+                    Query.Top(6, """sum by (service, instance) (rate(container_fs_writes_bytes_total{job=~"cadvisor|engines",instance=~"$instance"}[$__rate_interval])) or max by (service, instance) (container_start_time_seconds{job=~"cadvisor|engines",instance=~"$instance"}) * 0""", "{{instance}} written"),
                 ],
                 Unit = "Bps",
                 CentersZero = true,
@@ -86,8 +86,8 @@ internal static class ContainersDashboard
         ])
     {
         Alerts = "Container.+",
-        Variables = [Variable.OfLabel("instance", "Container", "Every container of the graph, by its resource's name.", """label_values(container_start_time_seconds{job=~"cadvisor|ollama"}, instance)""")],
-        // There "instance" is any container; elsewhere it is an Ollama server.
+        Variables = [Variable.OfLabel("instance", "Container", "Every container of the graph, by its resource's name.", """label_values(container_start_time_seconds{job=~"cadvisor|engines"}, instance)""")],
+        // There "instance" is any container; elsewhere it is an engine.
         SharesVariables = false,
     };
 }

@@ -13,12 +13,12 @@ public static class DashboardFiles
     private static readonly Dictionary<string, Dashboard> s_dashboards = new()
     {
         ["containers.json"] = ContainersDashboard.Create(),
+        ["engines.json"] = EnginesDashboard.Create(),
         ["gateway.json"] = GatewayDashboard.Create(),
         ["host-gpu.json"] = HostGpuDashboard.Create(),
         ["inference.json"] = InferenceDashboard.Create(),
         [Logs] = LogsDashboard.Create(),
         ["monitoring.json"] = MonitoringDashboard.Create(),
-        ["ollama-monitoring.json"] = OllamaMonitoringDashboard.Create(),
         ["overview.json"] = OverviewDashboard.Create(),
     };
 

@@ -99,7 +99,7 @@ internal static class GatewayDashboard
                 Overrides = [.. Override.Phases],
             },
             new Row("Instances"),
-            new StateTimeline(8, 6, "Instances up", "Whether the gateway reaches each instance; with many instances, only those that were down. Down here but up in Ollama monitoring: the connection between gateway and instance is interrupted (runbook OllamaUnreachableFromGateway). For an engine without a probe, see runbook EngineDown.")
+            new StateTimeline(8, 6, "Instances up", "Whether the gateway reaches each instance; with many instances, only those that were down. Down here but up in the dashboard Engines: the connection between gateway and instance is interrupted (runbook EngineUnreachableFromGateway). For an engine outside this installation, see runbook ExternalEngineDown.")
             {
                 Queries = Query.Rows("""min by (hazumu_instance) (hazumu_gateway_instance_up{hazumu_instance=~"(?:$instance)(@.+)?"})""", isHighBad: false, "< 1", "{{hazumu_instance}}"),
                 States = [Mapping.Value("1", Colors.Green, "Up"), Mapping.Value("0", Colors.Red, "Down")],
@@ -169,7 +169,7 @@ internal static class GatewayDashboard
             },
         ])
     {
-        Alerts = "Gateway.+|Request.+|Queue.+|Circuit.+|OllamaUnreachable.*|EngineDown|Admission.+|Key.+|Address.+|AccessLog.+",
+        Alerts = "Gateway.+|Request.+|Queue.+|Circuit.+|EngineUnreachable.*|ExternalEngineDown|Admission.+|Key.+|Address.+|AccessLog.+",
         Variables = [Variable.Instance, Variable.Model],
     };
 }

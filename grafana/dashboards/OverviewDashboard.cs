@@ -29,14 +29,14 @@ internal static class OverviewDashboard
                 ShowsName = true,
                 Links = [Link.To("Gateway: burn rates", "hazumu-gateway"), Link.To("Inference: latency", "hazumu-inference")],
             },
-            new Stat(6, 4, "Instances", "The engines that do not answer the gateway, which sends them no requests. 0 is good. Runbooks OllamaDown, OllamaUnreachable, OllamaUnreachableFromGateway, EngineDown.")
+            new Stat(6, 4, "Instances", "The engines that do not answer the gateway, which sends them no requests. 0 is good. Runbooks EngineDown, EngineUnreachable, EngineUnreachableFromGateway, ExternalEngineDown.")
             {
                 Queries = Query.NotWell("""instance:hazumu_gateway_instance_up:min{instance=~"$instance"}""", "== 0", "down", "{{instance}}"),
                 Decimals = 0,
                 Thresholds = [new(Colors.Green), new(1, Colors.Red)],
                 ShowsName = true,
                 Overrides = [Override.OfQuery("B", Set.Mappings(Mapping.Value("0", Colors.Red, "Down")))],
-                Links = [Link.To("Ollama monitoring", "ollama-monitoring"), Link.To("Gateway: instances", "hazumu-gateway")],
+                Links = [Link.To("Engines", "hazumu-engines"), Link.To("Gateway: instances", "hazumu-gateway")],
             },
             new Table(10, 8, "Alerts firing", "Every alert that fires now, without the Watchdog, the newest last; none if no alert fires. No data: Prometheus evaluates no rules. Act on a critical alert now, on a warning on a working day. docs/runbooks has a page for each alert: its meaning, what to check, how to cure it.")
             {

@@ -113,7 +113,7 @@ internal static class DataSources
 /// <param name="Json">What is particular to its kind.</param>
 public sealed record Variable(string Name, string Label, string Description, JsonObject Json)
 {
-    internal static Variable Instance => OfLabel("instance", "Ollama instance", "Ollama servers that the gateway knows.", "label_values(instance:hazumu_gateway_instance_up:min, instance)");
+    internal static Variable Instance => OfLabel("instance", "Engine", "Engines that the gateway knows.", "label_values(instance:hazumu_gateway_instance_up:min, instance)");
 
     internal static Variable Model => OfLabel(
         "model", "Model", "Models that were requested or are in memory.", """label_values({__name__=~"model_cold:gen_ai_server_requests:rate5m|hazumu_gateway_slots"}, model)""");

@@ -5,11 +5,11 @@ namespace Hazumu.Cli.Doctor.Checks;
 /// </summary>
 internal sealed class TargetCheck() : Check("targets")
 {
-    // The components that a job needs to have targets that are up; any other job has its own component's name.
-    private static readonly Dictionary<string, string[]> s_needs = new()
+    // The component that a job needs to have targets that are up; any other job has its own component's name.
+    private static readonly Dictionary<string, string> s_needs = new()
     {
-        ["ollama"] = ["cadvisor"],
-        ["ollama-health"] = ["blackbox", "ollama"],
+        ["engines"] = "cadvisor",
+        ["engine-health"] = "blackbox",
     };
 
     protected override async Task<CheckResult> ExecuteAsync(GraphSnapshot snapshot, CancellationToken cancellationToken)
@@ -20,7 +20,7 @@ internal sealed class TargetCheck() : Check("targets")
         }
 
         var findings = new Findings();
-        var targets = (await prometheus.GetTargetsAsync(cancellationToken)).Where(target => IsMeant(target.Job)).ToList();
+        var targets = (await prometheus.GetTargetsAsync(cancellationToken)).Where(target => IsMeant(target.Job, target.Instance)).ToList();
         foreach (var target in targets.Where(target => target.Health != "up"))
         {
             findings.Problem(target.Health == "down"
@@ -39,13 +39,16 @@ internal sealed class TargetCheck() : Check("targets")
             findings.Problem($"Job {expected} has no target, though this installation has its component; see docs/runbooks/TargetMissing.md.");
         }
 
-        foreach (var probe in (await prometheus.QueryAsync("probe_success == 0", cancellationToken)).Where(probe => IsMeant(probe["job"])))
+        foreach (var probe in (await prometheus.QueryAsync("probe_success == 0", cancellationToken)).Where(probe => IsMeant(probe["job"], probe["instance"])))
         {
-            findings.Problem($"{probe["instance"]} does not answer its probe (job {probe["job"]}); see docs/runbooks/OllamaDown.md.");
+            findings.Problem($"{probe["instance"]} does not answer its probe (job {probe["job"]}); see docs/runbooks/EngineDown.md.");
         }
 
         return findings.ToResult(Name, $"{Findings.Count(targets.Count, "target")} of {Findings.Count(jobs.Count, "job")}");
 
-        bool IsMeant(string job) => !s_needs.GetValueOrDefault(job, [job]).Any(snapshot.Options.LeftOut.Contains);
+        // Of several engines those that are left out are not meant, whichever their number.
+        bool IsMeant(string job, string? instance = null) =>
+            !snapshot.Options.LeftOut.Contains(s_needs.GetValueOrDefault(job, job))
+            && !(instance is not null && job == "engine-health" && snapshot.Options.LeftOut.Contains(instance.TrimEnd("-0123456789".ToCharArray())));
     }
 }

@@ -68,6 +68,17 @@ values.yaml, which .Files does not have.
 {{- end -}}
 {{- end }}
 
+{{/* The engines that the release has, as JSON: services by their kinds. */}}
+{{- define "hazumu.engines" -}}
+{{- $engines := dict -}}
+{{- range $service, $component := (include "hazumu.known" . | fromYaml).components -}}
+{{- if and $component.engine (include "hazumu.enabled" (dict "root" $ "service" $service)) -}}
+{{- $_ := set $engines $service $component.engine -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $engines -}}
+{{- end }}
+
 {{/* Which of its exporters the GPU exporter is. */}}
 {{- define "hazumu.gpuexporter" -}}
 {{- if eq .Values.ollama.gpu.vendor "amd" }}amd{{ else }}{{ .Values.gpuexporter.nvidia }}{{ end -}}
@@ -129,6 +140,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 app.kubernetes.io/part-of: hazumu
 hazumu.service: {{ .service }}
 hazumu.instance: {{ .service }}
+{{- with (index (include "hazumu.known" .root | fromYaml).components .service).engine }}
+hazumu.engine: {{ . }}
+{{- end }}
 hazumu.network: {{ (include "hazumu.known" .root | fromYaml).network }}
 {{- end }}
 

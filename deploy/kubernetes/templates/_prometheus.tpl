@@ -21,7 +21,7 @@ same jobs with the same labels, so that rules and dashboards hold as they are. A
 {{- $ours := list -}}
 {{- range $rule := $job.metric_relabel_configs | default list -}}
 {{/* The labels of Docker's containers, which the kubelet's cAdvisor does not know. */}}
-{{- if not (or (has "container_label_hazumu_service" ($rule.source_labels | default list)) (has "container_label_hazumu_instance" ($rule.source_labels | default list)) (has "container_label_hazumu_network" ($rule.source_labels | default list))) -}}
+{{- if not (or (has "container_label_hazumu_service" ($rule.source_labels | default list)) (has "container_label_hazumu_instance" ($rule.source_labels | default list)) (has "container_label_hazumu_engine" ($rule.source_labels | default list)) (has "container_label_hazumu_network" ($rule.source_labels | default list))) -}}
 {{- $ours = append $ours $rule -}}
 {{- end -}}
 {{- end -}}
@@ -86,6 +86,9 @@ relabel_configs:
     regex: gateway;management|(?:{{ without .services "gateway" | join "|" }});http
     action: keep
   {{- include "hazumu.instances" . | nindent 2 }}
+  - source_labels: [__meta_kubernetes_pod_label_hazumu_engine]
+    regex: (.+)
+    target_label: engine
   - target_label: network
     replacement: {{ (include "hazumu.known" .root | fromYaml).network }}
 {{- end }}
@@ -114,9 +117,10 @@ relabel_configs:
 {{- end -}}
 {{- end }}
 
-{{- define "hazumu.discovery.ollama-health" -}}
-{{- if .Values.blackbox.enabled -}}
-{{ include "hazumu.discovery.pods" (dict "root" . "services" (list "ollama")) }}
+{{- define "hazumu.discovery.engine-health" -}}
+{{- $engines := include "hazumu.engines" . | fromJson | keys | sortAlpha -}}
+{{- if and .Values.blackbox.enabled $engines -}}
+{{ include "hazumu.discovery.pods" (dict "root" . "services" $engines) }}
 {{- end -}}
 {{- end }}
 
@@ -178,6 +182,12 @@ metric_relabel_configs:
     regex: (ollama|gateway|nodeexporter|gpuexporter);.+-([a-z0-9]+)
     target_label: instance
     replacement: $1-$2
+  {{- range $service, $kind := include "hazumu.engines" . | fromJson }}
+  - source_labels: [service]
+    regex: {{ $service }}
+    target_label: engine
+    replacement: {{ $kind }}
+  {{- end }}
   # What belongs to somebody else's pod, or to a pod as a whole: its containers would be counted twice. Only the network is the pod's.
   - source_labels: [service, pod]
     regex: ;.+
@@ -192,6 +202,6 @@ last_metric_relabel_configs:
 {{- end }}
 {{- end }}
 
-{{- define "hazumu.discovery.ollama" -}}
+{{- define "hazumu.discovery.engines" -}}
 {{- include "hazumu.discovery.cadvisor" . -}}
 {{- end }}
