@@ -182,7 +182,7 @@ public sealed class GatewayMetricsTests : IDisposable
         _gateway.Record(request);
 
         Assert.Equal(
-            ["30.25 {cold=False, error.type=queue_timeout, gen_ai.operation.name=chat, gen_ai.provider.name=ollama, gen_ai.request.model=tiny:latest}"],
+            ["30.25 {cold=False, error.type=queue_timeout, gen_ai.operation.name=chat, gen_ai.provider.name=_OTHER, gen_ai.request.model=tiny:latest}"],
             _gateway["gen_ai.server.request.duration"]);
         Assert.Equal(
             ["30 {cold=False, model=tiny:latest, phase=queue}", "0.25 {cold=False, model=tiny:latest, phase=overhead}"],
@@ -268,6 +268,21 @@ public sealed class GatewayMetricsTests : IDisposable
 
             Assert.Equal(9.5, _gateway.Value("gen_ai.server.request.duration", "gen_ai.request.model", "other"));
         }
+    }
+
+    [Theory]
+    [InlineData(EngineKind.LlamaServer, "llama-server")]
+    [InlineData(EngineKind.Vllm, "vllm")]
+    [InlineData(EngineKind.Openai, "openai")]
+    [InlineData(null, "_OTHER")]
+    public void The_provider_is_the_kind_of_the_engine_that_answered(EngineKind? kind, string provider)
+    {
+        var request = TelemetrySamples.Native();
+        request.Engine = kind;
+
+        _gateway.Record(request);
+
+        Assert.Equal(9.5, _gateway.Value("gen_ai.server.request.duration", "gen_ai.provider.name", provider));
     }
 
     [Fact]

@@ -64,6 +64,7 @@ internal static class TelemetrySamples
         request.Model = "tiny";
         request.WantsStream = true;
         request.Instance = "ollama";
+        request.Engine = EngineKind.Ollama;
         request.Attempts = 1;
         request.QueuePosition = 3;
         request.BodyWait = Ticks(0.5);

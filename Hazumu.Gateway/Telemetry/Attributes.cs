@@ -39,13 +39,13 @@ internal static class Attributes
     public const string Name = "name";
     public const string Reason = "reason";
 
-    /// <summary>The provider: a value of our own, as the conventions allow.</summary>
-    public const string Ollama = "ollama";
+    /// <summary>The provider of a request that no engine answered, or one that has not been detected yet.</summary>
+    public const string OtherProvider = "_OTHER";
 
     public const string Input = "input";
     public const string Output = "output";
 
-    /// <summary>Ollama counts tokens of text and of images together.</summary>
+    /// <summary>Engines count tokens of text and of images together.</summary>
     public const string UnknownModality = "unknown";
 
     public const string Queue = "queue";
@@ -62,6 +62,8 @@ internal static class Attributes
     private static readonly string[] s_fallbacks =
         [.. Enum.GetNames<FallbackReason>().Select(name => name.ToLowerInvariant())];
 
+    private static readonly string[] s_providers = [.. Enum.GetValues<EngineKind>().Select(kind => SettingsReader.NameOf(kind))];
+
     private static readonly string[] s_dialects = [.. Enum.GetNames<Dialect>().Select(name => name.ToLowerInvariant())];
 
     /// <summary>The longest name of a model that is exported as the client wrote it.</summary>
@@ -69,6 +71,12 @@ internal static class Attributes
 
     /// <summary>The name of an outcome: <c>success</c>, <c>queue_full</c>.</summary>
     public static string NameOf(Outcome outcome) => s_outcomes[(int)outcome];
+
+    /// <summary>
+    /// The provider of a request's answer: the kind of its engine, as in <c>hazumu_gateway_engine_info</c>. The conventions list providers such as
+    /// <c>openai</c>, and allow other values for those that they do not list.
+    /// </summary>
+    public static string ProviderOf(GatewayRequest request) => request.Engine is { } kind ? s_providers[(int)kind] : OtherProvider;
 
     /// <summary>The name of a reason: <c>none</c>, <c>queue</c>.</summary>
     public static string NameOf(FallbackReason reason) => s_fallbacks[(int)reason];

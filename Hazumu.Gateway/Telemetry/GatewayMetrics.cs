@@ -314,7 +314,7 @@ internal sealed class GatewayMetrics
         var tags = new TagList
         {
             { Attributes.OperationName, request.Operation.GenAiName },
-            { Attributes.ProviderName, Attributes.Ollama },
+            { Attributes.ProviderName, Attributes.ProviderOf(request) },
         };
 
         if (labels.Model.Length > 0)

@@ -75,7 +75,7 @@ internal sealed class RequestTrace(TimeProvider time) : IDisposable
         // As the conventions name a client's span.
         server.DisplayName = model is null ? request.Operation.GenAiName : $"{request.Operation.GenAiName} {model}";
         server.SetTag(Attributes.OperationName, request.Operation.GenAiName);
-        server.SetTag(Attributes.ProviderName, Attributes.Ollama);
+        server.SetTag(Attributes.ProviderName, Attributes.ProviderOf(request));
         server.SetTag(Attributes.RequestModel, model);
         server.SetTag(Attributes.ResponseModel, facts.ResponseModel ?? request.Served?.Name);
         server.SetTag(Attributes.FinishReasons, facts.FinishReason is { } reason ? new[] { reason } : null);

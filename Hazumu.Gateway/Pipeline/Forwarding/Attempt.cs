@@ -109,6 +109,8 @@ internal sealed class Attempt : HttpTransformer
         {
             watch.Remove(this);
             context.RequestAborted = aborted;
+            // Not before: the first request to an engine may be what detects it.
+            _request.Engine = Instance.Kind;
         }
 
         if (_end is null && !context.Response.HasStarted)

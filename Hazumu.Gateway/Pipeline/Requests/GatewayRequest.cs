@@ -16,6 +16,7 @@ internal sealed class GatewayRequest
 {
     private readonly TimeProvider _clock = TimeProvider.System;
     private string? _instance;
+    private EngineKind? _engine;
     private StreamFacts _facts;
 
     /// <summary>The clock that the request is timed by.</summary>
@@ -127,6 +128,13 @@ internal sealed class GatewayRequest
     {
         get => ExemptsInstance ? null : _instance;
         set => _instance = value;
+    }
+
+    /// <summary>What program that instance is; <see langword="null"/> if there is none, or it has never answered.</summary>
+    public EngineKind? Engine
+    {
+        get => ExemptsInstance ? null : _engine;
+        set => _engine = value;
     }
 
     /// <summary>Whether the model was not in that instance's memory.</summary>
