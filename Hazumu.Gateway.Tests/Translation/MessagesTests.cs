@@ -133,7 +133,7 @@ public sealed class MessagesTests
     public async Task Route_is_looked_for_again_after_an_answer_that_says_nothing_of_it(HttpStatusCode status)
     {
         var engine = new RecordedEngine().Answers("/v1/messages", "{}", status).Streams("/v1/chat/completions", "chat.txt");
-        using var handler = new TranslationHandler(_ => new(EngineKind.Openai), engine, TimeProvider.System);
+        using var handler = new TranslationHandler(_ => new(EngineKind.Openai), new(), engine, TimeProvider.System);
         using var invoker = new HttpMessageInvoker(handler);
         foreach (var expected in (HttpStatusCode[])[status, HttpStatusCode.OK])
         {

@@ -75,7 +75,7 @@ public sealed class NativeReadTests
     public async Task Engine_whose_kind_cannot_be_found_out_yet_answers_with_its_status()
     {
         using var handler = new TranslationHandler(
-            _ => ValueTask.FromException<EngineKind>(new HttpRequestException("loading", null, HttpStatusCode.ServiceUnavailable)), new RecordedEngine(), TimeProvider.System);
+            _ => ValueTask.FromException<EngineKind>(new HttpRequestException("loading", null, HttpStatusCode.ServiceUnavailable)), new(), new RecordedEngine(), TimeProvider.System);
         using var invoker = new HttpMessageInvoker(handler);
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("http://engine:8080/api/chat"));
         using var answer = await invoker.SendAsync(request, CancellationToken.None);

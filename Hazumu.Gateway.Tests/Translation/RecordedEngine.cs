@@ -45,7 +45,7 @@ internal sealed class RecordedEngine : HttpMessageHandler
     /// <summary>Sends it a request through the translation.</summary>
     public async Task<(int Status, string MediaType, string Text)> AskAsync(string method, string path, string? body = null, EngineKind kind = EngineKind.LlamaServer)
     {
-        using var invoker = new HttpMessageInvoker(new TranslationHandler(_ => new(kind), this, TimeProvider.System), disposeHandler: false);
+        using var invoker = new HttpMessageInvoker(new TranslationHandler(_ => new(kind), new(), this, TimeProvider.System), disposeHandler: false);
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri("http://engine:8080" + path))
         {
             Content = body is null ? null : new StringContent(body),

@@ -87,7 +87,7 @@ public sealed class TranslatingGatewayTests
     public async Task Large_bodies_wait_for_room()
     {
         using var engine = new HeldHandler();
-        using var handler = new TranslationHandler(_ => new(EngineKind.Openai), engine, TimeProvider.System);
+        using var handler = new TranslationHandler(_ => new(EngineKind.Openai), new(), engine, TimeProvider.System);
         using var invoker = new HttpMessageInvoker(handler);
         var answers = Enumerable.Range(0, 5).Select(async _ =>
         {

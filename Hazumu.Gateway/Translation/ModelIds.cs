@@ -1,98 +1,24 @@
 using System.Collections.Frozen;
-using System.Net;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Translation;
 
-/// <summary>The models of an engine, from its <c>/v1/models</c>: clients of Ollama's API spell their names in Ollama's ways, and the engine wants its own.</summary>
-/// <param name="get">Reads a path of the engine.</param>
-/// <param name="clock">Gives the time.</param>
-internal sealed class ModelIds(Func<HttpRequestMessage, CancellationToken, Task<HttpResponseMessage>> get, TimeProvider clock)
+/// <summary>
+/// How an engine itself spells the ids of its models, by their full names. Both that read its list write here: the probe, and the translation of a
+/// request for a model that the last probe did not find.
+/// </summary>
+/// <remarks>Ollama takes any spelling, and has none here.</remarks>
+internal sealed class ModelIds
 {
-    private const int LargestList = 8 * 1024 * 1024;
+    private volatile FrozenDictionary<string, string> _ids = FrozenDictionary<string, string>.Empty;
 
-    // A model that is not known may have come; every request for it does not read the list again.
-    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
+    /// <summary>The engine's id of a model; <see langword="null"/> where it takes any spelling, or is not known to have the model.</summary>
+    /// <param name="fullName">The model's full name.</param>
+    public string? Find(string fullName) => _ids.GetValueOrDefault(fullName);
 
-    private FrozenDictionary<string, string> _ids = FrozenDictionary<string, string>.Empty;
-    private long? _readAt;
-
-    /// <summary>The engine's id of a model.</summary>
-    /// <param name="name">The model, as a client names it.</param>
-    /// <param name="request">The client's request.</param>
-    /// <param name="cancellationToken">Cancels the request.</param>
-    /// <returns>The id, or the client's name where the engine has no list; <see langword="null"/> where it is not in the list.</returns>
-    public async ValueTask<string?> FindAsync(string name, HttpRequestMessage request, CancellationToken cancellationToken)
-    {
-        var key = ModelName.FullNameOf(name);
-        if (_ids.TryGetValue(key, out var id))
-        {
-            return id;
-        }
-
-        if (_readAt is null || clock.GetElapsedTime(_readAt.Value) > s_pause)
-        {
-            if (await ReadAsync(request, cancellationToken) is null)
-            {
-                return name.EndsWith(":latest", StringComparison.Ordinal) ? name[..^":latest".Length] : name;
-            }
-        }
-
-        return _ids.GetValueOrDefault(key);
-    }
-
-    /// <summary>The answer to <c>GET /v1/models</c>.</summary>
-    /// <returns>The list; <see langword="null"/> where the engine does not give it now.</returns>
-    public async Task<JsonArray?> ReadAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-    {
-        if (await GetAsync(request, "/v1/models", cancellationToken) is not { } answer || answer.Array("data") is not { } list)
-        {
-            return null;
-        }
-
-        var ids = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var model in list)
-        {
-            // An alias is as good as an id; the id of another model comes before it.
-            foreach (var alias in model.Array("aliases")?.Select(alias => alias.AsText()).OfType<string>() ?? [])
-            {
-                ids.TryAdd(ModelName.FullNameOf(alias), alias);
-            }
-        }
-
-        foreach (var id in list.Select(model => model.Text("id")).OfType<string>())
-        {
-            ids[ModelName.FullNameOf(id)] = id;
-        }
-
-        (_ids, _readAt) = (ids.ToFrozenDictionary(StringComparer.Ordinal), clock.GetTimestamp());
-        return list;
-    }
-
-    /// <summary>Reads a document of the engine.</summary>
-    /// <returns>The document; <see langword="null"/> where its status is an error.</returns>
-    /// <exception cref="HttpRequestException">The engine cannot be reached, or its answer is no JSON.</exception>
-    public async Task<JsonNode?> GetAsync(HttpRequestMessage request, string path, CancellationToken cancellationToken)
-    {
-        using var reading = new HttpRequestMessage(HttpMethod.Get, new Uri(request.RequestUri!, path)) { Headers = { Authorization = request.Headers.Authorization } };
-        using var answer = await get(reading, cancellationToken);
-        if (!answer.IsSuccessStatusCode)
-        {
-            return null;
-        }
-
-        await answer.Content.LoadIntoBufferAsync(LargestList, cancellationToken);
-        try
-        {
-            return JsonReading.Parse(await answer.Content.ReadAsByteArrayAsync(cancellationToken));
-        }
-        catch (JsonException error)
-        {
-            throw new HttpRequestException(HttpRequestError.InvalidResponse, $"The engine's answer to GET {path} is not JSON.", error);
-        }
-    }
+    /// <summary>Takes in the engine's list, in the place of what was known.</summary>
+    /// <param name="ids">The ids by full names.</param>
+    public void Replace(IEnumerable<KeyValuePair<string, string>> ids) => _ids = ids.ToFrozenDictionary(StringComparer.Ordinal);
 
     /// <summary>The name in Ollama's lists: the id, with a tag.</summary>
     public static string NameOf(string id) =>

@@ -33,20 +33,21 @@ internal sealed class TranslationHandler : DelegatingHandler
 
     private readonly Func<CancellationToken, ValueTask<EngineKind>> _kindOf;
     private readonly TimeProvider _clock;
-    private readonly ModelIds _models;
+    private readonly ModelReader _models;
     private readonly SpokenRoutes _routes;
     private readonly ConcurrencyLimiter _room = new(new() { PermitLimit = KilobytesAtOnce, QueueLimit = int.MaxValue });
 
     /// <summary>Translates for one engine.</summary>
     /// <param name="kindOf">The engine's kind, which may not be known before it is requested.</param>
+    /// <param name="ids">The ids of its models, as far as they are known.</param>
     /// <param name="inner">Its connections.</param>
     /// <param name="clock">Measures what the engine does not.</param>
-    public TranslationHandler(Func<CancellationToken, ValueTask<EngineKind>> kindOf, HttpMessageHandler inner, TimeProvider clock)
+    public TranslationHandler(Func<CancellationToken, ValueTask<EngineKind>> kindOf, ModelIds ids, HttpMessageHandler inner, TimeProvider clock)
         : base(inner)
     {
         _kindOf = kindOf;
         _clock = clock;
-        _models = new ModelIds(base.SendAsync, clock);
+        _models = new ModelReader(ids, base.SendAsync, clock);
         _routes = new SpokenRoutes(base.SendAsync, clock);
     }
 

@@ -33,7 +33,7 @@ internal static class EngineClient
     /// <param name="instance">The instance.</param>
     /// <param name="connections">Its connections, from <see cref="Create"/>.</param>
     public static HttpMessageInvoker ForClients(Instance instance, HttpMessageHandler connections) =>
-        new(new TranslationHandler(instance.GetKindAsync, connections, TimeProvider.System), disposeHandler: false);
+        new(new TranslationHandler(instance.GetKindAsync, instance.Ids, connections, TimeProvider.System), disposeHandler: false);
 
     private static SocketsHttpHandler CreateHandler(IPAddress? address, TimeoutOptions timeouts) => new()
     {

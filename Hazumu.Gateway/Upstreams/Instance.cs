@@ -1,6 +1,7 @@
 using System.Net;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Translation;
 
 namespace Hazumu.Gateway.Upstreams;
 
@@ -57,7 +58,18 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     public Dictionary<string, ModelSlots> Slots { get; } = new(StringComparer.Ordinal);
 
     /// <summary>The models on its disk; <see langword="null"/> until they have been read.</summary>
-    public IReadOnlyDictionary<string, StoredModel>? Stored { get; set; }
+    public IReadOnlyDictionary<string, StoredModel>? Stored
+    {
+        get;
+        set
+        {
+            field = value;
+            Ids.Replace(from model in value?.Values ?? [] where model.Id is not null select KeyValuePair.Create(model.Name, model.Id));
+        }
+    }
+
+    /// <summary>The engine's own ids of its models.</summary>
+    public ModelIds Ids { get; } = new();
 
     /// <summary>Requests that run, over all models.</summary>
     public int InUse { get; set; }
@@ -135,12 +147,6 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
         : Stored is null
         ? Slots.TryGetValue(model, out var slots) && slots.IsResident ? true : null
         : Stored.ContainsKey(model) || (Slots.TryGetValue(model, out var known) && known.IsResident);
-
-    /// <summary>
-    /// How the engine itself spells a model's name; <see langword="null"/> where it takes any spelling, or is not known
-    /// to have the model.
-    /// </summary>
-    public string? IdOf(string model) => Stored?.GetValueOrDefault(model)?.Id;
 
     /// <summary>When the model was last changed there; the smallest value where that is not known.</summary>
     public DateTimeOffset ModifiedAt(string model) => Stored?.GetValueOrDefault(model)?.ModifiedAt ?? default;

@@ -47,11 +47,14 @@ internal sealed class LlamaServerEngine : IEngine
             ? EngineApi.Models(list, "models").ToLookup(model => EngineApi.Text(model, "name"), model => EngineApi.Texts(model, "capabilities"))
             : null;
         return EngineApi.Models(list, "data")
-            .SelectMany(model => Ids(model).Select(id => new StoredModel(
+            .SelectMany(model => Ids(model).Select((id, index) => (IsAlias: index > 0, Model: new StoredModel(
                 EngineApi.NameOf(id),
                 MetaOf(model, "size") ?? 0,
                 Capabilities: capabilities?[EngineApi.Text(model, "id")].FirstOrDefault(),
-                Id: id)))
+                Id: id))))
+            // The id of another model comes before an alias.
+            .OrderBy(named => named.IsAlias)
+            .Select(named => named.Model)
             .DistinctBy(model => model.Name)
             .ToDictionary(model => model.Name, StringComparer.Ordinal);
     }

@@ -36,7 +36,7 @@ internal static class NameModel
         if (body is not null)
         {
             // If Ollama's API is translated, the translation finds the id, and answers with the client's name.
-            var id = request.Operation.Dialect == Dialect.Native ? null : instance?.IdOf(model);
+            var id = request.Operation.Dialect == Dialect.Native ? null : instance?.Ids.Find(model);
             var name = id ?? request.Served?.Name;
             body.NameModel(name == request.Model ? null : name);
             context.Request.ContentLength = body.Length;
