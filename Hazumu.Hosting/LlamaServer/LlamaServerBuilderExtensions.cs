@@ -42,7 +42,6 @@ public static class LlamaServerBuilderExtensions
 
         return builder.ExecutionContext.IsRunMode ? server : server
             .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.ModelFile))
-            .WithAnnotation(new NotInChartAnnotation("an engine of the values' engines"))
             // The model decides what is enough memory, and it takes every processor there is.
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Nobody, Memory: "0", Cpus: "0", Pids: 1000) { WritesTo = ["/tmp"] });
     }

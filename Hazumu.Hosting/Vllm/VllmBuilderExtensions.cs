@@ -41,7 +41,6 @@ public static class VllmBuilderExtensions
 
         return builder.ExecutionContext.IsRunMode ? vllm : vllm
             .WithAnnotation(new PublishedOptionAnnotation(PublishedOptionAnnotation.HuggingFace))
-            .WithAnnotation(new NotInChartAnnotation("an engine of the values' engines"))
             // The image is made for root, who owns the volume; the model decides what is enough memory.
             .WithAnnotation(new PublishedConfinementAnnotation(PublishedConfinementAnnotation.Root, Memory: "0", Cpus: "0", Pids: 8192) { WritesTo = ["/tmp"] });
     }

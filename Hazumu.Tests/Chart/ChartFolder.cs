@@ -43,6 +43,8 @@ internal static class ChartFolder
     {
         public int Port { get; init; }
 
+        public string? Engine { get; init; }
+
         public List<string> Reaches { get; init; } = [];
 
         public List<string> Args { get; init; } = [];

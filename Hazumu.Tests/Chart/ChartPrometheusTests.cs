@@ -99,7 +99,7 @@ public sealed partial class ChartPrometheusTests
 
     [Theory]
     [InlineData("least", "alertmanager blackbox cadvisor engine-health engines gateway nodeexporter")]
-    [InlineData("nvidia", "alertmanager alloy blackbox cadvisor engine-health engines gateway gpuexporter loki nodeexporter")]
+    [InlineData("nvidia", "alertmanager alloy blackbox cadvisor engine-health engines gateway gpuexporter llamaserver loki nodeexporter vllm")]
     [InlineData("bare", "gateway")]
     public async Task A_target_is_expected_of_what_the_release_has(string values, string jobs)
     {
@@ -146,8 +146,11 @@ public sealed partial class ChartPrometheusTests
     [InlineData("services", "loki", "hazumu-loki-0", "loki loki")]
     [InlineData("services", "alloy", "hazumu-alloy-0", "alloy alloy")]
     [InlineData("blackbox", "blackbox", "hazumu-blackbox-5d8f9c7b6-aaaaa", " blackbox")]
-    [InlineData("engine-health", "ollama", "hazumu-ollama-1", " ollama-1")]
-    public async Task A_pod_is_a_target_under_its_own_name(string job, string service, string pod, string expected)
+    [InlineData("services", "vllm", "hazumu-vllm-0", "vllm vllm-0", "vllm")]
+    [InlineData("engine-health", "ollama", "hazumu-ollama-1", " ollama-1", "ollama")]
+    [InlineData("engine-health", "llamaserver", "hazumu-llamaserver-1", " llamaserver-1", "llama-server")]
+    [InlineData("engine-health", "vllm", "hazumu-vllm-0", " vllm-0", "vllm")]
+    public async Task A_pod_is_a_target_under_its_own_name(string job, string service, string pod, string expected, string? engine = null)
     {
         Skip.If(Helm.Missing);
 
@@ -159,7 +162,7 @@ public sealed partial class ChartPrometheusTests
             ["__meta_kubernetes_pod_container_port_name"] = service == "gateway" ? "management" : "http",
             ["__meta_kubernetes_pod_label_hazumu_instance"] = service,
             ["__meta_kubernetes_pod_label_hazumu_service"] = service,
-            ["__meta_kubernetes_pod_label_hazumu_engine"] = service == "ollama" ? "ollama" : "",
+            ["__meta_kubernetes_pod_label_hazumu_engine"] = engine ?? "",
             ["__meta_kubernetes_pod_name"] = pod,
             ["__meta_kubernetes_pod_node_name"] = "node-1",
             ["__meta_kubernetes_pod_phase"] = "Running",
@@ -168,8 +171,8 @@ public sealed partial class ChartPrometheusTests
         var target = Relabelling.Apply(rules, found)!;
         Assert.Equal(expected, $"{target.GetValueOrDefault("job")} {target["instance"]}");
         Assert.Equal(ChartFolder.Known.Network, target["network"]);
-        Assert.Equal(job == "engine-health" ? "ollama" : null, target.GetValueOrDefault("engine"));
-        Assert.Equal(job == "engine-health" ? "hazumu-blackbox:9115 http://10.0.0.7:80/" : "10.0.0.7:80 ", $"{target["__address__"]} {target.GetValueOrDefault("__param_target")}");
+        Assert.Equal(engine, target.GetValueOrDefault("engine"));
+        Assert.Equal(job == "engine-health" ? $"hazumu-blackbox:9115 http://10.0.0.7:80/{(engine == "ollama" ? "" : "health")}" : "10.0.0.7:80 ", $"{target["__address__"]} {target.GetValueOrDefault("__param_target")}");
 
         // Clients' port has no metrics of the gateway.
         Assert.Null(Relabelling.Apply(rules, new(found) { ["__meta_kubernetes_pod_container_port_name"] = service == "gateway" ? "http" : "management" }));

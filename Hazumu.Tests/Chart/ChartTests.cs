@@ -42,6 +42,11 @@ public sealed partial class ChartTests
     [InlineData($"{Oidc},grafana.oidc.tokenUrl=", "grafana.oidc.tokenUrl is not set: sign-in by OIDC needs")]
     [InlineData(Oidc, "grafana.oidc is enabled, but Grafana does not know under which address")]
     [InlineData($"{Oidc},grafana.externalUrl=https://g.example", "grafana.oidc is enabled, but Grafana may not reach the provider")]
+    [InlineData("llamaserver.enabled=true", "llamaserver.model.name is not set: llamaserver needs the name")]
+    [InlineData("llamaserver.enabled=true,llamaserver.model.name=m,llamaserver.model.file=m.gguf", "llamaserver.model.existingClaim is not set")]
+    [InlineData("vllm.enabled=true", "vllm.model is not set: vllm needs a repository")]
+    [InlineData("vllm.enabled=true,vllm.model=a/b,engines.vllm-0.url=http://gpu", "engines.vllm-0 has the name of a replica of the release")]
+    [InlineData("vllm.gpu.resource=mig-1g.10gb", "/vllm/gpu/resource")]
     [InlineData("ollama.replica=2", "additional properties 'replica' not allowed")]
     public async Task A_missing_or_wrong_value_is_reported_in_a_sentence(string value, string sentence)
     {
@@ -166,7 +171,7 @@ public sealed partial class ChartTests
                 Assert.NotNull(container.LivenessProbe);
                 Assert.Contains("memory", container.Resources.Requests.Keys);
                 // What a model takes only its owner knows.
-                Assert.True(workload.Service == "ollama" || container.Resources.Limits.ContainsKey("memory"), $"{container.Name} has no limit of memory.");
+                Assert.True(ChartFolder.Known.Components.GetValueOrDefault(workload.Service)?.Engine is not null || container.Resources.Limits.ContainsKey("memory"), $"{container.Name} has no limit of memory.");
                 string[] ports = workload.Service switch
                 {
                     "gateway" => rendering.Workloads.ContainsKey("valkey") ? ["http", "management", "cluster"] : ["http", "management"],
@@ -241,8 +246,69 @@ public sealed partial class ChartTests
         Assert.Equal("None", rendering.The<V1Service>(set.Spec.ServiceName).Spec.ClusterIP);
         Assert.Equal(
             Enumerable.Range(0, replicas).Select(index => ($"ollama-{index}", $"http://hazumu-ollama-{index}.hazumu-ollama:11434")),
-            gateway.GetProperty("Engines").EnumerateObject().Select(engine => (engine.Name, engine.Value.GetProperty("Url").GetString()!)));
+            gateway.GetProperty("Engines").EnumerateObject().Select(engine => (engine.Name, engine.Value.GetProperty("Url").GetString()!)).Where(engine => engine.Name.StartsWith("ollama-", StringComparison.Ordinal)));
         Assert.Equal(Variable(rendering, "ollama", "OLLAMA_NUM_PARALLEL"), gateway.GetProperty("Slots").GetRawText());
+    }
+
+    [Fact]
+    public async Task Llama_server_serves_the_file_of_a_claim_that_exists()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+        var pod = rendering.Workloads["llamaserver"].Pod;
+        var container = pod.Containers[0];
+
+        Assert.Equal(
+            ("/models/qwen3/qwen3-0.6b.gguf", "qwen3-0.6b", "1", "8192"),
+            (Variable(rendering, "llamaserver", "LLAMA_ARG_MODEL"), Variable(rendering, "llamaserver", "LLAMA_ARG_ALIAS"), Variable(rendering, "llamaserver", "LLAMA_ARG_N_PARALLEL"), Variable(rendering, "llamaserver", "LLAMA_ARG_CTX_SIZE")));
+        Assert.Equal(("models", true), (pod.Volumes.Single(volume => volume.Name == "models").PersistentVolumeClaim.ClaimName, container.VolumeMounts.Single(mount => mount.MountPath == "/models").ReadOnlyProperty));
+        Assert.Equal("1", container.Resources.Limits["nvidia.com/mig-1g.10gb"].Value);
+        Assert.Equal("2Gi", container.Resources.Requests["memory"].Value);
+        Assert.All([container.StartupProbe, container.ReadinessProbe, container.LivenessProbe], probe => Assert.Equal("/health", probe.HttpGet.Path));
+        Assert.Equal(600, container.StartupProbe.PeriodSeconds * container.StartupProbe.FailureThreshold);
+        Assert.Equal("llama-server", rendering.Workloads["llamaserver"].Template.Metadata.Labels["hazumu.engine"]);
+    }
+
+    [Fact]
+    public async Task Vllm_gets_its_model_its_GPUs_and_its_token_as_a_file()
+    {
+        var rendering = await Rendering.OfAsync("nvidia");
+        var pod = rendering.Workloads["vllm"].Pod;
+        var container = pod.Containers[0];
+
+        Assert.Equal(["--model=Qwen/Qwen3-8B", "--tensor-parallel-size=2", "--max-num-seqs=256", "--max-model-len=8192"], container.Args);
+        Assert.Equal("2", container.Resources.Limits["nvidia.com/gpu"].Value);
+        Assert.Equal("nvidia", pod.RuntimeClassName);
+        Assert.Equal(("hazumu-huggingface", 288), (pod.Volumes.Single(volume => volume.Name == "token").Secret.SecretName, pod.Volumes.Single(volume => volume.Name == "token").Secret.DefaultMode));
+        Assert.StartsWith(container.VolumeMounts.Single(mount => mount.Name == "token").MountPath + "/", Variable(rendering, "vllm", "HF_TOKEN_PATH"), StringComparison.Ordinal);
+        Assert.StartsWith(container.VolumeMounts.Single(mount => mount.Name == "data").MountPath, Variable(rendering, "vllm", "HF_HOME"), StringComparison.Ordinal);
+        Assert.Equal("8Gi", pod.Volumes.Single(volume => volume.Name == "shm").EmptyDir.SizeLimit.Value);
+        Assert.Equal(1800, container.StartupProbe.PeriodSeconds * container.StartupProbe.FailureThreshold);
+        Assert.Equal(("vllm", "WARNING"), (rendering.Workloads["vllm"].Template.Metadata.Labels["hazumu.engine"], Variable(rendering, "vllm", "VLLM_LOGGING_LEVEL")));
+        Assert.Contains(rendering.The<V1NetworkPolicy>("hazumu-vllm").Spec.Egress, rule => rule.Ports.Any(port => port.Port.Value == "443"));
+    }
+
+    [Fact]
+    public async Task The_gateway_knows_the_replicas_of_every_engine_and_their_kinds()
+    {
+        var engines = Settings(await Rendering.OfAsync("nvidia")).GetProperty("Engines");
+
+        Assert.Equal(
+            ["llamaserver-0", "llamaserver-1", "ollama-0", "ollama-1", "ollama-2", "vllm-0"],
+            engines.EnumerateObject().Select(engine => engine.Name).Order(StringComparer.Ordinal));
+        Assert.Equal("""{"Kind":"llama-server","Url":"http://hazumu-llamaserver-1.hazumu-llamaserver:8080"}""", JsonSerializer.Serialize(engines.GetProperty("llamaserver-1")));
+        Assert.Equal("""{"Kind":"vllm","Url":"http://hazumu-vllm-0.hazumu-vllm:8000"}""", JsonSerializer.Serialize(engines.GetProperty("vllm-0")));
+    }
+
+    [Theory]
+    [InlineData("vllm.enabled=true,vllm.model=a/b", "smi")]
+    [InlineData("llamaserver.enabled=true,llamaserver.model.name=m,llamaserver.model.existingClaim=c,llamaserver.model.file=m.gguf,llamaserver.gpu.resource=amd.com/gpu", "amd")]
+    [InlineData("llamaserver.enabled=true,llamaserver.model.name=m,llamaserver.model.existingClaim=c,llamaserver.model.file=m.gguf", null)]
+    public async Task GPUs_of_any_engine_are_measured(string values, string? exporter)
+    {
+        var workloads = (await Rendering.RenderAsync("hazumu", "least", "--set", values)).Workloads;
+
+        Assert.Equal(exporter is not null, workloads.TryGetValue("gpuexporter", out var found));
+        Assert.Equal(exporter == "amd", found?.Pod.Volumes.Any(volume => volume.Name == "kfd") == true);
     }
 
     [Fact]
@@ -499,10 +565,11 @@ public sealed partial class ChartTests
     {
         var rendering = await Rendering.OfAsync("nvidia");
 
-        Assert.Equal(["alertmanager", "alloy", "grafana", "loki", "ollama", "prometheus"], rendering.Of<V1StatefulSet>().Select(set => set.Spec.Template.Metadata.Labels["hazumu.service"]).Order(StringComparer.Ordinal));
-        Assert.All(rendering.Of<V1StatefulSet>(), set => Assert.Single(set.Spec.VolumeClaimTemplates));
+        Assert.Equal(["alertmanager", "alloy", "grafana", "llamaserver", "loki", "ollama", "prometheus", "vllm"], rendering.Of<V1StatefulSet>().Select(set => set.Spec.Template.Metadata.Labels["hazumu.service"]).Order(StringComparer.Ordinal));
+        // llama-server's model is on a claim that exists.
+        Assert.All(rendering.Of<V1StatefulSet>().Where(set => set.Metadata.Name != "hazumu-llamaserver"), set => Assert.Single(set.Spec.VolumeClaimTemplates));
         Assert.Equal("fast", rendering.The<V1StatefulSet>("hazumu-ollama").Spec.VolumeClaimTemplates[0].Spec.StorageClassName);
-        Assert.Equal(["hazumu-gateway", "hazumu-ollama"], rendering.Of<V1PodDisruptionBudget>().Select(budget => budget.Metadata.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["hazumu-gateway", "hazumu-llamaserver", "hazumu-ollama", "hazumu-vllm"], rendering.Of<V1PodDisruptionBudget>().Select(budget => budget.Metadata.Name).Order(StringComparer.Ordinal));
         Assert.Equal("DoNotSchedule", Assert.Single(rendering.Workloads["ollama"].Pod.TopologySpreadConstraints).WhenUnsatisfiable);
     }
 

@@ -64,7 +64,7 @@ values.yaml, which .Files does not have.
 {{- else if eq .service "valkey" -}}
 {{- if or (gt (int .root.Values.gateway.replicas) 1) .root.Values.gateway.autoscaling.enabled -}}true{{- end -}}
 {{- else if ne $values.enabled false -}}
-{{- if or (ne .service "gpuexporter") (ne .root.Values.ollama.gpu.vendor "none") -}}true{{- end -}}
+{{- if or (ne .service "gpuexporter") (include "hazumu.gpuVendor" .root) -}}true{{- end -}}
 {{- end -}}
 {{- end }}
 
@@ -79,9 +79,22 @@ values.yaml, which .Files does not have.
 {{- toJson $engines -}}
 {{- end }}
 
+{{/* Whose GPUs the engines ask for: nvidia, amd, or nothing. One exporter measures those of one vendor: Ollama's, where it has any. */}}
+{{- define "hazumu.gpuVendor" -}}
+{{- if ne .Values.ollama.gpu.vendor "none" -}}
+{{ .Values.ollama.gpu.vendor }}
+{{- else -}}
+{{- range $engine := list .Values.llamaserver .Values.vllm | reverse -}}
+{{- if $engine.enabled -}}
+{{- regexFind "^(nvidia|amd)" $engine.gpu.resource -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Which of its exporters the GPU exporter is. */}}
 {{- define "hazumu.gpuexporter" -}}
-{{- if eq .Values.ollama.gpu.vendor "amd" }}amd{{ else }}{{ .Values.gpuexporter.nvidia }}{{ end -}}
+{{- if hasPrefix "amd" (include "hazumu.gpuVendor" .) }}amd{{ else }}{{ .Values.gpuexporter.nvidia }}{{ end -}}
 {{- end }}
 
 {{- define "hazumu.port" -}}
@@ -269,4 +282,93 @@ https://{{ .Values.ingress.grafana.host }}
 {{- else if and .Values.httpRoute.enabled .Values.httpRoute.grafana.hostnames -}}
 https://{{ first .Values.httpRoute.grafana.hostnames }}
 {{- end -}}
+{{- end }}
+
+{{/*
+An engine that serves one model: replicas, which the gateway knows by their names, a headless Service, and a disruption budget. Beside root, service
+and user it takes own, its variables; args; mounts and volumes; claim, whether each replica has one.
+*/}}
+{{- define "hazumu.engine" -}}
+{{- $values := index .root.Values .service -}}
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  {{- include "hazumu.metadata" . | nindent 2 }}
+spec:
+  replicas: {{ $values.replicas }}
+  serviceName: {{ include "hazumu.name" . }}
+  # Replicas know nothing of each other.
+  podManagementPolicy: Parallel
+  selector:
+    matchLabels:
+      {{- include "hazumu.selector" . | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "hazumu.podLabels" . | nindent 8 }}
+    spec:
+      {{- include "hazumu.pod" . | nindent 6 }}
+      {{- with $values.gpu.runtimeClassName }}
+      runtimeClassName: {{ . }}
+      {{- end }}
+      topologySpreadConstraints:
+        - maxSkew: 1
+          topologyKey: kubernetes.io/hostname
+          whenUnsatisfiable: ScheduleAnyway
+          labelSelector:
+            matchLabels:
+              {{- include "hazumu.selector" . | nindent 14 }}
+      containers:
+        - name: {{ .service }}
+          {{- include "hazumu.container" . | nindent 10 }}
+          args:
+            {{- concat (index (include "hazumu.known" .root | fromYaml).components .service).args (.args | default list) $values.args | toYaml | nindent 12 }}
+          env:
+            {{- include "hazumu.environment" . | nindent 12 }}
+          ports:
+            - name: http
+              containerPort: {{ include "hazumu.port" . }}
+          resources:
+            {{- $resources := deepCopy $values.resources }}
+            {{- with $values.gpu.resource }}
+            {{- $resources = merge (dict "limits" (dict . $values.gpu.count)) $resources }}
+            {{- end }}
+            {{- toYaml $resources | nindent 12 }}
+          # It answers once its model is loaded, before which nothing may be sent to it.
+          startupProbe:
+            httpGet: { path: /health, port: http }
+            periodSeconds: 5
+            failureThreshold: {{ div (add $values.startWithin 4) 5 }}
+          readinessProbe:
+            httpGet: { path: /health, port: http }
+            periodSeconds: 5
+            timeoutSeconds: 5
+          # Only a process that hangs for minutes is restarted: that throws away what is in the GPU's memory.
+          livenessProbe:
+            httpGet: { path: /health, port: http }
+            periodSeconds: 20
+            timeoutSeconds: 10
+            failureThreshold: 9
+          volumeMounts:
+            {{- append .mounts (dict "name" "tmp" "mountPath" "/tmp") | toYaml | nindent 12 }}
+      volumes:
+        {{- append .volumes (dict "name" "tmp" "emptyDir" dict) | toYaml | nindent 8 }}
+  {{- if .claim }}
+  volumeClaimTemplates:
+    {{- include "hazumu.claim" (merge (dict "storage" $values.storage) .) | nindent 4 }}
+  {{- end }}
+---
+# Headless: the gateway chooses the replica, by its name.
+{{ include "hazumu.service" . }}
+  clusterIP: None
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  {{- include "hazumu.metadata" . | nindent 2 }}
+spec:
+  maxUnavailable: {{ $values.maxUnavailable }}
+  selector:
+    matchLabels:
+      {{- include "hazumu.selector" . | nindent 6 }}
 {{- end }}

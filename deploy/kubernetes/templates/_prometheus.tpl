@@ -99,7 +99,7 @@ relabel_configs:
   target_label: instance
 # Of several pods each needs a name of its own: a replica's number, a node, the end of a pod's name.
 - source_labels: [__meta_kubernetes_pod_label_hazumu_service, __meta_kubernetes_pod_name]
-  regex: (ollama);.+-([0-9]+)
+  regex: (ollama|llamaserver|vllm);.+-([0-9]+)
   target_label: instance
   replacement: $1-$2
 - source_labels: [__meta_kubernetes_pod_label_hazumu_service, __meta_kubernetes_pod_node_name]
@@ -167,7 +167,7 @@ relabel_configs:
 metric_relabel_configs:
   # Whose pod it is. Stateful pods end in a number, a DaemonSet's in a word, a Deployment's in a hash and a word.
   - source_labels: [namespace, pod]
-    regex: {{ $namespace }};{{ $name }}-(ollama|prometheus|grafana|alertmanager|loki|alloy)-[0-9]+
+    regex: {{ $namespace }};{{ $name }}-(ollama|llamaserver|vllm|prometheus|grafana|alertmanager|loki|alloy)-[0-9]+
     target_label: service
   - source_labels: [namespace, pod]
     regex: {{ $namespace }};{{ $name }}-(gateway|blackbox)-[a-z0-9]+-[a-z0-9]+
@@ -179,7 +179,7 @@ metric_relabel_configs:
     regex: (.+)
     target_label: instance
   - source_labels: [service, pod]
-    regex: (ollama|gateway|nodeexporter|gpuexporter);.+-([a-z0-9]+)
+    regex: (ollama|llamaserver|vllm|gateway|nodeexporter|gpuexporter);.+-([a-z0-9]+)
     target_label: instance
     replacement: $1-$2
   {{- range $service, $kind := include "hazumu.engines" . | fromJson }}
