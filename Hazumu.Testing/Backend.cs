@@ -13,13 +13,14 @@ public abstract class Backend : IAsyncLifetime
     /// <summary>How long the slowest component may take to become healthy.</summary>
     public static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(5);
 
-    private readonly Dictionary<Component, int> _ports = Component.All.ToDictionary(component => component, _ => FindFreePort());
+    private readonly Dictionary<Component, int> _ports = Component.All.Append(Component.LlamaServer).ToDictionary(component => component, _ => FindFreePort());
 
     /// <summary>Names the network; volumes begin with it.</summary>
     public string Name { get; } = $"hazumu-test-{Guid.NewGuid().ToString("N")[..8]}";
 
     /// <summary>The components whose images can be had here.</summary>
-    public virtual IReadOnlyList<Component> Components { get; } = [.. Component.All.Where(component => component.Missing is null)];
+    public virtual IReadOnlyList<Component> Components { get; } =
+        [.. Component.All.Append(Component.Engine).Distinct().Where(component => component.Missing is null)];
 
     /// <summary>A client for the components' HTTP interfaces.</summary>
     public HttpClient Http { get; } = new() { Timeout = TimeSpan.FromSeconds(60) };

@@ -31,6 +31,7 @@ public abstract partial class BackendChecks(Backend backend)
     private static readonly Dictionary<Component, (int Port, string Path)> s_probes = new()
     {
         [Component.Ollama] = (11434, ""),
+        [Component.LlamaServer] = (8080, "health"),
         [Component.Gateway] = (8080, "health"),
         [Component.Prometheus] = (9090, "-/ready"),
         [Component.Grafana] = (3000, "api/health"),
@@ -50,7 +51,8 @@ public abstract partial class BackendChecks(Backend backend)
         ["cadvisor"] = [Component.CAdvisor],
         ["engines"] = [Component.CAdvisor],
         ["blackbox"] = [Component.Blackbox],
-        ["engine-health"] = [Component.Blackbox, Component.Ollama],
+        ["engine-health"] = [Component.Blackbox, Component.Engine],
+        ["llamaserver"] = [Component.LlamaServer],
         ["alertmanager"] = [Component.Alertmanager],
         ["nodeexporter"] = [Component.NodeExporter],
         ["loki"] = [Component.Loki],
@@ -63,13 +65,16 @@ public abstract partial class BackendChecks(Backend backend)
     {
         ["gateway"] = [Component.Gateway, Component.Ollama],
         ["cadvisor"] = [Component.CAdvisor],
-        ["blackbox"] = [Component.Blackbox, Component.Ollama],
+        ["blackbox"] = [Component.Blackbox, Component.Engine],
         ["alertmanager"] = [Component.Alertmanager],
     };
 
     private static readonly object[] s_messages = [new { role = "user", content = "Hello" }];
 
     private OllamaClient Ollama => new(backend.Http, backend.Url(Component.Ollama));
+
+    // What speaks Ollama's API: Ollama itself, or the gateway in front of llama-server.
+    private OllamaClient Engine => backend.Has(Component.Ollama) ? Ollama : Gateway;
 
     private OllamaClient Gateway => new(backend.Http, backend.Url(Component.Gateway));
 
@@ -126,20 +131,19 @@ public abstract partial class BackendChecks(Backend backend)
         Assert.DoesNotContain("Error adding file watch", await backend.LogAsync(Component.Prometheus), StringComparison.Ordinal);
     }
 
-    /// <summary>The probe of every Ollama instance succeeds.</summary>
+    /// <summary>The probe of the engine succeeds, as its kind wants it.</summary>
     [Fact]
-    public Task Every_Ollama_instance_is_probed_successfully()
+    public Task The_engine_is_probed_successfully()
     {
-        backend.SkipIfMissing(Component.Prometheus, Component.Blackbox, Component.Ollama);
+        backend.SkipIfMissing(Component.Prometheus, Component.Blackbox, Component.Engine);
         return UntilAsync("the probe to succeed", Component.Blackbox, async () =>
         {
-            var probes = await backend.Prometheus.QueryAsync("probe_success{job=\"engine-health\"}");
-            Assert.Contains("ollama", probes.Select(probe => probe["instance"]));
-            Assert.All(probes, probe => Assert.Equal(1, probe.Value));
+            var probe = Assert.Single(await backend.Prometheus.QueryAsync($"probe_success{{job=\"engine-health\",instance=\"{Component.Engine}\"}}"));
+            Assert.Equal((Kind, 1), (probe["engine"], probe.Value));
         });
     }
 
-    /// <summary>The job <c>engines</c> has CPU, memory and network series for the Ollama container and for no other.</summary>
+    /// <summary>The job <c>engines</c> has CPU, memory and network series for the engine's container and for no other.</summary>
     /// <param name="metric">A metric of cAdvisor.</param>
     [Theory]
     [InlineData("container_cpu_usage_seconds_total")]
@@ -147,17 +151,17 @@ public abstract partial class BackendChecks(Backend backend)
     [InlineData("container_network_receive_bytes_total")]
     public Task The_job_engines_measures_the_engines_container_alone(string metric)
     {
-        backend.SkipIfMissing(Component.Prometheus, Component.CAdvisor, Component.Ollama);
-        return UntilAsync($"{metric} of Ollama", Component.CAdvisor, async () =>
+        backend.SkipIfMissing(Component.Prometheus, Component.CAdvisor, Component.Engine);
+        return UntilAsync($"{metric} of the engine", Component.CAdvisor, async () =>
         {
             var ours = await backend.Prometheus.QueryAsync($"{metric}{{job=\"engines\"}}");
             Assert.NotEmpty(ours);
-            Assert.All(ours, series => Assert.Equal(("ollama", "ollama", "ollama"), (series["engine"], series["service"], series["instance"])));
+            Assert.All(ours, series => Assert.Equal((Kind, Component.Engine.Service, Component.Engine.Service), (series["engine"], series["service"], series["instance"])));
             Assert.Single(ours.Select(series => series["name"]).Distinct());
 
             var others = await backend.Prometheus.QueryAsync($"count by (service) ({metric}{{job=\"cadvisor\"}})");
             Assert.Equal(
-                backend.Components.Where(component => component != Component.Ollama && backend.IsContainer(component)).Select(component => component.Service).Order(),
+                backend.Components.Where(component => component != Component.Engine && backend.IsContainer(component)).Select(component => component.Service).Order(),
                 others.Select(series => series["service"]).Order());
         });
     }
@@ -237,14 +241,14 @@ public abstract partial class BackendChecks(Backend backend)
     [Fact]
     public async Task Logs_reach_Loki()
     {
-        backend.SkipIfMissing(Component.Loki, Component.Alloy, Component.Gateway, Component.Ollama);
+        backend.SkipIfMissing(Component.Loki, Component.Alloy, Component.Gateway, Component.Engine);
 
-        await Ollama.CreateTinyModelAsync();
+        await CreateTinyModelAsync();
         await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.GenerateAsync("Hello"));
         await UntilAsync("the logs", Component.Alloy, async () =>
         {
             Assert.NotEmpty(await QueryLogsAsync($$"""{service="gateway",instance="gateway",level="info"} |= `"type":"access"` | json | model="{{OllamaClient.TinyModelName}}" """));
-            Assert.NotEmpty(await QueryLogsAsync("""{service="ollama",instance="ollama",level="info"}"""));
+            Assert.NotEmpty(await QueryLogsAsync($$"""{service="{{Component.Engine}}",instance="{{Component.Engine}}",level="info"}"""));
         });
     }
 
@@ -308,7 +312,7 @@ public abstract partial class BackendChecks(Backend backend)
         Assert.NotEmpty(expressions);
         if (backend.Has(Component.Gateway))
         {
-            await Ollama.CreateTinyModelAsync();
+            await CreateTinyModelAsync();
         }
 
         await Wait.UntilAsync("every dashboard expression to return data", s_ratesLimit, async () =>
@@ -370,10 +374,10 @@ public abstract partial class BackendChecks(Backend backend)
     [Fact]
     public async Task A_generate_request_streams_tokens()
     {
-        backend.SkipIfMissing(Component.Ollama);
+        backend.SkipIfMissing(Component.Engine);
 
-        await Ollama.CreateTinyModelAsync();
-        var objects = await Ollama.GenerateAsync("Hello");
+        await CreateTinyModelAsync();
+        var objects = await UntilAsync("the engine to answer", Component.Engine, () => Engine.GenerateAsync("Hello"));
 
         Assert.True(objects.Count > 2, $"There are {objects.Count} objects in the stream: {string.Join('\n', objects)}");
         Assert.All(objects.SkipLast(1), part => Assert.False(part.GetProperty("done").GetBoolean()));
@@ -382,24 +386,25 @@ public abstract partial class BackendChecks(Backend backend)
         Assert.True(objects[^1].GetProperty("eval_count").GetInt32() > 0);
     }
 
-    /// <summary>By way of the gateway, a stream has the very bytes that Ollama gives, but for its times.</summary>
-    /// <param name="path">The operation.</param>
+    /// <summary>By way of the gateway, a stream has the very bytes that the engine gives, but for its times.</summary>
+    /// <param name="path">The operation; of those in Ollama's API only Ollama's answers are passed on as they are.</param>
     [Theory]
     [InlineData("api/generate")]
     [InlineData("api/chat")]
     [InlineData("v1/chat/completions")]
-    public async Task The_gateway_streams_what_Ollama_does(string path)
+    public async Task The_gateway_streams_what_the_engine_does(string path)
     {
-        backend.SkipIfMissing(Component.Gateway, Component.Ollama);
+        backend.SkipIfMissing(Component.Gateway, path.StartsWith("api/", StringComparison.Ordinal) ? Component.Ollama : Component.Engine);
 
-        await Ollama.CreateTinyModelAsync();
+        await CreateTinyModelAsync();
+        var engine = new OllamaClient(backend.Http, backend.Url(Component.Engine));
         object body = path.StartsWith("v1/", StringComparison.Ordinal)
             ? new { model = OllamaClient.TinyModelName, messages = s_messages, stream = true, seed = 7, temperature = 0, max_tokens = 24 }
             : new { model = OllamaClient.TinyModelName, prompt = "Hello", messages = s_messages, options = new { seed = 7, temperature = 0 } };
 
         // The second and later answers to the same prompt may differ from the first, which found no cache.
-        await Ollama.PostAsync(path, body);
-        var direct = await Ollama.PostAsync(path, body);
+        await engine.PostAsync(path, body);
+        var direct = await engine.PostAsync(path, body);
         var byGateway = await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.PostAsync(path, body));
 
         Assert.True(direct.Split('\n').Length > 5, direct);
@@ -423,9 +428,9 @@ public abstract partial class BackendChecks(Backend backend)
     [Fact]
     public async Task The_gateway_lists_the_models_of_its_instances()
     {
-        backend.SkipIfMissing(Component.Gateway, Component.Ollama);
+        backend.SkipIfMissing(Component.Gateway, Component.Engine);
 
-        await Ollama.CreateTinyModelAsync();
+        await CreateTinyModelAsync();
         await UntilAsync("the gateway to list the model", Component.Gateway, async () => Assert.Contains(OllamaClient.TinyModelName, await Gateway.ListModelsAsync()));
     }
 
@@ -436,9 +441,9 @@ public abstract partial class BackendChecks(Backend backend)
     [InlineData("gen_ai_server_time_to_first_token_seconds_count")]
     public async Task A_request_through_the_gateway_is_measured(string metric)
     {
-        backend.SkipIfMissing(Component.Gateway, Component.Ollama, Component.Prometheus);
+        backend.SkipIfMissing(Component.Gateway, Component.Engine, Component.Prometheus);
 
-        await Ollama.CreateTinyModelAsync();
+        await CreateTinyModelAsync();
         await UntilAsync("the gateway to answer", Component.Gateway, () => Gateway.GenerateAsync("Hello"));
         await UntilAsync($"{metric} of the request", Component.Gateway, async () =>
         {
@@ -447,32 +452,33 @@ public abstract partial class BackendChecks(Backend backend)
         });
     }
 
-    /// <summary>When Ollama stops, the probe turns 0 and the component unhealthy; when it starts, all recovers and nothing is lost.</summary>
+    /// <summary>When the engine stops, the probe turns 0 and the component unhealthy; when it starts, all recovers and nothing is lost.</summary>
     [Fact]
-    public async Task Ollama_stops_and_recovers()
+    public async Task The_engine_stops_and_recovers()
     {
-        backend.SkipIfMissing(Component.Ollama, Component.Prometheus, Component.Blackbox, Component.CAdvisor);
+        backend.SkipIfMissing(Component.Engine, Component.Prometheus, Component.Blackbox, Component.CAdvisor);
 
-        await Ollama.CreateTinyModelAsync();
+        var up = $"probe_success{{job=\"engine-health\",instance=\"{Component.Engine}\"}}";
+        await CreateTinyModelAsync();
         var before = await UntilAsync("a first sample of the probe", Component.Prometheus, async () =>
-            Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"engine-health\",instance=\"ollama\"} == 1)[30m:15s])")).Value);
+            Assert.Single(await backend.Prometheus.QueryAsync($"min_over_time(timestamp({up} == 1)[30m:15s])")).Value);
 
-        await backend.StopAsync(Component.Ollama);
+        await backend.StopAsync(Component.Engine);
         await UntilAsync("the probe to turn 0", Component.Blackbox, async () =>
-            Assert.Equal(0, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"engine-health\",instance=\"ollama\"}")).Value));
-        Assert.False(await backend.IsHealthyAsync(Component.Ollama));
+            Assert.Equal(0, Assert.Single(await backend.Prometheus.QueryAsync(up)).Value));
+        Assert.False(await backend.IsHealthyAsync(Component.Engine));
 
-        await backend.StartAsync(Component.Ollama);
-        await UntilAsync("the probe to turn 1", Component.Ollama, async () =>
-            Assert.Equal(1, Assert.Single(await backend.Prometheus.QueryAsync("probe_success{job=\"engine-health\",instance=\"ollama\"}")).Value));
-        await UntilAsync("Ollama to be healthy again", Component.Ollama, async () =>
-            Assert.True(await backend.IsHealthyAsync(Component.Ollama)));
+        await backend.StartAsync(Component.Engine);
+        await UntilAsync("the probe to turn 1", Component.Engine, async () =>
+            Assert.Equal(1, Assert.Single(await backend.Prometheus.QueryAsync(up)).Value));
+        await UntilAsync("the engine to be healthy again", Component.Engine, async () =>
+            Assert.True(await backend.IsHealthyAsync(Component.Engine)));
 
-        Assert.Contains(OllamaClient.TinyModelName, await Ollama.ListModelsAsync());
-        Assert.Equal(before, Assert.Single(await backend.Prometheus.QueryAsync("min_over_time(timestamp(probe_success{job=\"engine-health\",instance=\"ollama\"} == 1)[30m:15s])")).Value, tolerance: 30);
+        Assert.Contains(OllamaClient.TinyModelName, await Engine.ListModelsAsync());
+        Assert.Equal(before, Assert.Single(await backend.Prometheus.QueryAsync($"min_over_time(timestamp({up} == 1)[30m:15s])")).Value, tolerance: 30);
         await UntilAsync("the restart to be counted", Component.CAdvisor, async () =>
             Assert.NotEmpty(await backend.Prometheus.QueryAsync("container_start_time_seconds{job=\"engines\"} > time() - 120")));
-        Assert.NotEmpty(await Ollama.GenerateAsync("Hello again"));
+        Assert.NotEmpty(await UntilAsync("the engine to answer", Component.Engine, () => Engine.GenerateAsync("Hello again")));
     }
 
     // Times, names made of them, and how much of the prompt was cached: they differ from one answer to the next of Ollama's own.
@@ -505,18 +511,27 @@ public abstract partial class BackendChecks(Backend backend)
     private bool HasData(DashboardExpression expression) =>
         expression.Sources.All(source => s_sources.TryGetValue(source, out var needed) && needed.All(backend.Has))
         && Regex.Matches(expression.Expression, "job=\"(?<job>[^\"]+)\"").Select(match => match.Groups["job"].Value).All(IsInGraph)
-        && (!expression.Expression.Contains("job=\"engines\"", StringComparison.Ordinal) || backend.Has(Component.Ollama));
+        && (!expression.Expression.Contains("job=\"engines\"", StringComparison.Ordinal) || backend.Has(Component.Engine));
+
+    private static string Kind => Component.Engine == Component.Ollama ? "ollama" : "llama-server";
+
+    // llama-server has it from its start.
+    private Task CreateTinyModelAsync() => backend.Has(Component.Ollama) ? Ollama.CreateTinyModelAsync() : Task.CompletedTask;
 
     // One that finds its model absent, and streams and answers in one piece that do not.
     private async Task SendEveryKindOfRequestAsync()
     {
-        await Ollama.PostAsync("api/generate", new { model = OllamaClient.TinyModelName, keep_alive = 0 });
+        if (backend.Has(Component.Ollama))
+        {
+            await Ollama.PostAsync("api/generate", new { model = OllamaClient.TinyModelName, keep_alive = 0 });
+        }
+
         await Task.Delay(s_fleetInterval);
         for (var i = 0; i < 3; i++)
         {
             await Gateway.GenerateAsync("Hello");
             await Gateway.PostAsync("v1/chat/completions", new { model = OllamaClient.TinyModelName, messages = s_messages, stream = true, max_tokens = 24 });
-            await Gateway.PostAsync("api/chat", new { model = OllamaClient.TinyModelName, messages = s_messages, stream = false });
+            await Gateway.PostAsync("api/chat", new { model = OllamaClient.TinyModelName, messages = s_messages, stream = false, options = new { num_predict = 24 } });
         }
     }
 

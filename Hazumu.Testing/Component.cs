@@ -12,7 +12,7 @@ public sealed partial record Component
     /// The gateway, to which clients connect: a project in the AppHost's graph, a container in the published
     /// application.
     /// </summary>
-    public static readonly Component Gateway = new("Gateway", hasPulledImage: false, needs: Ollama);
+    public static readonly Component Gateway = new("Gateway", hasPulledImage: false, needs: () => Engine);
 
     /// <summary>The metrics store.</summary>
     public static readonly Component Prometheus = new("Prometheus");
@@ -36,7 +36,7 @@ public sealed partial record Component
     public static readonly Component Loki = new("Loki");
 
     /// <summary>The collector of logs.</summary>
-    public static readonly Component Alloy = new("Alloy", needs: Loki);
+    public static readonly Component Alloy = new("Alloy", needs: () => Loki);
 
     /// <summary>The one door from outside, in production's form only.</summary>
     public static readonly Component Edge = new("Edge");
@@ -50,12 +50,15 @@ public sealed partial record Component
     /// <summary>Every component of development's form, in the order of the README's table.</summary>
     public static readonly IReadOnlyList<Component> All = [Ollama, Gateway, Prometheus, Grafana, CAdvisor, Blackbox, Alertmanager, NodeExporter, Loki, Alloy];
 
+    /// <summary>The engine of tests that are about none in particular: Ollama, or llama-server where Ollama's image cannot be had.</summary>
+    public static Component Engine => Ollama.Missing is null ? Ollama : LlamaServer;
+
     private readonly bool _hasPulledImage;
     private readonly bool _needsThisMachine;
-    private readonly Component? _needs;
+    private readonly Func<Component>? _needs;
     private readonly Lazy<string?> _missing;
 
-    private Component(string section, bool hasPulledImage = true, Component? needs = null, bool needsThisMachine = false)
+    private Component(string section, bool hasPulledImage = true, Func<Component>? needs = null, bool needsThisMachine = false)
     {
         Section = section;
         _hasPulledImage = hasPulledImage;
@@ -114,7 +117,7 @@ public sealed partial record Component
             return $"{Service}: containers of this engine do not see this machine";
         }
 
-        if (_needs?.Missing is { } needed)
+        if (_needs?.Invoke().Missing is { } needed)
         {
             return $"{Service}: nothing without {needed}";
         }

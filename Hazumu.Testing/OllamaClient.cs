@@ -50,7 +50,7 @@ public sealed class OllamaClient(HttpClient http, Uri address)
     /// <param name="prompt">The prompt.</param>
     public async Task<IReadOnlyList<JsonElement>> GenerateAsync(string prompt)
     {
-        var stream = await PostAsync("api/generate", new { model = OllamaClient.TinyModelName, prompt });
+        var stream = await PostAsync("api/generate", new { model = OllamaClient.TinyModelName, prompt, options = new { num_predict = 24 } });
         return [.. stream.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
     }
 

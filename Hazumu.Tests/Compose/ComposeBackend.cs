@@ -16,7 +16,7 @@ public class ComposeBackend : Backend
 
     /// <summary>The Compose files, by name.</summary>
     protected virtual IReadOnlyList<string> Files =>
-        ["docker-compose.yaml", "docker-compose.development.yaml", .. Has(Component.Loki) ? ["docker-compose.logs.yaml", "docker-compose.development.logs.yaml"] : Array.Empty<string>()];
+        ["docker-compose.yaml", "docker-compose.development.yaml", .. Has(Component.Loki) ? ["docker-compose.logs.yaml", "docker-compose.development.logs.yaml"] : Array.Empty<string>(), .. Has(Component.LlamaServer) ? ["docker-compose.gguf.yaml", "docker-compose.development.gguf.yaml"] : Array.Empty<string>()];
 
     /// <summary>What Compose is told of services that have several containers.</summary>
     protected virtual IReadOnlyList<string> Scale => OllamaInstances > 1 ? ["--scale", $"ollama={OllamaInstances}"] : [];
@@ -83,6 +83,14 @@ public class ComposeBackend : Backend
         var source = Published.Compose;
         foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
         {
+            var target = Path.Combine(Folder.FullName, Path.GetRelativePath(source, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            if (Path.GetExtension(file) == ".gguf")
+            {
+                File.Copy(file, target);
+                continue;
+            }
+
             var text = File.ReadAllText(file).Replace("hazumu-network", Name, StringComparison.Ordinal).Replace("hazumu-edge", $"{Name}-edge", StringComparison.Ordinal).Replace("hazumu-exporters", $"{Name}-exporters", StringComparison.Ordinal).Replace("hazumu-sources", $"{Name}-sources", StringComparison.Ordinal)
                 // A dashboard has the same name.
                 .Replace("name: \"hazumu-logs\"", $"name: \"{Name}-logs\"", StringComparison.Ordinal);
@@ -91,8 +99,6 @@ public class ComposeBackend : Backend
                 text = text.Replace($"{component.Service}_data", Volume(component), StringComparison.Ordinal);
             }
 
-            var target = Path.Combine(Folder.FullName, Path.GetRelativePath(source, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.WriteAllText(target, text);
         }
     }
@@ -126,13 +132,15 @@ public class ComposeBackend : Backend
     protected virtual Dictionary<string, string?> Environment()
     {
         // What the session's own settings may have changed is set back: the checks know the defaults.
-        var environment = Component.All.ToDictionary(component => $"Hazumu__{component.Section}__Port", component => (string?)Port(component).ToString(CultureInfo.InvariantCulture));
+        var environment = Component.All.Append(Component.LlamaServer).ToDictionary(component => $"Hazumu__{component.Section}__Port", component => (string?)Port(component).ToString(CultureInfo.InvariantCulture));
         if (OllamaInstances > 1)
         {
             // A port for each; the engine passes over those that are taken.
             environment["Hazumu__Ollama__Port"] = $"{Port(Component.Ollama)}-{Port(Component.Ollama) + 9}";
         }
 
+        // The test model, by the name that the tests give it in Ollama.
+        environment["MODEL_NAME"] = OllamaClient.TinyModelName;
         environment["Hazumu__BindAddress"] = "127.0.0.1";
         environment["Hazumu__Prometheus__Retention"] = "15d";
         environment["Hazumu__Ollama__Parallel"] = "1";

@@ -7,7 +7,7 @@ public sealed class ScaledComposeBackend : ComposeBackend
 {
     public override int OllamaInstances => 2;
 
-    public override IReadOnlyList<Component> Components => base.Components.Contains(Component.Gateway) ? [Component.Ollama, Component.Gateway] : [];
+    public override IReadOnlyList<Component> Components => base.Components.Contains(Component.Gateway) && base.Components.Contains(Component.Ollama) ? [Component.Ollama, Component.Gateway] : [];
 
     /// <summary>What the gateway measures, from its management port, which is inside the network only.</summary>
     public async Task<string> GatewayMetricsAsync()

@@ -2,6 +2,7 @@ using System.Text;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
+using Hazumu.Hosting.LlamaServer;
 using Hazumu.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -17,6 +18,9 @@ public class AppHostBackend : Backend
 
     private int ManagementPort { get; } = FindFreePort();
 
+    // The gateway's keys, and what the engine mounts.
+    private string OwnFolder => Path.Combine(Path.GetTempPath(), Name);
+
     /// <summary>Models to have ready at the next start.</summary>
     public string Models { get; set; } = "";
 
@@ -26,14 +30,14 @@ public class AppHostBackend : Backend
         .. DefaultOptions.All,
         $"--Hazumu:Network={Name}",
         $"--Hazumu:Models={Models}",
-        .. Component.All.SelectMany(component => new[]
+        .. Component.All.Append(Component.LlamaServer).SelectMany(component => new[]
         {
             $"--Hazumu:{component.Section}:Port={Port(component)}",
             $"--Hazumu:{component.Section}:Enabled={Has(component)}",
             $"--Hazumu:{component.Section}:Image={(IsContainer(component) ? component.Image : "")}",
         }),
         $"--Hazumu:Gateway:ManagementPort={ManagementPort}",
-        $"--Hazumu:Gateway:KeysFile={Path.Combine(Path.GetTempPath(), Name, "keys.json")}",
+        $"--Hazumu:Gateway:KeysFile={Path.Combine(OwnFolder, "keys.json")}",
         .. new[] { Component.Ollama, Component.Prometheus, Component.Grafana, Component.Alertmanager, Component.Loki, Component.Alloy }.Select(component => $"--Hazumu:{component.Section}:Volume={Volume(component)}"),
     ];
 
@@ -59,6 +63,13 @@ public class AppHostBackend : Backend
 
     public override async Task StartAsync()
     {
+        // By the name that the tests give it in Ollama.
+        if (Has(Component.LlamaServer) && !Has(Component.Ollama))
+        {
+            Models = Path.Combine(Directory.CreateDirectory(OwnFolder).FullName, $"{OllamaClient.TinyModelName.Split(':')[0]}.gguf");
+            await File.WriteAllBytesAsync(Models, TinyModel.File);
+        }
+
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Hazumu_AppHost>(Options);
         _application = await builder.BuildAsync();
         await _application.StartAsync().WaitAsync(StartLimit);
@@ -81,6 +92,10 @@ public class AppHostBackend : Backend
             finally
             {
                 await application.DisposeAsync();
+                if (Directory.Exists(OwnFolder))
+                {
+                    Directory.Delete(OwnFolder, recursive: true);
+                }
             }
         }
     }

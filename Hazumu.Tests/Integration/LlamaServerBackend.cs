@@ -7,9 +7,8 @@ public sealed class LlamaServerBackend : AppHostBackend
 {
     /// <inheritdoc/>
     public override IReadOnlyList<Component> Components { get; } =
-        (ContainerCli.Missing ?? Component.WhyMissing(Component.LlamaServer, Component.Prometheus)) is null ? [Component.Gateway, Component.Prometheus] : [];
+        (ContainerCli.Missing ?? Component.WhyMissing(Component.LlamaServer, Component.Prometheus)) is null ? [Component.LlamaServer, Component.Gateway, Component.Prometheus] : [];
 
     /// <inheritdoc/>
-    public override string[] Options =>
-        [.. base.Options, "--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:LlamaServer:Port={FindFreePort()}", $"--Hazumu:LlamaServer:Image={Component.LlamaServer.Image}"];
+    public override string[] Options => [.. base.Options, "--Hazumu:Models="];
 }

@@ -6,11 +6,13 @@ namespace Hazumu.Tests.Integration;
 [Collection(Graph.Collection)]
 public sealed class RestartTests
 {
-    public RestartTests() => Skip.IfMissing(Component.Ollama, Component.Prometheus);
+    public RestartTests() => Skip.IfMissing(Component.Prometheus);
 
     [Fact]
     public async Task Volumes_survive_a_restart_of_the_host_and_a_model_that_is_there_is_not_pulled()
     {
+        Skip.IfMissing(Component.Ollama);
+
         var backend = new AppHostBackend();
         await backend.InitializeAsync();
         try

@@ -10,7 +10,7 @@ public sealed class SampleTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
 
-    private static readonly Component[] s_optional = [Component.Ollama, Component.Gateway, Component.Grafana, Component.CAdvisor, Component.Alertmanager, Component.NodeExporter];
+    private static readonly Component[] s_optional = [Component.Ollama, Component.LlamaServer, Component.Gateway, Component.Grafana, Component.CAdvisor, Component.Alertmanager, Component.NodeExporter];
 
     public SampleTests() => Skip.If(Component.WhyMissing(Component.Prometheus, Component.Blackbox));
 
@@ -35,7 +35,7 @@ public sealed class SampleTests
     public async Task The_whole_graph_runs_by_one_line()
     {
         var name = $"hazumu-sample-{Guid.NewGuid():N}"[..24];
-        Component[] components = [Component.Prometheus, Component.Blackbox, .. s_optional.Where(component => component.Missing is null && (component != Component.Gateway || Compose.GatewayImage.Missing is null))];
+        Component[] components = [Component.Prometheus, Component.Blackbox, .. s_optional.Where(component => component.Missing is null && (component != Component.LlamaServer || component == Component.Engine) && (component != Component.Gateway || Compose.GatewayImage.Missing is null))];
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.WholeGraph>(
         [
             "--hostBuilder:reloadConfigOnChange=false",
@@ -43,7 +43,7 @@ public sealed class SampleTests
             "--DcpPublisher:RandomizePorts=true",
             $"--Hazumu:Network={name}",
             .. components.Select(component => $"--Hazumu:{component.Section}:Image={component.Image}"),
-            .. s_optional.Except(components).Select(component => $"--Hazumu:{component.Section}:Enabled=false"),
+            .. s_optional.Select(component => $"--Hazumu:{component.Section}:Enabled={components.Contains(component)}"),
         ]);
         await RunAsync(builder, [.. components.Select(component => component.Service)], _ => Task.CompletedTask);
     }

@@ -12,6 +12,9 @@ public sealed class TwoInstancesBackend : AppHostBackend
     public const int Parallel = 4;
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Component> Components => Component.Ollama.Missing is null ? base.Components : [];
+
+    /// <inheritdoc/>
     public override string[] Options => [.. base.Options, $"--Hazumu:Ollama:Instances={Instances.Count}", $"--Hazumu:Ollama:Parallel={Parallel}"];
 
     /// <summary>Ends an instance without a warning, as a crash would.</summary>
