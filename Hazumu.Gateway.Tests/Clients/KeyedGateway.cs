@@ -35,7 +35,8 @@ public class KeyedGateway : IAsyncLifetime
         (var key, Key) = TestKeys.Make("client", Scope.Infer | Scope.Read | Scope.Admin);
         TestKeys.Write(_folder.File("keys.json"), key);
         Gateway = await TestGateway.StartAsync(
-            await StartEnginesAsync(), "--Gateway:Slots=8", "--Gateway:Keys:Required=true", $"--Gateway:Keys:File={_folder.File("keys.json")}");
+            await StartEnginesAsync(),
+            ["--Gateway:Slots=8", "--Gateway:Keys:Required=true", $"--Gateway:Keys:File={_folder.File("keys.json")}", .. Settings]);
     }
 
     public virtual async ValueTask DisposeAsync()
@@ -48,6 +49,9 @@ public class KeyedGateway : IAsyncLifetime
 
         _folder.Dispose();
     }
+
+    /// <summary>Further settings of the gateway.</summary>
+    private protected virtual IEnumerable<string> Settings => [];
 
     /// <summary>Starts the engines.</summary>
     /// <returns>Their names and addresses.</returns>

@@ -1,3 +1,4 @@
+using System.ClientModel;
 using System.Globalization;
 using System.Text.Json;
 using Hazumu.Gateway.Tests.Clients;
@@ -5,11 +6,13 @@ using Hazumu.Testing;
 using OllamaSharp;
 using OllamaSharp.Models;
 using OllamaSharp.Models.Chat;
+using OpenAI;
+using OpenAI.Chat;
 
 namespace Hazumu.Gateway.Tests.Engines;
 
 /// <summary>The official clients of all three dialects as they are, in front of a real llama-server.</summary>
-public sealed class LlamaServerClientTests(LlamaServerGateway gateway) : IClassFixture<LlamaServerGateway>
+public abstract class LlamaServerClientTests(LlamaServerGateway gateway)
 {
     [Fact]
     public async Task OllamaSharp_streams_and_learns_of_the_tokens()
@@ -38,9 +41,29 @@ public sealed class LlamaServerClientTests(LlamaServerGateway gateway) : IClassF
 
         using var client = Client();
         Assert.Equal(2, (await client.EmbedAsync(new EmbedRequest { Model = "mock", Input = ["a", "b"] })).Embeddings.Count);
-        Assert.Equal(["mock:latest"], (await client.ListLocalModelsAsync()).Select(model => model.Name));
-        Assert.Equal(["mock:latest"], (await client.ListRunningModelsAsync()).Select(model => model.Name));
+        Assert.Equal(gateway.Listed, (await client.ListLocalModelsAsync()).Select(model => model.Name).Order(StringComparer.Ordinal));
+        Assert.Equal([$"{gateway.Model}:latest"], (await client.ListRunningModelsAsync()).Select(model => model.Name));
         Assert.Contains("completion", (await client.ShowModelAsync("mock")).Capabilities!);
+    }
+
+    [Fact]
+    public async Task OpenAI_streams_and_learns_of_the_tokens()
+    {
+        Skip.If(LlamaServerGateway.Missing);
+
+        var client = new OpenAIClient(new ApiKeyCredential(gateway.Key), new() { Endpoint = new Uri(gateway.Gateway.Address, "/v1") });
+        var text = "";
+        ChatTokenUsage? usage = null;
+        await foreach (var update in client.GetChatClient("mock").CompleteChatStreamingAsync("hi"))
+        {
+            text += string.Concat(update.ContentUpdate.Select(part => part.Text));
+            usage = update.Usage ?? usage;
+        }
+
+        Assert.Equal(gateway.Text, text);
+        Assert.Equal((gateway.Usage[0], gateway.Usage[1]), (usage!.InputTokenCount, usage.OutputTokenCount));
+        Assert.Equal(gateway.Text, (await client.GetChatClient("mock").CompleteChatAsync("hi")).Value.Content[0].Text);
+        Assert.Equal(2, (await client.GetEmbeddingClient("mock").GenerateEmbeddingsAsync(["a", "b"])).Value.Count);
     }
 
     [Fact]
@@ -137,3 +160,9 @@ public sealed class LlamaServerClientTests(LlamaServerGateway gateway) : IClassF
         return new OllamaApiClient(http, "mock");
     }
 }
+
+/// <summary>By the name that the engine has for its model.</summary>
+public sealed class LlamaServerModelTests(LlamaServerGateway gateway) : LlamaServerClientTests(gateway), IClassFixture<LlamaServerGateway>;
+
+/// <summary>By a name of the gateway's settings.</summary>
+public sealed class LlamaServerNameTests(NamedLlamaServerGateway gateway) : LlamaServerClientTests(gateway), IClassFixture<NamedLlamaServerGateway>;

@@ -190,7 +190,7 @@ public sealed partial class ChartPrometheusTests
         var selectors = (await ReadAsync("nvidia")).ScrapeConfigs.SelectMany(job => job.KubernetesSdConfigs).SelectMany(discovery => discovery.Selectors).Where(selector => selector.Role == "pod").Select(selector => selector.Label);
         var found = selectors.SelectMany(label => Components().Match(label).Groups["list"].Value.Split(',')).Order(StringComparer.Ordinal);
 
-        Assert.Equal(ChartFolder.Known.Components["prometheus"].Reaches.Append("ollama").Order(StringComparer.Ordinal), found);
+        Assert.Equal(ChartFolder.Known.Components["prometheus"].Reaches.Concat(["llamaserver", "ollama", "vllm"]).Order(StringComparer.Ordinal), found);
     }
 
     [Fact]

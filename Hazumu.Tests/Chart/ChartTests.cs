@@ -261,8 +261,8 @@ public sealed partial class ChartTests
             ("/models/qwen3/qwen3-0.6b.gguf", "qwen3-0.6b", "1", "8192"),
             (Variable(rendering, "llamaserver", "LLAMA_ARG_MODEL"), Variable(rendering, "llamaserver", "LLAMA_ARG_ALIAS"), Variable(rendering, "llamaserver", "LLAMA_ARG_N_PARALLEL"), Variable(rendering, "llamaserver", "LLAMA_ARG_CTX_SIZE")));
         Assert.Equal(("models", true), (pod.Volumes.Single(volume => volume.Name == "models").PersistentVolumeClaim.ClaimName, container.VolumeMounts.Single(mount => mount.MountPath == "/models").ReadOnlyProperty));
-        Assert.Equal("1", container.Resources.Limits["nvidia.com/mig-1g.10gb"].Value);
-        Assert.Equal("2Gi", container.Resources.Requests["memory"].Value);
+        Assert.Equal("1", container.Resources.Limits["nvidia.com/mig-1g.10gb"].ToString());
+        Assert.Equal("2Gi", container.Resources.Requests["memory"].ToString());
         Assert.All([container.StartupProbe, container.ReadinessProbe, container.LivenessProbe], probe => Assert.Equal("/health", probe.HttpGet.Path));
         Assert.Equal(600, container.StartupProbe.PeriodSeconds * container.StartupProbe.FailureThreshold);
         Assert.Equal("llama-server", rendering.Workloads["llamaserver"].Template.Metadata.Labels["hazumu.engine"]);
@@ -276,12 +276,12 @@ public sealed partial class ChartTests
         var container = pod.Containers[0];
 
         Assert.Equal(["--model=Qwen/Qwen3-8B", "--tensor-parallel-size=2", "--max-num-seqs=256", "--max-model-len=8192"], container.Args);
-        Assert.Equal("2", container.Resources.Limits["nvidia.com/gpu"].Value);
+        Assert.Equal("2", container.Resources.Limits["nvidia.com/gpu"].ToString());
         Assert.Equal("nvidia", pod.RuntimeClassName);
         Assert.Equal(("hazumu-huggingface", 288), (pod.Volumes.Single(volume => volume.Name == "token").Secret.SecretName, pod.Volumes.Single(volume => volume.Name == "token").Secret.DefaultMode));
         Assert.StartsWith(container.VolumeMounts.Single(mount => mount.Name == "token").MountPath + "/", Variable(rendering, "vllm", "HF_TOKEN_PATH"), StringComparison.Ordinal);
         Assert.StartsWith(container.VolumeMounts.Single(mount => mount.Name == "data").MountPath, Variable(rendering, "vllm", "HF_HOME"), StringComparison.Ordinal);
-        Assert.Equal("8Gi", pod.Volumes.Single(volume => volume.Name == "shm").EmptyDir.SizeLimit.Value);
+        Assert.Equal("8Gi", pod.Volumes.Single(volume => volume.Name == "shm").EmptyDir.SizeLimit.ToString());
         Assert.Equal(1800, container.StartupProbe.PeriodSeconds * container.StartupProbe.FailureThreshold);
         Assert.Equal(("vllm", "WARNING"), (rendering.Workloads["vllm"].Template.Metadata.Labels["hazumu.engine"], Variable(rendering, "vllm", "VLLM_LOGGING_LEVEL")));
         Assert.Contains(rendering.The<V1NetworkPolicy>("hazumu-vllm").Spec.Egress, rule => rule.Ports.Any(port => port.Port.Value == "443"));

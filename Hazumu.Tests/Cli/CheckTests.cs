@@ -130,9 +130,9 @@ public sealed class CheckTests
     public async Task A_job_without_target_is_reported_unless_its_component_is_left_out()
     {
         await using var graph = await StartAsync();
-        graph.AnswerQuery("hazumu:expected_job:info", ("""{"job": "gateway"}""", 1), ("""{"job": "ollama"}""", 1));
+        graph.AnswerQuery("hazumu:expected_job:info", ("""{"job": "gateway"}""", 1), ("""{"job": "engines"}""", 1));
 
-        Assert.Equal(["Job ollama has no target, though this installation has its component; see docs/runbooks/TargetMissing.md."], (await graph.CheckAsync("targets")).Findings);
+        Assert.Equal(["Job engines has no target, though this installation has its component; see docs/runbooks/TargetMissing.md."], (await graph.CheckAsync("targets")).Findings);
         Assert.Equal(CheckOutcome.Ok, (await graph.CheckAsync("targets", addresses => addresses with { LeftOut = ["cadvisor"] })).Outcome);
     }
 
@@ -152,6 +152,17 @@ public sealed class CheckTests
         graph.AnswerQuery("probe_success == 0", ("""{"job": "engine-health", "instance": "ollama-2"}""", 0));
 
         Assert.Equal(["ollama-2 does not answer its probe (job engine-health); see docs/runbooks/EngineDown.md."], (await graph.CheckAsync("targets")).Findings);
+    }
+
+    [Fact]
+    public async Task A_failed_probe_of_an_engine_that_is_left_out_is_not_reported()
+    {
+        await using var graph = await StartAsync();
+        graph.AnswerQuery("probe_success == 0", ("""{"job": "engine-health", "instance": "ollama-2"}""", 0), ("""{"job": "engine-health", "instance": "vllm"}""", 0));
+
+        var findings = (await graph.CheckAsync("targets", addresses => addresses with { LeftOut = ["ollama"] })).Findings;
+
+        Assert.StartsWith("vllm does not answer its probe", Assert.Single(findings), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -44,7 +44,7 @@ public sealed partial class RuleTests
     [Fact]
     public void cAdvisor_metrics_that_rules_read_are_kept()
     {
-        var keep = Assert.Single(PrometheusConfiguration.Read().Job("ollama").MetricRelabelConfigs, rule => rule.SourceLabels.SequenceEqual(["service", "__name__"]));
+        var keep = Assert.Single(PrometheusConfiguration.Read().Job("engines").MetricRelabelConfigs, rule => rule.SourceLabels.SequenceEqual(["service", "__name__"]));
         var metrics = RuleFiles.Rules.SelectMany(rule => PromQL.MetricNames(rule.Expression)).Where(name => name.StartsWith("container_", StringComparison.Ordinal)).Distinct().ToList();
 
         Assert.NotEmpty(metrics);
