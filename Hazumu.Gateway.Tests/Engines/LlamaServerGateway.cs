@@ -78,7 +78,7 @@ public sealed class NamedLlamaServerGateway : LlamaServerGateway
     internal override string Model => "Served-Model";
 
     /// <inheritdoc/>
-    internal override IEnumerable<string> Listed => ["Served-Model:latest", "mock:latest"];
+    internal override IEnumerable<string> Listed => ["Served-Model:latest", "mock"];
 
     /// <inheritdoc/>
     private protected override IEnumerable<string> Settings =>
