@@ -110,7 +110,7 @@ public sealed class GraphTests
         await using var model = await CreateAsync("--Hazumu:Models=tinyllama");
 
         Assert.Equal(
-            ["Probe:ollama", "Reference:alertmanager", "Reference:alloy", "Reference:blackbox", "Reference:cadvisor", "Reference:gateway", "Reference:gpuexporter", "Reference:llamaserver", "Reference:loki", "Reference:nodeexporter", "Reference:vllm"],
+            ["Probe:llamaserver", "Probe:ollama", "Probe:vllm", "Reference:alertmanager", "Reference:alloy", "Reference:blackbox", "Reference:cadvisor", "Reference:gateway", "Reference:gpuexporter", "Reference:llamaserver", "Reference:loki", "Reference:nodeexporter", "Reference:vllm"],
             References(model.Get<PrometheusResource>("prometheus")).Order());
         Assert.Contains("Reference:prometheus", References(model.Get<GrafanaResource>("grafana")));
         Assert.Contains("Reference:ollama", References(model.Get<BlackboxExporterResource>("blackbox")));
