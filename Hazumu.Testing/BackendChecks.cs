@@ -484,7 +484,7 @@ public abstract partial class BackendChecks(Backend backend)
     // Times, names made of them, and how much of the prompt was cached: they differ from one answer to the next of Ollama's own.
     private static string WithoutTimes(string stream) => ChangingField().Replace(stream, "");
 
-    [GeneratedRegex("\"(created_at|created|id|(total|load|prompt_eval|eval)_duration|prompt_eval_cached_count|cached_tokens)\":(\"[^\"]*\"|[0-9]+),?")]
+    [GeneratedRegex("\"(created_at|created|id|(total|load|prompt_eval|eval)_duration|prompt_eval_cached_count|cached_tokens|[a-z_]+_ms|[a-z_]+_per_second)\":(\"[^\"]*\"|[0-9.e+-]+),?")]
     private static partial Regex ChangingField();
 
     private async Task<IReadOnlyList<JsonElement>> QueryLogsAsync(string query)
