@@ -67,7 +67,7 @@ public static class HazumuBuilderExtensions
         if (builder.ExecutionContext.IsRunMode)
         {
             IsolatedRun.Apply(options, builder.Configuration, builder.AppHostDirectory);
-            ModelFile.CheckAll(options.Models, builder.AppHostDirectory);
+            ModelFile.CheckAll(options.Models, builder.AppHostDirectory, takesParts: options.LlamaServer.Enabled || !options.Ollama.Enabled);
             builder.Services.AddSingleton(options);
             builder.AddStartChecks();
             builder.Services.AddSingleton<BridgeNetwork>();

@@ -85,10 +85,15 @@ public static class LlamaServerBuilderExtensions
         ArgumentException.ThrowIfNullOrEmpty(path);
 
         var model = ModelFile.Find(path, builder.ApplicationBuilder.AppHostDirectory);
-        var target = $"{ModelsDirectory}/{Path.GetFileName(model.Path)}";
-        return builder
-            .WithBindMount(model.Path, target, isReadOnly: true)
-            .WithModel(target, name ?? model.Name);
+        foreach (var part in model.Parts)
+        {
+            builder.WithBindMount(part, Target(part), isReadOnly: true);
+        }
+
+        // Of a model of several files it takes the first, and finds the others beside it.
+        return builder.WithModel(Target(model.Path), name ?? model.Name);
+
+        static string Target(string file) => $"{ModelsDirectory}/{Path.GetFileName(file)}";
     }
 
     /// <summary>

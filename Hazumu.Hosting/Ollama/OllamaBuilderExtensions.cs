@@ -148,10 +148,11 @@ public static class OllamaBuilderExtensions
                 builder.AddModel(name, model).WithIconName("BrainCircuit");
             }
 
-            // A published application does not run on this machine, which has the files.
-            foreach (var path in builder.ApplicationBuilder.ExecutionContext.IsRunMode ? models.Where(ModelFile.IsPath) : [])
+            // A published application does not run on this machine, which has the files. Models of several files are llama-server's alone.
+            var files = builder.ApplicationBuilder.ExecutionContext.IsRunMode ? models.Where(ModelFile.IsPath) : [];
+            foreach (var model in files.Select(path => ModelFile.Find(path, builder.ApplicationBuilder.AppHostDirectory)).Where(model => !model.IsSplit))
             {
-                builder.WithModelFile(ModelFile.Find(path, builder.ApplicationBuilder.AppHostDirectory));
+                builder.WithModelFile(model);
             }
         }
 

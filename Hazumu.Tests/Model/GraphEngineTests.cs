@@ -87,14 +87,39 @@ public sealed class GraphEngineTests : IDisposable
     }
 
     [Fact]
-    public async Task Part_of_a_split_model_is_refused()
+    public async Task All_parts_of_a_model_are_mounted_into_its_llama_server()
     {
-        var part = WriteModel("qwen3-00001-of-00003.gguf");
+        string[] parts = [.. Enumerable.Range(1, 3).Select(part => WriteModel($"qwen3-0000{part}-of-00003.gguf"))];
+        await using var model = await CreateAsync("--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:Models={parts[0]}");
+
+        Assert.Equal(parts.Select(part => $"BindMount:{part}:/models/{Path.GetFileName(part)}:ro"), Mounts(model.Container("llamaserver")));
+        var environment = await model.EnvironmentAsync(model.Container("llamaserver"));
+        Assert.Equal(("/models/qwen3-00001-of-00003.gguf", "qwen3"), (environment["LLAMA_ARG_MODEL"], environment["LLAMA_ARG_ALIAS"]));
+    }
+
+    [Fact]
+    public async Task A_missing_part_of_a_model_is_reported()
+    {
+        var (first, third) = (WriteModel("qwen3-00001-of-00003.gguf"), WriteModel("qwen3-00003-of-00003.gguf"));
+        var second = first.Replace("00001-of", "00002-of", StringComparison.Ordinal);
 
         Assert.Equal(
-            $"The file '{part}' of 'Hazumu:Models' is a part of a model; join the parts to one file by llama.cpp's 'llama-gguf-split --merge' and set its path.",
-            (await ReadProblemAsync("--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:Models={part}")).Message);
-        Assert.Single(ReadSettings($"--Hazumu:Models={WriteModel("qwen3-00001-of-00001.gguf")}").Models);
+            $"The model '{first}' of 'Hazumu:Models' has 3 parts, and '{second}' is missing; put all parts into one folder.",
+            (await ReadProblemAsync("--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:Models={first}")).Message);
+        Assert.Equal(
+            $"The file '{third}' of 'Hazumu:Models' is not the first part of its model; set the path of '{first}'.",
+            (await ReadProblemAsync("--Hazumu:LlamaServer:Enabled=true", $"--Hazumu:Models={third}")).Message);
+    }
+
+    [Fact]
+    public async Task Model_of_several_files_is_refused_for_Ollama_alone()
+    {
+        var (first, _) = (WriteModel("qwen3-00001-of-00002.gguf"), WriteModel("qwen3-00002-of-00002.gguf"));
+
+        var problem = await ReadProblemAsync($"--Hazumu:Models={first}");
+
+        Assert.Equal($"The model '{first}' of 'Hazumu:Models' has 2 parts, which Ollama cannot import; set Hazumu:LlamaServer:Enabled to true, or join the parts with llama.cpp's 'llama-gguf-split --merge'.", problem.Message);
+        Assert.Equal(2, problem.ExitCode);
     }
 
     [Theory]
