@@ -31,8 +31,6 @@ internal sealed class Attempt : HttpTransformer
     private const int SmallBuffer = 512;
     private const int LargeBuffer = 64 * 1024;
 
-    private static readonly TimeSpan s_deliveryTime = TimeSpan.FromMilliseconds(200);
-
     // Timeouts are AttemptWatch's: YARP has one for all phases (dotnet/yarp#2950).
     private static readonly ForwarderRequestConfig s_config = new() { ActivityTimeout = Timeout.InfiniteTimeSpan, Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
 
@@ -363,15 +361,13 @@ internal sealed class Attempt : HttpTransformer
         return result is { IsCompleted: false, IsCanceled: false };
     }
 
-    // The bytes that arrived before the engine broke off belong to the client. Kestrel completes a flush before it has
-    // written to the socket, and an abort discards the unwritten bytes (SocketConnection.Shutdown), the head of the
-    // answer too.
+    // The bytes that arrived before the engine broke off belong to the client.
     private async ValueTask SendRestAsync(AnswerBody body, CancellationToken cancellationToken)
     {
         try
         {
             await FlushAsync(body, cancellationToken);
-            await Task.Delay(s_deliveryTime, _request.Clock, cancellationToken);
+            await Delivery.WaitAsync(_request.Clock, cancellationToken);
         }
         catch (Exception error) when (IsBreak(error))
         {

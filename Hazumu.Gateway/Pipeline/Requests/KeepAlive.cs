@@ -20,8 +20,6 @@ internal sealed class KeepAlive
     private const string EventStream = "text/event-stream";
     private const string Lines = "application/x-ndjson";
 
-    private static readonly TimeSpan s_deliveryTime = TimeSpan.FromMilliseconds(200);
-
     private readonly HttpContext _context;
     private readonly GatewayRequest _request;
     private readonly TimeSpan _interval;
@@ -64,7 +62,7 @@ internal sealed class KeepAlive
         var output = _context.Response.BodyWriter;
         DialectError.WriteInStream(output, _context, _request.Operation.Dialect, refusal.Message, refusal.Status);
         await output.FlushAsync();
-        await Task.Delay(s_deliveryTime, _request.Clock);
+        await Delivery.WaitAsync(_request.Clock);
         _context.Abort();
     }
 
