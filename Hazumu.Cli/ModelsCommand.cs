@@ -4,7 +4,7 @@ using Hazumu.Cli.Doctor.Clients;
 
 namespace Hazumu.Cli;
 
-/// <summary>The command <c>models</c>: shows the names, the models and the instances of a running gateway.</summary>
+/// <summary>The command <c>models</c>: shows the names, the pinned models, the models and the instances of a running gateway.</summary>
 internal static class ModelsCommand
 {
     private const string PortVariable = "Hazumu__Gateway__ManagementPort";
@@ -57,6 +57,19 @@ internal static class ModelsCommand
             await output.WriteLineAsync();
         }
 
+        if (report.Pinned is { Count: > 0 } pinned)
+        {
+            await WriteTableAsync(output, ["PINNED", "KEPT", "LOADED", "AT", "PROBLEM"], pinned.Select(pin => new[]
+            {
+                pin.Model,
+                pin.When,
+                pin.Wanted == 0 ? "not now" : $"{pin.Loaded.Count} of {pin.Wanted}",
+                string.Join(", ", pin.Loaded),
+                pin.Problem ?? "",
+            }));
+            await output.WriteLineAsync();
+        }
+
         await WriteTableAsync(output, ["MODEL", "INSTANCE", "IN MEMORY", "RUNNING", "WAITING"], report.Instances
             .SelectMany(instance => instance.Models.Select(model => (instance, model)))
             .OrderBy(held => held.model.Name, StringComparer.Ordinal)
@@ -83,10 +96,13 @@ internal static class ModelsCommand
 
     private sealed record Report(
         IReadOnlyList<NameReport> Names,
+        IReadOnlyList<PinReport>? Pinned,
         IReadOnlyList<InstanceReport> Instances,
         IReadOnlyDictionary<string, int> Waiting);
 
     private sealed record NameReport(string Name, IReadOnlyList<string> Models, int? QueueLongerThan, bool IsListed);
+
+    private sealed record PinReport(string Model, string When, int Wanted, IReadOnlyList<string> Loaded, string? Problem);
 
     private sealed record InstanceReport(string Name, bool IsUp, IReadOnlyList<HeldModelReport> Models);
 

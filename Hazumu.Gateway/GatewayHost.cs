@@ -219,6 +219,7 @@ internal static class GatewayHost
         services.AddSingleton<UsageRecording>();
 
         services.AddSingleton<ModelNames>();
+        services.AddSingleton<PinnedModels>();
         services.AddSingleton<Fleet>();
         services.AddSingleton<NameResolver>(Dns.GetHostAddressesAsync);
         services.AddSingleton<FleetMonitor>();
@@ -226,6 +227,8 @@ internal static class GatewayHost
         services.AddSingleton<Scheduler>();
         services.AddHostedService(provider => provider.GetRequiredService<Scheduler>());
         AddAdmission(services, settings.Cluster);
+        services.AddSingleton<PinnedModelLoader>();
+        services.AddHostedService(provider => provider.GetRequiredService<PinnedModelLoader>());
         services.AddSingleton<AttemptWatch>();
         services.AddHostedService(provider => provider.GetRequiredService<AttemptWatch>());
 

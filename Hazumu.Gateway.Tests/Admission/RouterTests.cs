@@ -1,4 +1,5 @@
 using Hazumu.Gateway.Admission;
+using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Tests.Admission;
@@ -95,6 +96,40 @@ public class RouterTests
 
         instances[0].SlotsOf("m").InUse = 0;
         Assert.All(homes, home => Assert.Same(home.Value, fleet.Choose("m", home.Key).Instance));
+    }
+
+    [Theory]
+    [InlineData(true, 4)]
+    [InlineData(false, 700)]
+    public void Requests_are_divided_by_the_weights_of_engines(bool isOfNoConversation, int tolerance)
+    {
+        using var fleet = new TestFleet("Slots=4");
+        Instance[] instances = [fleet.Add("a", "m"), fleet.Add("b", "m"), fleet.Add("canary", "m")];
+        instances[2].Configure(new() { Weight = 10 }, ModelList.All);
+        Array.ForEach(instances, instance => fleet.Load(instance, "m"));
+
+        const int Requests = 21_000;
+        var chosen = Enumerable.Range(1, Requests)
+            .Select(request => fleet.Choose("m", isOfNoConversation ? 0 : (ulong)request * 7_919).Instance!.Name)
+            .CountBy(name => name)
+            .ToDictionary();
+
+        Assert.InRange(chosen["a"], 10_000 - tolerance, 10_000 + tolerance);
+        Assert.InRange(chosen["b"], 10_000 - tolerance, 10_000 + tolerance);
+        Assert.InRange(chosen["canary"], 1_000 - (tolerance / 2), 1_000 + (tolerance / 2));
+    }
+
+    [Fact]
+    public void A_full_engine_leaves_its_share_to_the_others()
+    {
+        using var fleet = new TestFleet();
+        var (a, b) = (fleet.Add("a", "m"), fleet.Add("b", "m"));
+        b.Configure(new() { Weight = 1_000 }, ModelList.All);
+        fleet.Load(a, "m");
+        fleet.Load(b, "m");
+        b.SlotsOf("m").InUse = 1;
+
+        Assert.All(Enumerable.Range(0, 100), affinity => Assert.Same(a, fleet.Choose("m", (ulong)(affinity % 2)).Instance));
     }
 
     [Fact]

@@ -38,9 +38,12 @@ internal sealed class TestFleet : IDisposable
     }
 
     /// <summary>Adds an instance that is up and has models of a gigabyte on its disk.</summary>
-    public Instance Add(string name, params string[] models)
+    public Instance Add(string name, params string[] models) => Add(name, new SocketsHttpHandler(), models);
+
+    /// <summary>Adds such an instance, whose requests a handler answers.</summary>
+    public Instance Add(string name, HttpMessageHandler engine, params string[] models)
     {
-        var instance = new Instance(name, new Uri($"http://{name}:11434"), null, new SocketsHttpHandler());
+        var instance = new Instance(name, new Uri($"http://{name}:11434"), null, engine);
         Fleet.SetInstances([.. Fleet.Instances, instance]);
         Fleet.OnStored(instance, models.ToDictionary(model => model, model => new StoredModel(model, 1_000_000_000)));
         Fleet.OnProbe(instance, isUp: true);

@@ -35,13 +35,57 @@ public sealed class ModelNamesTests
     [InlineData("'Gateway:ModelNames' has a circle: x → y → x; a name may be served by another name, but not by itself, directly or through others.", "0:Name=y", "0:Models:0=x", "1:Name=x", "1:Models:0=a", "1:Models:1=y")]
     [InlineData("'Gateway:ModelNames' has a circle: x → y → z → x; a name may be served by another name, but not by itself, directly or through others.", "0:Name=x", "0:Models:0=y", "1:Name=y", "1:Models:0=z", "2:Name=z", "2:Models:0=x", "3:Name=w", "3:Models:0=y")]
     [InlineData("'Gateway:ModelNames:0:QueueLongerThan' is '-1'; allowed: a number from 0 to 1000000.", "0:Name=x", "0:Models:0=a", "0:QueueLongerThan=-1")]
-    [InlineData("Unknown setting 'Gateway:ModelNames:0:Model' with the value 'a'; 'Gateway:ModelNames:0' has Name, Models, QueueLongerThan, List.", "0:Name=x", "0:Model=a")]
+    [InlineData("'Gateway:ModelNames:0:Shares' is '95'; give a number for each of the 2 models, one of them above 0.", "0:Name=x", "0:Models=a,b", "0:Shares=95")]
+    [InlineData("'Gateway:ModelNames:0:Shares' is '0,0'; give a number for each of the 2 models, one of them above 0.", "0:Name=x", "0:Models=a,b", "0:Shares=0,0")]
+    [InlineData("'Gateway:ModelNames:0:Shares' is a section; allowed: as many numbers from 0 to 1000000 as there are models, separated by commas.", "0:Name=x", "0:Models=a,b", "0:Shares:0=95%", "0:Shares:1=5%")]
+    [InlineData("Unknown setting 'Gateway:ModelNames:0:Model' with the value 'a'; 'Gateway:ModelNames:0' has Name, Models, Shares, QueueLongerThan, List.", "0:Name=x", "0:Model=a")]
     public void A_wrong_entry_is_reported_in_one_sentence(string sentence, params string[] settings)
     {
         var problem = Assert.Throws<StartupProblemException>(() => Read([.. settings.Select(setting => (setting[..setting.IndexOf('=')], setting[(setting.IndexOf('=') + 1)..]))]));
 
         Assert.Equal(sentence, Assert.Single(problem.Problems));
         Assert.Equal(2, problem.ExitCode);
+    }
+
+    [Theory]
+    [InlineData(95, 5)]
+    [InlineData(1, 2)]
+    [InlineData(0, 1)]
+    [InlineData(999, 1)]
+    public void Requests_of_no_conversation_are_divided_exactly(int first, int second)
+    {
+        var chain = Read(("0:Name", "x"), ("0:Models", "a,b,c"), ("0:Shares", $"{first},{second},0"))["x:latest"];
+
+        const int Requests = 100_000;
+        var begun = Enumerable.Range(0, Requests).Select(_ => chain.FullNamesFor(affinity: 0)).ToList();
+
+        Assert.InRange(begun.Count(models => models[0] == "b:latest") - ((double)Requests * second / (first + second)), -4, 4);
+        Assert.All(begun.Where(models => models[0] == "b:latest"), models => Assert.Equal(["b:latest", "a:latest", "c:latest"], models));
+        Assert.DoesNotContain(begun, models => models[0] == "c:latest");
+    }
+
+    [Fact]
+    public void A_conversation_stays_with_its_model_and_conversations_are_divided()
+    {
+        var chain = Read(("0:Name", "x"), ("0:Models", "a,b"), ("0:Shares", "95,5"))["x:latest"];
+
+        var begun = Enumerable.Range(1, 100_000).Select(conversation => chain.FullNamesFor((ulong)conversation * 7_919)[0]).ToList();
+
+        // Ten standard deviations.
+        Assert.InRange(begun.Count(model => model == "b:latest"), 4_300, 5_700);
+        Assert.Equal(begun, Enumerable.Range(1, 100_000).Select(conversation => chain.FullNamesFor((ulong)conversation * 7_919)[0]));
+    }
+
+    [Fact]
+    public void Shares_of_a_name_hold_for_names_that_it_serves()
+    {
+        var names = Read(
+            ("0:Name", "canary"), ("0:Models", "a,b"), ("0:Shares", "90,10"),
+            ("1:Name", "alias"), ("1:Models", "canary"),
+            ("2:Name", "half"), ("2:Models", "c,canary"), ("2:Shares", "1,1"));
+
+        Assert.Equal([0.9, 0.1], names["alias:latest"].Models.Select(model => model.Share));
+        Assert.Equal([0.5, 0.45, 0.05], names["half:latest"].Models.Select(model => Math.Round(model.Share, 9)));
     }
 
     [Fact]

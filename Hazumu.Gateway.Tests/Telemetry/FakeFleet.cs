@@ -15,6 +15,8 @@ internal sealed class FakeFleet : IFleetGauges
 
     public IEnumerable<StaleModelGauge> StaleModels { get; set; } = [];
 
+    public IEnumerable<PinnedModelGauge> PinnedModels { get; set; } = [];
+
     public HashSet<string> Models { get; } = ["tiny:latest"];
 
     public bool Admits { get; set; } = true;

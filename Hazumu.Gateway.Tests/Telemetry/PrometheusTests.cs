@@ -42,6 +42,7 @@ public sealed partial class PrometheusTests : IAsyncLifetime
         _fleet.Slots = [new(_name, $"{_name}:latest", Used: 1, Total: 4)];
         _fleet.Queues = [new($"{_name}:latest", Waiting: 5)];
         _fleet.ResidentModels = [new(_name, $"{_name}:latest", SizeBytes: 5000, VramBytes: 4000, DateTimeOffset.UtcNow.AddHours(1), ContextTokens: 2048)];
+        _fleet.PinnedModels = [new($"{_name}:latest", Missing: 1)];
         _fleet.StaleModels = [new(_name, $"{_name}:latest")];
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions

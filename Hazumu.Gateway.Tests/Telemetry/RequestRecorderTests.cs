@@ -112,6 +112,8 @@ public sealed class RequestRecorderTests : IDisposable
 
         public IEnumerable<StaleModelGauge> StaleModels => throw new InvalidOperationException();
 
+        public IEnumerable<PinnedModelGauge> PinnedModels => throw new InvalidOperationException();
+
         public bool Admits => throw new InvalidOperationException();
 
         public int Peers => throw new InvalidOperationException();

@@ -33,9 +33,10 @@ internal static class Router
         var now = fleet.Now;
         var model = ticket.Model;
         Instance? best = null;
-        ulong bestScore = 0;
+        var bestScore = 0d;
         var isKnown = false;
         var queue = new Backlog(now);
+        Division? division = ticket.Affinity == 0 && IsWeighted(fleet) ? new(ticket.Draw) : null;
 
         foreach (var instance in fleet.Instances)
         {
@@ -61,7 +62,8 @@ internal static class Router
             if (load == 0 && slots.InUse < limit && instance.Circuit.Admits)
             {
                 // One that has just answered 503 comes after all others.
-                var score = now < slots.BusyUntil ? 0 : Score(ticket.Affinity, instance, slots.InUse);
+                var score = now < slots.BusyUntil ? 0
+                    : division?.ScoreOf(instance.Options.Weight) ?? Score(ticket.Affinity, instance, slots.InUse);
                 if (best is null || score > bestScore)
                 {
                     best = instance;
@@ -86,18 +88,24 @@ internal static class Router
             : default;
     }
 
-    // Rendezvous hashing: a conversation stays where its prompt's beginning is in the cache, and moves only when that instance is full or gone.
-    private static ulong Score(ulong affinity, Instance instance, int inUse)
+    // Rendezvous hashing: a conversation stays where its prompt's beginning is in the cache, and moves only when that instance is full or
+    // gone. By weight, as many conversations have their highest score at an instance as its share.
+    private static double Score(ulong affinity, Instance instance, int inUse) => affinity == 0
+        ? int.MaxValue - inUse
+        : instance.Options.Weight
+            / -Math.Log(double.Max(Draw.Fraction(Draw.Mix(affinity ^ (uint)string.GetHashCode(instance.Name, StringComparison.Ordinal))), double.Epsilon));
+
+    private static bool IsWeighted(Fleet fleet)
     {
-        if (affinity == 0)
+        foreach (var instance in fleet.Instances)
         {
-            return (ulong)(int.MaxValue - inUse);
+            if (instance.Options.Weight != fleet.Instances[0].Options.Weight)
+            {
+                return true;
+            }
         }
 
-        var hash = affinity ^ (uint)string.GetHashCode(instance.Name, StringComparison.Ordinal);
-        hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9;
-        hash = (hash ^ (hash >> 27)) * 0x94D049BB133111EB;
-        return (hash ^ (hash >> 31)) | 1;
+        return false;
     }
 
     private static (Instance? Instance, double Cost) Cheapest(Fleet fleet, Ticket ticket, int parallel, long now, bool isKnown)
@@ -164,7 +172,7 @@ internal static class Router
             if ((slots.IsResident || slots.IsLoading) && slots.Model != model)
             {
                 resident++;
-                if (victim is null || (slots.InUse > 0, slots.LastUsed).CompareTo((victim.InUse > 0, victim.LastUsed)) < 0)
+                if (victim is null || (slots.InUse > 0, slots.IsPinned, slots.LastUsed).CompareTo((victim.InUse > 0, victim.IsPinned, victim.LastUsed)) < 0)
                 {
                     victim = slots;
                 }
@@ -182,7 +190,8 @@ internal static class Router
             copies += other.Slots.TryGetValue(victim.Model, out var slots) && slots.IsResident ? 1 : 0;
         }
 
-        var missed = Math.Min(1, fleet.Rates.PerSecond(victim.Model, now) * HorizonSeconds) / Math.Max(1, copies * copies);
+        // One that is pinned is loaded again.
+        var missed = victim.IsPinned ? 1 : Math.Min(1, fleet.Rates.PerSecond(victim.Model, now) * HorizonSeconds) / Math.Max(1, copies * copies);
 
         // A model that runs is not evicted: the load would wait for it.
         var busy = victim.InUse > 0 ? Math.Max(StartSeconds, victim.ServiceSeconds) : 0;
@@ -202,6 +211,24 @@ internal static class Router
         }
 
         return seconds;
+    }
+}
+
+/// <summary>Divides requests between instances in proportion to their weights, where no conversation says to which one they go.</summary>
+/// <param name="draw">The request's number from 0 to 1.</param>
+internal sealed class Division(double draw)
+{
+    private double _draw = draw;
+    private double _total;
+
+    /// <summary>The score of the next instance: higher than all before if it takes the request from these, else the lowest.</summary>
+    public double ScoreOf(int weight)
+    {
+        _total += weight;
+        var part = weight / _total;
+        var isTaken = _draw < part;
+        _draw = isTaken ? _draw / part : (_draw - part) / (1 - part);
+        return isTaken ? _total : 0;
     }
 }
 

@@ -15,6 +15,7 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     private List<(string Instance, long Until)>? _avoided;
     private FallbackReason _before;
     private int _next;
+    private double? _draw;
 
     /// <summary>The model; of a chain, the one that was chosen last.</summary>
     public string Model { get; private set; } = model;
@@ -38,6 +39,9 @@ internal sealed class Ticket(string model, ulong affinity, string key)
     public IReadOnlyList<string>? Rest => Chain is null ? null : [.. Chain.Skip(_next)];
 
     public ulong Affinity { get; } = affinity;
+
+    /// <summary>A number from 0 to 1, by which requests are divided that belong to no conversation.</summary>
+    public double Draw => _draw ??= Admission.Draw.Next();
 
     public string Key { get; } = key;
 

@@ -44,4 +44,11 @@ internal sealed class EngineOptions
         Allowed = "a number from 1 to 100000")]
     [Range(1, 100_000)]
     public int? Slots { get; set; }
+
+    /// <summary>Its share of the requests for a model that several engines have in memory.</summary>
+    [Setting(
+        "The share of the engine in the requests for a model that several engines have in memory, in proportion to the others",
+        Allowed = "a number from 1 to 1000000")]
+    [Range(1, 1_000_000)]
+    public int Weight { get; set; } = 100;
 }

@@ -31,6 +31,15 @@ internal sealed class GatewayOptions
     [Setting("Names that clients may use, each with the models that serve it")]
     public Dictionary<string, ModelNameOptions> ModelNames { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Models that are kept in memory, those that matter most first.</summary>
+    [Setting("Models that are kept in memory, those that matter most first")]
+    public Dictionary<string, PinnedModelOptions> PinnedModels { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The time zone of the times at which models are loaded.</summary>
+    [Setting("The time zone of `LoadAt`", Allowed = "a name of the IANA database such as 'Europe/Berlin'")]
+    [TimeZone]
+    public string TimeZone { get; set; } = "UTC";
+
     /// <summary>Whether models that run in Ollama's cloud are allowed.</summary>
     [Setting("Whether models that run in Ollama's cloud are allowed")]
     public bool AllowCloudModels { get; set; }
@@ -124,6 +133,13 @@ internal sealed class ModelNameOptions
     /// <summary>The models, in their order: the first that can serve a request now does.</summary>
     [Setting("The models that serve it: a request goes to the first one that can serve it now", Allowed = "names of models, in their order")]
     public IReadOnlyList<string> Models { get; set; } = [];
+
+    /// <summary>The shares of the models in the requests, in proportion; unless they are set, all requests go to the first one.</summary>
+    [Setting(
+        "The shares of these models in the requests, in proportion: `95,5`. Unless it is set, all requests go to the first model",
+        Allowed = "as many numbers from 0 to 1000000 as there are models, separated by commas")]
+    [Shares]
+    public IReadOnlyList<string> Shares { get; set; } = [];
 
     /// <summary>Requests that may wait for a model before the next one is used; any number unless it is set.</summary>
     [Setting("Requests that may wait for a model before the next one is used; any number unless it is set", Allowed = "a number from 0 to 1000000")]

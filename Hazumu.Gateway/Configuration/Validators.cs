@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using NodaTime;
 
 namespace Hazumu.Gateway.Configuration;
 
@@ -51,9 +53,20 @@ internal sealed class PositiveDurationAttribute : ValidationAttribute
         value is null || (value is TimeSpan duration && duration > TimeSpan.Zero && duration < TimeSpan.FromDays(20));
 }
 
-/// <summary>The value is the name of a time zone.</summary>
+/// <summary>Every value is a share of requests.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class SharesAttribute : ValidationAttribute
+{
+    public override bool IsValid(object? value) => value is IReadOnlyList<string> list && list.All(text => ShareOf(text) is not null);
+
+    /// <summary>Reads a share; <see langword="null"/> where it is none.</summary>
+    public static int? ShareOf(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var share) && share <= 1_000_000 ? share : null;
+}
+
+/// <summary>The value is a time zone of the IANA database.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class TimeZoneAttribute : ValidationAttribute
 {
-    public override bool IsValid(object? value) => value is string name && NodaTime.DateTimeZoneProviders.Tzdb.GetZoneOrNull(name) is not null;
+    public override bool IsValid(object? value) => value is string name && DateTimeZoneProviders.Tzdb.GetZoneOrNull(name) is not null;
 }

@@ -65,6 +65,13 @@ internal sealed class ModelNames
         }
 
         StartupProblemException.ThrowIfAny([.. problems.Distinct()], exitCode: 2);
+        foreach (var (name, chain) in chains.ToList())
+        {
+            var shares = new Dictionary<string, double>(StringComparer.Ordinal);
+            AddShares(name, entries, part: 1, shares);
+            chains[name] = chain with { Models = [.. chain.Models.Select(model => model with { Share = shares.GetValueOrDefault(model.FullName) })] };
+        }
+
         return chains.ToFrozenDictionary(StringComparer.Ordinal);
     }
 
@@ -77,6 +84,8 @@ internal sealed class ModelNames
                 ? $"'{path}:Models' is empty; list the models that serve '{entry.Name}', the first choice first."
             : problemOfModel is not null
                 ? $"'{path}:Models' has a name that {problemOfModel}; give the name of a model."
+            : entry.Shares.Count > 0 && (entry.Shares.Count != entry.Models.Count || entry.Shares.All(share => SharesAttribute.ShareOf(share) == 0))
+                ? $"'{path}:Shares' is '{string.Join(',', entry.Shares)}'; give a number for each of the {entry.Models.Count} models, one of them above 0."
             : null;
     }
 
@@ -104,6 +113,24 @@ internal sealed class ModelNames
         }
 
         return null;
+    }
+
+    // Each model's part of a chain; that of a name is divided as this name's own chain is.
+    private static void AddShares(string name, Entries entries, double part, Dictionary<string, double> shares)
+    {
+        var entry = entries[name].Options;
+        List<double> own = entry.Shares.Count == 0 ? [1] : [.. entry.Shares.Select(share => (double)SharesAttribute.ShareOf(share)!)];
+        foreach (var (share, model) in own.Zip(entry.Models.Select(ChainModel.From)).Where(pair => pair.First > 0))
+        {
+            if (model.FullName != name && entries.ContainsKey(model.FullName))
+            {
+                AddShares(model.FullName, entries, part * share / own.Sum(), shares);
+            }
+            else
+            {
+                shares[model.FullName] = shares.GetValueOrDefault(model.FullName) + (part * share / own.Sum());
+            }
+        }
     }
 
     // From its first name in alphabetical order, so that each circle is reported once.

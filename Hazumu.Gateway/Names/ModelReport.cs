@@ -7,14 +7,19 @@ namespace Hazumu.Gateway.Names;
 /// The models that the gateway serves now: <c>GET /models</c> on the management port, which <c>hazumu models</c> shows.
 /// </summary>
 /// <param name="Names">The names of <c>Gateway:ModelNames</c>.</param>
+/// <param name="Pinned">The models of <c>Gateway:PinnedModels</c>.</param>
 /// <param name="Instances">The instances and their models.</param>
 /// <param name="Waiting">Requests that wait, by model.</param>
 internal sealed record ModelReport(
-    IEnumerable<NameReport> Names, IEnumerable<InstanceReport> Instances, IReadOnlyDictionary<string, int> Waiting)
+    IEnumerable<NameReport> Names,
+    IEnumerable<PinReport> Pinned,
+    IEnumerable<InstanceReport> Instances,
+    IReadOnlyDictionary<string, int> Waiting)
 {
     /// <summary>Describes the gateway as it is now.</summary>
-    public static ModelReport Create(ModelNames names, Fleet fleet, Scheduler scheduler) => new(
+    public static ModelReport Create(ModelNames names, PinnedModelLoader pinned, Fleet fleet, Scheduler scheduler) => new(
         [.. names.All.OrderBy(chain => chain.Name, StringComparer.Ordinal).Select(NameReport.Create)],
+        pinned.Current,
         fleet.Read(instances => instances.Select(InstanceReport.Create).ToList()),
         scheduler.WaitingByModel().ToDictionary(queue => queue.Model, queue => queue.Waiting));
 }

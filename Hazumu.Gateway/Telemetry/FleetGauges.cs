@@ -1,6 +1,7 @@
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Names;
 using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Telemetry;
@@ -9,7 +10,8 @@ namespace Hazumu.Gateway.Telemetry;
 /// The fleet for metrics: copies taken under its lock. Of several gateways, only the one that admits exports it, so
 /// that sums over all are correct.
 /// </summary>
-internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission admission, GatewaySettings settings) : IFleetGauges
+internal sealed class FleetGauges(
+    Fleet fleet, Scheduler scheduler, IAdmission admission, PinnedModelLoader pinned, GatewaySettings settings) : IFleetGauges
 {
     /// <inheritdoc/>
     public IEnumerable<InstanceGauge> Instances => Copy<InstanceGauge>(instance =>
@@ -41,6 +43,11 @@ internal sealed class FleetGauges(Fleet fleet, Scheduler scheduler, IAdmission a
     /// <inheritdoc/>
     public IEnumerable<StaleModelGauge> StaleModels =>
         admission.IsAdmitting ? fleet.StaleModels().Select(stale => new StaleModelGauge(stale.Instance.Name, stale.Model)) : [];
+
+    /// <inheritdoc/>
+    public IEnumerable<PinnedModelGauge> PinnedModels => admission.IsAdmitting
+        ? pinned.Current.Select(pin => new PinnedModelGauge(ModelName.FullNameOf(pin.Model), pin.Missing))
+        : [];
 
     /// <inheritdoc/>
     public bool Admits => admission.IsAdmitting;

@@ -113,6 +113,8 @@ internal sealed class GatewayMetrics
             () => PerResident(IsPartlyOnCpu, Enumerable.Max),
             description: "Whether a loaded model is partly or wholly outside GPU memory: 1, else 0.");
         meter.CreateObservableGauge("hazumu.gateway.model.stale", StaleModels, description: "1 for each instance that has an older version of a model than another instance.");
+        meter.CreateObservableUpDownCounter(
+            "hazumu.gateway.pinned.missing", PinnedMissing, "{instance}", "Instances on which a pinned model is to be in memory and is not.");
     }
 
     /// <summary>Counts a request as under way; <see cref="Record"/> ends that.</summary>
@@ -402,6 +404,10 @@ internal sealed class GatewayMetrics
         .Select(stale => LabelsOf(stale.Instance, stale.Model))
         .Distinct()
         .Select(labels => new Measurement<int>(1, Tags(labels)));
+
+    private IEnumerable<Measurement<int>> PinnedMissing() => _fleet.PinnedModels
+        .GroupBy(pinned => _models.Label(pinned.Model, isKnown: true))
+        .Select(pinned => new Measurement<int>(pinned.Sum(model => model.Missing), new TagList { { Attributes.Model, pinned.Key } }));
 
     private double? UntilExpiry(ResidentModelGauge model) =>
         model.ExpiresAt is { } expiry ? Math.Max(0, (expiry - _time.GetUtcNow()).TotalSeconds) : null;

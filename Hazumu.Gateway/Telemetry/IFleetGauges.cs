@@ -20,6 +20,9 @@ internal interface IFleetGauges
     /// <summary>Every instance and model whose version is older than another instance's.</summary>
     IEnumerable<StaleModelGauge> StaleModels { get; }
 
+    /// <summary>Every model that is kept in memory, and on how many instances it is missing.</summary>
+    IEnumerable<PinnedModelGauge> PinnedModels { get; }
+
     /// <summary>Whether this gateway admits for all; true where it is the only one.</summary>
     bool Admits { get; }
 
@@ -67,3 +70,8 @@ internal readonly record struct ResidentModelGauge(
 /// <param name="Instance">The instance's name.</param>
 /// <param name="Model">The model's full name.</param>
 internal readonly record struct StaleModelGauge(string Instance, string Model);
+
+/// <summary>A model that is kept in memory.</summary>
+/// <param name="Model">The model's full name.</param>
+/// <param name="Missing">On how many instances it is to be and is not.</param>
+internal readonly record struct PinnedModelGauge(string Model, int Missing);

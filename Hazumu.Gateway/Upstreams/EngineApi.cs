@@ -73,6 +73,17 @@ internal static class EngineApi
         return await ReadAsync(response, path, cancellationToken);
     }
 
+    /// <summary>Sends a document, and reads the answer.</summary>
+    /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
+    /// <exception cref="JsonException">The answer is no JSON.</exception>
+    public static async Task<JsonDocument> PostAsync(Instance instance, string path, object document, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(instance.Url, path)) { Content = JsonContent.Create(document) };
+        using var response = await instance.Raw.SendAsync(request, cancellationToken);
+        await CheckAsync(response, path, cancellationToken);
+        return await ParseAsync(response, cancellationToken);
+    }
+
     /// <summary>Reads a text, such as metrics.</summary>
     /// <returns>The text; <see langword="null"/> where the engine has no such route.</returns>
     /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>

@@ -280,6 +280,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
                 }
             }
 
+            instance.ResidentReadAt = requestedAt;
             instance.MostResident = Math.Max(instance.MostResident, models.Count);
             Forget(instance);
         }
@@ -305,6 +306,35 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
     {
         slots.BeginLoad(Now);
         LoadBegan?.Invoke();
+    }
+
+    /// <summary>An instance begins to load a model that no request is for. <see cref="EndLoad"/> must follow.</summary>
+    public void BeginLoad(Instance instance, string model)
+    {
+        lock (Gate)
+        {
+            BeginLoad(instance.SlotsOf(model));
+        }
+    }
+
+    /// <summary>Such a load has ended.</summary>
+    /// <param name="instance">Where.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="seconds">How long it took; <see langword="null"/> where it came to nothing.</param>
+    public void EndLoad(Instance instance, string model, double? seconds)
+    {
+        lock (Gate)
+        {
+            var slots = instance.SlotsOf(model);
+            slots.EndLoad();
+            if (seconds is { } time)
+            {
+                (slots.IsResident, slots.ResidentSeen) = (true, Now);
+                slots.SawLoad(time);
+            }
+        }
+
+        OnChanged();
     }
 
     /// <summary>The instances that load a model.</summary>

@@ -21,6 +21,24 @@ internal interface IEngine
     Task<IReadOnlyDictionary<string, StoredModel>> GetModelsAsync(Instance instance, CancellationToken cancellationToken);
 }
 
+/// <summary>A kind of engine that loads, unloads and pulls models on request. Others have theirs in memory for as long as they run.</summary>
+internal interface IModelLoader
+{
+    /// <summary>Loads a model, or changes how long one stays that is loaded.</summary>
+    /// <param name="instance">Where.</param>
+    /// <param name="model">The model's name.</param>
+    /// <param name="keepFor">How long it stays when it is not used; <see langword="null"/> for always, zero to unload it.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
+    /// <exception cref="System.Text.Json.JsonException">The answer is no JSON.</exception>
+    Task LoadAsync(Instance instance, string model, TimeSpan? keepFor, CancellationToken cancellationToken);
+
+    /// <summary>Pulls a model from its registry.</summary>
+    /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
+    /// <exception cref="System.Text.Json.JsonException">The answer is no JSON.</exception>
+    Task PullAsync(Instance instance, string model, CancellationToken cancellationToken);
+}
+
 /// <summary>The result of a probe.</summary>
 /// <param name="Version">The program's version; <see langword="null"/> where it reports none.</param>
 /// <param name="Resident">The models in memory; <see langword="null"/> if all its models are always in memory.</param>

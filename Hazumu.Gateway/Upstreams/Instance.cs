@@ -83,6 +83,9 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>Its version; <see langword="null"/> where the engine reports none.</summary>
     public string? Version { get; private set; }
 
+    /// <summary>When what it has in memory was requested that is known now; milliseconds.</summary>
+    public long ResidentReadAt { get; set; } = long.MinValue / 2;
+
     /// <summary>The most models seen in memory at once: at least so many have room.</summary>
     public int MostResident { get; set; }
 

@@ -55,6 +55,9 @@ internal sealed class ModelSlots(string model)
     /// <summary>Its last state in <c>/api/ps</c>.</summary>
     public ResidentModel? Resident { get; set; }
 
+    /// <summary>Whether the model is kept in memory by <c>Gateway:PinnedModels</c>.</summary>
+    public bool IsPinned { get; set; }
+
     /// <summary>When the model was last used here.</summary>
     public long LastUsed { get; set; }
 

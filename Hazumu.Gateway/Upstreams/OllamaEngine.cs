@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Upstreams;
 
 /// <summary>Ollama. Its slots are set by OLLAMA_NUM_PARALLEL, which it does not report.</summary>
 /// <remarks>Source: https://github.com/ollama/ollama/blob/v0.32.15/docs/api.md.</remarks>
-internal sealed class OllamaEngine : IEngine
+internal sealed class OllamaEngine : IEngine, IModelLoader
 {
     // Within the time of a probe, which goes on without the rest.
     private static readonly TimeSpan s_showTimeout = TimeSpan.FromSeconds(2);
@@ -53,6 +54,35 @@ internal sealed class OllamaEngine : IEngine
         }
 
         return await AddCapabilitiesAsync(instance, models, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A request without a prompt. One for <c>/api/generate</c> is refused for a model that only embeds (<c>server/routes.go</c>).
+    /// Requests that do not say how long the model is to stay leave that as it is (<c>server/sched.go</c>, <c>useLoadedRunner</c>).
+    /// </remarks>
+    public async Task LoadAsync(Instance instance, string model, TimeSpan? keepFor, CancellationToken cancellationToken)
+    {
+        var embeds = instance.Stored?.GetValueOrDefault(ModelName.FullNameOf(model))?.Completes == false;
+        var request = new Dictionary<string, object>
+        {
+            ["model"] = model,
+            ["keep_alive"] = keepFor is { } time ? (long)Math.Ceiling(time.TotalSeconds) : -1,
+            ["stream"] = false,
+        };
+        if (embeds)
+        {
+            request["input"] = Array.Empty<string>();
+        }
+
+        using var answer = await EngineApi.PostAsync(instance, embeds ? "/api/embed" : "/api/generate", request, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task PullAsync(Instance instance, string model, CancellationToken cancellationToken)
+    {
+        var request = new Dictionary<string, object> { ["model"] = model, ["stream"] = false };
+        using var answer = await EngineApi.PostAsync(instance, "/api/pull", request, cancellationToken);
     }
 
     // Of a process that has been up since the last probe, the version is known.

@@ -14,7 +14,7 @@ internal sealed class Admit(IAdmission admission, Fleet fleet)
     public static Ticket CreateTicket(GatewayRequest request) => new(
         request.FullModel!, request.Affinity, request.Turn)
     {
-        Chain = request.Chain?.FullNames,
+        Chain = request.Chain?.FullNamesFor(request.Affinity),
         QueueLongerThan = request.Chain?.QueueLongerThan,
         Priority = request.Priority,
         IsShort = request.Operation.GenAiName == "embeddings",
