@@ -273,19 +273,35 @@ public sealed class PinnedModelLoaderTests : IDisposable
         var (a, b) = (Add("a", room: 1, "m", "n"), Add("b", room: 1, "n", "o"));
         a.Memory.Add(("m", DateTimeOffset.MaxValue));
         b.Memory.Add(("o", DateTimeOffset.MaxValue));
-        lock (_fleet.Fleet.Gate)
-        {
-            for (var request = 0; request < 20; request++)
-            {
-                _fleet.Fleet.Rates.Count("o:latest", _fleet.Fleet.Now);
-            }
-        }
-
         Array.ForEach([.. _engines.Keys], instance => _fleet.Load(instance, instance.Name == "a" ? "m:latest" : "o:latest"));
+
+        // Alike, until it is known that one is loaded again when it is evicted.
         Assert.Equal("a", _fleet.Choose("n:latest").Instance!.Name);
         await PassAsync();
 
         Assert.Equal("b", _fleet.Choose("n:latest").Instance!.Name);
+    }
+
+    [Fact]
+    public async Task A_restart_is_not_taken_for_models_that_do_not_fit_together()
+    {
+        Start("PinnedModels:0:Model=first", "PinnedModels:1:Model=later");
+        var a = Add("a", room: 2, "first", "later");
+        await PassAsync();
+        _fleet.Time.Advance(TimeSpan.FromSeconds(5));
+        Probe();
+        await _loader.StepAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(["first", "later"], a.Loaded);
+
+        // Before any probe has seen both in memory.
+        a.Memory.Clear();
+        _fleet.Fleet.OnProbe(_engines.First().Key, isUp: false);
+        _fleet.Fleet.OnProbe(_engines.First().Key, isUp: true);
+        await PassAsync();
+        await PassAsync();
+
+        Assert.Equal(["first", "later"], a.Loaded);
+        Assert.DoesNotContain(_log.Lines, line => line.Level == LogLevel.Warning);
     }
 
     [Fact]

@@ -96,7 +96,7 @@ internal sealed partial class PinnedModelLoader : BackgroundService
     {
         var clock = _time.GetUtcNow();
         var turn = new Turn([.. pins.Select(pin => (pin, pin.KeptUntil(clock)))], _fleet.Now, clock);
-        foreach (var gone in _states.Keys.Where(known => !instances.Contains(known) || known.IsUp != true).ToList())
+        foreach (var (gone, _) in _states.Where(known => !instances.Contains(known.Key) || known.Key.IsUp != true || known.Key.Returns != known.Value.Returns).ToList())
         {
             _states.Remove(gone);
         }
@@ -141,7 +141,9 @@ internal sealed partial class PinnedModelLoader : BackgroundService
             return;
         }
 
-        foreach (var lost in problem is null ? load.Beside.Where(model => turn.IsKept(model, instance) && !IsListed(instance, model)) : [])
+        // Where the model itself is gone, the instance has restarted since.
+        var hasLoaded = problem is null && IsListed(instance, load.Model.FullName);
+        foreach (var lost in hasLoaded ? load.Beside.Where(model => turn.IsKept(model, instance) && !IsListed(instance, model)) : [])
         {
             var (first, later) = turn.OrderOf(lost) < turn.OrderOf(load.Model.FullName) ? (lost, load.Model.FullName) : (load.Model.FullName, lost);
             state.Conflicts.Add((first, later));
@@ -340,7 +342,7 @@ internal sealed partial class PinnedModelLoader : BackgroundService
     {
         if (!_states.TryGetValue(instance, out var state))
         {
-            _states.Add(instance, state = new());
+            _states.Add(instance, state = new(instance.Returns));
         }
 
         return state;
@@ -413,9 +415,13 @@ internal sealed partial class PinnedModelLoader : BackgroundService
     }
 
     /// <summary>What is known of one instance since it is up.</summary>
-    private sealed class State
+    /// <param name="returns">How often it had come back up by then.</param>
+    private sealed class State(int returns)
     {
         private readonly Dictionary<string, Record> _records = new(StringComparer.Ordinal);
+
+        /// <summary>How often it had come back up when this state began.</summary>
+        public int Returns { get; } = returns;
 
         /// <summary>Models that do not fit into its memory together, the one that is listed first before the other.</summary>
         public HashSet<(string First, string Later)> Conflicts { get; } = [];

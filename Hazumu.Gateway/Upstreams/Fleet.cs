@@ -212,6 +212,7 @@ internal sealed class Fleet(GatewaySettings settings, TimeProvider time)
             {
                 if (hasChanged)
                 {
+                    instance.Returns++;
                     instance.Circuit.OnReturn();
                 }
 

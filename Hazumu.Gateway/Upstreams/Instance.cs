@@ -83,6 +83,9 @@ internal sealed class Instance(string name, Uri url, IPAddress? address, HttpMes
     /// <summary>Its version; <see langword="null"/> where the engine reports none.</summary>
     public string? Version { get; private set; }
 
+    /// <summary>How often it has come up: what was in its memory before may be gone.</summary>
+    public int Returns { get; set; }
+
     /// <summary>When what it has in memory was requested that is known now; milliseconds.</summary>
     public long ResidentReadAt { get; set; } = long.MinValue / 2;
 
