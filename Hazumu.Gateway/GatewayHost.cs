@@ -206,7 +206,7 @@ internal static class GatewayHost
                 ? MetricStreamConfiguration.Drop
                 : null));
 
-        services.AddKeys(settings.Keys);
+        services.AddKeys(settings.Keys, settings.Issuers);
         services.AddSingleton(new EndUsers(settings.EndUsers));
         services.AddGatewayTelemetry();
         services.AddSingleton<IFleetGauges, FleetGauges>();
@@ -280,6 +280,7 @@ internal static class GatewayHost
         var settings = services.GetRequiredService<GatewaySettings>();
         settings.Checking += EngineModels.Check;
         settings.Checking += options => keys.Apply(options.Keys);
+        settings.Checking += options => services.GetRequiredService<TokenIssuers>().Apply(options.Issuers);
 
         // Rejects queued requests immediately; Kestrel drains those that run.
         lifetime.ApplicationStopping.Register(services.GetRequiredService<IAdmission>().Stop);

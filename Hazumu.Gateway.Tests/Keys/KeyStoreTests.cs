@@ -46,6 +46,56 @@ public sealed class KeyStoreTests : IDisposable
     }
 
     [Fact]
+    public void A_rotated_key_is_the_same_and_its_former_secret_ends()
+    {
+        var (alice, old) = TestKeys.Make("alice");
+        TestKeys.Write(Path, alice);
+        var store = Store(options => options.Required = true);
+        var before = store.Current.Find(old)!;
+        var (text, hash) = KeyText.CreateSecret(alice.Id);
+
+        TestKeys.Write(Path, alice with { Hash = hash, Former = [new(alice.Hash, TestKeys.Now.AddHours(1))] });
+        store.Refresh();
+
+        Assert.False(before.Revocation!.Token.IsCancellationRequested);
+        Assert.Same(store.Current.Find(text), store.Current.Find(old, out var end));
+        Assert.Equal(TestKeys.Now.AddHours(1), end);
+        Assert.Null(store.Current.Find(TestKeys.WithOtherSecret(text)));
+
+        // With no overlap it is another key.
+        TestKeys.Write(Path, alice with { Hash = KeyText.CreateSecret(alice.Id).Hash });
+        store.Refresh();
+        Assert.Null(store.Current.Find(old));
+        Assert.True(before.Revocation.Token.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task The_last_use_is_written_once_a_minute_has_begun_and_outlasts_the_store()
+    {
+        var (alice, text) = TestKeys.Make("alice");
+        var (bob, _) = TestKeys.Make("bob");
+        TestKeys.Write(Path, alice, bob);
+        var store = Store();
+        store.Current.Find(text)!.LastUse.Set(_time.GetUtcNow().AddSeconds(59));
+        await store.SaveUsesAsync(default);
+        Assert.Equal([(alice.Id, TestKeys.Now)], LastUseFile.Read(Path).Select(use => (use.Key, use.Value)));
+
+        // Without a later use nothing is written.
+        File.Delete(LastUseFile.Of(Path));
+        store.Current.Find(text)!.LastUse.Set(_time.GetUtcNow().AddSeconds(59));
+        await store.SaveUsesAsync(default);
+        Assert.False(File.Exists(LastUseFile.Of(Path)));
+
+        // Another gateway has seen a later one; that of a key that is gone is dropped.
+        await LastUseFile.AddAsync(Path, new Dictionary<string, DateTimeOffset> { [alice.Id] = TestKeys.Now.AddHours(2), [bob.Id] = TestKeys.Now }, new HashSet<string> { alice.Id, bob.Id }, default);
+        TestKeys.Write(Path, alice);
+        store.Refresh();
+        store.Current.Find(text)!.LastUse.Set(TestKeys.Now.AddHours(1));
+        await store.SaveUsesAsync(default);
+        Assert.Equal([(alice.Id, TestKeys.Now.AddHours(2))], LastUseFile.Read(Path).Select(use => (use.Key, use.Value)));
+    }
+
+    [Fact]
     public void A_change_that_size_and_time_do_not_show_is_seen()
     {
         var (alice, aliceText) = TestKeys.Make("alice");

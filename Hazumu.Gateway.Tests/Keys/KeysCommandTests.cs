@@ -100,6 +100,9 @@ public sealed class KeysCommandTests : IDisposable
         var (_, text, _) = await Run("keys", "create", "alice", "--models", "qwen*", "--requests-per-minute", "60", "--concurrent", "2", "--group", "sales", "--note", "for Bo", "--end-users", "X-User, body", "--end-user-concurrent", "1");
         await Run("keys", "create", "bob", "--scopes", "admin", "--priority", "batch", "--expires", "1d", "--ollama-public-key", new OllamaKeyPair().PublicKey);
         _time.Advance(TimeSpan.FromDays(2));
+        var store = new KeyStore(new() { File = Path }, _time, new KeptLog<KeyStore>());
+        store.Current.Find(text.Trim())!.LastUse.Set(_time.GetUtcNow().AddSeconds(-1));
+        await store.SaveUsesAsync(default);
 
         var (code, output, error) = await Run("keys", "list");
 
@@ -107,9 +110,9 @@ public sealed class KeysCommandTests : IDisposable
         var ids = KeyFile.Read(Path).Select(key => key.Id).ToList();
         Assert.Equal(
             $"""
-            NAME   ID        GROUP  SCOPES      MODELS  LIMITS                      END USERS                OLLAMA KEY  CREATED     EXPIRES               NOTE
-            alice  {ids[0]}  sales  infer,read  qwen*   60 requests/min, 2 at once  X-User,body (1 at once)  -           2026-06-01  -                     for Bo
-            bob    {ids[1]}  -      admin       *       batch priority              -                        yes         2026-06-01  2026-06-02 (expired)  -
+            NAME   ID        GROUP  SCOPES      MODELS  LIMITS                      END USERS                OLLAMA KEY  CREATED     LAST USED         EXPIRES               NOTE
+            alice  {ids[0]}  sales  infer,read  qwen*   60 requests/min, 2 at once  X-User,body (1 at once)  -           2026-06-01  2026-06-03 11:59  -                     for Bo
+            bob    {ids[1]}  -      admin       *       batch priority              -                        yes         2026-06-01  -                 2026-06-02 (expired)  -
 
             """,
             output,
@@ -211,6 +214,12 @@ public sealed class KeysCommandTests : IDisposable
     [InlineData("keys create alice --ollama-public-key /no/such/file")]
     [InlineData("keys create alice --ollama-public-key ssh-rsa")]
     [InlineData("keys create alice --ollama-public-key /dev/null")]
+    [InlineData("keys create")]
+    [InlineData("keys create alice --from x.csv")]
+    [InlineData("keys create alice --end-users Cookie")]
+    [InlineData("keys rotate")]
+    [InlineData("keys rotate alice --overlap 91d")]
+    [InlineData("keys rotate alice --overlap soon")]
     [InlineData("keys revoke")]
     [InlineData("keys list x")]
     public async Task Arguments_that_are_not_understood_are_reported_and_change_nothing(string line)
@@ -237,6 +246,89 @@ public sealed class KeysCommandTests : IDisposable
         var file = KeyOptions.DefaultFile;
 
         Assert.True(file is null || (System.IO.Path.IsPathRooted(file) && file.EndsWith(System.IO.Path.Combine("hazumu", "keys.json"), StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_rotated_key_has_a_new_secret_and_keeps_the_former_for_a_while()
+    {
+        var (_, first, _) = await Run("keys", "create", "alice", "--group", "sales");
+        var before = Assert.Single(KeyFile.Read(Path));
+
+        var (code, second, error) = await Run("keys", "rotate", "alice", "--overlap", "24h");
+
+        Assert.Equal(0, code);
+        Assert.Contains("the former one works until 2026-06-02T12:00:00Z", error, StringComparison.Ordinal);
+        var key = Assert.Single(KeyFile.Read(Path));
+        Assert.Equal((before.Id, "sales"), (key.Id, key.Group));
+        Assert.Equal((before.Hash, _time.GetUtcNow().AddDays(1)), (Assert.Single(key.Former).Hash, key.Former[0].Expires));
+        Assert.NotEqual(first, second);
+        Assert.Contains("- (former secret: 2026-06-02 12:00)", (await Run("keys", "list")).Output, StringComparison.Ordinal);
+
+        // A secret whose time is up is forgotten, and with an overlap of none there is no other.
+        _time.Advance(TimeSpan.FromDays(2));
+        await Run("keys", "rotate", "alice");
+        Assert.Single(KeyFile.Read(Path)[0].Former);
+        await Run("keys", "rotate", "alice", "--overlap", "0s");
+        Assert.Empty(KeyFile.Read(Path)[0].Former);
+        await AssertFails("There is no key 'bob'", "keys", "rotate", "bob");
+    }
+
+    [Fact]
+    public async Task Many_keys_are_created_from_a_file_at_once()
+    {
+        var file = _folder.File("keys.csv");
+        await File.WriteAllTextAsync(file, """
+            name,models,Requests-Per-Minute,note,expires
+            anna,"qwen*,tiny",60,"Anna, sales",90d
+            # a comment
+            bo,,,,
+
+            """);
+
+        var (code, output, error) = await Run("keys", "create", "--from", file);
+
+        Assert.Equal((0, "2 keys are stored"), (code, error[..17]));
+        var keys = KeyFile.Read(Path);
+        Assert.Equal(["anna", "bo"], keys.Select(key => key.Name));
+        Assert.Equal(("qwen*,tiny", 60, "Anna, sales", _time.GetUtcNow().AddDays(90)), (keys[0].Models.ToString(), keys[0].RequestsPerMinute, keys[0].Note, keys[0].Expires));
+        Assert.Equal((Scope.Infer | Scope.Read, true, null), (keys[1].Scopes, keys[1].Models.IsAll, keys[1].Note));
+        var lines = Lines(output);
+        Assert.Equal("name,key", lines[0]);
+        var set = new KeySet(isRequired: true, keys);
+        Assert.Equal(["anna", "bo"], lines[1..].Select(line => set.Find(line.Split(',')[1])!.Name));
+    }
+
+    [Theory]
+    [InlineData("name\nanna\nb b", "Line 3 of 'FILE' has the name 'b b'")]
+    [InlineData("name\nanna\nAnna", "Line 3 of 'FILE' has the name 'Anna', which is there twice")]
+    [InlineData("name,scopes\nanna,infer\nbo,all\ncarl,read", "Line 3 of 'FILE': --scopes is 'all'")]
+    [InlineData("name,scopes\nanna", "of 'FILE' has 1 values and not 2")]
+    [InlineData("name,colour\nanna,red", "The first line of 'FILE' is 'name,colour'; it must name the columns")]
+    [InlineData("anna\nbo", "The first line of 'FILE' is 'anna'")]
+    [InlineData("name,note\nanna,\"x", "of 'FILE' is no CSV")]
+    [InlineData("", "'FILE' has no keys")]
+    public async Task A_file_with_a_mistake_creates_no_key(string content, string sentence)
+    {
+        var file = _folder.File("keys.csv");
+        await File.WriteAllTextAsync(file, content);
+
+        var (code, output, error) = await Run("keys", "create", "--from", file);
+
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains(sentence.Replace("FILE", file, StringComparison.Ordinal), error, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path));
+    }
+
+    [Fact]
+    public async Task A_name_that_is_taken_keeps_a_whole_file_out()
+    {
+        await Run("keys", "create", "bo");
+        var file = _folder.File("keys.csv");
+        await File.WriteAllTextAsync(file, "name\nanna\nbo\n");
+
+        await AssertFails("The key 'bo' exists already", "keys", "create", "--from", file);
+
+        Assert.Equal(["bo"], KeyFile.Read(Path).Select(key => key.Name));
     }
 
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -9,7 +9,6 @@ using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
 using Hazumu.Testing;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Hazumu.Gateway.Tests.Serving;
@@ -43,7 +42,7 @@ public sealed class EndUserTests
             await SendAsync(gateway, Ask.OpenAI, WithMember("\"user\":\"carl\""), (Header, "anna"));
             await SendAsync(gateway, Ask.OpenAI, WithMember("\"user\":7"), (Header, " "));
 
-            Assert.Equal(["anna", "bo@example.org", "carl", "dora", "emil", "anna", null], seen.EndUsers);
+            Assert.Equal(["anna", "bo@example.org", "carl", "dora", "emil", "anna", null], seen.All.Select(request => request.EndUser));
 
             // What named them goes on to the engine as it came.
             Assert.Equal("anna", engine.Inferences()[0].Headers[Header]);
@@ -59,7 +58,7 @@ public sealed class EndUserTests
         {
             await SendAsync(gateway, Ask.OpenAI, WithMember("\"user\":\"carl\""), (Header, "anna"));
 
-            Assert.Equal([null], seen.EndUsers);
+            Assert.Equal([null], seen.All.Select(request => request.EndUser));
             Assert.Equal("anna", Assert.Single(engine.Inferences()).Headers[Header]);
         }
     }
@@ -90,9 +89,9 @@ public sealed class EndUserTests
             await SendAsync(gateway, Ask.Native, Ask.Body(), (Header, "anna"));
             await SendAsync(gateway, Ask.Native, Ask.Body(), (Header, "bo"));
 
-            Assert.Equal(32, seen.EndUsers[0]!.Length);
-            Assert.Equal(seen.EndUsers[0], seen.EndUsers[1]);
-            Assert.NotEqual(seen.EndUsers[0], seen.EndUsers[2]);
+            Assert.Equal(32, seen.All[0].EndUser!.Length);
+            Assert.Equal(seen.All[0].EndUser, seen.All[1].EndUser);
+            Assert.NotEqual(seen.All[0].EndUser, seen.All[2].EndUser);
             Assert.DoesNotContain(gateway.Logged, line => line.Contains("anna", StringComparison.Ordinal));
         }
     }
@@ -206,9 +205,9 @@ public sealed class EndUserTests
         Assert.Null(RequestHead.Parse(body, isWhole: true, Dialect.Anthropic).EndUser);
     }
 
-    private static async Task<(TestGateway Gateway, Recorder Seen)> StartAsync(Uri engine, params string[] arguments)
+    private static async Task<(TestGateway Gateway, SeenRequests Seen)> StartAsync(Uri engine, params string[] arguments)
     {
-        var recorder = new Recorder();
+        var recorder = new SeenRequests();
         return (await TestGateway.StartAsync([("engine", engine)], services => services.AddSingleton<IRequestRecorder>(recorder), arguments), recorder);
     }
 
@@ -232,33 +231,4 @@ public sealed class EndUserTests
     }
 
     private static string WithMember(string member) => $"{{{member},{Ask.Body()[1..]}";
-
-    /// <summary>Keeps whom requests were of.</summary>
-    private sealed class Recorder : IRequestRecorder
-    {
-        private readonly List<string?> _endUsers = [];
-
-        public IReadOnlyList<string?> EndUsers
-        {
-            get
-            {
-                lock (_endUsers)
-                {
-                    return [.. _endUsers];
-                }
-            }
-        }
-
-        public void Begin(GatewayRequest request)
-        {
-        }
-
-        public void Record(GatewayRequest request, HttpContext context)
-        {
-            lock (_endUsers)
-            {
-                _endUsers.Add(request.EndUser);
-            }
-        }
-    }
 }

@@ -113,6 +113,10 @@ internal sealed class GatewayOptions
     /// <summary>Keys and their rights.</summary>
     public KeyOptions Keys { get; set; } = new();
 
+    /// <summary>Issuers of tokens that are accepted beside keys, by name.</summary>
+    [Setting("Issuers of tokens that are accepted beside keys")]
+    public Dictionary<string, IssuerOptions> Issuers { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>The people behind keys.</summary>
     public EndUserOptions EndUsers { get; set; } = new();
 

@@ -70,3 +70,13 @@ internal sealed class TimeZoneAttribute : ValidationAttribute
 {
     public override bool IsValid(object? value) => value is string name && DateTimeZoneProviders.Tzdb.GetZoneOrNull(name) is not null;
 }
+
+/// <summary>The value is the address of an issuer of tokens: with TLS, except on this machine.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class AuthorityAttribute : ValidationAttribute
+{
+    public override bool IsValid(object? value) => value is string text
+        && Uri.TryCreate(text, UriKind.Absolute, out var url)
+        && url is { Query: "", Fragment: "", UserInfo: "" }
+        && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback));
+}

@@ -67,7 +67,7 @@ internal sealed class KeyEditor(GatewaySettings settings, KeyStore store, TimePr
         var (text, id, hash) = KeyText.Create();
         await KeyFileEditor.AddAsync(
             File ?? throw new KeyFileException($"There is no key file; set '{KeyOptions.SectionName}:File'."),
-            new ApiKey
+            [new ApiKey
             {
                 Id = id,
                 Name = name,
@@ -80,7 +80,7 @@ internal sealed class KeyEditor(GatewaySettings settings, KeyStore store, TimePr
                 ConcurrentRequests = Positive(wanted.ConcurrentRequests),
                 Created = now,
                 Expires = wanted.Days > 0 ? now.AddDays(wanted.Days) : null,
-            },
+            }],
             cancellationToken);
         store.Refresh();
         return text;

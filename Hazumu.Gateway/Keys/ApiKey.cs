@@ -14,6 +14,9 @@ internal sealed record ApiKey
     /// <summary>SHA-256 of the secret part; see <see cref="KeyText"/>.</summary>
     public required byte[] Hash { get; init; }
 
+    /// <summary>Secrets that it had before it was rotated, and that are accepted for a while.</summary>
+    public IReadOnlyList<FormerSecret> Former { get; init; } = [];
+
     /// <summary>
     /// The public key of its owner's Ollama, in Base64, by which a request can be signed instead; null where there is none. See
     /// <see cref="OllamaSignature"/>.
@@ -62,3 +65,8 @@ internal sealed record ApiKey
     /// <summary>Only the name: a message or a log that contains a key reveals nothing else.</summary>
     public override string ToString() => Name;
 }
+
+/// <summary>A secret that a key had before.</summary>
+/// <param name="Hash">Its SHA-256.</param>
+/// <param name="Expires">The time from which on it is refused.</param>
+internal sealed record FormerSecret(byte[] Hash, DateTimeOffset Expires);

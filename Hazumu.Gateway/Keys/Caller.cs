@@ -5,7 +5,7 @@ namespace Hazumu.Gateway.Keys;
 /// <param name="Key">The stored data of the key; null without a key.</param>
 internal sealed record Caller(string Name, ApiKey? Key = null)
 {
-    private readonly KeyRevocation? _revocation = Key is null ? null : new();
+    private readonly string? _group;
     private bool _isRefused;
 
     /// <summary>A caller without a key while none is required.</summary>
@@ -17,10 +17,23 @@ internal sealed record Caller(string Name, ApiKey? Key = null)
     public static Caller Refused { get; } = new("anonymous") { _isRefused = true };
 
     /// <summary>The group that the key belongs to; <see langword="null"/> where it belongs to none.</summary>
-    public string? Group => Key?.Group;
+    public string? Group
+    {
+        get => _group ?? Key?.Group;
+        init => _group = value;
+    }
 
-    /// <summary>Reports when the key is revoked or has expired; <see langword="null"/> without a key.</summary>
-    public KeyRevocation? Revocation => _revocation;
+    /// <summary>The subject of a token; <see langword="null"/> if it is not a token's.</summary>
+    public string? EndUser { get; init; }
+
+    /// <summary>The credential, for messages that begin with it.</summary>
+    public string Credential => EndUser is null ? $"The key '{Name}'" : $"The token of the {Name.Replace(":", " '", StringComparison.Ordinal)}'";
+
+    /// <summary>When the key was last used.</summary>
+    public LastUse LastUse { get; init; } = new();
+
+    /// <summary>Reports when the key is revoked or has expired; <see langword="null"/> without a key, and of a token.</summary>
+    public KeyRevocation? Revocation { get; init; } = Key is null ? null : new();
 
     /// <summary>Whether it may do this: the key has exactly this scope. Admin alone neither infers nor reads.</summary>
     public bool May(Scope scope) => scope == Scope.None || Has(scope);

@@ -11,7 +11,7 @@ namespace Hazumu.Gateway.Keys;
 ///   "version": 1,
 ///   "keys": [
 ///     {
-///       "id": "…", "name": "open-webui", "sha256": "…", "ollamaPublicKey": "AAAA…", "scopes": ["infer", "read"], "models": ["qwen*"],
+///       "id": "…", "name": "open-webui", "sha256": "…", "former": [{ "sha256": "…", "expires": "…" }], "ollamaPublicKey": "AAAA…", "scopes": ["infer", "read"], "models": ["qwen*"],
 ///       "priority": "batch", "requestsPerMinute": 60, "tokensPerMinute": 100000, "concurrentRequests": 4,
 ///       "endUsers": ["X-OpenWebUI-User-Id", "body"], "endUserRequestsPerMinute": 20, "endUserTokensPerMinute": 20000,
 ///       "endUserConcurrentRequests": 2, "group": "sales", "note": "asked for by Bob",
@@ -101,6 +101,7 @@ internal static class KeyFile
                 Id = key.Id,
                 Name = key.Name,
                 Sha256 = System.Convert.ToHexStringLower(key.Hash),
+                Former = key.Former.Count == 0 ? null : [.. key.Former.Select(former => new StoredSecret { Sha256 = System.Convert.ToHexStringLower(former.Hash), Expires = KeyTime.Format(former.Expires) })],
                 OllamaPublicKey = key.OllamaPublicKey,
                 Scopes = [.. ScopeNames.Of(key.Scopes)],
                 Models = key.Models.IsAll ? null : [.. key.Models.Patterns],
@@ -154,7 +155,7 @@ internal static class KeyFile
 
         what = $"{what} ('{key.Name}')";
         ThrowIfUnknown(
-            key.Unknown, path, what, "id, name, sha256, ollamaPublicKey, scopes, models, priority, requestsPerMinute, tokensPerMinute, concurrentRequests, endUsers, endUserRequestsPerMinute, endUserTokensPerMinute, endUserConcurrentRequests, group, note, created, expires");
+            key.Unknown, path, what, "id, name, sha256, former, ollamaPublicKey, scopes, models, priority, requestsPerMinute, tokensPerMinute, concurrentRequests, endUsers, endUserRequestsPerMinute, endUserTokensPerMinute, endUserConcurrentRequests, group, note, created, expires");
 
         if (!KeyText.IsId(key.Id))
         {
@@ -164,6 +165,18 @@ internal static class KeyFile
         if (!TryParseHash(key.Sha256, out var hash))
         {
             throw Wrong(path, $"the 'sha256' of {what} must be 64 hexadecimal digits");
+        }
+
+        var former = new List<FormerSecret>();
+        foreach (var secret in key.Former ?? [])
+        {
+            if (secret is null || !TryParseHash(secret.Sha256, out var formerHash) || !KeyTime.TryParse(secret.Expires, out var end))
+            {
+                throw Wrong(path, $"each 'former' of {what} must have 'sha256' with 64 hexadecimal digits, and 'expires' with {KeyTime.Allowed}");
+            }
+
+            ThrowIfUnknown(secret.Unknown, path, $"a 'former' of {what}", "sha256, expires");
+            former.Add(new(formerHash, end));
         }
 
         var publicKey = key.OllamaPublicKey is null ? null : OllamaSignature.ReadPublicKey(key.OllamaPublicKey);
@@ -219,6 +232,7 @@ internal static class KeyFile
             Id = key.Id!,
             Name = key.Name!,
             Hash = hash,
+            Former = former,
             OllamaPublicKey = publicKey,
             Scopes = scopes,
             Models = models,
@@ -281,6 +295,8 @@ internal sealed class StoredKey
 
     public string? Sha256 { get; set; }
 
+    public List<StoredSecret?>? Former { get; set; }
+
     public string? OllamaPublicKey { get; set; }
 
     public List<string?>? Scopes { get; set; }
@@ -308,6 +324,17 @@ internal sealed class StoredKey
     public string? Note { get; set; }
 
     public string? Created { get; set; }
+
+    public string? Expires { get; set; }
+
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Unknown { get; set; }
+}
+
+/// <summary>A former secret as it is written.</summary>
+internal sealed class StoredSecret
+{
+    public string? Sha256 { get; set; }
 
     public string? Expires { get; set; }
 

@@ -10,16 +10,10 @@ internal static class KeyFileEditor
     private static readonly TimeSpan s_lockPoll = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_lockPatience = TimeSpan.FromSeconds(10);
 
-    /// <summary>Adds a key.</summary>
-    /// <exception cref="KeyFileException">The name or the public key is taken, or the file cannot be used.</exception>
-    public static Task AddAsync(string path, ApiKey key, CancellationToken cancellation) => UpdateAsync(
-        path,
-        keys => Find(keys, key.Name) is not null
-            ? throw new KeyFileException($"The key '{key.Name}' exists already; revoke it first, or choose another name.")
-            : keys.FirstOrDefault(other => other.OllamaPublicKey is { } known && known == key.OllamaPublicKey) is { } owner
-            ? throw new KeyFileException($"The key '{owner.Name}' has this public key of Ollama already; revoke it first.")
-            : [.. keys, key],
-        cancellation);
+    /// <summary>Adds keys: all of them or none.</summary>
+    /// <exception cref="KeyFileException">A name or a public key is taken, or the file cannot be used.</exception>
+    public static Task AddAsync(string path, IEnumerable<ApiKey> added, CancellationToken cancellation) =>
+        UpdateAsync(path, keys => added.Aggregate(keys, Add), cancellation);
 
     /// <summary>Removes a key.</summary>
     /// <exception cref="KeyFileException">There is no such key, or the file cannot be used.</exception>
@@ -37,8 +31,15 @@ internal static class KeyFileEditor
     /// <param name="change">Gives the keys that the file is to hold. Throws to leave it as it is.</param>
     /// <param name="cancellation">Gives up waiting for another command.</param>
     /// <exception cref="KeyFileException">The file cannot be read or written, or is not as it must be.</exception>
-    public static async Task UpdateAsync(
-        string path, Func<IReadOnlyList<ApiKey>, IReadOnlyList<ApiKey>> change, CancellationToken cancellation)
+    public static Task UpdateAsync(string path, Func<IReadOnlyList<ApiKey>, IReadOnlyList<ApiKey>> change, CancellationToken cancellation) =>
+        RewriteAsync(path, target => KeyFile.Format(change(KeyFile.Read(target))), cancellation);
+
+    /// <summary>Writes a file, alone and whole.</summary>
+    /// <param name="path">The file; it is made, with its folder, where there is none.</param>
+    /// <param name="content">Gives its new content; gets the path of the file itself, behind links. Throws to leave it as it is.</param>
+    /// <param name="cancellation">Gives up waiting for another command.</param>
+    /// <exception cref="KeyFileException">It cannot be written.</exception>
+    public static async Task RewriteAsync(string path, Func<string, byte[]> content, CancellationToken cancellation)
     {
         try
         {
@@ -48,7 +49,7 @@ internal static class KeyFileEditor
             var target = new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
             using (await LockAsync(target + ".lock", cancellation))
             {
-                Write(target, KeyFile.Format(change(KeyFile.Read(target))));
+                Write(target, content(target));
             }
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
@@ -56,6 +57,13 @@ internal static class KeyFileEditor
             throw new KeyFileException($"The key file '{path}' cannot be written: {problem.Message}", problem);
         }
     }
+
+    private static IReadOnlyList<ApiKey> Add(IReadOnlyList<ApiKey> keys, ApiKey added) =>
+        Find(keys, added.Name) is not null
+            ? throw new KeyFileException($"The key '{added.Name}' exists already; revoke it first, or choose another name.")
+            : keys.FirstOrDefault(other => other.OllamaPublicKey is { } known && known == added.OllamaPublicKey) is { } owner
+            ? throw new KeyFileException($"The key '{owner.Name}' has this public key of Ollama already; revoke it first.")
+            : [.. keys, added];
 
     private static ApiKey? Find(IEnumerable<ApiKey> keys, string name) =>
         keys.FirstOrDefault(key => key.Name.Equals(name, StringComparison.OrdinalIgnoreCase));

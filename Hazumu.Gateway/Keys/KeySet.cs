@@ -76,24 +76,55 @@ internal sealed class KeySet
     public Caller? FindPublicKey(ReadOnlySpan<char> publicKey) => _byPublicKey.TryGetValue(publicKey, out var found) ? found : null;
 
     /// <summary>The caller that has this very key; a key that was created again under its name is another.</summary>
-    public Caller? FindSame(ApiKey key) => FindSame(key.Id, key.Hash);
+    public Caller? FindSame(ApiKey key) => HashesOf(key).Select(hash => FindSame(key.Id, hash)).FirstOrDefault(caller => caller is not null);
 
-    /// <summary>The caller that has the key with this id and hash.</summary>
+    /// <summary>The caller that has the key with this id and hash, which may be that of a former secret.</summary>
     public Caller? FindSame(string id, ReadOnlySpan<byte> hash)
     {
         var found = _byId.TryGetValue(id, out var known) ? known : _withoutId.FirstOrDefault(caller => caller.Key!.Id == id);
-        return found is not null && hash.SequenceEqual(found.Key!.Hash) ? found : null;
+        if (found?.Key is { } same)
+        {
+            foreach (var other in HashesOf(same))
+            {
+                if (hash.SequenceEqual(other))
+                {
+                    return found;
+                }
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The caller whose key a text is, expired or not; null where it is none. Allocates nothing.</summary>
-    public Caller? Find(ReadOnlySpan<char> text)
+    public Caller? Find(ReadOnlySpan<char> text) => Find(text, out _);
+
+    /// <summary>The caller whose key a text is, or was before the key was rotated.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="end">The time from which on a former secret is refused; <see langword="null"/> for the present one.</param>
+    public Caller? Find(ReadOnlySpan<char> text, out DateTimeOffset? end)
     {
+        end = null;
         Span<byte> hash = stackalloc byte[KeyText.HashSize];
         if (KeyText.TryParse(text, out var id, out var secret))
         {
             KeyText.Hash(secret, hash);
             _ = _byId.TryGetValue(id, out var known);
-            return CryptographicOperations.FixedTimeEquals(hash, known?.Key!.Hash ?? s_noHash) ? known : null;
+            if (CryptographicOperations.FixedTimeEquals(hash, known?.Key!.Hash ?? s_noHash))
+            {
+                return known;
+            }
+
+            foreach (var former in known?.Key!.Former ?? [])
+            {
+                if (CryptographicOperations.FixedTimeEquals(hash, former.Hash))
+                {
+                    end = former.Expires;
+                    return known;
+                }
+            }
+
+            return null;
         }
 
         if (_withoutId.Length == 0 || !KeyText.IsToken(text))
@@ -113,4 +144,6 @@ internal sealed class KeySet
 
         return found;
     }
+
+    private static IEnumerable<byte[]> HashesOf(ApiKey key) => [key.Hash, .. key.Former.Select(former => former.Hash)];
 }

@@ -16,6 +16,8 @@ internal sealed class KeyStore
     private Sources _sources;
     private string _seen;
     private KeySet _current;
+    private readonly Dictionary<string, DateTimeOffset> _saved = new(StringComparer.Ordinal);
+    private bool _hasFailedToSave;
 
     /// <summary>Reads the keys.</summary>
     /// <exception cref="KeyFileException">Keys are not as they must be, or cannot be read.</exception>
@@ -56,6 +58,38 @@ internal sealed class KeyStore
             {
                 _logger.LogError("{Problem} The keys stay as they were.", problem.Message);
             }
+        }
+    }
+
+    /// <summary>
+    /// Writes the times of last use beside the key file, if there are newer ones. Where that cannot be done, as with a mounted secret, it is
+    /// logged once.
+    /// </summary>
+    public async Task SaveUsesAsync(CancellationToken cancellation)
+    {
+        var (keys, file) = (Current, _sources.File);
+        var uses = keys.Callers.Where(caller => caller.LastUse.Time > _saved.GetValueOrDefault(caller.Key!.Id)).ToDictionary(caller => caller.Key!.Id, caller => caller.LastUse.Time!.Value, StringComparer.Ordinal);
+        if (uses.Count == 0 || !File.Exists(file))
+        {
+            return;
+        }
+
+        try
+        {
+            await LastUseFile.AddAsync(file, uses, keys.Keys.Select(key => key.Id).ToHashSet(StringComparer.Ordinal), cancellation);
+            foreach (var (id, time) in uses)
+            {
+                _saved[id] = time;
+            }
+        }
+        catch (KeyFileException problem)
+        {
+            if (!_hasFailedToSave)
+            {
+                _logger.LogInformation("The times at which keys were last used cannot be written: {Problem} 'keys list' does not show them.", problem.Message);
+            }
+
+            _hasFailedToSave = true;
         }
     }
 
@@ -126,6 +160,8 @@ internal sealed class KeyStore
         }
 
         public bool LetsRunningFinish { get; }
+
+        public string? File => _file;
 
         public KeySet Load(KeySet? previous)
         {

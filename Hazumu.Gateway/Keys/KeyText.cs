@@ -36,10 +36,19 @@ internal static class KeyText
     public static (string Text, string Id, byte[] Hash) Create()
     {
         var id = RandomNumberGenerator.GetString(Alphabet, IdLength);
+        var (text, hash) = CreateSecret(id);
+        return (text, id, hash);
+    }
+
+    /// <summary>Creates a secret for a key.</summary>
+    /// <param name="id">The key's id.</param>
+    /// <returns>The key's text, to be shown once, and the hash to store.</returns>
+    public static (string Text, byte[] Hash) CreateSecret(string id)
+    {
         var secret = RandomNumberGenerator.GetString(Alphabet, SecretLength);
         var hash = new byte[HashSize];
         Hash(secret, hash);
-        return ($"{Prefix}{id}_{secret}", id, hash);
+        return ($"{Prefix}{id}_{secret}", hash);
     }
 
     /// <summary>Takes a text apart that has the form of a key.</summary>

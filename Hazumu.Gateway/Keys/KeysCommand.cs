@@ -2,10 +2,11 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Hazumu.Gateway.Configuration;
+using Microsoft.VisualBasic.FileIO;
 
 namespace Hazumu.Gateway.Keys;
 
-/// <summary>The command line <c>keys create|list|revoke</c>, which changes the key file; a running gateway reads it again by itself.</summary>
+/// <summary>The command line <c>keys create|list|rotate|revoke</c>, which changes the key file; a running gateway reads it again by itself.</summary>
 /// <remarks>Exits with 0; with 1 if the key file cannot be used or a name is taken; with 2 if the command line is wrong.</remarks>
 internal sealed class KeysCommand
 {
@@ -16,6 +17,10 @@ internal sealed class KeysCommand
     private const int Failed = 1;
     private const int Misunderstood = 2;
     private const int MaxDays = 36_500;
+    private const int MostFormer = 5;
+
+    private static readonly TimeSpan s_overlap = TimeSpan.FromDays(1);
+    private static readonly TimeSpan s_longestOverlap = TimeSpan.FromDays(90);
 
     private readonly IConfiguration _configuration;
     private readonly TextWriter _output;
@@ -137,10 +142,20 @@ internal sealed class KeysCommand
     {
         var create = new Command("create", "Creates a key and prints it to standard output. It is shown only once.")
         {
-            _name, _scopes, _models, _priority, _requestsPerMinute, _tokensPerMinute, _concurrent, _expires, _ollamaPublicKey,
+            _newName, _from, _scopes, _models, _priority, _requestsPerMinute, _tokensPerMinute, _concurrent, _expires, _ollamaPublicKey,
             _group, _note, _endUsers, _endUserRequestsPerMinute, _endUserTokensPerMinute, _endUserConcurrent,
         };
+        create.Validators.Add(result =>
+        {
+            if ((result.GetValue(_newName) is null) == (result.GetResult(_from) is null))
+            {
+                result.AddError("Give either a NAME or '--from FILE'.");
+            }
+        });
         create.SetAction(CreateAsync);
+
+        var rotate = new Command("rotate", "Gives a key a new secret and prints it to standard output. The former one is accepted for a while.") { _name, _overlap };
+        rotate.SetAction(RotateAsync);
 
         var list = new Command("list", "Lists the keys.");
         list.SetAction(ListAsync);
@@ -150,27 +165,134 @@ internal sealed class KeysCommand
 
         return new RootCommand("Hazumu's inference gateway; without a command it serves.")
         {
-            new Command(Name, "Creates, lists and revokes API keys.") { _file, create, list, revoke },
+            new Command(Name, "Creates, lists, rotates and revokes API keys.") { _file, create, list, rotate, revoke },
         };
     }
 
     private async Task<int> CreateAsync(ParseResult result, CancellationToken cancellation)
     {
-        var name = result.GetRequiredValue(_name);
-        if (!KeyName.IsValid(name))
+        List<(ApiKey Key, string Text)> created = [];
+        if (result.GetValue(_from) is not { } source)
         {
-            await _error.WriteLineAsync($"'{name}' is not a valid name of a key; a name must be {KeyName.Allowed}.");
+            var name = result.GetValue(_newName)!;
+            if (!KeyName.IsValid(name))
+            {
+                await _error.WriteLineAsync($"'{name}' is not a valid name of a key; a name must be {KeyName.Allowed}.");
+                return Misunderstood;
+            }
+
+            created.Add(Make(name, result));
+        }
+        else if (await ReadManyAsync(source, result, created, cancellation) is { } problem)
+        {
+            await _error.WriteLineAsync(problem);
             return Misunderstood;
         }
 
+        var path = FilePath(result);
+        await KeyFileEditor.AddAsync(path, created.ConvertAll(key => key.Key), cancellation);
+
+        // The key goes alone to standard output, where a pipe or a substitution takes it.
+        if (result.GetValue(_from) is null)
+        {
+            await _output.WriteLineAsync(created[0].Text);
+            await _error.WriteLineAsync($"Key '{created[0].Key.Name}' is stored in '{path}' as a hash. The key itself is not shown again.");
+        }
+        else
+        {
+            await _output.WriteLineAsync("name,key");
+            foreach (var (key, text) in created)
+            {
+                await _output.WriteLineAsync($"{key.Name},{text}");
+            }
+
+            await _error.WriteLineAsync($"{created.Count} keys are stored in '{path}' as hashes. The keys themselves are not shown again.");
+        }
+
+        if (created.Exists(key => key.Key.OllamaPublicKey is not null))
+        {
+            await _error.WriteLineAsync("Ollama's command line needs no key: set OLLAMA_AUTH=1 and OLLAMA_HOST to the gateway's address where it runs.");
+        }
+
+        return 0;
+    }
+
+    /// <summary>Reads a CSV file: each line is a command line of its own, and has the same options.</summary>
+    /// <returns>What is wrong, with the line; <see langword="null"/> if nothing is.</returns>
+    private async Task<string?> ReadManyAsync(string source, ParseResult all, List<(ApiKey Key, string Text)> created, CancellationToken cancellation)
+    {
+        string content;
+        try
+        {
+            content = source == "-" ? await Console.In.ReadToEndAsync(cancellation) : await File.ReadAllTextAsync(source, cancellation);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw new KeyFileException($"The file of '--from' cannot be read: {problem.Message}", problem);
+        }
+
+        var create = all.CommandResult.Command;
+        var options = create.Options.Where(option => option != _from && option.HelpName is not null).ToDictionary(option => option.Name[2..], StringComparer.OrdinalIgnoreCase);
+        using var reader = new TextFieldParser(new StringReader(content)) { Delimiters = [","], TrimWhiteSpace = true, CommentTokens = ["#"] };
+        string[]? columns = null;
+        try
+        {
+            while (reader.ReadFields() is { } fields)
+            {
+                var line = reader.LineNumber < 0 ? "the last line" : $"line {reader.LineNumber - 1}";
+                if (columns is null)
+                {
+                    columns = fields;
+                    if (!columns.Contains("name", StringComparer.OrdinalIgnoreCase) || !columns.All(IsColumn) || columns.Distinct(StringComparer.OrdinalIgnoreCase).Count() < columns.Length)
+                    {
+                        return $"The first line of '{source}' is '{string.Join(',', columns)}'; it must name the columns: 'name', and any of {string.Join(", ", options.Keys)}.";
+                    }
+
+                    continue;
+                }
+
+                if (fields.Length != columns.Length)
+                {
+                    return $"{Capital(line)} of '{source}' has {fields.Length} values and not {columns.Length}.";
+                }
+
+                var row = columns.Zip(fields).Where(field => field.Second.Length > 0).ToDictionary(field => field.First, field => field.Second, StringComparer.OrdinalIgnoreCase);
+                var name = row.GetValueOrDefault("name", "");
+                if (!KeyName.IsValid(name) || created.Exists(key => key.Key.Name.Equals(name, StringComparison.OrdinalIgnoreCase)))
+                {
+                    return $"{Capital(line)} of '{source}' has the name '{name}', which is there twice or not allowed; a name must be {KeyName.Allowed}.";
+                }
+
+                var parsed = Build().Parse([Name, create.Name, name, .. row.Where(field => options.ContainsKey(field.Key)).SelectMany(field => (string[])[options[field.Key].Name, field.Value])]);
+                if (parsed.Errors.Count > 0)
+                {
+                    return $"{Capital(line)} of '{source}': {string.Join(" ", parsed.Errors.Select(error => error.Message))}";
+                }
+
+                created.Add(Make(name, parsed));
+            }
+        }
+        catch (MalformedLineException)
+        {
+            return $"Line {reader.ErrorLineNumber} of '{source}' is no CSV: a quotation mark is missing.";
+        }
+
+        return created.Count == 0 ? $"'{source}' has no keys: its first line must name the columns, and each further line is a key." : null;
+
+        bool IsColumn(string column) => column.Equals("name", StringComparison.OrdinalIgnoreCase) || options.ContainsKey(column);
+
+        static string Capital(string line) => char.ToUpperInvariant(line[0]) + line[1..];
+    }
+
+    private (ApiKey Key, string Text) Make(string name, ParseResult result)
+    {
         if (_configuration.GetSection($"{KeyOptions.SectionName}:Configured:{name}").Exists())
         {
             throw new KeyFileException($"There is a key '{name}' in the configuration; choose another name.");
         }
 
-        var path = FilePath(result);
         var (text, id, hash) = KeyText.Create();
-        var key = new ApiKey
+        return (new ApiKey
         {
             Id = id,
             Name = name,
@@ -188,18 +310,35 @@ internal sealed class KeysCommand
             Note = result.GetValue(_note),
             Created = _time.GetUtcNow(),
             Expires = result.GetValue(_expires),
-        };
+        }, text);
+    }
 
-        await KeyFileEditor.AddAsync(path, key, cancellation);
-
-        // The key goes alone to standard output, where a pipe or a substitution takes it.
+    private async Task<int> RotateAsync(ParseResult result, CancellationToken cancellation)
+    {
+        var (name, path, overlap) = (result.GetRequiredValue(_name), FilePath(result), result.GetValue(_overlap));
+        _ = Get(KeyFile.Read(path), name, path);
+        var now = _time.GetUtcNow();
+        string? text = null;
+        await KeyFileEditor.UpdateAsync(
+            path,
+            keys =>
+            {
+                // The id stays, and with it what the key has used and its running requests.
+                var old = Get(keys, name, path);
+                (text, var hash) = KeyText.CreateSecret(old.Id);
+                var former = old.Former.Where(secret => secret.Expires > now);
+                ApiKey key = old with
+                {
+                    Hash = hash,
+                    Former = overlap == TimeSpan.Zero ? [] : [.. former.Append(new(old.Hash, now + overlap)).TakeLast(MostFormer)],
+                };
+                return [.. keys.Select(other => other == old ? key : other)];
+            },
+            cancellation);
         await _output.WriteLineAsync(text);
-        await _error.WriteLineAsync($"Key '{name}' is stored in '{path}' as a hash. The key itself is not shown again.");
-        if (key.OllamaPublicKey is not null)
-        {
-            await _error.WriteLineAsync("Ollama's command line needs no key: set OLLAMA_AUTH=1 and OLLAMA_HOST to the gateway's address where it runs.");
-        }
-
+        await _error.WriteLineAsync(overlap == TimeSpan.Zero
+            ? $"Key '{name}' has a new secret, which is not shown again; the former one stops working within two seconds."
+            : $"Key '{name}' has a new secret, which is not shown again; the former one works until {KeyTime.Format(now + overlap)}.");
         return 0;
     }
 
@@ -213,7 +352,7 @@ internal sealed class KeysCommand
             return 0;
         }
 
-        await KeyTable.WriteAsync(_output, keys, _time.GetUtcNow());
+        await KeyTable.WriteAsync(_output, keys, LastUseFile.Read(path), _time.GetUtcNow());
         return 0;
     }
 
@@ -225,6 +364,9 @@ internal sealed class KeysCommand
         await _error.WriteLineAsync($"Key '{name}' is revoked.");
         return 0;
     }
+
+    private static ApiKey Get(IReadOnlyList<ApiKey> keys, string name, string path) =>
+        Find(keys, name) ?? throw new KeyFileException($"There is no key '{name}' in '{path}'.");
 
     private string FilePath(ParseResult result)
     {
@@ -297,6 +439,17 @@ internal sealed class KeysCommand
         }
 
         return priority;
+    }
+
+    private static TimeSpan ParseOverlap(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        if (!Duration.TryParse(text, out var overlap) || overlap > s_longestOverlap)
+        {
+            result.AddError($"--overlap is '{text}'; allowed: 0s to {s_longestOverlap.TotalDays}d, {Duration.Rule}.");
+        }
+
+        return overlap;
     }
 
     private static string? ParsePublicKey(ArgumentResult result)

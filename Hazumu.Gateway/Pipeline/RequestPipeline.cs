@@ -79,7 +79,7 @@ internal sealed class RequestPipeline(
         }
 
         // Authenticate. From here on the request also ends when its key is revoked.
-        if (authenticate.Run(context, request, caller) is { } unauthorized)
+        if (await authenticate.RunAsync(context, request, caller) is { } unauthorized)
         {
             return unauthorized;
         }

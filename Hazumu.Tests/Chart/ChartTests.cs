@@ -312,6 +312,18 @@ public sealed partial class ChartTests
     }
 
     [Fact]
+    public async Task Issuers_of_the_settings_may_be_reached_by_the_gateway()
+    {
+        var rendering = await Rendering.RenderAsync(
+            "hazumu", "least", "--set-json", """gateway.settings={"Issuers": {"team": {"Authority": "https://login.example:8443/realms/team", "Audience": "hazumu"}, "google": {"Authority": "https://accounts.google.com", "Audience": "x"}}}""");
+
+        Assert.Equal("hazumu", Settings(rendering).GetProperty("Issuers").GetProperty("team").GetProperty("Audience").GetString());
+        Assert.Equal(
+            ["443", "8443"],
+            rendering.The<V1NetworkPolicy>("hazumu-gateway").Spec.Egress.Where(rule => rule.To is null).SelectMany(rule => rule.Ports).Select(port => port.Port.Value).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Engines_of_the_values_are_engines_of_the_gateway_which_may_reach_their_ports()
     {
         var rendering = await Rendering.RenderAsync(

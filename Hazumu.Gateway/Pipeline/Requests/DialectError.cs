@@ -17,7 +17,8 @@ internal static class DialectError
     /// <param name="status">400 to 599.</param>
     /// <param name="message">One sentence: what is wrong and what to do.</param>
     /// <param name="retryAfter">When to try again; sent as <c>Retry-After</c>.</param>
-    public static async ValueTask WriteAsync(HttpContext context, Dialect dialect, int status, string message, TimeSpan? retryAfter = null)
+    /// <param name="challenge">What <c>WWW-Authenticate</c> says, with the status 401.</param>
+    public static async ValueTask WriteAsync(HttpContext context, Dialect dialect, int status, string message, TimeSpan? retryAfter = null, string challenge = "Bearer")
     {
         var response = context.Response;
         if (response.HasStarted || context.RequestAborted.IsCancellationRequested)
@@ -36,7 +37,7 @@ internal static class DialectError
 
         if (status == StatusCodes.Status401Unauthorized)
         {
-            response.Headers.WWWAuthenticate = "Bearer";
+            response.Headers.WWWAuthenticate = challenge;
         }
 
         if (status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden)

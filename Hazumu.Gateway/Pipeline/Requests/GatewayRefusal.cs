@@ -12,6 +12,9 @@ namespace Hazumu.Gateway.Pipeline.Requests;
 /// <param name="RetryAfter">When to try again.</param>
 internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Message, TimeSpan? RetryAfter = null)
 {
+    /// <summary>What <c>WWW-Authenticate</c> says, with the status 401.</summary>
+    public string Challenge { get; init; } = "Bearer";
+
     private const int LongestPath = 200;
 
     /// <summary>The gateway itself failed.</summary>
@@ -30,7 +33,7 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
             ReachedLimit.TokensPerMinute => "tokens per minute",
             _ => "requests at the same time",
         };
-        var who = limit.IsOfEndUser ? $"This user of the key '{caller.Name}'" : $"The key '{caller.Name}'";
+        var who = limit.IsOfEndUser && caller.EndUser is null ? $"This user of the key '{caller.Name}'" : caller.Credential;
         return new(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, $"{who} has reached its limit ({name}); try again in {Seconds(limit.RetryAfter)}.", limit.RetryAfter);
     }
 

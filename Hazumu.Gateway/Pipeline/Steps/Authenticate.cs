@@ -12,15 +12,23 @@ internal sealed class Authenticate(Authenticator authenticator)
     /// <param name="request">What is known of it.</param>
     /// <param name="caller">The caller, if it is known already.</param>
     /// <returns>Why the request is refused; <see langword="null"/> if it goes on.</returns>
-    public GatewayRefusal? Run(HttpContext context, GatewayRequest request, Caller? caller = null)
+    public async ValueTask<GatewayRefusal?> RunAsync(HttpContext context, GatewayRequest request, Caller? caller = null)
     {
         var operation = request.Operation;
-        var authentication = caller is null ? authenticator.Authenticate(context.Request) : new(caller, Refusal.None, KeyHeaders.None);
+        var authentication = caller is null
+            ? await authenticator.AuthenticateAsync(context.Request, context.RequestAborted)
+            : new(caller, Refusal.None, KeyHeaders.None);
         request.Caller = authentication.Caller;
         if (authentication.Refusal != Refusal.None && operation.Scope != Scope.None)
         {
             request.Refusal = authentication.Refusal;
-            return Unauthorized(context, authentication.ToSentence(IsOllama(context)));
+            var sentence = authentication.ToSentence(IsOllama(context));
+            return authentication.Refusal switch
+            {
+                Refusal.NoRule => GatewayRefusal.Forbidden(sentence),
+                Refusal.IssuerUnreachable => new(Outcome.GatewayError, StatusCodes.Status503ServiceUnavailable, sentence, IssuerKeys.Pause),
+                _ => Unauthorized(context, sentence) with { Challenge = authentication.Challenge },
+            };
         }
 
         var isAllowed = request.Caller.May(operation.Scope);
@@ -33,7 +41,7 @@ internal sealed class Authenticate(Authenticator authenticator)
 
         if (!isAllowed)
         {
-            return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope '{string.Join(", ", ScopeNames.Of(operation.Scope))}' that this needs.");
+            return GatewayRefusal.Forbidden($"{request.Caller.Credential} lacks the scope '{string.Join(", ", ScopeNames.Of(operation.Scope))}' that this needs.");
         }
 
         authentication.Headers.RemoveFrom(context.Request.Headers);

@@ -61,7 +61,7 @@ internal sealed partial class Complete(ILogger<Complete> logger)
                 context.Response.StatusCode = refusal.Status;
             }
 
-            await DialectError.WriteAsync(context, request.Operation.Dialect, refusal.Status, refusal.Message, refusal.RetryAfter);
+            await DialectError.WriteAsync(context, request.Operation.Dialect, refusal.Status, refusal.Message, refusal.RetryAfter, refusal.Challenge);
 
             // Kestrel takes a body that ends with its connection for a malformed one, and lets the connection go before it says so.
             return refusal.Outcome != Outcome.BadRequest || !(await context.Response.BodyWriter.FlushAsync()).IsCompleted;

@@ -15,6 +15,11 @@ internal sealed class NameEndUser(EndUsers endUsers)
     /// <returns>Why the request is refused; <see langword="null"/> if it goes on.</returns>
     public GatewayRefusal? FromHeaders(HttpContext context, GatewayRequest request)
     {
+        if (request.Caller.EndUser is { } subject)
+        {
+            return Set(request, subject, "the token");
+        }
+
         if (request.Caller.Key?.EndUsers is not { } sources)
         {
             return null;

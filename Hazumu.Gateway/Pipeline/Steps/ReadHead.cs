@@ -69,7 +69,7 @@ internal sealed class ReadHead(
     {
         if (request.Operation.Handling == Handling.Unknown && !request.Caller.Has(Scope.Infer))
         {
-            return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' lacks the scope 'infer' that a request which names a model needs.");
+            return GatewayRefusal.Forbidden($"{request.Caller.Credential} lacks the scope 'infer' that a request which names a model needs.");
         }
 
         if (request.Chain is { } chain ? chain.FullNames.Any(fleet.Knows) : fleet.Knows(request.FullModel!))
@@ -104,7 +104,7 @@ internal sealed class ReadHead(
         }
 
         return CheckCloud(model)
-            ?? (request.Caller.MayUse(model) ? null : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{model}'."));
+            ?? (request.Caller.MayUse(model) ? null : GatewayRefusal.Forbidden($"{request.Caller.Credential} may not use the model '{model}'."));
     }
 
     private GatewayRefusal? CheckChain(GatewayRequest request, NamedChain chain)
@@ -114,7 +114,7 @@ internal sealed class ReadHead(
         request.Chain = chain.Only(local);
         return local.Count > 0 ? null
             : allowed.Count > 0 ? CheckCloud(allowed[0].Name)
-            : GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model '{request.Model}'.");
+            : GatewayRefusal.Forbidden($"{request.Caller.Credential} may not use the model '{request.Model}'.");
     }
 
     private GatewayRefusal? CheckCloud(string model) => !settings.Current.AllowCloudModels && (CloudModels.IsCloud(model) || fleet.IsRemote(ModelName.FullNameOf(model)))
@@ -251,7 +251,7 @@ internal sealed class ReadHead(
         {
             if (request.Caller.Key is { Models.IsAll: false } && !request.Caller.MayUse(model))
             {
-                return GatewayRefusal.Forbidden($"The key '{request.Caller.Name}' may not use the model in '{property}'.");
+                return GatewayRefusal.Forbidden($"{request.Caller.Credential} may not use the model in '{property}'.");
             }
 
             if (model is not null && property is not ("model" or "name") && CheckCloud(model) is { } refusal)
