@@ -39,12 +39,11 @@ internal sealed class TestIssuer : IAsyncDisposable
     public string KeyId => _keys[^1].Id;
 
     /// <summary>Starts one with an RSA key.</summary>
-    /// <param name="port">The port; any that is free unless given.</param>
-    public static async Task<TestIssuer> StartAsync(int port = 0)
+    public static async Task<TestIssuer> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         var app = builder.Build();
         var issuer = new TestIssuer(app);
         app.Use(next => context =>

@@ -260,7 +260,7 @@ public sealed class TokenTests : IAsyncLifetime
     {
         await using var held = HeldEngine.Start(beginsAtOnce: true);
         await using var gateway = await TestGateway.StartAsync(held.Address, [.. Arguments, "--Gateway:Issuers:team:ClockSkew=1ms"]);
-        var end = Now.AddSeconds(2);
+        var end = Now.AddSeconds(5);
         var token = _issuer.Issue(Now, new { exp = end.ToUnixTimeSeconds() });
         using var running = await gateway.Http.BeginAsync(key: token);
 

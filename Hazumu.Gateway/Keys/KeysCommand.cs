@@ -263,7 +263,7 @@ internal sealed class KeysCommand
                     return $"{Capital(line)} of '{source}' has the name '{name}', which is there twice or not allowed; a name must be {KeyName.Allowed}.";
                 }
 
-                var parsed = Build().Parse([Name, create.Name, name, .. row.Where(field => options.ContainsKey(field.Key)).SelectMany(field => (string[])[options[field.Key].Name, field.Value])]);
+                var parsed = Build().Parse([Name, create.Name, name, .. row.Where(field => options.ContainsKey(field.Key)).Select(field => $"{options[field.Key].Name}={field.Value}")]);
                 if (parsed.Errors.Count > 0)
                 {
                     return $"{Capital(line)} of '{source}': {string.Join(" ", parsed.Errors.Select(error => error.Message))}";
