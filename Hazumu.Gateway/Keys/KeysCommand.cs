@@ -28,6 +28,21 @@ internal sealed class KeysCommand
     private readonly TimeProvider _time;
 
     private readonly Argument<string> _name = new("NAME") { Description = $"The name of the key: {KeyName.Allowed}." };
+    private readonly Argument<string?> _newName = new("NAME") { Description = $"The name of the key: {KeyName.Allowed}.", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string?> _from = new("--from")
+    {
+        Description = "Creates many keys at once, all or none: a CSV file whose first line names the columns: 'name', and options of this command without '--'. '-' is standard input.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<TimeSpan> _overlap = new("--overlap")
+    {
+        Description = "How long the former secret is accepted beside the new one; without it a day. 0s for not at all.",
+        HelpName = "24h",
+        DefaultValueFactory = _ => s_overlap,
+        CustomParser = ParseOverlap,
+    };
+
     private readonly Option<string> _file = new("--file")
     {
         Description = $"The key file; without it {KeyOptions.SectionName}:File, else hazumu/keys.json in the user's data folder.",
