@@ -20,11 +20,14 @@ internal static class KeyFileEditor
     public static async Task RemoveAsync(string path, string name, CancellationToken cancellation)
     {
         // Looked up first as well, so that a wrong path leaves no folder and no lock behind.
-        _ = Get(KeyFile.Read(path));
-        await UpdateAsync(path, keys => [.. keys.Except([Get(keys)])], cancellation);
-
-        ApiKey Get(IReadOnlyList<ApiKey> keys) => Find(keys, name) ?? throw new KeyFileException($"There is no key '{name}' in '{path}'.");
+        _ = Get(KeyFile.Read(path), name, path);
+        await UpdateAsync(path, keys => [.. keys.Except([Get(keys, name, path)])], cancellation);
     }
+
+    /// <summary>Finds a key by its name, in the keys of this file.</summary>
+    /// <exception cref="KeyFileException">There is no such key.</exception>
+    public static ApiKey Get(IReadOnlyList<ApiKey> keys, string name, string path) =>
+        Find(keys, name) ?? throw new KeyFileException($"There is no key '{name}' in '{path}'.");
 
     /// <summary>Reads the file, changes its keys and writes it.</summary>
     /// <param name="path">The file; it is made, with its folder, where there is none.</param>

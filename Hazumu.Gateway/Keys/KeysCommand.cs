@@ -331,7 +331,7 @@ internal sealed class KeysCommand
     private async Task<int> RotateAsync(ParseResult result, CancellationToken cancellation)
     {
         var (name, path, overlap) = (result.GetRequiredValue(_name), FilePath(result), result.GetValue(_overlap));
-        _ = Get(KeyFile.Read(path), name, path);
+        _ = KeyFileEditor.Get(KeyFile.Read(path), name, path);
         var now = _time.GetUtcNow();
         string? text = null;
         await KeyFileEditor.UpdateAsync(
@@ -339,7 +339,7 @@ internal sealed class KeysCommand
             keys =>
             {
                 // The id stays, and with it what the key has used and its running requests.
-                var old = Get(keys, name, path);
+                var old = KeyFileEditor.Get(keys, name, path);
                 (text, var hash) = KeyText.CreateSecret(old.Id);
                 var former = old.Former.Where(secret => secret.Expires > now);
                 ApiKey key = old with
@@ -379,9 +379,6 @@ internal sealed class KeysCommand
         await _error.WriteLineAsync($"Key '{name}' is revoked.");
         return 0;
     }
-
-    private static ApiKey Get(IReadOnlyList<ApiKey> keys, string name, string path) =>
-        Find(keys, name) ?? throw new KeyFileException($"There is no key '{name}' in '{path}'.");
 
     private string FilePath(ParseResult result)
     {
