@@ -30,7 +30,7 @@ internal sealed record Checkout(string Root)
         if (OperatingSystem.IsLinux())
         {
             await ForegroundProcess.RunAsync(
-                new("bash", ["-c", "ROOT=$PWD; . eng/lib.sh; prepare_engine"]) { WorkingDirectory = Root },
+                new("bash", ["-c", "ROOT=$PWD; . eng/lib.sh; mkdir -p \"$STATE\"; prepare_engine"]) { WorkingDirectory = Root },
                 cancellationToken);
         }
     }

@@ -28,11 +28,7 @@ internal static class HazumuCommand
         var parsed = Create(args, variable).Parse(args is ["keys" or "test", ..] ? [args[0]] : args);
         if (parsed.Errors.Count > 0)
         {
-            foreach (var problem in parsed.Errors)
-            {
-                await error.WriteLineAsync(problem.Message);
-            }
-
+            await error.WriteLineAsync($"{string.Join(' ', parsed.Errors.Select(problem => problem.Message))} --help lists the commands and options.");
             return WrongUsage;
         }
 

@@ -258,7 +258,7 @@ apt_mirror() {
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 'Component: main' | sed -n 1p
 }
 
-# Why Debian's packages cannot be had; nothing where they can.
+# The reason why Debian's packages are not available; empty if they are.
 debian_problem() {
   if ! is_debian_root; then
     echo "that needs Debian and root"

@@ -10,7 +10,7 @@ misuse() { say "$@"; exit 2; }
 have() { command -v "$1" > /dev/null 2>&1; }
 last_line() { awk 'NF { line = $0 } END { print line }' "$1" 2> /dev/null || true; }
 
-# Root by way of 'su' has a PATH without dockerd, iptables and the helpers of dpkg.
+# Root through 'su' has a PATH without dockerd, iptables and the helpers of dpkg.
 if [ "$(id -u)" -eq 0 ]; then PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; fi
 
 # Debian, Ubuntu and their descendants, with the rights and the tools to install packages.
@@ -48,7 +48,7 @@ prepare_engine() {
     say "No container engine here: installing the package docker.io (log: .hazumu/apt.log)."
     # A kernel with AppArmor needs its parser; newer releases have the client in a package of its own.
     if ! apt_install docker.io iptables ca-certificates apparmor || ! { have docker || apt_install docker-cli; }; then
-      say "docker.io could not be installed ($(last_line "$STATE/apt.log")); .hazumu/apt.log tells more."
+      say "docker.io could not be installed ($(last_line "$STATE/apt.log")); .hazumu/apt.log has more details."
       return 0
     fi
     hash -r
@@ -74,7 +74,7 @@ start_docker() {
   fi
   until engine_answers; do
     if [ "$SECONDS" -ge "$deadline" ] || { [ -n "$pid" ] && ! kill -0 "$pid" 2> /dev/null && ! engine_answers; }; then
-      say "dockerd was started but does not answer ($(last_line "$STATE/dockerd.log" | cut -c 1-300)); .hazumu/dockerd.log tells more."
+      say "dockerd was started but does not answer ($(last_line "$STATE/dockerd.log" | cut -c 1-300)); .hazumu/dockerd.log has more details."
       return 0
     fi
     sleep 0.2

@@ -7,7 +7,7 @@ namespace Hazumu.Tests.Chart;
 /// <summary>Loki and Alloy in the cluster: the labels and levels of Compose, found by discovery.</summary>
 public sealed partial class ChartLogsTests
 {
-    private const string Levels = "// Each program tells the level";
+    private const string Levels = "// Each program writes the level";
 
     public ChartLogsTests() => Skip.If(Helm.Missing);
 

@@ -6,10 +6,12 @@ namespace Hazumu.Tests.Cli;
 public sealed class HazumuCommandTests
 {
     [Theory]
-    [InlineData("Unrecognized command or argument 'x'.", "publish", "x")]
-    [InlineData("Unrecognized command or argument 'x'.", "digests", "x")]
-    [InlineData("Unrecognized command or argument 'x'.", "faults", "Engine hung", "x")]
-    [InlineData("Required argument missing for command: 'bundle'.", "bundle", "--with-image")]
+    [InlineData("Required command was not provided. --help lists the commands and options.")]
+    [InlineData("Required command was not provided. Unrecognized command or argument 'x'. --help lists the commands and options.", "x")]
+    [InlineData("Unrecognized command or argument 'x'. --help lists the commands and options.", "publish", "x")]
+    [InlineData("Unrecognized command or argument 'x'. --help lists the commands and options.", "digests", "x")]
+    [InlineData("Unrecognized command or argument 'x'. --help lists the commands and options.", "faults", "Engine hung", "x")]
+    [InlineData("Required argument missing for command: 'bundle'. --help lists the commands and options.", "bundle", "--with-image")]
     [InlineData("'--bogus' is not an option; give settings as --Hazumu:Key=value (docs/settings.md lists them).", "images", "--bogus")]
     [InlineData("'--Hazumu:Gpu' has no value; write --Hazumu:Gpu=value.", "images", "--Hazumu:Gpu", "--Hazumu:Models=a")]
     public async Task Wrong_command_line_exits_with_2_before_anything_is_done(string sentence, params string[] arguments)

@@ -36,13 +36,13 @@ public sealed class GrafanaAccessTests : IDisposable
     public async Task Good_secrets_pass() => Assert.True((await CheckAsync()).Succeeded);
 
     [Theory]
-    [InlineData("grafana_admin_password", null, "there is no file secrets/grafana_admin_password, which holds the administrator's password; 'sh secrets.sh' makes it.")]
-    [InlineData("grafana_admin_password", "", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one if there is no such file.")]
-    [InlineData("grafana_admin_password", "hunter2", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' makes a good one if there is no such file.")]
-    [InlineData("grafana_admin_password", "Administrator", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' makes a good one if there is no such file.")]
-    [InlineData("grafana_admin_password", "changeme-changeme\n", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' makes a good one if there is no such file.")]
-    [InlineData("grafana_secret_key", "SW2YcwTIb9zpOOhoPsMm", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key is a well-known one; 'sh secrets.sh' makes a good one if there is no such file.")]
-    [InlineData("grafana_secret_key", "short", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key has fewer than 12 characters; 'sh secrets.sh' makes a good one if there is no such file.")]
+    [InlineData("grafana_admin_password", null, "the file secrets/grafana_admin_password with the administrator's password does not exist; 'sh secrets.sh' creates it.")]
+    [InlineData("grafana_admin_password", "", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' creates a good one if the file does not exist.")]
+    [InlineData("grafana_admin_password", "hunter2", "the administrator's password in secrets/grafana_admin_password has fewer than 12 characters; 'sh secrets.sh' creates a good one if the file does not exist.")]
+    [InlineData("grafana_admin_password", "Administrator", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' creates a good one if the file does not exist.")]
+    [InlineData("grafana_admin_password", "changeme-changeme\n", "the administrator's password in secrets/grafana_admin_password is a well-known one; 'sh secrets.sh' creates a good one if the file does not exist.")]
+    [InlineData("grafana_secret_key", "SW2YcwTIb9zpOOhoPsMm", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key is a well-known one; 'sh secrets.sh' creates a good one if the file does not exist.")]
+    [InlineData("grafana_secret_key", "short", "the key that Grafana encrypts secrets with in secrets/grafana_secret_key has fewer than 12 characters; 'sh secrets.sh' creates a good one if the file does not exist.")]
     public async Task Grafana_does_not_start_with_a_bad_secret(string file, string? content, string sentence)
     {
         Write(file, content);

@@ -61,7 +61,7 @@ public sealed class PublishedServiceTests : IAsyncLifetime
         var result = await RunAsync("sh", "secrets.sh");
 
         Assert.False(result.Succeeded);
-        Assert.Contains("Hazumu__Prometheus__Retention is '15', which is no duration: write a number and a unit, such as 15d.", result.Output, StringComparison.Ordinal);
+        Assert.Contains("Hazumu__Prometheus__Retention is '15', which is not a duration: write a number and a unit, such as 15d.", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -89,7 +89,7 @@ public sealed class ScriptTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("other/file", false, "is no copy of a volume; nothing was changed.")]
+    [InlineData("other/file", false, "is not a copy of a volume; nothing was changed.")]
     [InlineData("volume/file", true, "SHA256SUMS does not list")]
     public async Task A_backup_that_cannot_be_right_is_refused_before_anything_is_removed(string content, bool isUnlisted, string sentence)
     {

@@ -65,8 +65,8 @@ public sealed class UpgradeTests : IAsyncLifetime
         var other = Path.Combine(_folder.FullName, "other.tar.gz");
         await ProcessRunner.RunOrThrowAsync("tar", ["-czf", other, "tools"], workingDirectory: _folder.FullName);
 
-        await AssertRefusedAsync(other, $"{other} is no bundle of Hazumu, or is damaged; nothing was changed.");
-        await AssertRefusedAsync(Path.Combine(_folder.FullName, "missing"), "is no bundle of Hazumu, or is damaged; nothing was changed.");
+        await AssertRefusedAsync(other, $"{other} is not a bundle of Hazumu, or is damaged; nothing was changed.");
+        await AssertRefusedAsync(Path.Combine(_folder.FullName, "missing"), "is not a bundle of Hazumu, or is damaged; nothing was changed.");
     }
 
     [Fact]

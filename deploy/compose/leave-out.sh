@@ -40,7 +40,7 @@ if [ $# -eq 0 ]; then
 fi
 
 for file in prometheus-targets/*.json; do
-  # Without the Blackbox exporter nobody is probed.
+  # Without the Blackbox exporter, no instance is probed.
   case " $* " in *' blackbox '*) [ "$file" != prometheus-targets/engine-health.json ] || continue ;; esac
   awk -v left_out=" $* " '
     { sub(/\r$/, "") }

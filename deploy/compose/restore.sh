@@ -20,7 +20,7 @@ esac
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=deploy/compose/volumes.sh
 . "$here/volumes.sh"
-[ -f "$1/SHA256SUMS" ] || fail "$1 is no backup: there is no file SHA256SUMS."
+[ -f "$1/SHA256SUMS" ] || fail "$1 is not a backup: it has no file SHA256SUMS."
 source=$(cd "$1" && pwd)
 (cd "$source" && sha256 -c SHA256SUMS > /dev/null 2>&1) || fail "The backup in $1 is damaged; nothing was changed."
 cd "$here"
@@ -34,9 +34,9 @@ for archive in "$source"/*.tar.gz; do
   key=$(basename "$archive" .tar.gz)
   grep -q "[ *]$key\.tar\.gz\$" "$source/SHA256SUMS" || fail "SHA256SUMS does not list $key.tar.gz; nothing was changed."
   gzip -t "$archive" || fail "$archive cannot be unpacked; nothing was changed."
-  gzip -dc "$archive" | tar -tf - | awk 'NR == 1 { valid = $0 == "volume/" } END { exit !valid }' || fail "$archive is no copy of a volume; nothing was changed."
+  gzip -dc "$archive" | tar -tf - | awk 'NR == 1 { valid = $0 == "volume/" } END { exit !valid }' || fail "$archive is not a copy of a volume; nothing was changed."
   volume=$(name_of "$key")
-  [ -n "$volume" ] || fail "The backup has $key, which is no volume of this application; nothing was changed."
+  [ -n "$volume" ] || fail "The backup has $key, which is not a volume of this application; nothing was changed."
   check_owner "$volume"
   if has_driver "$key" "$volume"; then
     fail "The volume $volume has a driver other than 'local', or driver options: its data would outlive it and mix with the backup's. Unpack $key.tar.gz into it yourself, and restore the others from a copy of the backup without that archive and its line in SHA256SUMS. Nothing was changed."

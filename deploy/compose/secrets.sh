@@ -62,7 +62,7 @@ done
 # As Compose reads them; it refuses by itself what is no port.
 if config=$(docker compose config 2> /dev/null); then
   check() { # setting, its value
-    printf '%s\n' "$2" | grep -Eq '^([0-9]+(ms|[smhdwy]))+$|^$' || fail "$1 is '$2', which is no duration: write a number and a unit, such as 15d."
+    printf '%s\n' "$2" | grep -Eq '^([0-9]+(ms|[smhdwy]))+$|^$' || fail "$1 is '$2', which is not a duration: write a number and a unit, such as 15d."
   }
   check Hazumu__Prometheus__Retention "$(printf '%s\n' "$config" | sed -n 's/.*--storage\.tsdb\.retention\.time=\([^"]*\).*/\1/p' | head -n 1)"
   check Hazumu__Loki__Retention "$(printf '%s\n' "$config" | sed -n 's/^ *LOKI_RETENTION: *"\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' | head -n 1)"

@@ -94,7 +94,7 @@ trap 'exit 129' HUP
 # Everything that can fail is tried before anything is changed.
 gzip -dc "$bundle" 2> /dev/null | tar -tf - 2> /dev/null |
   awk '!/^hazumu\// || /(^|\/)\.\.(\/|$)/ { other = 1 } $0 == "hazumu/VERSION" { found = 1 } END { exit other || !found }' ||
-  fail "$1 is no bundle of Hazumu, or is damaged; nothing was changed."
+  fail "$1 is not a bundle of Hazumu, or is damaged; nothing was changed."
 staging=$(mktemp -d "$here.upgrade.XXXXXX")
 new=$staging/hazumu
 gzip -dc "$bundle" 2> /dev/null | (cd "$staging" && tar -xf - 2> /dev/null) || fail "$1 is damaged; nothing was changed."

@@ -10,7 +10,7 @@ fail() {
 
 # Sets project, and volumes: a line "KEY NAME" for each volume, followed by "external" if Compose does not create it, and by "driver" if
 # it has a driver other than local, or driver options.
-# A file of COMPOSE_FILE may give a volume another name than its key, so only Compose's own answer tells them apart.
+# A file of COMPOSE_FILE may give a volume another name than its key, so only Compose's own answer distinguishes them.
 read_application() {
   docker version > /dev/null || fail "The container engine does not answer; nothing was changed."
   configuration=$(docker compose config --format json) || fail "Compose does not accept the configuration; nothing was changed."

@@ -82,7 +82,7 @@ user_id() { # login: prints the account's number, nothing if there is none
   expect "looking for the account '$1'" 200 404
   if [ "$STATUS" = 404 ]; then return 0; fi
   id=$(number id)
-  [ -n "$id" ] || fail "Grafana does not tell the number of '$1': $BODY"
+  [ -n "$id" ] || fail "Grafana returns no id of '$1': $BODY"
   echo "$id"
 }
 
@@ -126,7 +126,7 @@ apply_user() { # line, login, role, teams...
     call POST /admin/users "{\"name\":\"$login\",\"login\":\"$login\",\"password\":\"$(printf '%s' "$password" | sed 's/[\\"]/\\&/g')\"}"
     expect "making the account '$login'" 200
     id=$(number id)
-    [ -n "$id" ] || fail "Grafana does not tell the number of '$login': $BODY"
+    [ -n "$id" ] || fail "Grafana returns no id of '$login': $BODY"
     echo "user $login: made"
   fi
 

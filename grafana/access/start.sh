@@ -22,10 +22,10 @@ read_secret() { # file, its name outside: sets value
 }
 
 check() { # file, what it is
-  [ -e "$SECRETS/$1" ] || fail "there is no file secrets/$1, which holds $2; 'sh secrets.sh' makes it."
+  [ -e "$SECRETS/$1" ] || fail "the file secrets/$1 with $2 does not exist; 'sh secrets.sh' creates it."
   read_secret "$1" "secrets/$1"
   why=$(why_weak "$value" 12)
-  [ -z "$why" ] || fail "$2 in secrets/$1 $why; 'sh secrets.sh' makes a good one if there is no such file."
+  [ -z "$why" ] || fail "$2 in secrets/$1 $why; 'sh secrets.sh' creates a good one if the file does not exist."
 }
 
 check grafana_admin_password "the administrator's password"

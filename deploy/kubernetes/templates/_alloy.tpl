@@ -3,11 +3,11 @@ config.alloy as the repository has it from the levels of lines on, and before th
 of this release's pods by the API server: no path of the node, and no rights but to read logs.
 */}}
 {{- define "hazumu.alloy.config" -}}
-{{- $common := regexFind "(?s)// Each program tells the level.*" (.Files.Get "files/alloy/config.alloy") -}}
+{{- $common := regexFind "(?s)// Each program writes the level.*" (.Files.Get "files/alloy/config.alloy") -}}
 {{- if not (contains "loki.process \"levels\" {" $common) -}}
-{{- fail "files/alloy/config.alloy has lost the line '// Each program tells the level' before loki.process \"levels\", from which on templates/_alloy.tpl takes it over." -}}
+{{- fail "files/alloy/config.alloy has lost the line '// Each program writes the level' before loki.process \"levels\", from which on templates/_alloy.tpl takes it over." -}}
 {{- end -}}
-// Made from the repository's file; templates/_alloy.tpl tells how.
+// Rendered from the repository's file by templates/_alloy.tpl.
 logging {
 	// Alloy's own log goes to Loki as well.
 	level = "warn"

@@ -273,7 +273,7 @@ spec:
         storage: {{ .storage.size }}
 {{- end }}
 
-{{/* Where people see Grafana: told, or as it is routed. */}}
+{{/* Grafana's public address: as set, or as it is routed. */}}
 {{- define "hazumu.grafana.url" -}}
 {{- if .Values.grafana.externalUrl -}}
 {{ .Values.grafana.externalUrl | trimSuffix "/" }}
