@@ -1,5 +1,7 @@
 using Hazumu.AppHost;
+using Hazumu.Settings;
 
+StartupProblemException.ExitWithoutStackTrace();
 var builder = DistributedApplication.CreateBuilder(args);
 // The diagram: AppHost.cs.
 var hazumu = builder.AddHazumu<Projects.Hazumu_Gateway>(args);

@@ -75,7 +75,7 @@ internal sealed class ConfiguredKey
     public int? ConcurrentRequests { get; set; }
 
     /// <summary>How its requests name the people behind it, separated by commas; it is not trusted to name any where this is not set.</summary>
-    [Setting("How its requests name the people behind it, in this order; unless it is set, they name nobody: see [People behind one key](#people-behind-one-key)", Allowed = "names of request headers such as X-OpenWebUI-User-Id, and 'body', separated by commas")]
+    [Setting("How its requests name the people behind it, in this order; unless it is set, they name no end user: see [People behind one key](#people-behind-one-key)", Allowed = "names of request headers such as X-OpenWebUI-User-Id, and 'body', separated by commas")]
     public string? EndUsers { get; set; }
 
     /// <summary>Requests of one end user within a minute.</summary>

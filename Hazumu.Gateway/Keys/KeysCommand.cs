@@ -84,7 +84,7 @@ internal sealed class KeysCommand
     private readonly Option<int?> _concurrent = Limit("--concurrent", "Requests at the same time; no limit without it.");
     private readonly Option<EndUserSources?> _endUsers = new("--end-users")
     {
-        Description = $"How its requests name the people behind it, separated by commas: {EndUserSources.Allowed}. Without it they name nobody.",
+        Description = $"How its requests name the people behind it, separated by commas: {EndUserSources.Allowed}. Without it they name no end user.",
         HelpName = "HEADER,body",
         CustomParser = ParseEndUsers,
     };

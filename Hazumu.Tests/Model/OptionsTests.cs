@@ -93,6 +93,25 @@ public sealed class OptionsTests
         }
     }
 
+    [Fact]
+    public void A_settings_file_that_is_not_JSON_is_reported_with_its_line()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, "{\n \"Hazumu\": }");
+            var failure = Record.Exception(() => new ConfigurationBuilder().AddJsonFile(file).Build());
+
+            Assert.Equal(
+                $"Failed to load configuration from file '{file}': it is not valid JSON at line 2; correct the file.",
+                StartupProblemException.Find(failure)?.Message);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     internal static HazumuOptions Read(params (string Key, string Value)[] settings) => HazumuOptions.Read(new ConfigurationBuilder()
         .AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value))
         .Build());
