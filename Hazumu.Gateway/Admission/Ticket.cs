@@ -5,8 +5,8 @@ namespace Hazumu.Gateway.Admission;
 
 /// <summary>A request for a slot, and its place in the queue while it waits.</summary>
 /// <param name="model">The model's normalised name.</param>
-/// <param name="affinity">What ties a conversation together; zero for nothing.</param>
-/// <param name="key">What takes turns: the name of a key, with that of its end user where it names one.</param>
+/// <param name="affinity">The hash that identifies a conversation; zero for none.</param>
+/// <param name="key">The party that takes turns: the name of a key, with that of its end user if it names one.</param>
 internal sealed class Ticket(string model, ulong affinity, string key)
 {
     // After a failed attempt another instance is preferred; where there is none, the same may be tried again after this.

@@ -53,7 +53,7 @@ internal sealed record ApiKey
     /// <summary>The group that it belongs to; <see langword="null"/> where it belongs to none.</summary>
     public string? Group { get; init; }
 
-    /// <summary>What its owner wrote about it; <see langword="null"/> where that is nothing.</summary>
+    /// <summary>The owner's note about it; <see langword="null"/> without one.</summary>
     public string? Note { get; init; }
 
     /// <summary>When it was made.</summary>

@@ -6,7 +6,7 @@ namespace Hazumu.Gateway.Keys;
 /// <summary>How the requests of a trusted key name their end users: headers in the order in which they are looked at, then the body.</summary>
 internal sealed class EndUserSources
 {
-    /// <summary>What is allowed, for messages.</summary>
+    /// <summary>The allowed values, for messages.</summary>
     public const string Allowed = "names of request headers such as X-OpenWebUI-User-Id, and 'body' for OpenAI's 'safety_identifier' and 'user' and Anthropic's 'metadata.user_id'";
 
     private const string Body = "body";

@@ -38,7 +38,9 @@ internal sealed class EndUsers
     public string Name(string given) =>
         _secret is null ? given : Convert.ToHexStringLower(HMACSHA256.HashData(_secret, Encoding.UTF8.GetBytes(given)).AsSpan(0, HashBytes));
 
-    /// <summary>What tells an end user of a key from those of other keys, and from the key itself.</summary>
+    /// <summary>
+    /// The id that distinguishes an end user of a key from those of other keys, and from the key itself.
+    /// </summary>
     /// <param name="key">The key's name or id.</param>
     /// <param name="endUser">The end user; <see langword="null"/> for the key itself.</param>
     public static string IdOf(string key, string? endUser) => endUser is null ? key : $"{key}\n{endUser}";

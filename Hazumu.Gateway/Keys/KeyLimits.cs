@@ -1,14 +1,14 @@
 namespace Hazumu.Gateway.Keys;
 
 /// <summary>
-/// Holds keys, and each of their end users, to their limits. What a key has used is kept under its id, so that it outlasts a reload of the
-/// keys, whose limits apply from the next request on.
+/// Enforces the limits of keys and of each of their end users. The use of a key is stored under its id, so that it
+/// survives a reload of the keys, whose limits apply from the next request on.
 /// </summary>
 internal sealed class KeyLimits(TimeProvider time)
 {
     private const int FewUsages = 1024;
 
-    /// <summary>When a place among the concurrent requests comes free nobody knows; this is what a client is told.</summary>
+    /// <summary>The Retry-After for concurrent requests, because the end of a running request is unknown.</summary>
     private static readonly TimeSpan s_unknownWait = TimeSpan.FromSeconds(1);
 
     // Guards what follows: a request counts against its key and its end user, or against neither.
@@ -22,10 +22,10 @@ internal sealed class KeyLimits(TimeProvider time)
         caller.Key is { } key && (key.Limits.HasAny || (endUser is not null && key.EndUserLimits.HasAny));
 
     /// <summary>Counts a request, unless a limit is reached.</summary>
-    /// <param name="caller">Who makes it.</param>
-    /// <param name="retryAfter">When it is allowed, as far as one can tell; zero where it is.</param>
-    /// <param name="endUser">The end user; <see langword="null"/> where nobody is named.</param>
-    /// <returns>To be disposed when the request is over.</returns>
+    /// <param name="caller">The caller.</param>
+    /// <param name="retryAfter">The estimated time until it is allowed; zero if it is allowed now.</param>
+    /// <param name="endUser">The end user; <see langword="null"/> if none is named.</param>
+    /// <returns>To be disposed when the request has ended.</returns>
     public LimitLease TryAcquire(Caller caller, out TimeSpan retryAfter, string? endUser = null)
     {
         retryAfter = TimeSpan.Zero;
@@ -42,7 +42,7 @@ internal sealed class KeyLimits(TimeProvider time)
             var ownWait = own?.Wait(now, _minute, ToTicks(s_unknownWait)) ?? default;
             var userWait = user?.Wait(now, _minute, ToTicks(s_unknownWait)) ?? default;
 
-            // The limit that holds the request up longest is the one to tell.
+            // Report the limit that delays the request longest.
             var (ticks, reached) = ownWait.Ticks >= userWait.Ticks ? ownWait : userWait;
             retryAfter = ToTimeSpan(ticks);
             if (reached != ReachedLimit.None)
@@ -57,10 +57,10 @@ internal sealed class KeyLimits(TimeProvider time)
     }
 
     /// <summary>
-    /// Counts the tokens of an answer. They may exceed what is left, since nobody knows them before; the next request then waits
-    /// until that much has run out.
+    /// Counts the tokens of an answer. They may exceed the rest of the limit, since they are unknown before the end;
+    /// the next request then waits until the excess has drained.
     /// </summary>
-    /// <param name="caller">Who made the request.</param>
+    /// <param name="caller">The caller of the request.</param>
     /// <param name="tokens">Tokens of the prompt and of the answer.</param>
     /// <param name="endUser">The end user; <see langword="null"/> where nobody is named.</param>
     public void Debit(Caller caller, long tokens, string? endUser = null)
@@ -79,8 +79,11 @@ internal sealed class KeyLimits(TimeProvider time)
         }
     }
 
-    /// <summary>Counts a request that another gateway has allowed, for as long as it runs; what is used of the minute must be learnt.</summary>
-    /// <returns>To be disposed when the request is over.</returns>
+    /// <summary>
+    /// Counts a request that another gateway has allowed, for as long as it runs; the use of the minute is learned
+    /// separately.
+    /// </summary>
+    /// <returns>To be disposed when the request has ended.</returns>
     public LimitLease Adopt(ApiKey key, string? endUser = null)
     {
         lock (_gate)
@@ -90,7 +93,7 @@ internal sealed class KeyLimits(TimeProvider time)
         }
     }
 
-    /// <summary>What a key, or an end user of it, has used of its minute.</summary>
+    /// <summary>The use of the minute of a key, or of an end user of it.</summary>
     public KeyUse UseOf(ApiKey key, string? endUser = null)
     {
         lock (_gate)
@@ -99,7 +102,7 @@ internal sealed class KeyLimits(TimeProvider time)
         }
     }
 
-    /// <summary>What all keys and end users have used of their minutes, where that is anything.</summary>
+    /// <summary>The use of the minutes of all keys and end users, if it is not zero.</summary>
     public IReadOnlyList<(ApiKey Key, string? EndUser, KeyUse Use)> Used()
     {
         lock (_gate)
@@ -173,14 +176,14 @@ internal sealed class KeyLimits(TimeProvider time)
 
     private long ToTicks(TimeSpan span) => span.Ticks * time.TimestampFrequency / TimeSpan.TicksPerSecond;
 
-    /// <summary>Rounded up: whoever comes back then is not too early.</summary>
+    /// <summary>Rounded up, so that a client that repeats its request then is not too early.</summary>
     private TimeSpan ToTimeSpan(long ticks)
     {
         var rounded = (((Int128)ticks * TimeSpan.TicksPerSecond) + time.TimestampFrequency - 1) / time.TimestampFrequency;
         return new((long)Int128.Min(TimeSpan.MaxValue.Ticks, rounded));
     }
 
-    /// <summary>What one key has used, or one end user of a key.</summary>
+    /// <summary>The use of one key, or of one end user of a key.</summary>
     private sealed class Usage(string? endUser)
     {
         private MinuteBucket _requests;
@@ -258,7 +261,10 @@ internal sealed class KeyLimits(TimeProvider time)
         }
     }
 
-    /// <summary>Places among the concurrent requests of a key and of an end user; left once, however often it is told to.</summary>
+    /// <summary>
+    /// Places among the concurrent requests of a key and of an end user; released once, even if it is disposed several
+    /// times.
+    /// </summary>
     private sealed class Place(KeyLimits limits, Usage? own, Usage? user) : IDisposable
     {
         private bool _isLeft;
@@ -278,7 +284,7 @@ internal sealed class KeyLimits(TimeProvider time)
     }
 }
 
-/// <summary>What a key has used of its minute, as far as it has not run out yet.</summary>
+/// <summary>The use of a key's minute that has not drained yet.</summary>
 /// <param name="Requests">Requests.</param>
 /// <param name="Tokens">Tokens.</param>
 internal readonly record struct KeyUse(double Requests, double Tokens);
@@ -303,7 +309,7 @@ internal readonly struct LimitLease : IDisposable
     /// <summary>Whether the limit that is reached is the end user's, and not the key's.</summary>
     public bool IsOfEndUser { get; }
 
-    /// <summary>The request is over.</summary>
+    /// <summary>The request has ended.</summary>
     public void Dispose() => _place?.Dispose();
 }
 

@@ -1,12 +1,12 @@
 namespace Hazumu.Gateway.Keys;
 
-/// <summary>What people write about a key: its group, and a note.</summary>
+/// <summary>The description of a key: its group, and a note.</summary>
 internal static class KeyNote
 {
-    /// <summary>What a group is, for messages.</summary>
+    /// <summary>The form of a group, for messages.</summary>
     public const string AllowedGroup = "1 to 64 characters without control characters or space at either end";
 
-    /// <summary>What a note is, for messages.</summary>
+    /// <summary>The form of a note, for messages.</summary>
     public const string AllowedNote = "1 to 200 characters without control characters";
 
     private const int LongestGroup = 64;

@@ -7,7 +7,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hazumu.Bench;
 
-/// <summary>What choosing an instance and keeping count of its slots takes, without any network: it happens under one lock, for all requests.</summary>
+/// <summary>
+/// The cost of choosing an instance and counting its slots, without network: it happens under one lock, for all
+/// requests.
+/// </summary>
 internal static class AdmissionBenchmark
 {
     private const string Model = "m:latest";
@@ -52,7 +55,7 @@ internal static class AdmissionBenchmark
                 waiting.Enqueue((ticket, scheduler.AcquireAsync(ticket, CancellationToken.None).AsTask()));
             }
 
-            // Who came first has its turn, since the keys come in turns too.
+            // The first request has its turn, since the keys take turns too.
             held.Dequeue().Release(LeaseEnd.Answered);
             held.Enqueue((await waiting.Dequeue().Admission).Lease!);
         });

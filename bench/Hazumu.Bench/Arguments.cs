@@ -8,7 +8,7 @@ internal sealed class Arguments
     private readonly List<(string Name, string Value)> _options = [];
     private readonly HashSet<string> _read = [];
 
-    /// <param name="arguments">What was given.</param>
+    /// <param name="arguments">The given arguments.</param>
     /// <param name="flags">Names that take no value.</param>
     public Arguments(IReadOnlyList<string> arguments, params IEnumerable<string> flags)
     {
@@ -59,7 +59,7 @@ internal sealed class Arguments
             ? KeyValuePair.Create(key, value)
             : throw new ArgumentException($"{name} takes NAME=VALUE, not '{pair}'."))];
 
-    /// <summary>Complains about what nobody has asked for.</summary>
+    /// <summary>Reports arguments that were not read.</summary>
     public void ThrowIfUnknown()
     {
         if (_options.Find(option => !_read.Contains(option.Name)) is { Name: { } unknown })

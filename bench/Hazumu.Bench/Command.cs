@@ -6,7 +6,7 @@ internal static class Command
 {
     public static int Whole(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
-    /// <summary>Runs a benchmark; who has given a wrong option is told so in one line.</summary>
+    /// <summary>Runs a benchmark; a wrong option is reported in one line.</summary>
     public static async Task<int> RunAsync(Func<Task> benchmark)
     {
         if (!OperatingSystem.IsLinux())

@@ -8,7 +8,10 @@ using Hazumu.Bench.Reports;
 
 namespace Hazumu.Bench;
 
-/// <summary>What a client meets by way of the gateway, beside the engine alone: a cold load, a flood of another key, an outage.</summary>
+/// <summary>
+/// The experience of a client through the gateway, compared with the engine alone: a cold load, a flood of another key,
+/// an outage.
+/// </summary>
 internal sealed class CrowdBenchmark : IDisposable
 {
     private const int Slots = 2;
@@ -83,7 +86,7 @@ internal sealed class CrowdBenchmark : IDisposable
 
     private async Task<CrowdMeasurement> MeasureAsync(string target, Uri address, int embeddings)
     {
-        // What the gateway saw of the memory before must be forgotten too.
+        // The gateway must also forget the earlier state of the memory.
         await _engine.WaitUntilIdleAsync();
         await _engine.ResetAsync();
         await Task.Delay(TimeSpan.FromSeconds(8));
@@ -177,7 +180,7 @@ internal sealed class CrowdBenchmark : IDisposable
     };
 }
 
-/// <summary>What one target has done in one round.</summary>
+/// <summary>The results of one target in one round.</summary>
 /// <param name="Target">Its name.</param>
 /// <param name="ColdSeconds">Until a chat's first byte, beside an answer that is not streamed and loads the model.</param>
 /// <param name="Answered">Embeddings that were answered.</param>

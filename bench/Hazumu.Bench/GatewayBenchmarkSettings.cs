@@ -2,12 +2,12 @@ using Hazumu.Bench.Proxies;
 
 namespace Hazumu.Bench;
 
-/// <summary>What the gateway benchmark does.</summary>
+/// <summary>The settings of the gateway benchmark.</summary>
 /// <param name="Rounds">How often every target is measured.</param>
 /// <param name="Seconds">How long each of a round's measurements counts.</param>
 /// <param name="WarmUpSeconds">How long each target is warmed up with either kind of load.</param>
 /// <param name="MemoryRounds">How often memory is measured, each time with fresh processes.</param>
-/// <param name="Targets">What is measured.</param>
+/// <param name="Targets">The measured targets.</param>
 /// <param name="Connections">Connections of the small requests.</param>
 /// <param name="Streams">Numbers of streams.</param>
 /// <param name="Workers">Processes of nginx, threads of HAProxy.</param>
@@ -69,7 +69,7 @@ internal sealed record GatewayBenchmarkSettings(
             throw new ArgumentException($"There is no target {unknown}; there are {string.Join(", ", TargetFactory.Names)}.");
         }
 
-        // What a proxy adds is told against the same without one.
+        // The added time of a proxy is relative to direct.
         return settings with { Targets = [TargetFactory.Direct, .. settings.Targets.Where(name => name != TargetFactory.Direct), .. settings.Variants.Keys] };
     }
 

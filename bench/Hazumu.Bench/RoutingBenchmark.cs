@@ -8,7 +8,10 @@ using Hazumu.Bench.Reports;
 
 namespace Hazumu.Bench;
 
-/// <summary>Where the gateway sends requests beside where others do, in front of engines that cannot hold every model in memory.</summary>
+/// <summary>
+/// The gateway's choice of instances compared with other policies, in front of engines that cannot keep every model in
+/// memory.
+/// </summary>
 internal sealed class RoutingBenchmark(RoutingSettings settings, string folder, IReadOnlyList<EngineProcess> engines)
 {
     /// <summary>For a proxy to see that memory is empty again, and for what was late to arrive.</summary>

@@ -2,19 +2,19 @@ using Hazumu.Bench.Proxies;
 
 namespace Hazumu.Bench;
 
-/// <summary>What the routing benchmark does.</summary>
+/// <summary>The settings of the routing benchmark.</summary>
 /// <param name="Rounds">How often every target gets its arrivals; another sequence each time, the same for every target.</param>
 /// <param name="Seconds">How long requests arrive.</param>
 /// <param name="Rate">Requests a second.</param>
 /// <param name="Instances">Engines.</param>
 /// <param name="MemoryModels">Models that fit into an engine's memory.</param>
-/// <param name="Models">Models that are asked for.</param>
+/// <param name="Models">The requested models.</param>
 /// <param name="Skew">Exponent of Zipf's law for their popularity.</param>
 /// <param name="Parallel">Slots of a model.</param>
 /// <param name="LoadSeconds">Time to load a model.</param>
 /// <param name="PrefillSeconds">Time to read a prompt.</param>
 /// <param name="TokenSeconds">Time to make a token.</param>
-/// <param name="Targets">What is measured.</param>
+/// <param name="Targets">The measured targets.</param>
 /// <param name="GatewayPath">The gateway's program.</param>
 /// <param name="GatewayEnvironment">Added to the gateway's environment.</param>
 /// <param name="Output">The file for the results, besides the table; one with the time in its name unless given.</param>

@@ -8,7 +8,9 @@ using Hazumu.Bench.Reports;
 
 namespace Hazumu.Bench;
 
-/// <summary>What gateways need as a deployment grows: by instance that is polled, by stream, by chunk, by request.</summary>
+/// <summary>
+/// The resources that gateways need as a deployment grows: per polled instance, stream, chunk and request.
+/// </summary>
 internal sealed class SizingBenchmark(SizingSettings settings, string folder)
 {
     // Opened no faster than this, so that what is measured is open streams and no rush.

@@ -112,8 +112,8 @@ internal sealed class RequestBody(BodyBudget budget) : IDisposable
     }
 
     /// <summary>Reads what routing and admission need of it, if it is JSON.</summary>
-    /// <param name="operation">What is requested.</param>
-    /// <param name="place">Where it names the model.</param>
+    /// <param name="operation">The requested operation.</param>
+    /// <param name="place">The place of the model's name.</param>
     /// <param name="namesEndUser">Whether the end user that it names is wanted.</param>
     public RequestHeadResult Parse(Operation operation, ModelPlace place, bool namesEndUser = false)
     {

@@ -39,7 +39,7 @@ internal readonly record struct RequestHeadResult
     /// <summary>A hash that identifies a conversation; zero for none. Valid in this process only.</summary>
     public ulong Affinity { get; init; }
 
-    /// <summary>The end user that the body names, if that is wanted; <see langword="null"/> where it names nobody.</summary>
+    /// <summary>The end user that the body names, if that is wanted; <see langword="null"/> if it names none.</summary>
     public string? EndUser { get; init; }
 
     /// <summary>Whether all of the object was read: what was not found is not there then, and what was found is not given again.</summary>

@@ -75,7 +75,7 @@ internal sealed class ManagementHandler(ReadHead readHead, Fleet fleet, FleetMon
 
     /// <summary>Sends a request to the right instances.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="request">What is known of it.</param>
+    /// <param name="request">The request's state.</param>
     /// <param name="body">Its body; <see langword="null"/> if it was not read and passes as it comes.</param>
     public async ValueTask<Completion> SendAsync(HttpContext context, GatewayRequest request, RequestBody? body)
     {

@@ -51,12 +51,13 @@ internal sealed class GatewayRequest
     // Set when the end user is named: once, by NameEndUser.
 
     /// <summary>
-    /// The person behind the key whose request it is, as the key or token names them, or a keyed hash of that name; <see langword="null"/> where
-    /// nobody is named. Anything up to <see cref="EndUsers.LongestName"/> characters: never a label of a metric.
+    /// The person behind the key whose request it is, as the key or token names them, or a keyed hash of that name;
+    /// <see langword="null"/> if none is named. Anything up to <see cref="EndUsers.LongestName"/> characters: never a
+    /// label of a metric.
     /// </summary>
     public string? EndUser { get; set; }
 
-    /// <summary>What takes turns in the queue: the caller, or each of its end users.</summary>
+    /// <summary>The party that takes turns in the queue: the caller, or each of its end users.</summary>
     public string Turn => EndUsers.IdOf(Caller.Name, EndUser);
 
     // Set when it is counted.

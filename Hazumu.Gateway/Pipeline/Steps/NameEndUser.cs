@@ -5,7 +5,10 @@ using Hazumu.Gateway.Upstreams;
 
 namespace Hazumu.Gateway.Pipeline.Steps;
 
-/// <summary>Finds the person behind a key that is trusted to name them. Of any other key, headers and body name nobody, and pass unchanged.</summary>
+/// <summary>
+/// Finds the person behind a key that is trusted to name them. For any other key, headers and body are ignored, and
+/// pass unchanged.
+/// </summary>
 internal sealed class NameEndUser(EndUsers endUsers)
 {
     /// <summary>Whether only the body can name the end user of a request.</summary>

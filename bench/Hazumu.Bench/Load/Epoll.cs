@@ -43,7 +43,9 @@ internal sealed partial class Epoll : IDisposable
         Check(Control(_descriptor, RemoveOperation, descriptor, ref MemoryMarshal.GetReference(none)));
     }
 
-    /// <summary>Waits for sockets to become readable, or for a number of milliseconds, and tells how many keys there are.</summary>
+    /// <summary>
+    /// Waits for sockets to become readable, or for a number of milliseconds, and returns the number of keys.
+    /// </summary>
     public int Wait(int milliseconds)
     {
         var count = Wait(_descriptor, ref _events[0], Batch, milliseconds);

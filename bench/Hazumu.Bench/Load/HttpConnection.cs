@@ -203,7 +203,7 @@ internal abstract class HttpConnection : IDisposable
         }
     }
 
-    /// <summary>Whether the answer is over with it.</summary>
+    /// <summary>Whether the answer ends with it.</summary>
     private bool ReadLine(ReadOnlySpan<byte> line)
     {
         switch (_state)

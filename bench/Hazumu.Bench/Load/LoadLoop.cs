@@ -15,10 +15,10 @@ internal sealed class LoadLoop(params IReadOnlyList<IPEndPoint> targets) : IDisp
     /// <summary>Requests that failed: a broken connection, a broken answer, or a status other than 200.</summary>
     public int Errors { get; private set; }
 
-    /// <summary>What the first of them was.</summary>
+    /// <summary>The first of them.</summary>
     public string? FirstError { get; private set; }
 
-    /// <summary>Where a connection goes: to each target in turn.</summary>
+    /// <summary>The target of a connection: each in turn.</summary>
     public IPEndPoint TargetOf(int key) => targets[key % targets.Count];
 
     /// <summary>Lets something happen at a time of <see cref="Stopwatch.GetTimestamp"/>.</summary>

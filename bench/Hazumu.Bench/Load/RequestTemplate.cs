@@ -3,8 +3,8 @@ using System.Text.Json;
 
 namespace Hazumu.Bench.Load;
 
-/// <summary>What all requests to a target have in common.</summary>
-/// <param name="Prefix">What comes before Ollama's own paths.</param>
+/// <summary>The common part of all requests to a target.</summary>
+/// <param name="Prefix">The prefix of Ollama's own paths.</param>
 /// <param name="Key">The client's key; <see langword="null"/> where requests have none.</param>
 internal sealed record RequestTemplate(string Prefix = "", string? Key = null)
 {

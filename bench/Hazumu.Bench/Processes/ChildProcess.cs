@@ -47,7 +47,8 @@ internal sealed class ChildProcess : IDisposable
         string name, string folder, IEnumerable<KeyValuePair<string, string>> environment, params IEnumerable<string> command)
     {
         var log = Path.Combine(folder, $"{name}-{Guid.NewGuid():N}.log");
-        // The shell makes the file the program's own output, so that nobody has to copy it, and is gone then.
+        // The shell opens the file as the program's output, so that no process has to copy it, and then replaces
+        // itself.
         var start = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$@\" > \"$LOG\" 2>&1 < /dev/null", "sh", .. command]);
         start.Environment["LOG"] = log;
         foreach (var (key, value) in environment)
@@ -64,7 +65,7 @@ internal sealed class ChildProcess : IDisposable
     public static ChildProcess StartSelf(string name, string folder, params IEnumerable<string> arguments) =>
         Start(name, folder, [], ["dotnet", Environment.GetCommandLineArgs()[0], .. arguments]);
 
-    /// <summary>A port of loopback that nobody has now.</summary>
+    /// <summary>A free port of loopback.</summary>
     public static int FreePort()
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

@@ -57,7 +57,7 @@ internal sealed class EngineProcess : IDisposable
     public async Task<EngineCounts> CountsAsync() =>
         (await _client.GetFromJsonAsync<EngineCounts>("/mock/statistics").ConfigureAwait(false))!;
 
-    /// <summary>Waits until nobody is being answered, so that one measurement does not reach into the next.</summary>
+    /// <summary>Waits until no request is being answered, so that one measurement does not affect the next.</summary>
     public async Task WaitUntilIdleAsync()
     {
         for (var i = 0; i < 100 && (await CountsAsync().ConfigureAwait(false)).InFlight > 0; i++)
@@ -73,5 +73,5 @@ internal sealed class EngineProcess : IDisposable
     }
 }
 
-/// <summary>What of <see cref="MockStatistics"/> is read here.</summary>
+/// <summary>The members of <see cref="MockStatistics"/> that are read here.</summary>
 internal sealed record EngineCounts(int InFlight, long Requests, long ColdLoads, long Evictions, long Refused);

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Hazumu.Bench.Processes;
 
-/// <summary>What the numbers were measured on and with.</summary>
+/// <summary>The machine and the versions with which the numbers were measured.</summary>
 internal sealed record Machine(
     string Cpu, int Cores, string Kernel, double MemoryGiB, string Dotnet, string? Nginx, string? HAProxy, string Yarp, string? Olla)
 {

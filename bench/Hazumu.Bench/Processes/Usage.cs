@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace Hazumu.Bench.Processes;
 
-/// <summary>What processes have used, as the kernel counts it.</summary>
+/// <summary>The resources that processes have used, as the kernel counts them.</summary>
 internal static partial class Usage
 {
     [StructLayout(LayoutKind.Sequential)]

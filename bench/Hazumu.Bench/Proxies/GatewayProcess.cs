@@ -5,7 +5,7 @@ namespace Hazumu.Bench.Proxies;
 /// <summary>The gateway as a process, configured by its environment.</summary>
 internal static class GatewayProcess
 {
-    /// <summary>Where a build of the same configuration as this program's leaves it.</summary>
+    /// <summary>The path of the gateway from a build with the same configuration as this program.</summary>
     public static string DefaultPath
     {
         get

@@ -4,14 +4,14 @@ using Hazumu.Bench.Processes;
 
 namespace Hazumu.Bench.Proxies;
 
-/// <summary>What is measured: something that answers at an address, and the processes whose CPU and memory count for it.</summary>
+/// <summary>A measured target: a server at an address, and the processes whose CPU and memory count for it.</summary>
 internal sealed class Target(string name, IPEndPoint endPoint, ChildProcess? process, RequestTemplate? form = null) : IDisposable
 {
     public string Name { get; } = name;
 
     public IPEndPoint EndPoint { get; } = endPoint;
 
-    /// <summary>What requests to it have in common.</summary>
+    /// <summary>The common part of requests to it.</summary>
     public RequestTemplate Form { get; } = form ?? new();
 
     /// <summary>The proxy's processes; none where there is no proxy.</summary>

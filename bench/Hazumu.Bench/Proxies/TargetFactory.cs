@@ -6,7 +6,7 @@ namespace Hazumu.Bench.Proxies;
 
 /// <summary>Starts the targets, each in front of the same engine.</summary>
 /// <param name="Engine">The engine.</param>
-/// <param name="Folder">Where configuration and logs go.</param>
+/// <param name="Folder">The folder for configuration and logs.</param>
 /// <param name="Workers">Processes of nginx, threads of HAProxy.</param>
 /// <param name="GatewayPath">The gateway's program.</param>
 /// <param name="GatewayEnvironment">Added to the gateway's environment.</param>

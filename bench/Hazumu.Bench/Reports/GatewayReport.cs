@@ -170,7 +170,7 @@ internal static class GatewayReport
                 return median;
             }
 
-            // What is next to nothing has no ratio that would tell anything.
+            // The ratio of values near zero is meaningless.
             var ratios = _own.Select(one => (Value: value(one), Reference: value(_reference[roundOf(one)]))).ToList();
             return ratios.Exists(pair => pair.Reference <= 0)
                 ? median

@@ -2,12 +2,12 @@ using System.Text.Json;
 
 namespace Hazumu.Bench.Reports;
 
-/// <summary>Where the numbers of every round are kept.</summary>
+/// <summary>The file for the numbers of every round.</summary>
 internal static class ResultFile
 {
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
-    /// <summary>Writes results, into <c>bench/results</c> unless a file is named, and tells where that is.</summary>
+    /// <summary>Writes results, into <c>bench/results</c> unless a file is named, and prints the path.</summary>
     public static string Write(string? path, string benchmark, object results)
     {
         if (path is null)
