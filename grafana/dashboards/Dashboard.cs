@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Hazumu.Grafana;
 
-/// <summary>A dashboard of Grafana: what it shows. All that dashboards have in common is in <see cref="ToJson"/>.</summary>
+/// <summary>A dashboard of Grafana. The common parts of dashboards are in <see cref="ToJson"/>.</summary>
 /// <param name="Uid">The end of its address, <c>/d/UID</c>.</param>
 /// <param name="Title">Its title.</param>
 /// <param name="Description">The question that it answers.</param>
@@ -83,7 +83,7 @@ public sealed record Dashboard(string Uid, string Title, string Description, IRe
         {
             if (panel is Row && list != all)
             {
-                // What is collapsed takes no place.
+                // Collapsed panels take no space.
                 Array.Fill(heights, all[^1]!["gridPos"]!["y"]!.GetValue<int>() + 1);
                 list = all;
             }

@@ -6,7 +6,7 @@ namespace Hazumu.Grafana;
 /// <summary>Names of Grafana's colours. A colour means the same in every dashboard, and is never the only sign of it.</summary>
 internal static class Colors
 {
-    /// <summary>Well.</summary>
+    /// <summary>Healthy.</summary>
     public const string Green = "green";
 
     /// <summary>Succeeded.</summary>
@@ -27,13 +27,13 @@ internal static class Colors
     /// <summary>The usual value of several.</summary>
     public const string LightBlue = "light-blue";
 
-    /// <summary>What goes out.</summary>
+    /// <summary>Outgoing values.</summary>
     public const string Blue = "blue";
 
     /// <summary>The worst value of several.</summary>
     public const string DarkBlue = "dark-blue";
 
-    /// <summary>What comes in.</summary>
+    /// <summary>Incoming values.</summary>
     public const string Purple = "purple";
 
     /// <summary>The gateway's own part.</summary>
@@ -108,8 +108,8 @@ public readonly record struct Mapping(string Pattern, string Color, string? Text
     }
 }
 
-/// <summary>Where a click leads.</summary>
-/// <param name="Title">What is there.</param>
+/// <summary>The target of a click.</summary>
+/// <param name="Title">The name of the target.</param>
 /// <param name="Url">The address; Grafana's variables may be in it.</param>
 public sealed record Link(string Title, string Url)
 {
@@ -119,7 +119,7 @@ public sealed record Link(string Title, string Url)
         new("Log lines and traces of that minute", $"/d/{LogsUid}?time=${{__value.time}}&time.window=120000{(variables.Length > 0 ? "&" : "")}{variables}");
 
     /// <summary>Another dashboard, for the same time.</summary>
-    /// <param name="title">What is there.</param>
+    /// <param name="title">The name of the dashboard.</param>
     /// <param name="uid">The dashboard.</param>
     /// <param name="variables">Variables to take along, as part of a query string; all unless given.</param>
     internal static Link To(string title, string uid, string variables = "${__all_variables}") => new(title, $"/d/{uid}?${{__url_time_range}}&{variables}");
@@ -130,7 +130,7 @@ public sealed record Link(string Title, string Url)
         new([.. links.Select(link => new JsonObject { ["targetBlank"] = false, ["title"] = link.Title, ["url"] = link.Url })]);
 }
 
-/// <summary>What is different for some series or columns.</summary>
+/// <summary>Overrides for some series or columns.</summary>
 /// <param name="Matcher">How they are found: <c>byName</c>, <c>byRegexp</c> or <c>byFrameRefID</c>.</param>
 /// <param name="Name">The name, expression or query.</param>
 /// <param name="Properties">The properties that are different.</param>
@@ -150,13 +150,13 @@ public sealed record Override(string Matcher, string Name, IReadOnlyList<(string
         ByRegex(@"/\boverhead$/", Set.Color(Colors.DarkPurple)),
     ];
 
-    /// <summary>What users are promised.</summary>
+    /// <summary>Service level objectives.</summary>
     internal static Override Promise => ByRegex("/^promised/", Set.Color(Colors.Red), Set.Dashed, Set.NoFill, Set.NotStacked);
 
     /// <summary>How requests ended: light green for success, yellow for what the client is to blame for, orange for what waited in vain, dark red for failures, purple for clients that went away.</summary>
     internal static IReadOnlyList<Override> Outcomes =>
     [
-        // Light and dark: those who do not tell green from red apart see the difference.
+        // Light and dark: people who cannot distinguish green from red see the difference.
         ByName("success", Set.Color(Colors.LightGreen)),
         ByRegex("/^(bad_request|unauthorized|forbidden|not_found|rate_limited|engine_refused)$/", Set.Shades(Colors.Yellow)),
         ByRegex("/^(queue_full|queue_timeout|shutting_down)$/", Set.Shades(Colors.Orange)),

@@ -17,7 +17,7 @@ public abstract record Panel(int Width, int Height, string Title)
     /// <param name="y">The row of its upper edge.</param>
     public abstract JsonObject ToJson(int id, int x, int y);
 
-    /// <summary>What every panel has.</summary>
+    /// <summary>The common part of all panels.</summary>
     private protected JsonObject Place(string type, int id, int x, int y) => new()
     {
         ["type"] = type,
@@ -44,15 +44,15 @@ public sealed record Row(string Title) : Panel(24, 1, Title)
     }
 }
 
-/// <summary>A panel that shows what queries return.</summary>
+/// <summary>A panel that shows the results of queries.</summary>
 /// <param name="Type">Grafana's name of the panel's kind.</param>
 /// <param name="Width">Columns, 1 to 24.</param>
 /// <param name="Height">Rows of 30 pixels.</param>
 /// <param name="Title">What it shows.</param>
-/// <param name="Description">What is good, what is bad, and what to look at next.</param>
+/// <param name="Description">The good and bad values, and the next step.</param>
 public abstract record DataPanel(string Type, int Width, int Height, string Title, string Description) : Panel(Width, Height, Title)
 {
-    /// <summary>What it asks; the first is A.</summary>
+    /// <summary>The queries; the first is A.</summary>
     public required IReadOnlyList<Query> Queries { get; init; }
 
     /// <summary>The unit, by Grafana's name of it.</summary>
@@ -73,28 +73,28 @@ public abstract record DataPanel(string Type, int Width, int Height, string Titl
     /// <summary>Words and colours for values that stand for a state, the best first; instead of <see cref="Thresholds"/>.</summary>
     public IReadOnlyList<Mapping> States { get; init; } = [];
 
-    /// <summary>Where a click on a value leads.</summary>
+    /// <summary>The targets of a click on a value.</summary>
     public IReadOnlyList<Link> Links { get; init; } = [];
 
-    /// <summary>What is different for some of the series or columns.</summary>
+    /// <summary>Overrides for some of the series or columns.</summary>
     public IReadOnlyList<Override> Overrides { get; init; } = [];
 
     /// <summary>How a colour is chosen.</summary>
     private protected virtual JsonObject Color => new() { ["mode"] = "thresholds" };
 
-    /// <summary>What a visualization of this type has of its own in each field.</summary>
+    /// <summary>The field options of this type of visualization.</summary>
     private protected virtual JsonObject? Custom => null;
 
     /// <summary>The options of the visualization.</summary>
     private protected abstract JsonObject Options { get; }
 
-    /// <summary>Whether a query asks for the newest value only, unless it says otherwise itself.</summary>
+    /// <summary>Whether queries request only the newest value, unless a query is set otherwise.</summary>
     private protected virtual bool IsInstant => false;
 
     /// <summary>The form in which queries return what they find, where it is not that of time series.</summary>
     private protected virtual string? Format => null;
 
-    /// <summary>What is done with the results before they are shown.</summary>
+    /// <summary>The transformations of the results.</summary>
     private protected virtual JsonArray? Transformations => null;
 
     /// <inheritdoc/>
@@ -163,7 +163,7 @@ public abstract record DataPanel(string Type, int Width, int Height, string Titl
     /// <summary>Columns from which on a table fits beside a graph.</summary>
     private protected const int LeastForTable = 12;
 
-    /// <summary>What is shown under the pointer.</summary>
+    /// <summary>The tooltip.</summary>
     private protected static JsonObject Tooltip(string mode, string sort) => new() { ["hideZeros"] = false, ["mode"] = mode, ["sort"] = sort };
 }
 

@@ -5,12 +5,15 @@ namespace Hazumu.Grafana;
 /// <summary>A query of a panel.</summary>
 /// <param name="Expression">PromQL or LogQL.</param>
 /// <param name="Legend">The names of its series; labels are in double braces.</param>
-/// <param name="IsLoki">Whether Loki is asked instead of Prometheus.</param>
+/// <param name="IsLoki">Whether the query is for Loki instead of Prometheus.</param>
 public sealed record Query(string Expression, string Legend, bool IsLoki)
 {
     internal static Query Of(string expression, string legend = "") => new(expression, legend, IsLoki: false);
 
-    /// <summary>What an expression finds, and where that is nothing, the value 0 with a label <c>none</c>: if the metric is there by which one sees that somebody looks.</summary>
+    /// <summary>
+    /// The result of an expression or, if it is empty, the value 0 with a label <c>none</c>, provided that a metric
+    /// shows that the value is measured at all.
+    /// </summary>
     /// <param name="expression">PromQL.</param>
     /// <param name="label">The label that reads <c>none</c>.</param>
     /// <param name="watched">PromQL that finds something only while <paramref name="expression"/> would find what is wrong.</param>
@@ -31,7 +34,7 @@ public sealed record Query(string Expression, string Legend, bool IsLoki)
     internal static IReadOnlyList<Query> Fleet(int count, string expression, string legend) =>
         [Top(count, expression, legend), Of($"quantile(0.5, {expression}) and on () count({expression}) > {count}", "median of all")];
 
-    /// <summary>How many of all are not well, and the names of up to three of them.</summary>
+    /// <summary>The number of unhealthy series, and the names of up to three of them.</summary>
     /// <param name="all">PromQL: all.</param>
     /// <param name="bad">What is compared with the value of those that are not well, such as <c>== 0</c>.</param>
     /// <param name="word">What those are.</param>
@@ -42,7 +45,10 @@ public sealed record Query(string Expression, string Legend, bool IsLoki)
         Of($"topk(3, {all} {bad})", legend),
     ];
 
-    /// <summary>Rows of a state timeline: those that were not well in the chosen time range; all of them, as long as they are few, else a row for all.</summary>
+    /// <summary>
+    /// Rows of a state timeline: the series that were unhealthy in the chosen time range; all of them if they are few,
+    /// otherwise one row for all.
+    /// </summary>
     /// <param name="all">PromQL: all.</param>
     /// <param name="isHighBad">Whether what is not well has a higher value, or else a lower one.</param>
     /// <param name="bad">What is compared with the value of those that are not well.</param>
@@ -66,7 +72,10 @@ public sealed record Query(string Expression, string Legend, bool IsLoki)
         Top(11, """outcome:hazumu_gateway_requests:rate5m{outcome!="success"} > 0""", "{{outcome}}"),
     ];
 
-    /// <summary>What is promised, while it is less than twice what was measured: a line far above would press the curve against the axis.</summary>
+    /// <summary>
+    /// The objective, while it is less than twice the measured value: a line far above would press the curve against
+    /// the axis.
+    /// </summary>
     /// <param name="slo">The promise.</param>
     /// <param name="measured">PromQL: what is compared with it.</param>
     /// <param name="legend">Its name.</param>
@@ -109,8 +118,8 @@ internal static class DataSources
 /// <summary>A choice above the panels.</summary>
 /// <param name="Name">Its name in expressions.</param>
 /// <param name="Label">Its name on the page.</param>
-/// <param name="Description">What is chosen.</param>
-/// <param name="Json">What is particular to its kind.</param>
+/// <param name="Description">The meaning of the choice.</param>
+/// <param name="Json">The members of its kind.</param>
 public sealed record Variable(string Name, string Label, string Description, JsonObject Json)
 {
     internal static Variable Instance => OfLabel("instance", "Engine", "Engines that the gateway knows.", "label_values(instance:hazumu_gateway_instance_up:min, instance)");
@@ -194,7 +203,7 @@ public sealed record Variable(string Name, string Label, string Description, Jso
 }
 
 /// <summary>Marks in the time axis of every panel.</summary>
-/// <param name="Name">What is marked.</param>
+/// <param name="Name">The marked event.</param>
 /// <param name="Color">The colour.</param>
 /// <param name="Expression">PromQL: a mark for each series and time at which it has a value.</param>
 /// <param name="Title">The mark's title.</param>
