@@ -28,11 +28,11 @@ internal static partial class PlainEnglish
         var readable = Quoted().Replace(text, Hide);
         var start = 0;
         var ends = SentenceEnd().Matches(readable)
-            .Select(match => (match.Index, Next: match.Index + match.Length))
-            .Append((readable.Length, readable.Length));
+            .Select(match => (Start: match.Index, Next: match.Index + match.Length))
+            .Append((Start: readable.Length, Next: readable.Length));
         foreach (var end in ends)
         {
-            var sentence = readable[start..end.Index];
+            var sentence = readable[start..end.Start];
             if (!sentence.TrimEnd(' ', '\n', '"', '\'', ')', ']', '*').EndsWith('?'))
             {
                 foreach (var (turn, instead) in s_turns)
@@ -40,7 +40,7 @@ internal static partial class PlainEnglish
                     if (turn.Match(sentence) is { Success: true } match)
                     {
                         var line = 1 + text.AsSpan(0, start + match.Index + match.Length).Count('\n');
-                        var quote = OneLine(text[start..end.Index]);
+                        var quote = OneLine(text[start..end.Start]);
                         yield return (line, $"\"{quote}\": write {instead} instead of '{OneLine(match.Value)}'.");
                     }
                 }
