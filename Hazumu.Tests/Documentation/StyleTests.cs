@@ -79,7 +79,7 @@ public sealed partial class StyleTests
         Assert.True(all.Count == 0, $"{all.Count} sentences are not in plain English:\n{string.Join('\n', all)}");
     }
 
-    private static IEnumerable<string> Files(string folder, string pattern, SearchOption option)
+    private static List<string> Files(string folder, string pattern, SearchOption option)
     {
         var files = Directory.EnumerateFiles(RepositoryRoot.Combine(folder), pattern, option)
             .Where(file => !BuildOutput().IsMatch(file))
