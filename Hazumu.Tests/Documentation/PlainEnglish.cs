@@ -40,8 +40,8 @@ internal static partial class PlainEnglish
                     if (turn.Match(sentence) is { Success: true } match)
                     {
                         var line = 1 + text.AsSpan(0, start + match.Index + match.Length).Count('\n');
-                        var quote = OneLine(text[start..end.Start]);
-                        yield return (line, $"\"{quote}\": write {instead} instead of '{OneLine(match.Value)}'.");
+                        var words = OneLine(match.Value).TrimStart('>', '*', '_', '"', '\'', '(', '[', '-', ' ');
+                        yield return (line, $"\"{OneLine(text[start..end.Start])}\": write {instead} instead of '{words}'.");
                     }
                 }
             }
