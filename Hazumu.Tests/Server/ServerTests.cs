@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -217,15 +218,31 @@ public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBack
         var stopped = await server.TryAsync("docker", "compose", "stop", "gateway");
         Assert.True(stopped.Succeeded, stopped.Output);
 
+        var certificate = await server.ExecuteAsync("edge", "find", "/data/caddy/certificates", "-name", "localhost.crt");
+        var valid = await server.ExecuteAsync("edge", "cat", certificate);
+        await WriteCertificateAsync(CreateExpiredCertificate());
+
         var problems = await ProblemsAsync();
 
-        Assert.Equal(["containers", "secrets", .. receivers], problems.Where(name => name is not ("targets" or "alerts")));
+        // Only openssl reads certificates.
+        string[] edge = (await server.TryAsync("sh", "-c", "command -v openssl")).Succeeded ? ["edge"] : [];
+        Assert.Equal(["containers", "secrets", .. receivers, .. edge], problems.Where(name => name is not ("targets" or "alerts")));
+        await WriteCertificateAsync(valid);
         var prepared = await server.TryAsync("sh", "secrets.sh");
         Assert.True(prepared.Succeeded, prepared.Output);
         var started = await server.TryAsync("docker", "compose", "start", "gateway");
         Assert.True(started.Succeeded, started.Output);
         await server.WaitUntilHealthyAsync();
         await Wait.UntilAsync("the doctor to find nothing more", TimeSpan.FromMinutes(4), async () => Assert.Equal(receivers, await ProblemsAsync()));
+
+        async Task WriteCertificateAsync(string pem)
+        {
+            var file = Path.Combine(server.Application, "certificate.pem");
+            await File.WriteAllTextAsync(file, pem);
+            var written = await server.TryAsync("sh", "-c", $"docker compose exec -T edge sh -c 'cat > {certificate}' < certificate.pem");
+            Assert.True(written.Succeeded, written.Output);
+            File.Delete(file);
+        }
 
         // The names of the checks that found a problem.
         async Task<IReadOnlyList<string>> ProblemsAsync()
@@ -235,6 +252,13 @@ public sealed class ServerTests(ServerBackend server) : IClassFixture<ServerBack
             Assert.Equal(problems.Length == 0 ? 0 : 1, doctor.ExitCode);
             return problems;
         }
+    }
+
+    private static string CreateExpiredCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-2), DateTimeOffset.UtcNow.AddDays(-1));
+        return certificate.ExportCertificatePem();
     }
 
     [Fact]

@@ -117,6 +117,32 @@ else
   problem "Prometheus does not answer: targets, alerts, receivers and certificates are not checked. 'docker compose logs prometheus' shows the reason."
 fi
 
+if printf '%s\n' "$services" | grep -qx edge; then
+  check edge
+  edge() { docker compose exec -T edge "$@" < /dev/null 2> /dev/null; }
+  # Certificates of the edge's own authority are valid for hours: Caddy renews them by itself, and only expired ones are a problem.
+  days=$CERTIFICATE_DAYS
+  tls=$(edge printenv EDGE_TLS)
+  if [ "$tls" = files ]; then
+    certificates=/run/secrets/edge_certificate
+  else
+    certificates=$(for host in $(edge printenv EDGE_HOST) $(edge printenv EDGE_GRAFANA_HOST); do edge find /data/caddy/certificates -name "$host.crt"; done)
+    [ "$tls" = acme ] || days=0
+  fi
+  if [ -z "$certificates" ]; then
+    problem "The edge has no certificate; 'docker compose logs edge' shows the reason."
+  elif ! command -v openssl > /dev/null 2>&1; then
+    note "The edge's certificate is not checked: this server has no openssl."
+  else
+    for file in $certificates; do
+      end=$(edge cat "$file" | openssl x509 -noout -enddate 2> /dev/null) || problem "$file in the edge's container is no certificate."
+      edge cat "$file" | openssl x509 -noout -checkend $((days * 86400)) > /dev/null 2>&1 || [ -z "$end" ] ||
+        problem "The certificate $file of the edge ends at ${end#notAfter=}; see docs/runbooks/CertificateExpiring.md."
+    done
+  fi
+  ok "certificate until ${end:+${end#notAfter=}}"
+fi
+
 check disk
 root=$(docker info --format '{{ .DockerRootDir }}' 2> /dev/null)
 used=$(df -P -k "${root:-/}" 2> /dev/null | awk 'NR == 2 { sub("%", "", $5); print $5 }')
