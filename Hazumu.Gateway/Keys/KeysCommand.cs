@@ -239,7 +239,7 @@ internal sealed class KeysCommand
         string content;
         try
         {
-            content = source == "-" ? await Console.In.ReadToEndAsync(cancellation) : await File.ReadAllTextAsync(source, cancellation);
+            content = source == "-" ? await System.Console.In.ReadToEndAsync(cancellation) : await File.ReadAllTextAsync(source, cancellation);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {

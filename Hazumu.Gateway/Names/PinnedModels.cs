@@ -53,7 +53,7 @@ internal sealed class PinnedModels
             && !alias.Models.Any(model => ModelName.FullNameOf(model) == name))
         {
             return $"'{path}:{nameof(entry.Model)}' is '{entry.Model}', a name of "
-                + $"'{GatewayOptions.SectionName}:{nameof(options.ModelNames)}'; give the model that serves it, such as '{alias.Models.FirstOrDefault()}'.";
+                + $"'{GatewayOptions.SectionName}:{nameof(options.ModelNames)}'; give the model that serves it, such as '{(alias.Models is [var first, ..] ? first : null)}'.";
         }
 
         return entry.LoadAt.FirstOrDefault(text => LoadTime.Parse(text) is null) is { } time
