@@ -9,7 +9,7 @@ document.addEventListener("click", event => {
   });
 });
 
-// A session that has ended leads to the page to sign in; a gateway that has been restarted has no page that this one could continue.
+// The event does not bubble: it is caught on its way down. A session that has ended leads to the page to sign in; a gateway that has been restarted has no page that this one could continue.
 document.addEventListener("components-reconnect-state-changed", async event => {
   const state = event.detail?.state;
   if (state === "failed" || state === "rejected") {
@@ -18,4 +18,4 @@ document.addEventListener("components-reconnect-state-changed", async event => {
     const answer = await fetch(document.baseURI, { redirect: "manual" }).catch(() => null);
     if (answer?.type === "opaqueredirect") location.reload();
   }
-});
+}, true);
