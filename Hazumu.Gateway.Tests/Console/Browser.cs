@@ -90,6 +90,6 @@ internal sealed class ConsolePage : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _window.CloseAsync();
-        Assert.Empty(_errors.Where(error => !Expected.Exists(expected => error.Contains(expected, StringComparison.Ordinal))));
+        Assert.DoesNotContain(_errors, error => !Expected.Exists(expected => error.Contains(expected, StringComparison.Ordinal)));
     }
 }

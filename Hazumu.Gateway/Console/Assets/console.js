@@ -9,7 +9,8 @@ document.addEventListener("click", event => {
   });
 });
 
-// The event does not bubble: it is caught on its way down. A session that has ended leads to the page to sign in; a gateway that has been restarted has no page that this one could continue.
+// A session that has ended leads to the page to sign in; a gateway that has been restarted has no page that this one could continue.
+// The event does not bubble: it is caught on its way down.
 document.addEventListener("components-reconnect-state-changed", async event => {
   const state = event.detail?.state;
   if (state === "failed" || state === "rejected") {
