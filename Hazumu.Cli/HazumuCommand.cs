@@ -25,7 +25,7 @@ internal static class HazumuCommand
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, Func<string, string?> variable)
     {
         // These hand their arguments, --help included, to another program.
-        var parsed = Create(args, variable).Parse(args is ["keys" or "test", ..] ? [args[0]] : args);
+        var parsed = Create(args, variable).Parse(args is ["keys" or "usage" or "test", ..] ? [args[0]] : args);
         if (parsed.Errors.Count > 0)
         {
             await error.WriteLineAsync($"{string.Join(' ', parsed.Errors.Select(problem => problem.Message))} --help lists the commands and options.");
@@ -56,16 +56,24 @@ internal static class HazumuCommand
         }
     }
 
-    private static RootCommand Create(IReadOnlyList<string> args, Func<string, string?> variable) => new("Commands for Hazumu, the Aspire host for Ollama with a gateway and monitoring.")
+    private static RootCommand Create(IReadOnlyList<string> args, Func<string, string?> variable)
     {
-        DoctorCommand.Create(variable),
-        GatewayKeysCommand.Create(args),
-        ModelsCommand.Create(variable),
-        ImagesCommand.Create(),
-        TestCommand.Create(args),
-        TestCommand.CreateFaults(),
-        PublishCommand.Create(),
-        DigestsCommand.Create(),
-        BundleCommand.Create(),
-    };
+        var root = new RootCommand("Commands for Hazumu, the Aspire host for Ollama with a gateway and monitoring.")
+        {
+            DoctorCommand.Create(variable),
+            ModelsCommand.Create(variable),
+            ImagesCommand.Create(),
+            TestCommand.Create(args),
+            TestCommand.CreateFaults(),
+            PublishCommand.Create(),
+            DigestsCommand.Create(),
+            BundleCommand.Create(),
+        };
+        foreach (var command in GatewayCommands.Create(args))
+        {
+            root.Add(command);
+        }
+
+        return root;
+    }
 }

@@ -252,7 +252,7 @@ public static class GatewayBuilderExtensions
             .WithAnnotation(new PublishedReplicasAnnotation());
     }
 
-    /// <summary>Sets whether clients need keys, and where the keys are.</summary>
+    /// <summary>Sets whether clients need keys, and where the keys and the records of usage are: the latter beside the keys.</summary>
     /// <typeparam name="T">The gateway, a container or a project.</typeparam>
     /// <param name="builder">The resource builder.</param>
     /// <param name="settings">The gateway's settings.</param>
@@ -264,6 +264,7 @@ public static class GatewayBuilderExtensions
 
         const string Required = "Gateway__Keys__Required";
         const string KeysFile = "Gateway__Keys__File";
+        const string UsageFile = "Gateway__Usage__File";
         var isPublish = builder.ApplicationBuilder.ExecutionContext.IsPublishMode;
         if (isPublish)
         {
@@ -279,14 +280,21 @@ public static class GatewayBuilderExtensions
             return builder
                 .WithAnnotation(new ContainerMountAnnotation(settings.Volume, DataDirectory, ContainerMountType.Volume, isReadOnly: false))
                 .WithEnvironment(KeysFile, $"{DataDirectory}/keys.json")
+                .WithEnvironment(UsageFile, $"{DataDirectory}/usage.db")
                 // A published container's /tmp is memory and counts against its limit; this is a disk.
                 .WithEnvironment("Gateway__Body__Folder", $"{DataDirectory}/bodies");
         }
 
         // Without a file, the gateway and its command use the same default.
-        return settings.KeysFile is { } file
-            ? builder.WithEnvironment(KeysFile, Path.GetFullPath(file, builder.ApplicationBuilder.AppHostDirectory))
-            : builder;
+        if (settings.KeysFile is { } file)
+        {
+            var path = Path.GetFullPath(file, builder.ApplicationBuilder.AppHostDirectory);
+            return builder.WithEnvironment(KeysFile, path).WithEnvironment(UsageFile, Path.Combine(Path.GetDirectoryName(path)!, "usage.db"));
+        }
+
+        // Where a user has no folder for data, usage is not recorded.
+        var folder = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+        return folder.Length > 0 ? builder.WithEnvironment(UsageFile, Path.Combine(folder, "hazumu", "usage.db")) : builder;
     }
 
     /// <summary>Sets whether the gateway serves its console, and links it on the dashboard.</summary>

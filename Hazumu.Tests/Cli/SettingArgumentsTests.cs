@@ -35,7 +35,7 @@ public sealed class SettingArgumentsTests
     [InlineData("/argument", "--hazumu:gateway:keysfile=/argument")]
     [InlineData("/variable")]
     public void Keys_file_is_found_in_any_case(string expected, params string[] arguments) =>
-        Assert.Equal(expected, GatewayKeysCommand.FindKeysFile(SettingArguments.Read(arguments), new Dictionary<string, string> { ["HAZUMU__GATEWAY__KEYSFILE"] = "/variable" }));
+        Assert.Equal(expected, GatewayCommands.FindKeysFile(SettingArguments.Read(arguments), new Dictionary<string, string> { ["HAZUMU__GATEWAY__KEYSFILE"] = "/variable" }));
 
     [Theory]
     [InlineData("'up' is not an option; give settings as --Hazumu:Key=value (docs/settings.md lists them).", "up")]
