@@ -124,6 +124,7 @@ internal static class GatewayHost
             var settings = GatewaySettings.Read(sources.Build());
             EngineModels.Check(settings);
             UsageStore.Check(settings.Usage);
+            Budgets.Check(settings);
             return settings;
         }
         catch (Exception error) when (error is InvalidDataException or IOException or UnauthorizedAccessException)
@@ -217,6 +218,10 @@ internal static class GatewayHost
         services.AddSingleton<UsageWriter>();
         services.AddHostedService(provider => provider.GetRequiredService<UsageWriter>());
         services.AddSingleton<UsageRecording>();
+        services.AddSingleton<Budgets>();
+        services.AddSingleton<BudgetLedger>();
+        services.AddSingleton<BudgetLoader>();
+        services.AddHostedService(provider => provider.GetRequiredService<BudgetLoader>());
 
         services.AddSingleton<ModelNames>();
         services.AddSingleton<PinnedModels>();
@@ -245,6 +250,7 @@ internal static class GatewayHost
         services.AddSingleton<ManagementHandler>();
         services.AddSingleton<MergedReads>();
         services.AddSingleton<UsageReads>();
+        services.AddSingleton<BudgetHeaders>();
         services.AddSingleton<Receive>();
         services.AddSingleton<Authenticate>();
         services.AddSingleton<NameEndUser>();
@@ -279,6 +285,7 @@ internal static class GatewayHost
         var keys = services.GetRequiredService<KeyStore>();
         var settings = services.GetRequiredService<GatewaySettings>();
         settings.Checking += EngineModels.Check;
+        settings.Checking += Budgets.Check;
         settings.Checking += options => keys.Apply(options.Keys);
         settings.Checking += options => services.GetRequiredService<TokenIssuers>().Apply(options.Issuers);
 

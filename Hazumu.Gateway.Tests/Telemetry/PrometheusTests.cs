@@ -117,8 +117,8 @@ public sealed partial class PrometheusTests : IAsyncLifetime
             documented.Remove(metric);
         }
 
-        // Exported only where usage is recorded.
-        foreach (var (name, type) in ((string, string)[])[("hazumu_gateway_usage_up", "gauge"), ("hazumu_gateway_usage_dropped_total", "counter")])
+        // Exported only where usage is recorded, and where there are budgets.
+        foreach (var (name, type) in ((string, string)[])[("hazumu_gateway_usage_up", "gauge"), ("hazumu_gateway_usage_dropped_total", "counter"), ("hazumu_gateway_over_budget_total", "counter")])
         {
             Assert.Equal(type, documented[name]);
             documented.Remove(name);

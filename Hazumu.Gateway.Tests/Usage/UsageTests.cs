@@ -174,7 +174,9 @@ public sealed class UsageTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("--Gateway:Usage:File=a.db --Gateway:Usage:Database=Host=b", "both set")]
+    [InlineData("--Gateway:Usage:Password=a", "no 'Database'")]
+    [InlineData("--Gateway:Budgets:EachKey:TokensPerDay=5", "Gateway:Usage:File")]
+    [InlineData("--Gateway:Usage:File=a.db --Gateway:Budgets:EachKey:TokensPerDay=0", "1000000000000000")]
     [InlineData("--Gateway:Usage:Database=Host=b;Password=c", "PasswordFile")]
     [InlineData("--Gateway:Usage:Database=Database=b", "no 'Host'")]
     [InlineData("--Gateway:Usage:Database=nothing", "no connection string")]

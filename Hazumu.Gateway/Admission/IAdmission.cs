@@ -1,4 +1,5 @@
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Usage;
 
 namespace Hazumu.Gateway.Admission;
 
@@ -32,10 +33,11 @@ internal interface IAdmission
     /// <summary>Counts a request against the limits of its key, and against those of its end user.</summary>
     /// <param name="caller">The caller.</param>
     /// <param name="endUser">The end user; <see langword="null"/> where nobody is named.</param>
+    /// <param name="budgets">What it wants of its budgets; <see langword="null"/> where it has none.</param>
     /// <param name="cancellationToken">The client has disconnected.</param>
     /// <returns>The limit that is reached, or a count that must be completed when the request has ended.</returns>
     /// <exception cref="OperationCanceledException">The client has disconnected.</exception>
-    ValueTask<LimitDecision> CountRequestAsync(Caller caller, string? endUser, CancellationToken cancellationToken);
+    ValueTask<LimitDecision> CountRequestAsync(Caller caller, string? endUser, BudgetClaim? budgets, CancellationToken cancellationToken);
 
     /// <summary>Rejects all queued requests and every later one: the gateway stops. Running requests keep their slots until they end.</summary>
     void Stop();
@@ -46,7 +48,13 @@ internal interface IAdmission
 /// <param name="RetryAfter">When to try again.</param>
 /// <param name="Count">The count of an allowed request; <see langword="null"/> if its key has no limits.</param>
 /// <param name="IsOfEndUser">Whether the limit is that of the end user, and not of the key.</param>
-internal readonly record struct LimitDecision(ReachedLimit Reached, TimeSpan RetryAfter = default, IRequestCount? Count = null, bool IsOfEndUser = false);
+/// <param name="Budget">The budget that is reached, if it is one.</param>
+internal readonly record struct LimitDecision(
+    ReachedLimit Reached, TimeSpan RetryAfter = default, IRequestCount? Count = null, bool IsOfEndUser = false, BudgetState? Budget = null)
+{
+    /// <summary>A budget that is reached.</summary>
+    public static LimitDecision Of(BudgetState budget) => new(ReachedLimit.Budget, budget.RetryAfter, Budget: budget);
+}
 
 /// <summary>A running request that is counted against the limits of its key.</summary>
 internal interface IRequestCount

@@ -4,6 +4,7 @@ using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Upstreams;
+using Hazumu.Gateway.Usage;
 
 namespace Hazumu.Gateway.Cluster;
 
@@ -17,7 +18,7 @@ namespace Hazumu.Gateway.Cluster;
 /// given twice. A member reports what it holds to each leader that it connects to; a new leader waits for <see cref="Settling"/> for that.
 /// </remarks>
 internal sealed partial class ClusterAdmission(
-    GatewaySettings settings, Fleet fleet, FleetMonitor monitor, Scheduler scheduler, KeyLimits limits, TimeProvider time, IConfiguration configuration,
+    GatewaySettings settings, Fleet fleet, FleetMonitor monitor, Scheduler scheduler, KeyLimits limits, BudgetLedger ledger, BudgetLoader loader, TimeProvider time, IConfiguration configuration,
     IHostApplicationLifetime lifetime, IMeterFactory meters, ILogger<ClusterAdmission> logger) : BackgroundService, IAdmission
 {
     /// <summary>
@@ -27,6 +28,8 @@ internal sealed partial class ClusterAdmission(
 
     /// <summary>How long a gateway waits for a leader before it admits by itself; longer than the lock of a killed one lasts.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    private const int UsesPerMessage = 500;
 
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
 
@@ -52,7 +55,7 @@ internal sealed partial class ClusterAdmission(
     public LeaderRecord Own { get; private set; } = new(Guid.NewGuid().ToString("N"), "", RandomNumberGenerator.GetHexString(64));
 
     /// <summary>Admission by this gateway alone.</summary>
-    public LocalAdmission Local { get; } = new(scheduler, limits);
+    public LocalAdmission Local { get; } = new(scheduler, limits, ledger);
 
     /// <summary>Whether this gateway admits for all.</summary>
     public bool IsLeader => _hasLock && !_isStopping;
@@ -100,9 +103,9 @@ internal sealed partial class ClusterAdmission(
     }
 
     /// <inheritdoc/>
-    public async ValueTask<LimitDecision> CountRequestAsync(Caller caller, string? endUser, CancellationToken cancellationToken)
+    public async ValueTask<LimitDecision> CountRequestAsync(Caller caller, string? endUser, BudgetClaim? budgets, CancellationToken cancellationToken)
     {
-        while (KeyLimits.HasAny(caller, endUser))
+        while (KeyLimits.HasAny(caller, endUser) || budgets is not null)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var key = KeyInMessage.From(caller.Key!, endUser);
@@ -111,12 +114,12 @@ internal sealed partial class ClusterAdmission(
                 await Settled.WaitAsync(cancellationToken);
                 if (AdmitsHere)
                 {
-                    var decision = await Local.CountRequestAsync(caller, endUser, cancellationToken);
-                    return decision.Count is { } count ? decision with { Count = Hold(new(MessageKind.Hold, NewId()) { Key = key }, count) } : decision;
+                    var decision = await Local.CountRequestAsync(caller, endUser, budgets, cancellationToken);
+                    return decision.Count is { } count ? decision with { Count = Hold(new(MessageKind.Hold, NewId()) { Key = key, Budgets = budgets }, count) } : decision;
                 }
             }
 
-            var question = new Holding(this, new(MessageKind.Ask, NewId()) { Key = key });
+            var question = new Holding(this, new(MessageKind.Ask, NewId()) { Key = key, Budgets = budgets });
             if (await AskAsync(question, cancellationToken) is { } answer)
             {
                 limits.Learn(caller.Key!, answer.Use);
@@ -125,12 +128,18 @@ internal sealed partial class ClusterAdmission(
                     limits.Learn(caller.Key!, answer.EndUserUse, endUser);
                 }
 
+                ledger.Learn(answer.BudgetUses ?? []);
                 if (answer.IsRefusal)
                 {
-                    return new(answer.Reached, TimeSpan.FromSeconds(answer.RetryAfter), IsOfEndUser: answer.IsOfEndUser);
+                    return new(answer.Reached, TimeSpan.FromSeconds(answer.RetryAfter), IsOfEndUser: answer.IsOfEndUser, Budget: answer.Budget);
                 }
 
-                question.Count = new RequestCount(limits, caller, endUser, limits.Adopt(caller.Key!, endUser));
+                if (budgets is not null)
+                {
+                    ledger.Adopt(budgets);
+                }
+
+                question.Count = new RequestCount(limits, caller, endUser, limits.Adopt(caller.Key!, endUser), ledger, budgets);
                 return new(ReachedLimit.None, Count: question);
             }
         }
@@ -163,7 +172,7 @@ internal sealed partial class ClusterAdmission(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         scheduler.Mode = AdmissionMode.Elsewhere;
-        _leadership = new(this, fleet, monitor, scheduler, limits, time, logger);
+        _leadership = new(this, fleet, monitor, scheduler, limits, ledger, time, logger);
         var options = settings.Current.Cluster;
         var meter = meters.Create(TelemetryOptions.MeterName);
         meter.CreateObservableGauge("hazumu.gateway.store.up", () => IsStoreUp ? 1 : 0, description: "Whether the store through which gateways elect a leader answers: 1, else 0.");
@@ -347,6 +356,9 @@ internal sealed partial class ClusterAdmission(
     private async Task OpenAsync(TimeSpan after, CancellationToken term)
     {
         await Task.Delay(after, time, term).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // What a gateway that was killed has stored; a store that is away must not keep this one from admitting.
+        await loader.LoadAsync(term).WaitAsync(Patience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
         {
             if (!term.IsCancellationRequested)
@@ -460,6 +472,11 @@ internal sealed partial class ClusterAdmission(
                 StepDown();
             }
 
+            foreach (var uses in ledger.All().Chunk(UsesPerMessage))
+            {
+                link.Send(new(MessageKind.Used) { BudgetUses = uses });
+            }
+
             foreach (var (key, endUser, use) in limits.Used())
             {
                 link.Send(new(MessageKind.Used) { Key = KeyInMessage.From(key, endUser), Use = use });
@@ -558,7 +575,7 @@ internal sealed partial class ClusterAdmission(
         {
             if (Message.Kind == MessageKind.Ask)
             {
-                Keep(new(answer.IsRefusal ? MessageKind.End : MessageKind.Hold, answer.Id) { Key = Message.Key, Model = answer.Model, Instance = answer.Instance, IsCold = answer.IsCold });
+                Keep(new(answer.IsRefusal ? MessageKind.End : MessageKind.Hold, answer.Id) { Key = Message.Key, Budgets = Message.Budgets, Model = answer.Model, Instance = answer.Instance, IsCold = answer.IsCold });
                 TrySetResult(answer);
             }
         }

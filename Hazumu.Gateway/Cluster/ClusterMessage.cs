@@ -4,6 +4,7 @@ using Grpc.Core;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
+using Hazumu.Gateway.Usage;
 
 namespace Hazumu.Gateway.Cluster;
 
@@ -22,7 +23,7 @@ internal enum MessageKind
     /// <summary>To the leader: returns what is held, or withdraws what was requested.</summary>
     End,
 
-    /// <summary>To the leader: what a key, or an end user of it, has used of its minute.</summary>
+    /// <summary>To the leader: what a key, or an end user of it, has used of its minute; or what accounts have used of their budgets.</summary>
     Used,
 
     /// <summary>From the leader: the answer to <see cref="Ask"/>.</summary>
@@ -92,6 +93,9 @@ internal sealed record ClusterMessage(MessageKind Kind, long Id = 0)
     public KeyUse EndUserUse { get; init; }
     public bool IsOfEndUser { get; init; }
     public ReachedLimit Reached { get; init; }
+    public BudgetClaim? Budgets { get; init; }
+    public BudgetState? Budget { get; init; }
+    public IReadOnlyList<BudgetUse>? BudgetUses { get; init; }
     public long Tokens { get; init; }
     public int Gateways { get; init; }
 

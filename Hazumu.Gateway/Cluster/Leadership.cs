@@ -3,13 +3,14 @@ using System.Text;
 using Hazumu.Gateway.Admission;
 using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Upstreams;
+using Hazumu.Gateway.Usage;
 
 namespace Hazumu.Gateway.Cluster;
 
 /// <summary>
 /// The state of a leader: the sessions of the connected gateways, and the slots and counts that these wait for or hold.
 /// </summary>
-internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, FleetMonitor monitor, Scheduler scheduler, KeyLimits limits, TimeProvider time, ILogger logger)
+internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, FleetMonitor monitor, Scheduler scheduler, KeyLimits limits, BudgetLedger ledger, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan s_logInterval = TimeSpan.FromMinutes(1);
 
@@ -88,7 +89,11 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
     /// <summary>Does what a gateway's message says.</summary>
     public void Receive(LeaderSession session, ClusterMessage message)
     {
-        if (message.Kind == MessageKind.Used)
+        if (message is { Kind: MessageKind.Used, BudgetUses: { } uses })
+        {
+            ledger.Learn(uses);
+        }
+        else if (message.Kind == MessageKind.Used)
         {
             limits.Learn(message.Key!.ToCaller().Key!, message.Use, message.Key.EndUser);
         }
@@ -152,7 +157,12 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
             var answer = new ClusterMessage(MessageKind.Answer, hold.Id) { Instance = hold.Instance, Model = hold.Model, IsCold = hold.IsCold };
             if (hold.Key?.ToCaller() is { } caller)
             {
-                Answer(holding, answer, count: new RequestCount(limits, caller, hold.Key.EndUser, limits.Adopt(caller.Key!, hold.Key.EndUser)));
+                if (hold.Budgets is { } budgets)
+                {
+                    ledger.Adopt(budgets);
+                }
+
+                Answer(holding, answer, count: new RequestCount(limits, caller, hold.Key.EndUser, limits.Adopt(caller.Key!, hold.Key.EndUser), ledger, hold.Budgets));
             }
             else
             {
@@ -227,7 +237,7 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
         await cluster.Settled.WaitAsync(holding.Token);
         var caller = ask.Key!.ToCaller();
         var endUser = ask.Key.EndUser;
-        var decision = await cluster.Local.CountRequestAsync(caller, endUser, holding.Token);
+        var decision = await cluster.Local.CountRequestAsync(caller, endUser, ask.Budgets, holding.Token);
         var answer = new ClusterMessage(MessageKind.Answer, ask.Id)
         {
             Reached = decision.Reached,
@@ -235,6 +245,8 @@ internal sealed partial class Leadership(ClusterAdmission cluster, Fleet fleet, 
             IsOfEndUser = decision.IsOfEndUser,
             Use = limits.UseOf(caller.Key!),
             EndUserUse = endUser is null ? default : limits.UseOf(caller.Key!, endUser),
+            Budget = decision.Budget,
+            BudgetUses = ask.Budgets is { } budgets ? ledger.UsesOf(budgets) : null,
         };
         Answer(holding, answer, count: decision.Count);
     }

@@ -120,6 +120,9 @@ internal sealed class GatewayOptions
     /// <summary>The people behind keys.</summary>
     public EndUserOptions EndUsers { get; set; } = new();
 
+    /// <summary>What may be used in a day and in a month.</summary>
+    public BudgetsOptions Budgets { get; set; } = new();
+
     /// <summary>Where usage is kept.</summary>
     public UsageOptions Usage { get; set; } = new();
 

@@ -8,8 +8,8 @@ internal sealed class UsageOptions
     /// <summary>The section's name.</summary>
     public const string SectionName = "Gateway:Usage";
 
-    /// <summary>The SQLite file. This or <see cref="Database"/>; without either, usage is not recorded.</summary>
-    [Setting("The SQLite file that keeps usage; gateways of one machine may share it. This or 'Database'; without either, usage is not recorded. Read at the start", Allowed = "a path")]
+    /// <summary>The SQLite file, unless there is a <see cref="Database"/>; without either, usage is not recorded.</summary>
+    [Setting("The SQLite file that keeps usage; gateways of one machine may share it. Without it and 'Database', usage is not recorded. Read at the start", Allowed = "a path")]
     public string? File { get; set; }
 
     /// <summary>The PostgreSQL that keeps usage in place of a file: a connection string of Npgsql without a password.</summary>

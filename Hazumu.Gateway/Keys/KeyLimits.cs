@@ -327,4 +327,7 @@ internal enum ReachedLimit
 
     /// <summary>Requests at the same time.</summary>
     ConcurrentRequests,
+
+    /// <summary>A budget of a day or a month.</summary>
+    Budget,
 }

@@ -8,6 +8,7 @@ using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Pipeline.Requests;
 using Hazumu.Gateway.Pipeline.Steps;
 using Hazumu.Gateway.Upstreams;
+using Hazumu.Gateway.Usage;
 
 namespace Hazumu.Gateway.Pipeline;
 
@@ -30,6 +31,8 @@ internal sealed class RequestPipeline(
     ManagementHandler management,
     MergedReads merged,
     UsageReads usage,
+    Budgets budgets,
+    BudgetHeaders budgetHeaders,
     GatewaySettings settings,
     ILogger<RequestPipeline> logger)
 {
@@ -113,7 +116,13 @@ internal sealed class RequestPipeline(
     {
         // Limit: count the request against the limits of its key and its end user until it has ended. That is before its body is read,
         // unless the body names the end user.
-        var limit = await admission.CountRequestAsync(request.Caller, request.EndUser, context.RequestAborted);
+        var claim = budgets.ClaimOf(request.Caller, request.EndUser, body?.Length ?? context.Request.ContentLength ?? 0);
+        var limit = await admission.CountRequestAsync(request.Caller, request.EndUser, claim, context.RequestAborted);
+        if (claim is not null)
+        {
+            budgetHeaders.Set(context, request, claim, limit);
+        }
+
         if (limit.Reached != ReachedLimit.None)
         {
             return GatewayRefusal.From(limit, request.Caller);

@@ -32,6 +32,8 @@ internal static class Attributes
     public const string Phase = "phase";
     public const string Cold = "cold";
     public const string Key = "key";
+    public const string Budget = "budget";
+    public const string Shadow = "shadow";
     public const string Type = "type";
     public const string Operation = "operation";
     public const string Dialect = "dialect";

@@ -34,6 +34,7 @@ internal sealed class GatewayMetrics
     private readonly Counter<long> _coldStarts;
     private readonly Counter<long> _promptCacheHits;
     private readonly Counter<long> _keyTokens;
+    private readonly Counter<long> _overBudget;
     private readonly Counter<long> _named;
     private readonly Counter<long> _logDropped;
 
@@ -81,6 +82,7 @@ internal sealed class GatewayMetrics
             "{request}",
             "Requests for a configured name that were sent to an instance.");
         _keyTokens = meter.CreateCounter<long>("hazumu.gateway.key.tokens", "{token}", "Tokens per key.");
+        _overBudget = meter.CreateCounter<long>("hazumu.gateway.over_budget", "{request}", "Requests over a budget: refused, or served where it is a shadow budget.");
         _logDropped = meter.CreateCounter<long>("hazumu.gateway.access_log.dropped", "{line}", "Lines of the access log and of the program's log that were lost because the reader of standard output is too slow or gone.");
 
         meter.CreateObservableUpDownCounter("hazumu.gateway.in_flight", InFlight, "{request}", "Requests in progress, including queued ones.");
@@ -206,6 +208,11 @@ internal sealed class GatewayMetrics
                 { Attributes.Model, labels.Model },
                 { Attributes.Reason, Attributes.NameOf(request.Fallback) },
             });
+        }
+
+        if (request.ExceededBudget is { } budget)
+        {
+            _overBudget.Add(1, new TagList { { Attributes.Budget, budget.Name }, { Attributes.Key, key }, { Attributes.Shadow, budget.IsShadow ? Attributes.True : Attributes.False } });
         }
 
         if (request.Attempts > 1)

@@ -48,17 +48,12 @@ internal sealed class UsageStore : IAsyncDisposable
     /// <summary>The time zone and the days in it.</summary>
     public UsageCalendar Calendar => _calendar;
 
-    private bool IsSqlite => !string.IsNullOrEmpty(_options.File);
+    private bool IsSqlite => string.IsNullOrEmpty(_options.Database);
 
     /// <summary>Checks the settings. The database itself may be away: requests are served without it.</summary>
     /// <exception cref="StartupProblemException">They contradict each other, or a file cannot be read.</exception>
     public static void Check(UsageOptions options)
     {
-        if (!string.IsNullOrEmpty(options.File) && !string.IsNullOrEmpty(options.Database))
-        {
-            throw new StartupProblemException("'Gateway:Usage:File' and 'Gateway:Usage:Database' are both set; set one of them.");
-        }
-
         if (!string.IsNullOrEmpty(options.Database))
         {
             PostgresSettings(options);
@@ -139,6 +134,55 @@ internal sealed class UsageStore : IAsyncDisposable
         }
 
         return new(query, _calendar.TimeZone, rows, IsTruncated: rows.Count == query.Limit && await reader.ReadAsync(cancellationToken));
+    }
+
+    /// <summary>Reads what keys, their end users and groups have used of a day and of its month.</summary>
+    /// <exception cref="Exception">See <see cref="IsOutage"/>.</exception>
+    public async Task<IReadOnlyList<BudgetUse>> ReadBudgetsAsync(LocalDate day, CancellationToken cancellationToken)
+    {
+        await using var connection = await OpenAsync(cancellationToken);
+        await using var command = connection.CreateCommand();
+        command.CommandText = $"""
+            SELECT key_id, end_user, user_group,
+              count(CASE WHEN day = @day THEN 1 END),
+              CAST(coalesce(sum(CASE WHEN day = @day THEN coalesce(input_tokens, 0) + coalesce(output_tokens, 0) END), 0) AS bigint),
+              count(*),
+              CAST(coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0) AS bigint)
+            FROM {Table} WHERE started >= @from AND started < @to AND key_id IS NOT NULL GROUP BY key_id, end_user, user_group
+            """;
+        Add(command, "@day", UsageCalendar.Format(day));
+        Add(command, "@from", _calendar.StartOf(UsageCalendar.MonthOf(day)).ToUnixTimeMilliseconds());
+        Add(command, "@to", _calendar.StartOf(day.PlusDays(1)).ToUnixTimeMilliseconds());
+        var uses = new Dictionary<string, BudgetUse>(StringComparer.Ordinal);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var key = reader.GetString(0);
+            Count(BudgetAccount.OfKey(key));
+            if (!reader.IsDBNull(1))
+            {
+                Count(BudgetAccount.OfUser(key, reader.GetString(1)));
+            }
+
+            if (!reader.IsDBNull(2))
+            {
+                Count(BudgetAccount.OfGroup(reader.GetString(2)));
+            }
+        }
+
+        return [.. uses.Values];
+
+        void Count(string id)
+        {
+            var use = uses.GetValueOrDefault(id) ?? new(id, BudgetLedger.NumberOf(day), 0, 0, 0, 0);
+            uses[id] = use with
+            {
+                DayRequests = use.DayRequests + reader.GetInt64(3),
+                DayTokens = use.DayTokens + reader.GetInt64(4),
+                MonthRequests = use.MonthRequests + reader.GetInt64(5),
+                MonthTokens = use.MonthTokens + reader.GetInt64(6),
+            };
+        }
     }
 
     /// <inheritdoc/>

@@ -27,6 +27,14 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
     /// <summary>The answer to a request that reaches a limit of its key.</summary>
     public static GatewayRefusal From(in LimitDecision limit, Caller caller)
     {
+        if (limit.Budget is { } budget)
+        {
+            var sentence = budget.Left > 0
+                ? $"{budget.Owner} has its whole budget ({budget.Limit} {budget.Unit} per {budget.Period}) in use by requests that run; try again in {Seconds(limit.RetryAfter)}."
+                : $"{budget.Owner} has used its budget ({budget.Limit} {budget.Unit} per {budget.Period}); it begins anew at {KeyTime.Format(budget.Resets)}.";
+            return new(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, sentence, limit.RetryAfter);
+        }
+
         var name = limit.Reached switch
         {
             ReachedLimit.RequestsPerMinute => "requests per minute",

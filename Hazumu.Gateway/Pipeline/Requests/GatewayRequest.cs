@@ -4,6 +4,7 @@ using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Names;
 using Hazumu.Gateway.Pipeline.Operations;
 using Hazumu.Gateway.Streams;
+using Hazumu.Gateway.Usage;
 
 namespace Hazumu.Gateway.Pipeline.Requests;
 
@@ -64,6 +65,9 @@ internal sealed class GatewayRequest
 
     /// <summary>Whether the limits of its caller have allowed it: then it is usage, whatever becomes of it.</summary>
     public bool IsCounted { get; set; }
+
+    /// <summary>The budget that refuses it, or a shadow budget that would; <see langword="null"/> where there is none.</summary>
+    public BudgetState? ExceededBudget { get; set; }
 
     // Set when the priority is read.
 
