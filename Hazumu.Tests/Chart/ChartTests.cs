@@ -37,6 +37,7 @@ public sealed partial class ChartTests
     [InlineData("networkPolicy.apiServerPorts[0]=65536", "/networkPolicy/apiServerPorts/0")]
     [InlineData("ollama.gpu.resource=mig-1g.10gb", "/ollama/gpu/resource")]
     [InlineData("gateway.replicas=2", "gateway.cluster.existingSecret is not set: several gateways")]
+    [InlineData("gateway.usage.existingSecret=a", "gateway.usage.existingSecret is set and gateway.usage.database is not")]
     [InlineData("gateway.autoscaling.enabled=true", "gateway.cluster.existingSecret is not set: several gateways")]
     [InlineData("grafana.oidc.enabled=true", "grafana.oidc.existingSecret is not set: sign-in by OIDC needs")]
     [InlineData($"{Oidc},grafana.oidc.tokenUrl=", "grafana.oidc.tokenUrl is not set: sign-in by OIDC needs")]
@@ -379,6 +380,18 @@ public sealed partial class ChartTests
         Assert.Equal("hazumu-gateway-keys", keys.Secret.SecretName);
         Assert.Equal("true", Variable(rendering, "gateway", "Gateway__Keys__Required"));
         Assert.Equal("/run/hazumu/keys/keys.json", Variable(rendering, "gateway", "Gateway__Keys__File"));
+    }
+
+    [Fact]
+    public async Task The_gateway_records_usage_in_a_database_of_a_Secret()
+    {
+        var rendering = await Rendering.RenderAsync("hazumu", "least", "--set", "gateway.usage.database=Host=postgres;Database=usage,gateway.usage.existingSecret=hazumu-usage");
+        var pod = rendering.Workloads["gateway"].Pod;
+
+        Assert.Equal("Host=postgres;Database=usage", Variable(rendering, "gateway", "Gateway__Usage__Database"));
+        Assert.Equal("/run/hazumu/usage/password", Variable(rendering, "gateway", "Gateway__Usage__PasswordFile"));
+        Assert.Equal("hazumu-usage", Assert.Single(pod.Volumes, volume => volume.Name == "usage").Secret.SecretName);
+        Assert.Equal("/run/hazumu/usage", Assert.Single(pod.Containers[0].VolumeMounts, mount => mount.Name == "usage").MountPath);
     }
 
     [Fact]
