@@ -88,6 +88,7 @@ public sealed class GatewayTests
         Assert.Equal((21435, 21435, "0.0.0.0"), (Endpoint(model.Gateway, "http").Port, Endpoint(model.Gateway, "http").TargetPort, Endpoint(model.Gateway, "http").TargetHost));
         Assert.Equal("true", environment["Gateway__Keys__Required"]);
         Assert.Equal(file, environment["Gateway__Keys__File"]);
+        Assert.Equal(Path.Combine(Path.GetDirectoryName(file)!, "usage.db"), environment["Gateway__Usage__File"]);
     }
 
     [Fact]
