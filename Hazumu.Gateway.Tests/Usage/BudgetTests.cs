@@ -88,7 +88,7 @@ public sealed class BudgetTests : IAsyncLifetime
         await using var gateway = await TestGateway.StartAsync(_engine.Address, [.. Arguments, "--Gateway:Keys:Configured:alice:EndUsers=X-User", "--Gateway:Budgets:EachUser:RequestsPerMonth=1"]);
         _engine.Release(2);
 
-        Assert.Equal([200, 429, 200], [await AsUserAsync("carol"), await AsUserAsync("carol"), await AsUserAsync("dave")]);
+        Assert.Equal((200, 429, 200), (await AsUserAsync("carol"), await AsUserAsync("carol"), await AsUserAsync("dave")));
 
         async Task<int> AsUserAsync(string user)
         {

@@ -40,7 +40,7 @@ public sealed class PostgresTests
 
         await using var two = await TestGateway.StartAsync(engine.Address, arguments);
         await HasAsync(two, ",alice,mock,success,2,0,2,0,2,");
-        Assert.Equal([200, 429], [(await two.Http.ChatAsync(key: Alice)).Status, (await two.Http.ChatAsync(key: Alice)).Status]);
+        Assert.Equal((200, 429), ((await two.Http.ChatAsync(key: Alice)).Status, (await two.Http.ChatAsync(key: Alice)).Status));
     }
 
     [Fact]
