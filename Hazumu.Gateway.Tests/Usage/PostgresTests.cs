@@ -51,7 +51,7 @@ public sealed class PostgresTests
         await using var store = new UsageStore(new() { Database = database.Database, Password = PostgresServer.Password }, calendar);
         var record = new UsageRecord { Started = DateTimeOffset.UtcNow, RequestId = "1", Key = "a", Operation = "chat", Total = 1, Outcome = "success", Status = 200 };
 
-        await store.AddAsync([(1, record with { Model = "a\0b\ud800" }), (2, record), (3, record with { InputTokens = long.MaxValue / 4, Queue = 0.25 })], default);
+        await store.AddAsync([(1, record with { Model = "a\0b\ud800" }), (2, record), (3, record with { RequestId = "3", InputTokens = long.MaxValue / 4, Queue = 0.25 })], default);
         await store.AddAsync([(3, record)], default);
         await store.DeleteAsync(DateTimeOffset.UnixEpoch, default);
 
