@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Mime;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Upstreams;
@@ -76,9 +79,12 @@ internal static class EngineApi
     /// <summary>Sends a document, and reads the answer.</summary>
     /// <exception cref="HttpRequestException">It cannot be reached, or answers with an error.</exception>
     /// <exception cref="JsonException">The answer is no JSON.</exception>
-    public static async Task<JsonDocument> PostAsync(Instance instance, string path, object document, CancellationToken cancellationToken)
+    public static async Task<JsonDocument> PostAsync(Instance instance, string path, JsonObject document, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(instance.Url, path)) { Content = JsonContent.Create(document) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(instance.Url, path))
+        {
+            Content = new StringContent(document.ToJsonString(), Encoding.UTF8, MediaTypeNames.Application.Json),
+        };
         using var response = await instance.Raw.SendAsync(request, cancellationToken);
         await CheckAsync(response, path, cancellationToken);
         return await ParseAsync(response, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Hazumu.Gateway.Keys;
 
 namespace Hazumu.Gateway.Upstreams;
@@ -64,7 +65,7 @@ internal sealed class OllamaEngine : IEngine, IModelLoader
     public async Task LoadAsync(Instance instance, string model, TimeSpan? keepFor, CancellationToken cancellationToken)
     {
         var embeds = instance.Stored?.GetValueOrDefault(ModelName.FullNameOf(model))?.Completes == false;
-        var request = new Dictionary<string, object>
+        var request = new JsonObject
         {
             ["model"] = model,
             ["keep_alive"] = keepFor is { } time ? (long)Math.Ceiling(time.TotalSeconds) : -1,
@@ -72,7 +73,7 @@ internal sealed class OllamaEngine : IEngine, IModelLoader
         };
         if (embeds)
         {
-            request["input"] = Array.Empty<string>();
+            request["input"] = new JsonArray();
         }
 
         using var answer = await EngineApi.PostAsync(instance, embeds ? "/api/embed" : "/api/generate", request, cancellationToken);
@@ -81,7 +82,7 @@ internal sealed class OllamaEngine : IEngine, IModelLoader
     /// <inheritdoc/>
     public async Task PullAsync(Instance instance, string model, CancellationToken cancellationToken)
     {
-        var request = new Dictionary<string, object> { ["model"] = model, ["stream"] = false };
+        var request = new JsonObject { ["model"] = model, ["stream"] = false };
         using var answer = await EngineApi.PostAsync(instance, "/api/pull", request, cancellationToken);
     }
 
