@@ -187,7 +187,8 @@ public sealed class TokenTests : IAsyncLifetime
         await Task.Delay(IssuerKeys.Pause);
 
         _issuer.Rotate(isEc: true);
-        Assert.Equal([200, 200], await Task.WhenAll(StatusAsync(_issuer.Issue(Now)), StatusAsync(old)));
+        var both = await Task.WhenAll(StatusAsync(_issuer.Issue(Now)), StatusAsync(old));
+        Assert.Equal([200, 200], both);
         Assert.Equal(2, _issuer.Fetches);
 
         // Anybody can name any key.
