@@ -10,7 +10,10 @@ namespace Hazumu.Tests.Chart;
 public sealed partial class ChartValuesTests
 {
     // Free maps: what is empty there removes a default, as Helm documents it.
-    private static readonly string[] s_free = ["affinity", "annotations", "environment", "nodeSelector", "resources", "settings"];
+    private static readonly string[] s_free = 
+    [
+        "affinity", "annotations", "commonAnnotations", "commonLabels", "environment", "nodeSelector", "pod", "pods", "resources", "service", "settings",
+    ];
 
     /// <summary>Every map of values.yaml, as a path with dots.</summary>
     public static TheoryData<string> Sections => [.. SectionsOf(PublishedCompose.Read(Path.Combine(ChartFolder.Folder, "values.yaml")), "").Where(path => path is not ("grafana" or "images" or "images.gateway"))];
@@ -75,6 +78,97 @@ public sealed partial class ChartValuesTests
 
         var outside = gateway.Spec.Ingress.SelectMany(rule => rule.FromProperty).Where(peer => peer.PodSelector is null);
         Assert.Equal("ingress-nginx", Assert.Single(outside).NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"]);
+    }
+
+    [Fact]
+    public async Task Options_of_pods_are_added_to_every_workload()
+    {
+        var rendered = await Rendering.RenderAsync(
+            "hazumu",
+            "logs",
+            "--set-json",
+            """pods={"labels":{"team":"ai"},"annotations":{"mesh":"off"},"spec":{"priorityClassName":"high","hostAliases":[{"ip":"10.0.0.9","hostnames":["lan"]}],"securityContext":{"runAsUser":null}},"container":{"env":[{"name":"HTTPS_PROXY","value":"p"}]},"workload":{"revisionHistoryLimit":2}}""");
+
+        Assert.Equal((await Rendering.OfAsync("logs")).Workloads.Keys, rendered.Workloads.Keys);
+        Assert.All(rendered.Workloads.Values.Select(workload => workload.Pod), pod =>
+        {
+            Assert.Equal(("high", "10.0.0.9"), (pod.PriorityClassName, Assert.Single(pod.HostAliases).Ip));
+            Assert.Null(pod.SecurityContext.RunAsUser);
+            Assert.NotNull(pod.SecurityContext.RunAsGroup);
+            Assert.Contains(pod.Containers[0].Env, variable => variable.Name == "HTTPS_PROXY");
+            Assert.DoesNotContain(pod.Containers.Skip(1), container => container.Env?.Any(variable => variable.Name == "HTTPS_PROXY") == true);
+        });
+        Assert.All(rendered.Of<V1StatefulSet>(), set => Assert.Equal((2, "ai", "off"), (set.Spec.RevisionHistoryLimit, set.Spec.Template.Metadata.Labels["team"], set.Spec.Template.Metadata.Annotations["mesh"])));
+    }
+
+    [Fact]
+    public async Task Options_of_one_component_are_merged_into_what_it_has()
+    {
+        var ollama = (await Rendering.RenderAsync(
+            "hazumu",
+            "least",
+            "--set-json",
+            """ollama.pod={"spec":{"initContainers":[{"name":"own","image":"i"}],"containers":[{"name":"sidecar","image":"i"}],"volumes":[{"name":"ca","configMap":{"name":"ca"}}]},"container":{"envFrom":[{"secretRef":{"name":"s"}}],"volumeMounts":[{"name":"ca","mountPath":"/ca"}],"readinessProbe":{"periodSeconds":30}}}""")).Workloads["ollama"].Pod;
+        var before = (await Rendering.OfAsync("least")).Workloads["ollama"].Pod;
+
+        Assert.Equal(["ollama", "sidecar"], ollama.Containers.Select(container => container.Name));
+        Assert.Contains(ollama.InitContainers, container => container.Name == "own");
+        Assert.Equal([.. before.Volumes.Select(volume => volume.Name), "ca"], ollama.Volumes.Select(volume => volume.Name));
+        Assert.Equal([.. before.Containers[0].VolumeMounts.Select(mount => mount.MountPath), "/ca"], ollama.Containers[0].VolumeMounts.Select(mount => mount.MountPath));
+        Assert.Equal((30, "/"), (ollama.Containers[0].ReadinessProbe.PeriodSeconds, ollama.Containers[0].ReadinessProbe.HttpGet.Path));
+        Assert.Equal("s", Assert.Single(ollama.Containers[0].EnvFrom).SecretRef.Name);
+    }
+
+    [Fact]
+    public async Task Labels_and_annotations_are_on_every_object()
+    {
+        var rendered = await Rendering.RenderAsync("hazumu", "logs", "--set", "commonLabels.team=ai,commonAnnotations.owner=ops");
+
+        Assert.All(rendered.Objects, found => Assert.Equal(("ai", "ops"), (found.Metadata.Labels["team"], found.Metadata.Annotations["owner"])));
+    }
+
+    [Fact]
+    public async Task A_Service_can_be_of_another_type()
+    {
+        var gateway = (await Rendering.RenderAsync(
+            "hazumu",
+            "least",
+            "--set-json",
+            """gateway.service={"annotations":{"lb":"internal"},"spec":{"type":"NodePort","ipFamilyPolicy":"PreferDualStack","ports":[{"name":"http","nodePort":30080}]}}""")).The<V1Service>("hazumu-gateway");
+
+        Assert.Equal(("NodePort", "PreferDualStack", "internal"), (gateway.Spec.Type, gateway.Spec.IpFamilyPolicy, gateway.Metadata.Annotations["lb"]));
+        var port = Assert.Single(gateway.Spec.Ports);
+        Assert.Equal((30080, 8080), (port.NodePort, port.Port));
+    }
+
+    [Fact]
+    public async Task A_claim_can_be_one_that_exists_or_an_empty_folder()
+    {
+        var rendered = await Rendering.RenderAsync(
+            "hazumu",
+            "least",
+            "--set",
+            "ollama.storage.existingClaim=models,prometheus.storage.emptyDir=true,grafana.storage.accessModes={ReadWriteOncePod},grafana.storage.annotations.backup=daily");
+
+        var (ollama, prometheus) = (rendered.The<V1StatefulSet>("hazumu-ollama").Spec, rendered.The<V1StatefulSet>("hazumu-prometheus").Spec);
+        Assert.Null(ollama.VolumeClaimTemplates);
+        Assert.Equal("models", ollama.Template.Spec.Volumes.Single(volume => volume.Name == "data").PersistentVolumeClaim.ClaimName);
+        Assert.Null(prometheus.VolumeClaimTemplates);
+        Assert.Equal("20Gi", prometheus.Template.Spec.Volumes.Single(volume => volume.Name == "data").EmptyDir.SizeLimit.ToString());
+        var grafana = Assert.Single(rendered.The<V1StatefulSet>("hazumu-grafana").Spec.VolumeClaimTemplates);
+        Assert.Equal(("ReadWriteOncePod", "daily"), (Assert.Single(grafana.Spec.AccessModes), grafana.Metadata.Annotations["backup"]));
+    }
+
+    [Fact]
+    public async Task Objects_of_the_users_own_are_part_of_the_release()
+    {
+        var rendered = await Rendering.RenderAsync(
+            "hazumu",
+            "least",
+            "--set-json",
+            """extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"own"}},"apiVersion: v1\nkind: ConfigMap\nmetadata: { name: {{ .Release.Name }}-own }"]""");
+
+        Assert.Equal(["own", "hazumu-own"], rendered.Of<V1ConfigMap>().Select(map => map.Metadata.Name).Where(name => name.EndsWith("own", StringComparison.Ordinal)));
     }
 
     [GeneratedRegex("^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]

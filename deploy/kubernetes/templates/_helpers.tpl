@@ -20,7 +20,7 @@ values.yaml, which .Files does not have.
 {{- end }}
 
 {{- define "hazumu.restore" -}}
-{{- $free := list "affinity" "annotations" "environment" "nodeSelector" "resources" "settings" -}}
+{{- $free := list "affinity" "annotations" "commonAnnotations" "commonLabels" "environment" "nodeSelector" "pod" "pods" "resources" "service" "settings" -}}
 {{- range $key, $default := .defaults -}}
 {{- $given := get $.values $key -}}
 {{- $isMap := and (kindIs "map" $default) (not (has $key $free)) -}}
@@ -371,4 +371,114 @@ spec:
   selector:
     matchLabels:
       {{- include "hazumu.selector" . | nindent 6 }}
+{{- end }}
+
+{{/*
+The objects of a component, with what values add to them: commonLabels and commonAnnotations to each, pods and COMPONENT.pod to its pods,
+COMPONENT.service to its Service, serviceAccount to its ServiceAccount. Without any of these they are as the template writes them.
+*/}}
+{{- define "hazumu.objects" -}}
+{{- $text := include (printf "hazumu.objects.%s" .service) .root -}}
+{{- include "hazumu.adjusted" (merge (dict "text" $text) .) -}}
+{{- end }}
+
+{{- define "hazumu.adjusted" -}}
+{{- $values := .root.Values -}}
+{{- $own := index $values .service | default dict -}}
+{{- $metadata := dict "labels" $values.commonLabels "annotations" $values.commonAnnotations -}}
+{{- $pods := dict "options" (list $values.pods ($own.pod | default dict)) "service" .service -}}
+{{- $service := $own.service | default dict -}}
+{{- $storage := $own.storage | default dict -}}
+{{- range $index, $document := splitList "\n---\n" .text -}}
+{{- if trim $document }}
+{{- $object := fromYaml $document -}}
+{{- if hasKey $object "Error" }}{{ fail $object.Error }}{{ end -}}
+{{- $before := toYaml $object -}}
+{{- include "hazumu.merge" (dict "into" $object "from" (dict "metadata" $metadata)) -}}
+{{- if has $object.kind (list "Deployment" "StatefulSet" "DaemonSet" "Job") -}}
+{{- include "hazumu.podOptions" (merge (dict "object" $object) $pods) -}}
+{{- include "hazumu.storage" (dict "object" $object "storage" $storage) -}}
+{{- else if and (eq $object.kind "Service") (ne (toString $object.spec.clusterIP) "None") -}}
+{{- include "hazumu.merge" (dict "into" $object "from" (dict "metadata" (dict "annotations" ($service.annotations | default dict)) "spec" ($service.spec | default dict))) -}}
+{{- else if eq $object.kind "ServiceAccount" -}}
+{{- include "hazumu.merge" (dict "into" $object "from" (dict "metadata" (dict "annotations" $values.serviceAccount.annotations))) -}}
+{{- end -}}
+{{- if $index }}
+---
+{{ end -}}
+{{- $after := toYaml $object -}}
+{{- eq $before $after | ternary $document $after }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Adds options to the pods of a workload. Its own container is the first. */}}
+{{- define "hazumu.podOptions" -}}
+{{- $template := .object.spec.template -}}
+{{- range .options -}}
+{{- $container := dict "name" (first $template.spec.containers).name -}}
+{{- include "hazumu.merge" (dict "into" $container "from" (.container | default dict)) -}}
+{{- if ne $.object.kind "Job" -}}
+{{- include "hazumu.merge" (dict "into" $.object.spec "from" (.workload | default dict)) -}}
+{{- end -}}
+{{- include "hazumu.merge" (dict "into" $template "from" (dict "metadata" (dict "labels" (.labels | default dict) "annotations" (.annotations | default dict)) "spec" (.spec | default dict))) -}}
+{{- include "hazumu.merge" (dict "into" $template "from" (dict "spec" (dict "containers" (list $container)))) -}}
+{{- end -}}
+{{- end }}
+
+{{/* A claim that exists, or an emptyDir, in place of the claim of a StatefulSet; access modes and annotations of that. */}}
+{{- define "hazumu.storage" -}}
+{{- if .object.spec.volumeClaimTemplates -}}
+{{- $claim := first .object.spec.volumeClaimTemplates -}}
+{{- if or .storage.existingClaim .storage.emptyDir -}}
+{{- $_ := unset .object.spec "volumeClaimTemplates" -}}
+{{- $volume := dict "name" $claim.metadata.name -}}
+{{- if .storage.existingClaim -}}
+{{- $_ := set $volume "persistentVolumeClaim" (dict "claimName" .storage.existingClaim) -}}
+{{- else -}}
+{{- $_ := set $volume "emptyDir" (dict "sizeLimit" .storage.size) -}}
+{{- end -}}
+{{- $spec := .object.spec.template.spec -}}
+{{- $_ := set $spec "volumes" (append ($spec.volumes | default list) $volume) -}}
+{{- else -}}
+{{- include "hazumu.merge" (dict "into" $claim "from" (dict "metadata" (dict "annotations" (.storage.annotations | default dict)))) -}}
+{{- with .storage.accessModes }}{{ $_ := set $claim.spec "accessModes" . }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/*
+Merges maps: null removes a key. Of lists whose items have a name, an item of the same name is merged and any other added; other lists are
+appended.
+*/}}
+{{- define "hazumu.merge" -}}
+{{- range $key, $value := .from -}}
+{{- $old := get $.into $key -}}
+{{- if kindIs "invalid" $value -}}
+{{- $_ := unset $.into $key -}}
+{{- else if kindIs "map" $value -}}
+{{- if and (hasKey $.into $key) (kindIs "map" $old) -}}
+{{- include "hazumu.merge" (dict "into" $old "from" $value) -}}
+{{- else if $value -}}
+{{- $new := dict -}}
+{{- include "hazumu.merge" (dict "into" $new "from" $value) -}}
+{{- if $new }}{{ $_ := set $.into $key $new }}{{ end -}}
+{{- end -}}
+{{- else if and (kindIs "slice" $value) (kindIs "slice" $old) -}}
+{{- $items := $old -}}
+{{- range $item := $value -}}
+{{- $same := false -}}
+{{- range $items -}}
+{{- if and (kindIs "map" .) (kindIs "map" $item) $item.name (eq (toString .name) (toString $item.name)) -}}
+{{- include "hazumu.merge" (dict "into" . "from" $item) -}}
+{{- $same = true -}}
+{{- end -}}
+{{- end -}}
+{{- if not $same }}{{ $items = append $items $item }}{{ end -}}
+{{- end -}}
+{{- $_ := set $.into $key $items -}}
+{{- else -}}
+{{- $_ := set $.into $key $value -}}
+{{- end -}}
+{{- end -}}
 {{- end }}
