@@ -260,7 +260,8 @@ public sealed class KeysCommandTests : IDisposable
         Assert.Contains("the former one works until 2026-06-02T12:00:00Z", error, StringComparison.Ordinal);
         var key = Assert.Single(KeyFile.Read(Path));
         Assert.Equal((before.Id, "sales"), (key.Id, key.Group));
-        Assert.Equal((before.Hash, _time.GetUtcNow().AddDays(1)), (Assert.Single(key.Former).Hash, key.Former[0].Expires));
+        Assert.Equal(before.Hash, Assert.Single(key.Former).Hash);
+        Assert.Equal(_time.GetUtcNow().AddDays(1), key.Former[0].Expires);
         Assert.NotEqual(first, second);
         Assert.Contains("- (former secret: 2026-06-02 12:00)", (await Run("keys", "list")).Output, StringComparison.Ordinal);
 
@@ -299,8 +300,8 @@ public sealed class KeysCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("name\nanna\nb b", "Line 3 of 'FILE' has the name 'b b'")]
-    [InlineData("name\nanna\nAnna", "Line 3 of 'FILE' has the name 'Anna', which is there twice")]
+    [InlineData("name\nanna\nb b", "The last line of 'FILE' has the name 'b b'")]
+    [InlineData("name\nanna\nAnna", "The last line of 'FILE' has the name 'Anna', which is there twice")]
     [InlineData("name,scopes\nanna,infer\nbo,all\ncarl,read", "Line 3 of 'FILE': --scopes is 'all'")]
     [InlineData("name,scopes\nanna", "of 'FILE' has 1 values and not 2")]
     [InlineData("name,colour\nanna,red", "The first line of 'FILE' is 'name,colour'; it must name the columns")]
