@@ -214,7 +214,6 @@ public sealed class KeysCommandTests : IDisposable
     [InlineData("keys create alice --ollama-public-key /no/such/file")]
     [InlineData("keys create alice --ollama-public-key ssh-rsa")]
     [InlineData("keys create alice --ollama-public-key /dev/null")]
-    [InlineData("keys create")]
     [InlineData("keys create alice --from x.csv")]
     [InlineData("keys create alice --end-users Cookie")]
     [InlineData("keys rotate")]

@@ -14,6 +14,8 @@ namespace Hazumu.Gateway.Tests.Keys;
 /// <summary>An issuer of tokens: a server with a discovery document and its public keys. It signs by the framework alone, without the library under test.</summary>
 internal sealed class TestIssuer : IAsyncDisposable
 {
+    private static readonly string[] s_algorithms = ["RS256", "ES256"];
+
     private readonly List<(string Id, AsymmetricAlgorithm Key)> _keys = [];
     private readonly WebApplication _app;
     private int _fetches;
@@ -55,7 +57,7 @@ internal sealed class TestIssuer : IAsyncDisposable
         {
             issuer = issuer.CallsItself ?? issuer.Address,
             jwks_uri = issuer.KeysAddress ?? $"{issuer.Address}/keys",
-            id_token_signing_alg_values_supported = new[] { "RS256", "ES256" },
+            id_token_signing_alg_values_supported = s_algorithms,
         }));
         app.MapGet("/realm/keys", issuer.Publish);
         issuer.Rotate();

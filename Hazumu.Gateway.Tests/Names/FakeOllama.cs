@@ -6,6 +6,8 @@ namespace Hazumu.Gateway.Tests.Names;
 /// <summary>An Ollama's memory: loads what it is told to, and evicts the model that was loaded first where there is no room.</summary>
 internal sealed class FakeOllama(int room, params string[] stored) : HttpMessageHandler
 {
+    private static readonly string[] s_capabilities = ["completion"];
+
     /// <summary>What it has in memory, the oldest first.</summary>
     public List<(string Model, DateTimeOffset ExpiresAt)> Memory { get; } = [];
 
@@ -31,7 +33,7 @@ internal sealed class FakeOllama(int room, params string[] stored) : HttpMessage
     {
         if (request.RequestUri!.AbsolutePath == "/api/tags")
         {
-            return Answer(JsonSerializer.Serialize(new { models = Stored.Select(name => new { name, size = 1_000_000_000, capabilities = new[] { "completion" } }) }));
+            return Answer(JsonSerializer.Serialize(new { models = Stored.Select(name => new { name, size = 1_000_000_000, capabilities = s_capabilities }) }));
         }
 
         using var document = JsonDocument.Parse(await request.Content!.ReadAsStringAsync(cancellationToken));

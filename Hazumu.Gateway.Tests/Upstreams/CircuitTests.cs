@@ -91,7 +91,7 @@ public class CircuitTests
             Assert.Equal(CircuitState.HalfOpen, _circuit.State);
         }
 
-        // Once it has closed, it begins anew.
+        // Once it has closed, it begins again.
         _circuit.OnStart();
         _circuit.OnSuccess(isProbe: false, at);
         Fail(at, times: 3);

@@ -49,7 +49,7 @@ public sealed class BudgetTests : IAsyncLifetime
         Assert.Equal(200, first.Status);
         Assert.StartsWith("\"key-requests-day\";r=0;t=", first["RateLimit"], StringComparison.Ordinal);
         Assert.Equal("\"key-requests-day\";q=1;qu=\"requests\"", first["RateLimit-Policy"]);
-        second.IsRefusal(path, HttpStatusCode.TooManyRequests, "rate_limit_error", "The key 'alice' has used its budget (1 requests per day); it begins anew at ");
+        second.IsRefusal(path, HttpStatusCode.TooManyRequests, "rate_limit_error", "The key 'alice' has used its budget (1 requests per day); it begins again at ");
         second.TellsWhenToComeBack(most: 86_400);
         Assert.Equal("key-requests-day", second["Hazumu-Budget-Exceeded"]);
         Assert.Equal(1, gateway.Measured.Sum("hazumu.gateway.over_budget", ("budget", "key-requests-day"), ("key", "alice")));

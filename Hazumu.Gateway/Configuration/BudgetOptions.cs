@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Hazumu.Gateway.Configuration;
 
-/// <summary>Budgets of keys, end users and groups for a day and a month. They need usage to be recorded, or a restart would begin them anew.</summary>
+/// <summary>Budgets of keys, end users and groups for a day and a month. They need usage to be recorded, or a restart would begin them again.</summary>
 internal sealed class BudgetsOptions
 {
     /// <summary>The budget of each key that <see cref="Keys"/> does not name.</summary>
@@ -52,7 +52,7 @@ internal sealed class BudgetOptions
     public long? TokensPerMonth { get; set; }
 
     /// <summary>Whether a request over the budget is only counted and logged.</summary>
-    [Setting("Whether requests over the budget are served, and only counted, logged and told in a header")]
+    [Setting("Whether requests over the budget are served, and only counted, logged and reported in a header")]
     public bool Shadow { get; set; }
 
     /// <summary>Whether anything is limited.</summary>

@@ -6,7 +6,7 @@ namespace Hazumu.Gateway.Configuration;
 internal abstract class TokenGrantOptions
 {
     /// <summary>Scopes, separated by commas.</summary>
-    [Setting("What its tokens allow; of a rule, what the issuer's allow unless it is set. Without it, infer and read", Allowed = "infer, read and admin, separated by commas")]
+    [Setting("The rights of its tokens; of a rule, what the issuer's allow unless it is set. Without it, infer and read", Allowed = "infer, read and admin, separated by commas")]
     public string? Scopes { get; set; }
 
     /// <summary>Names and patterns of models, separated by commas.</summary>
@@ -46,7 +46,7 @@ internal sealed class IssuerOptions : TokenGrantOptions
     public string? Authority { get; set; }
 
     /// <summary>What tokens name as their issuer; what the discovery document names unless it is set.</summary>
-    [Setting("What tokens name as their issuer (`iss`), where that is not the authority", Allowed = "a text")]
+    [Setting("The issuer in the tokens (`iss`), where that is not the authority", Allowed = "a text")]
     public string? Issuer { get; set; }
 
     /// <summary>Whom tokens must be for; one of these.</summary>
@@ -70,8 +70,8 @@ internal sealed class IssuerOptions : TokenGrantOptions
     [Setting("A file with the authorities that the issuer's certificate may be of; the system's unless it is set", Allowed = "a path")]
     public string? CaFile { get; set; }
 
-    /// <summary>What tokens with a certain claim allow, by name; the first rule that fits counts, in the order of their names.</summary>
-    [Setting("What tokens with a certain claim allow")]
+    /// <summary>The rights of tokens with a certain claim, by name; the first rule that fits counts, in the order of their names.</summary>
+    [Setting("The rights of tokens with a certain claim")]
     public Dictionary<string, IssuerRuleOptions> Rules { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 }
 

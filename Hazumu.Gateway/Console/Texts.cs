@@ -27,7 +27,7 @@ internal sealed class Texts
         ("sign-in.toomany", "Too many attempts from this address. Try again in a minute.", "このアドレスからの試行が多すぎます。1 分後に再試行してください。"),
         ("connection.lost", "The connection to the gateway is lost. Connecting again…", "ゲートウェイとの接続が切れました。再接続しています…"),
         ("session.ended", "The session has ended. Sign in again.", "セッションが終了しました。再度サインインしてください。"),
-        ("error", "The console has failed; the gateway's log tells more. Reload the page.", "コンソールでエラーが発生しました。詳細はゲートウェイのログにあります。ページを再読み込みしてください。"),
+        ("error", "The console has failed; the gateway's log has more details. Reload the page.", "コンソールでエラーが発生しました。詳細はゲートウェイのログにあります。ページを再読み込みしてください。"),
 
         ("live.tokens", "Tokens per second", "トークン/秒"),
         ("live.running", "Running", "実行中"),

@@ -54,6 +54,6 @@ internal sealed partial class BudgetLoader(UsageStore store, Budgets budgets, Bu
         ledger.SetReady();
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "What budgets have used cannot be read; it is tried again each second, and meanwhile budgets count from the start of this gateway. {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The use of budgets cannot be read; it is tried again each second, and meanwhile budgets count from the start of this gateway. {Reason}")]
     private partial void LogFailed(string reason);
 }

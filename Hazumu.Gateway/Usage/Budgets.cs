@@ -50,7 +50,7 @@ internal sealed record BudgetUse(string Id, int Day, long DayRequests, long DayT
 /// <param name="Period"><c>day</c> or <c>month</c>.</param>
 /// <param name="Limit">How much there is.</param>
 /// <param name="Used">What is used of it, or more.</param>
-/// <param name="Resets">When it begins anew.</param>
+/// <param name="Resets">When it begins again.</param>
 /// <param name="RetryAfter">When to try again where it refuses a request: earlier than it resets, where only running requests fill it.</param>
 /// <param name="IsShadow">Whether it refuses nothing.</param>
 internal sealed record BudgetState(string Kind, string Owner, string Unit, string Period, long Limit, long Used, DateTimeOffset Resets, TimeSpan RetryAfter, bool IsShadow)
@@ -78,7 +78,7 @@ internal sealed class Budgets(GatewaySettings settings, UsageCalendar calendar, 
     {
         if (options.Budgets.HasAny && !options.Usage.IsEnabled)
         {
-            throw new StartupProblemException("'Gateway:Budgets' needs usage to be recorded, or a restart would begin budgets anew; set 'Gateway:Usage:File' or 'Gateway:Usage:Database'.");
+            throw new StartupProblemException("'Gateway:Budgets' needs usage to be recorded, or a restart would begin budgets again; set 'Gateway:Usage:File' or 'Gateway:Usage:Database'.");
         }
     }
 

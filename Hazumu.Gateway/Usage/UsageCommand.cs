@@ -26,7 +26,7 @@ internal static class UsageCommand
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] args, UsageOptions options, TextWriter output, TextWriter error, TimeProvider time)
     {
-        var by = Text("--by", "What usage is added up by, separated by commas: " + string.Join(", ", UsageQuery.Dimensions.Select(dimension => dimension.Name)) + "; by default day and key.", "key,model");
+        var by = Text("--by", "The groups of usage, separated by commas: " + string.Join(", ", UsageQuery.Dimensions.Select(dimension => dimension.Name)) + "; by default day and key.", "key,model");
         by.DefaultValueFactory = _ => "day,key";
         var csv = new Option<bool>("--csv") { Description = "Writes CSV in place of a table." };
         List<Option<string>> parts =

@@ -125,8 +125,8 @@ internal static class EnginesDashboard
                 CentersZero = true,
                 Overrides = [Override.OfQuery("B", Set.Negative)],
             },
-            new Row("What engines measure themselves"),
-            new TimeSeries(8, 7, "Requests in the engine", "Requests that the engine runs, and those that wait inside it, as llama-server and vLLM count them. What waits in the gateway is not among them. Some wait here all the time: the gateway counts more slots than the engine has. Ollama has no metrics.")
+            new Row("The engines' own metrics"),
+            new TimeSeries(8, 7, "Requests in the engine", "Requests that the engine runs, and those that wait inside it, as llama-server and vLLM count them. Requests that wait in the gateway are not included. Some wait here all the time: the gateway counts more slots than the engine has. Ollama has no metrics.")
             {
                 Queries =
                 [

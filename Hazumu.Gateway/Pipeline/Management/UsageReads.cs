@@ -48,7 +48,7 @@ internal sealed class UsageReads(UsageStore store, TimeProvider time)
         }
         catch (Exception problem) when (UsageStore.IsOutage(problem) && !context.Response.HasStarted)
         {
-            return new GatewayRefusal(Outcome.GatewayError, StatusCodes.Status503ServiceUnavailable, "Usage cannot be read now; the gateway's log and the metric hazumu_gateway_usage_up tell more.", TimeSpan.FromSeconds(5));
+            return new GatewayRefusal(Outcome.GatewayError, StatusCodes.Status503ServiceUnavailable, "Usage cannot be read now; the gateway's log and the metric hazumu_gateway_usage_up have more details.", TimeSpan.FromSeconds(5));
         }
     }
 }

@@ -31,7 +31,7 @@ internal sealed record GatewayRefusal(Outcome Outcome, int Status, string Messag
         {
             var sentence = budget.Left > 0
                 ? $"{budget.Owner} has its whole budget ({budget.Limit} {budget.Unit} per {budget.Period}) in use by requests that run; try again in {Seconds(limit.RetryAfter)}."
-                : $"{budget.Owner} has used its budget ({budget.Limit} {budget.Unit} per {budget.Period}); it begins anew at {KeyTime.Format(budget.Resets)}.";
+                : $"{budget.Owner} has used its budget ({budget.Limit} {budget.Unit} per {budget.Period}); it begins again at {KeyTime.Format(budget.Resets)}.";
             return new(Outcome.RateLimited, StatusCodes.Status429TooManyRequests, sentence, limit.RetryAfter);
         }
 
