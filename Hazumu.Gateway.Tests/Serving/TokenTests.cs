@@ -66,13 +66,13 @@ public sealed class TokenTests : IAsyncLifetime
         await IsRefusedAsync(_issuer.Issue(Now, new { iss = _issuer.Address + "/" }), "The token is not valid");
         await IsRefusedAsync(_issuer.Issue(Now, new { exp = (string?)null }), "The token is not valid");
         await IsRefusedAsync(_issuer.Issue(Now, new { sub = (string?)null }), "it needs the claim 'sub'");
-        await IsRefusedAsync(_issuer.Issue(Now, header: new { crit = List("b64") }), "The token is not valid");
+        await IsRefusedAsync(_issuer.Issue(Now, header: new { crit = Texts("b64") }), "The token is not valid");
         await IsRefusedAsync(_issuer.Issue(Now, header: new { kid = "another" }), "The token is not valid");
 
         // Within the skew of clocks, and without the id of a key.
         Assert.Equal(200, (await gateway.Http.ChatAsync(key: _issuer.Issue(Now - hour - TimeSpan.FromSeconds(30)))).Status);
         Assert.Equal(200, (await gateway.Http.ChatAsync(key: _issuer.Issue(Now + TimeSpan.FromSeconds(30)))).Status);
-        Assert.Equal(200, (await gateway.Http.ChatAsync(key: _issuer.Issue(Now, new { aud = List("x", "hazumu") }, new { kid = (string?)null }))).Status);
+        Assert.Equal(200, (await gateway.Http.ChatAsync(key: _issuer.Issue(Now, new { aud = Texts("x", "hazumu") }, new { kid = (string?)null }))).Status);
 
         async Task IsRefusedAsync(string token, string sentence)
         {
@@ -132,7 +132,7 @@ public sealed class TokenTests : IAsyncLifetime
             "--Gateway:Issuers:team:Rules:10:Claim=scope",
             "--Gateway:Issuers:team:Rules:10:Value=models.read",
             "--Gateway:Issuers:team:Rules:10:Scopes=read");
-        var admin = _issuer.Issue(Now, new { realm_access = new { roles = List("viewer", "operator") }, repository = "acme/x" });
+        var admin = _issuer.Issue(Now, new { realm_access = new { roles = Texts("viewer", "operator") }, repository = "acme/x" });
         var build = _issuer.Issue(Now, new { repository = "acme/web" });
         var reader = _issuer.Issue(Now, new { scope = "openid models.read" });
 
@@ -361,5 +361,5 @@ internal sealed class SeenRequests : IRequestRecorder
         }
     }
 
-    private static string[] List(params string[] items) => items;
+    private static string[] Texts(params string[] items) => items;
 }
