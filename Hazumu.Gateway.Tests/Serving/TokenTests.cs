@@ -330,6 +330,8 @@ public sealed class TokenTests : IAsyncLifetime
 
     private Task<TestGateway> StartAsync(SeenRequests seen, params string[] arguments) =>
         TestGateway.StartAsync([("engine", _engine.Address)], services => services.AddSingleton<IRequestRecorder>(seen), [.. Arguments, .. arguments]);
+
+    private static string[] Texts(params string[] items) => items;
 }
 
 /// <summary>Keeps requests as they were when they ended.</summary>
@@ -360,6 +362,4 @@ internal sealed class SeenRequests : IRequestRecorder
             _requests.Add(request);
         }
     }
-
-    private static string[] Texts(params string[] items) => items;
 }
