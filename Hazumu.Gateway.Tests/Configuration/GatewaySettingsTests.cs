@@ -74,7 +74,7 @@ public sealed class GatewaySettingsTests : IDisposable
     {
         var problem = Assert.Throws<StartupProblemException>(() => GatewaySettings.Read(Configuration((key, value))));
 
-        Assert.Equal($"'{key[..key.IndexOf(":gpu", StringComparison.Ordinal)]}' is 'Gateway:Engines' now; it has a section for each name, with Url, Kind, Key, KeyFile, CaFile, Models, Slots.", problem.Message);
+        Assert.Equal($"'{key[..key.IndexOf(":gpu", StringComparison.Ordinal)]}' is 'Gateway:Engines' now; it has a section for each name, with Url, Kind, Key, KeyFile, CaFile, Models, Slots, Weight.", problem.Message);
     }
 
     [Theory]

@@ -122,7 +122,8 @@ public abstract class RouteTests
     public void Every_route_is_among_them()
     {
         var met = s_samples.Values.Select(sample => OperationTable.Match(sample.Method, sample.Path)).ToHashSet();
-        Assert.Empty(OperationTable.Routes.Where(route => route.Operation.Handling != Handling.Banner && !met.Contains(route.Operation)).Select(route => $"{route.Method} {route.Path}"));
+        // No engine has what the gateway itself answers.
+        Assert.Empty(OperationTable.Routes.Where(route => route.Operation.Handling is not (Handling.Banner or Handling.Usage) && !met.Contains(route.Operation)).Select(route => $"{route.Method} {route.Path}"));
     }
 
     [Theory]
