@@ -1,5 +1,4 @@
 using Hazumu.Gateway.Configuration;
-using Hazumu.Gateway.Console.Pages;
 using Hazumu.Gateway.Pipeline.Clients;
 using Hazumu.Gateway.Pipeline.Requests;
 using Microsoft.AspNetCore.Antiforgery;
