@@ -120,6 +120,31 @@ public sealed partial class ChartValuesTests
     }
 
     [Fact]
+    public async Task Options_of_one_component_reach_no_other()
+    {
+        var rendered = await Rendering.RenderAsync(
+            "hazumu",
+            "least",
+            "--set-json",
+            """pods={"container":{"env":[{"name":"HTTPS_PROXY","value":"all"}]}},gateway.pod={"container":{"env":[{"name":"HTTPS_PROXY","value":"own"}]}}""");
+
+        Assert.All(rendered.Workloads, workload => Assert.Equal(
+            workload.Key == "gateway" ? "own" : "all",
+            workload.Value.Pod.Containers[0].Env.Single(variable => variable.Name == "HTTPS_PROXY").Value));
+    }
+
+    [Fact]
+    public async Task A_release_without_replicas_of_an_engine_expects_no_target_of_it()
+    {
+        var rendered = await Rendering.RenderAsync(
+            "hazumu", "least", "--set", "ollama.replicas=0,vllm.enabled=true,vllm.model=a/b,vllm.replicas=0,engines.far.url=http://far:8000");
+
+        var expected = rendered.The<V1ConfigMap>("hazumu-prometheus").Data["rules__expected.yaml"];
+        Assert.DoesNotContain("engine-health", expected, StringComparison.Ordinal);
+        Assert.DoesNotContain("vllm", expected, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Labels_and_annotations_are_on_every_object()
     {
         var rendered = await Rendering.RenderAsync("hazumu", "logs", "--set", "commonLabels.team=ai,commonAnnotations.owner=ops");
@@ -166,7 +191,7 @@ public sealed partial class ChartValuesTests
             "hazumu",
             "least",
             "--set-json",
-            """extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"own"}},"apiVersion: v1\nkind: ConfigMap\nmetadata: { name: {{ .Release.Name }}-own }"]""");
+            """extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"own"},"data":{"legend":"{{ $labels.instance }}"}},"apiVersion: v1\nkind: ConfigMap\nmetadata: { name: {{ .Release.Name }}-own }"]""");
 
         Assert.Equal(["own", "hazumu-own"], rendered.Of<V1ConfigMap>().Select(map => map.Metadata.Name).Where(name => name.EndsWith("own", StringComparison.Ordinal)));
     }

@@ -33,6 +33,8 @@ states=
 # shellcheck disable=SC2086 # a list of words
 [ -z "$containers" ] || states=$(docker inspect --format '{{ index .Config.Labels "com.docker.compose.service" }} {{ .HostConfig.RestartPolicy.Name }} {{ .State.Status }} {{ .State.ExitCode }} {{ if .State.Health }}{{ .State.Health.Status }}{{ else }}none{{ end }} {{ .Config.Image }} {{ .Image }}' $containers)
 for service in $services; do
+  # Tasks that prepare a volume; 'docker container prune' removes what has ended.
+  case $service in *-volume) continue ;; esac
   printf '%s\n' "$states" | grep -q "^$service " || problem "$service has no container; run 'docker compose up --detach --wait'."
 done
 while read -r service restart state code health _; do
@@ -56,7 +58,7 @@ while IFS= read -r file; do
   if [ -z "$file" ]; then continue; fi
   if [ ! -f "$file" ]; then
     problem "$file is missing; 'sh secrets.sh' creates what it can and names the rest."
-  elif case $(ls -l "$file") in -??????r*) false ;; esac; then
+  elif case $(ls -lL "$file") in -??????r*) false ;; esac; then
     problem "$file cannot be read by the containers; 'sh secrets.sh' sets its mode."
   fi
 done << EOT

@@ -93,6 +93,13 @@ done > "$targets/expected.yaml"
   # Whether Prometheus has to be made anew, Compose sees by the label: a file of rules or jobs is read at the start.
   printf '  prometheus:\n    labels: { hazumu.targets: "%s" }\n' "$(cat "$targets"/* | cksum | tr ' ' '-')"
   printf '    volumes:\n      - { type: "bind", source: "%s", target: "/etc/prometheus-targets", read_only: true }\n' "$targets"
+  case " $* " in *' blackbox '*)
+    # The engines of further Compose files are not probed either.
+    printf '[]\n' > "$folder/no-targets.json"
+    for file in prometheus-engine-health-*.json; do
+      [ ! -f "$file" ] || printf '      - { type: "bind", source: "%s/no-targets.json", target: "/etc/%s", read_only: true }\n' "$folder" "$file"
+    done
+    ;; esac
 } > "$folder/docker-compose.yaml"
 chmod -R a+rX "$folder"
 echo "$folder/docker-compose.yaml is written. What runs of it now is stopped by: docker compose --profile left-out rm --stop --force $*"

@@ -68,11 +68,12 @@ values.yaml, which .Files does not have.
 {{- end -}}
 {{- end }}
 
-{{/* The engines that the release has, as JSON: services by their kinds. */}}
+{{/* The engines that the release runs, as JSON: services by their kinds. With 0 replicas it runs none, unless those are scaled. */}}
 {{- define "hazumu.engines" -}}
 {{- $engines := dict -}}
 {{- range $service, $component := (include "hazumu.known" . | fromYaml).components -}}
-{{- if and $component.engine (include "hazumu.enabled" (dict "root" $ "service" $service)) -}}
+{{- $values := index $.Values $service | default dict -}}
+{{- if and $component.engine (include "hazumu.enabled" (dict "root" $ "service" $service)) (or (gt (int $values.replicas) 0) ($values.autoscaling | default dict).enabled) -}}
 {{- $_ := set $engines $service $component.engine -}}
 {{- end -}}
 {{- end -}}
@@ -398,8 +399,8 @@ COMPONENT.service to its Service, serviceAccount to its ServiceAccount. Without 
 {{- if has $object.kind (list "Deployment" "StatefulSet" "DaemonSet" "Job") -}}
 {{- include "hazumu.podOptions" (merge (dict "object" $object) $pods) -}}
 {{- include "hazumu.storage" (dict "object" $object "storage" $storage) -}}
-{{- else if and (eq $object.kind "Service") (ne (toString $object.spec.clusterIP) "None") -}}
-{{- include "hazumu.merge" (dict "into" $object "from" (dict "metadata" (dict "annotations" ($service.annotations | default dict)) "spec" ($service.spec | default dict))) -}}
+{{- else if eq $object.kind "Service" -}}
+{{- include "hazumu.merge" (dict "into" $object "from" (deepCopy (dict "metadata" (dict "annotations" ($service.annotations | default dict)) "spec" ($service.spec | default dict)))) -}}
 {{- else if eq $object.kind "ServiceAccount" -}}
 {{- include "hazumu.merge" (dict "into" $object "from" (dict "metadata" (dict "annotations" $values.serviceAccount.annotations))) -}}
 {{- end -}}
@@ -415,7 +416,8 @@ COMPONENT.service to its Service, serviceAccount to its ServiceAccount. Without 
 {{/* Adds options to the pods of a workload. Its own container is the first. */}}
 {{- define "hazumu.podOptions" -}}
 {{- $template := .object.spec.template -}}
-{{- range .options -}}
+{{/* Copies: what is merged into one component must not reach the next. */}}
+{{- range deepCopy .options -}}
 {{- $container := dict "name" (first $template.spec.containers).name -}}
 {{- include "hazumu.merge" (dict "into" $container "from" (.container | default dict)) -}}
 {{- if ne $.object.kind "Job" -}}

@@ -51,8 +51,10 @@ same jobs with the same labels, so that rules and dashboards hold as they are. A
 {{- $jobs = append $jobs $job.job_name -}}
 {{- end -}}
 {{- end -}}
-{{- range $service := without (index (include "hazumu.known" . | fromYaml).components "prometheus").reaches "blackbox" -}}
-{{- if include "hazumu.enabled" (dict "root" $root "service" $service) -}}
+{{- $known := (include "hazumu.known" . | fromYaml).components -}}
+{{- $engines := include "hazumu.engines" . | fromJson -}}
+{{- range $service := without (index $known "prometheus").reaches "blackbox" -}}
+{{- if and (include "hazumu.enabled" (dict "root" $root "service" $service)) (or (not (index $known $service).engine) (hasKey $engines $service)) -}}
 {{- $jobs = append $jobs $service -}}
 {{- end -}}
 {{- end -}}
