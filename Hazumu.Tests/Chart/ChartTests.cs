@@ -351,8 +351,8 @@ public sealed partial class ChartTests
 
     [Theory]
     [InlineData("""{"far": {"url": "https://far.example", "ca": true}}""", "engines.far has ca or key and no existingSecret")]
-    [InlineData("""{"ollama-0": {"url": "http://gpu-1:8000"}}""", "engines.ollama-0 has the name of a replica of Ollama")]
-    [InlineData("""{"ollama": {"url": "http://gpu-1:8000"}}""", "engines.ollama has the name of a replica of Ollama")]
+    [InlineData("""{"ollama-0": {"url": "http://gpu-1:8000"}}""", "engines.ollama-0 has the name of a replica of the release")]
+    [InlineData("""{"ollama": {"url": "http://gpu-1:8000"}}""", "engines.ollama has the name of a replica of the release")]
     public async Task Engine_of_the_values_that_would_be_ignored_is_refused(string engines, string sentence)
     {
         var refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => Rendering.RenderAsync("hazumu", "least", "--set-json", $"engines={engines}"));
@@ -526,7 +526,7 @@ public sealed partial class ChartTests
         var rendering = await Rendering.OfAsync("nvidia");
 
         Assert.Equal(
-            ["grafana.example Prefix / hazumu-grafana", "llm.example Exact / hazumu-gateway", "llm.example Prefix /api hazumu-gateway", "llm.example Prefix /v1 hazumu-gateway"],
+            ["grafana.example Prefix / hazumu-grafana", "llm.example Exact / hazumu-gateway", "llm.example Prefix /api hazumu-gateway", "llm.example Prefix /hazumu/usage hazumu-gateway", "llm.example Prefix /v1 hazumu-gateway"],
             rendering.Of<V1Ingress>()
                 .SelectMany(ingress => ingress.Spec.Rules)
                 .SelectMany(rule => rule.Http.Paths.Select(path => $"{rule.Host} {path.PathType} {path.Path} {path.Backend.Service.Name}"))
