@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.RegularExpressions;
 using Hazumu.Gateway.Console;
 using Hazumu.Gateway.Tests.Cluster;
+using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
 using Hazumu.Testing;
@@ -50,12 +51,33 @@ public sealed class ConsoleTests
     }
 
     [Fact]
+    public async Task Usage_page_and_its_CSV_have_the_tokens_of_a_request()
+    {
+        using var folder = new TemporaryFolder();
+        await using var engine = await MockEngine.StartAsync(new());
+        await using var gateway = await TestGateway.StartAsync(engine.Address, On, $"--Gateway:Usage:File={folder.File("usage.db")}");
+        Assert.Equal(200, (await gateway.Http.ChatAsync()).Status);
+
+        await Wait.UntilAsync("the record to be stored", TimeSpan.FromSeconds(30), async () =>
+            Assert.Contains("mock,1,", await gateway.Http.GetStringAsync(new Uri("/console/usage.csv?by=model", UriKind.Relative)), StringComparison.Ordinal));
+
+        var csv = (await gateway.Http.GetStringAsync(new Uri("/console/usage.csv?by=model", UriKind.Relative))).Split('\n', StringSplitOptions.TrimEntries);
+        var page = await gateway.Http.GetStringAsync(new Uri("/console/usage?by=model", UriKind.Relative));
+        var (names, values) = (csv[0].Split(','), csv[1].Split(','));
+        var tokens = values[Array.IndexOf(names, "output_tokens")];
+        Assert.NotEqual("", tokens);
+        Assert.Contains($">{tokens}</td>", page, StringComparison.Ordinal);
+        using var wrong = await gateway.Http.GetAsync(new Uri("/console/usage.csv?by=nothing", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+    }
+
+    [Fact]
     public async Task Every_page_leads_to_the_sign_in_if_keys_are_required()
     {
         await using var engine = await MockEngine.StartAsync(new());
         await using var gateway = await TestGateway.StartAsync(engine.Address, s_keys);
 
-        foreach (var path in (string[])["/console", "/console/", "/console/models", "/console/try", "/console/no-page"])
+        foreach (var path in (string[])["/console", "/console/", "/console/models", "/console/try", "/console/usage", "/console/usage.csv", "/console/no-page"])
         {
             using var answer = await gateway.Http.GetAsync(new Uri(path, UriKind.Relative));
             Assert.Equal("/console/sign-in", answer.Headers.Location?.ToString());

@@ -1,6 +1,7 @@
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Pipeline.Clients;
 using Hazumu.Gateway.Pipeline.Requests;
+using Hazumu.Gateway.Usage;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.DataProtection.XmlEncryption;
@@ -75,6 +76,7 @@ internal static class ConsoleHost
         });
         endpoints.MapGet(ConsoleAssets.ScriptPath, (HttpContext context, ConsoleAssets assets) => assets.WriteAsync(context, "blazor.web.js"));
         endpoints.MapGet("/assets/{name}", (HttpContext context, ConsoleAssets assets, string name) => assets.WriteAsync(context, name));
+        endpoints.MapGet("/usage.csv", WriteUsageAsync);
         endpoints.MapPost(Gate.SessionPath, (HttpContext context, SignIn signIn, [FromForm] string? key) =>
             signIn.Try(context, key ?? "") switch
             {
@@ -91,6 +93,26 @@ internal static class ConsoleHost
             Language.Set(context, language);
             return Results.LocalRedirect($"~{(page is ['/', not ('/' or '\\'), ..] or "/" ? page : Gate.HomePath)}");
         });
+    }
+
+    private static async Task<IResult> WriteUsageAsync(HttpContext context, UsageStore store, TimeProvider time)
+    {
+        try
+        {
+            var parameters = context.Request.Query.ToDictionary(parameter => parameter.Key, parameter => parameter.Value.ToString());
+            var query = UsageQuery.Parse(parameters, store.Calendar, time.GetUtcNow());
+            // SQLite reads without giving the thread back.
+            var report = await Task.Run(() => store.ReadAsync(query, context.RequestAborted), context.RequestAborted);
+            return Results.Text(UsageFormat.ToCsv(report), "text/csv; charset=utf-8");
+        }
+        catch (UsageQueryException problem)
+        {
+            return Results.Text(problem.Message, statusCode: StatusCodes.Status400BadRequest);
+        }
+        catch (Exception problem) when (UsageStore.IsOutage(problem))
+        {
+            return Results.Text($"Usage cannot be read now: {problem.Message}", statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
     }
 
     private static Task ShowNotFoundAsync(HttpContext context)
