@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Hazumu.Gateway.Console;
 using Hazumu.Gateway.Tests.Cluster;
 using Hazumu.Gateway.Tests.Keys;
+using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Mocks;
 using Hazumu.Testing;
