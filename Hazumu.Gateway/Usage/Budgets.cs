@@ -104,7 +104,7 @@ internal sealed class Budgets(GatewaySettings settings, UsageCalendar calendar, 
             Add(BudgetAccount.OfUser(key.Id, endUser), $"This user of the key '{key.Name}'", options.EachUser);
         }
 
-        if (key.Group is { } group)
+        if (caller.Group is { } group)
         {
             Add(BudgetAccount.OfGroup(group), $"The group '{group}'", options.Groups.GetValueOrDefault(group, options.EachGroup));
         }
