@@ -20,6 +20,17 @@ public sealed class BudgetsTests
         Assert.Equal((BudgetAccount.OfGroup("sales"), "The group 'sales'", 7L), (account.Id, account.Name, account.TokensPerDay!.Value));
     }
 
+    [Fact]
+    public void People_of_an_issuer_share_no_budget_of_a_key()
+    {
+        string[] budgets = ["EachKey:RequestsPerDay=1", "EachUser:RequestsPerDay=1"];
+
+        var (anna, bo) = (ClaimOf(Token() with { EndUser = "anna" }, budgets), ClaimOf(Token() with { EndUser = "bo" }, budgets));
+
+        Assert.Equal("This user of the issuer 'team'", Assert.Single(anna!.Accounts).Name);
+        Assert.NotEqual(anna.Accounts[0].Id, Assert.Single(bo!.Accounts).Id);
+    }
+
     private static Caller Token() => new("issuer:team", new ApiKey { Id = "issuer:team", Name = "issuer:team", Hash = [], Scopes = Scope.Infer, Group = "others", Created = TestKeys.Now });
 
     private static BudgetClaim? ClaimOf(Caller caller, params string[] budgets)

@@ -85,6 +85,9 @@ internal sealed class Budgets(GatewaySettings settings, UsageCalendar calendar, 
     /// <summary>Whether there is any budget.</summary>
     public bool HasAny => settings.Current.Budgets.HasAny;
 
+    /// <summary>Whether end users have a budget.</summary>
+    public bool HasUsers => settings.Current.Budgets.EachUser.HasAny;
+
     /// <summary>What a request wants of its budgets; null where it has none. A request without a key has none.</summary>
     /// <param name="caller">The caller.</param>
     /// <param name="endUser">The end user; null where nobody is named.</param>
@@ -98,10 +101,18 @@ internal sealed class Budgets(GatewaySettings settings, UsageCalendar calendar, 
         }
 
         var accounts = new List<BudgetAccount>(3);
-        Add(BudgetAccount.OfKey(key.Id), $"The key '{key.Name}'", options.Keys.GetValueOrDefault(key.Name, options.EachKey));
+
+        // All tokens of an issuer come with one key, which nobody holds: its budget would be that of all people together.
+        var isToken = caller.EndUser is not null;
+        if (!isToken)
+        {
+            Add(BudgetAccount.OfKey(key.Id), $"The key '{key.Name}'", options.Keys.GetValueOrDefault(key.Name, options.EachKey));
+        }
+
         if (endUser is not null)
         {
-            Add(BudgetAccount.OfUser(key.Id, endUser), $"This user of the key '{key.Name}'", options.EachUser);
+            var owner = isToken ? caller.Name.Replace(":", " '", StringComparison.Ordinal) : $"key '{key.Name}";
+            Add(BudgetAccount.OfUser(key.Id, endUser), $"This user of the {owner}'", options.EachUser);
         }
 
         if (caller.Group is { } group)
