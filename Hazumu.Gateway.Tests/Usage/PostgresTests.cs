@@ -64,7 +64,7 @@ public sealed class PostgresTests
         async Task<IReadOnlyList<BudgetUse>> ReadBudgetsAsync(UsageRecord used)
         {
             await store.AddAsync([(4, used)], default);
-            return await store.ReadBudgetsAsync(calendar.DayOf(DateTimeOffset.UtcNow), default);
+            return await store.ReadBudgetsAsync(calendar.DayOf(DateTimeOffset.UtcNow), withUsers: false, default);
         }
     }
 

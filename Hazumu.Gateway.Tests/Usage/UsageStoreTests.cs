@@ -126,6 +126,20 @@ public sealed class UsageStoreTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task End_users_are_read_for_budgets_of_theirs_only()
+    {
+        await using var store = Open();
+        await AddAsync(store, Record() with { KeyId = "1", EndUser = "carol" }, Record() with { KeyId = "1", EndUser = "dave" });
+        var day = _calendar.DayOf(s_noon);
+
+        var (all, withoutUsers) = (await store.ReadBudgetsAsync(day, withUsers: true, default), await store.ReadBudgetsAsync(day, withUsers: false, default));
+
+        Assert.Equal(3, all.Count);
+        Assert.Equal(("key:1", 2), (Assert.Single(withoutUsers).Id, withoutUsers[0].DayRequests));
+        Assert.Contains(all[0], withoutUsers);
+    }
+
     private UsageStore Open() => new(new UsageOptions { File = _folder.File("new/usage.db") }, _calendar);
 
     private Task AddAsync(UsageStore store, params UsageRecord[] records) => store.AddAsync([.. records.Select(record => (++_lastId, record))], default);

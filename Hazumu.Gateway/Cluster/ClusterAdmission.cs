@@ -359,7 +359,7 @@ internal sealed partial class ClusterAdmission(
 
         // What a gateway that was killed has stored; a store that is away must not keep this one from admitting. SQLite reads
         // synchronously, and the caller holds the lock.
-        Task load = Task.Run(() => loader.LoadAsync(term), CancellationToken.None);
+        var load = Task.Run(() => loader.LoadAsync(term), CancellationToken.None);
         await load.WaitAsync(Patience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
         {

@@ -137,18 +137,21 @@ internal sealed class UsageStore : IAsyncDisposable
     }
 
     /// <summary>Reads what keys, their end users and groups have used of a day and of its month.</summary>
+    /// <param name="day">The day.</param>
+    /// <param name="withUsers">Whether end users are read as well: there may be very many.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="Exception">See <see cref="IsOutage"/>.</exception>
-    public async Task<IReadOnlyList<BudgetUse>> ReadBudgetsAsync(LocalDate day, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<BudgetUse>> ReadBudgetsAsync(LocalDate day, bool withUsers, CancellationToken cancellationToken)
     {
         await using var connection = await OpenAsync(cancellationToken);
         await using var command = connection.CreateCommand();
         command.CommandText = $"""
-            SELECT key_id, end_user, user_group,
+            SELECT key_id, {(withUsers ? "end_user" : "NULL")}, user_group,
               count(CASE WHEN day = @day THEN 1 END),
               CAST(coalesce(sum(CASE WHEN day = @day THEN coalesce(input_tokens, 0) + coalesce(output_tokens, 0) END), 0) AS bigint),
               count(*),
               CAST(coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), 0) AS bigint)
-            FROM {Table} WHERE started >= @from AND started < @to AND key_id IS NOT NULL GROUP BY key_id, end_user, user_group
+            FROM {Table} WHERE started >= @from AND started < @to AND key_id IS NOT NULL GROUP BY key_id, {(withUsers ? "end_user, " : "")}user_group
             """;
         Add(command, "@day", UsageCalendar.Format(day));
         Add(command, "@from", _calendar.StartOf(UsageCalendar.MonthOf(day)).ToUnixTimeMilliseconds());
