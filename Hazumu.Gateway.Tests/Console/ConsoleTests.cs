@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using Hazumu.Gateway.Console;
+using Hazumu.Gateway.Keys;
 using Hazumu.Gateway.Tests.Cluster;
 using Hazumu.Gateway.Tests.Keys;
 using Hazumu.Gateway.Tests.Serving;
@@ -119,6 +120,45 @@ public sealed class ConsoleTests
         Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("samesite=strict", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("boss", cookie, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Rotation_ends_sessions_and_the_former_secret_begins_none()
+    {
+        using var folder = new TemporaryFolder();
+        var file = folder.File("keys.json");
+        var (key, old) = TestKeys.Make("boss", Scope.Admin | Scope.Read);
+        TestKeys.Write(file, key);
+        await using var engine = await MockEngine.StartAsync(new());
+        await using var gateway = await TestGateway.StartAsync(engine.Address, On, "--Gateway:Keys:Required=true", $"--Gateway:Keys:File={file}");
+        using var visitor = new Client(gateway.Address);
+        Assert.Equal("/console/", await visitor.SignInAsync(old));
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync("/console/models"));
+
+        var (text, hash) = KeyText.CreateSecret(key.Id);
+        TestKeys.Write(file, key with { Hash = hash, Former = [new(key.Hash, DateTimeOffset.UtcNow.AddHours(1))] });
+        gateway.Service<KeyStore>().Refresh();
+
+        Assert.Equal(HttpStatusCode.Found, await visitor.StatusAsync("/console/models"));
+        Assert.Equal("/console/sign-in?problem=Expired", await visitor.SignInAsync(old));
+        Assert.Equal("/console/", await visitor.SignInAsync(text));
+    }
+
+    [Theory]
+    [InlineData("/console/assets/console.css", false)]
+    [InlineData("/console/_framework/blazor.web.js", false)]
+    [InlineData("/console/models", true)]
+    public async Task Assets_that_caches_keep_carry_no_cookie(string path, bool hasCookie)
+    {
+        await using var engine = await MockEngine.StartAsync(new());
+        await using var gateway = await TestGateway.StartAsync(engine.Address, s_keys);
+        using var visitor = new Client(gateway.Address);
+        await visitor.SignInAsync(Key);
+        visitor.Set.Clear();
+
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(path));
+
+        Assert.Equal(hasCookie, visitor.Set.Count > 0);
     }
 
     [Fact]
@@ -248,6 +288,7 @@ public sealed class ConsoleTests
         public async Task<HttpStatusCode> StatusAsync(string path)
         {
             using var answer = await _http.GetAsync(new Uri(path, UriKind.Relative));
+            Set.AddRange(answer.Headers.TryGetValues("Set-Cookie", out var cookies) ? cookies : []);
             return answer.StatusCode;
         }
 

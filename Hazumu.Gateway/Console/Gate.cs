@@ -8,7 +8,7 @@ namespace Hazumu.Gateway.Console;
 
 /// <summary>
 /// What every request of the console passes: Host and Origin, the headers of its answer, and the session. A session's connection is closed
-/// when its key is revoked or expires.
+/// when its key is revoked, is rotated or expires.
 /// </summary>
 internal sealed class Gate(Sessions sessions, BrowserRules browsers, TimeProvider time)
 {
@@ -24,8 +24,7 @@ internal sealed class Gate(Sessions sessions, BrowserRules browsers, TimeProvide
     /// <summary>Where the language is chosen.</summary>
     public const string LanguagePath = "/language";
 
-    // A timer takes no longer time.
-    private const double LongestTimer = int.MaxValue;
+    private static readonly TimeSpan s_checkInterval = TimeSpan.FromSeconds(1);
 
     private const string Policy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'none'";
@@ -43,6 +42,13 @@ internal sealed class Gate(Sessions sessions, BrowserRules browsers, TimeProvide
 
     private async Task CheckSessionAsync(HttpContext context, RequestDelegate next)
     {
+        if (IsAsset(context.Request.Path))
+        {
+            // The same for everybody, and kept by caches in between: no cookie may be in it.
+            await next(context);
+            return;
+        }
+
         var caller = sessions.Find(context, out var ends);
         if (caller is null)
         {
@@ -81,14 +87,23 @@ internal sealed class Gate(Sessions sessions, BrowserRules browsers, TimeProvide
     // An interactive page's connection outlives every check at its beginning.
     private async Task HandleAsync(HttpContext context, RequestDelegate next, Caller caller, DateTimeOffset ends)
     {
-        var left = Math.Clamp((ends - time.GetUtcNow()).TotalMilliseconds, 0, LongestTimer);
-        using var timer = time.CreateTimer(static state => ((HttpContext)state!).Abort(), context, TimeSpan.FromMilliseconds(left), Timeout.InfiniteTimeSpan);
+        var user = context.User;
+        await using var timer = time.CreateTimer(_ => AbortIfEnded(), null, s_checkInterval, s_checkInterval);
         await using var revocation = caller.Revocation!.Token.UnsafeRegister(static state => ((HttpContext)state!).Abort(), context);
         await next(context);
+
+        void AbortIfEnded()
+        {
+            if (ends <= time.GetUtcNow() || sessions.Find(user) is null)
+            {
+                context.Abort();
+            }
+        }
     }
 
-    private static bool IsOpen(PathString path) =>
-        path == SignInPath || path == SessionPath || path == LanguagePath || path.StartsWithSegments("/assets") || path == ConsoleAssets.ScriptPath;
+    private static bool IsAsset(PathString path) => path.StartsWithSegments("/assets") || path.StartsWithSegments("/_framework");
+
+    private static bool IsOpen(PathString path) => path == SignInPath || path == SessionPath || path == LanguagePath;
 
     // Links from elsewhere may open a page; nothing else may come from elsewhere.
     private static bool IsForeign(HttpRequest request)

@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.DataProtection;
 namespace Hazumu.Gateway.Console;
 
 /// <summary>
-/// Sessions of the console: an encrypted cookie that names the key which signed in, and is valid for as long as that key is. The keys of the
-/// encryption are in memory only, so a restart ends every session.
+/// Sessions of the console: an encrypted cookie that names the key which signed in, and is valid for as long as that key is and has
+/// the same secret. The keys of the encryption are in memory only, so a restart ends every session.
 /// </summary>
 internal sealed class Sessions
 {
@@ -106,8 +106,10 @@ internal sealed class Sessions
     public static IPAddress? AddressOf(ClaimsPrincipal user) =>
         IPAddress.TryParse(user.FindFirst(AddressClaim)?.Value, out var address) ? address : null;
 
+    // Rotating a key ends its sessions: whoever has seen the former secret may have one.
     private Caller? Find(string id, byte[] hash) =>
-        _keys.Current.FindSame(id, hash) is { } caller && caller.Has(Scope.Admin) && !(caller.Key!.Expires <= _time.GetUtcNow()) ? caller : null;
+        _keys.Current.FindSame(id, hash) is { } caller && caller.Key!.Hash.AsSpan().SequenceEqual(hash)
+            && caller.Has(Scope.Admin) && !(caller.Key.Expires <= _time.GetUtcNow()) ? caller : null;
 
     private static CookieOptions Options(HttpContext context) => new()
     {

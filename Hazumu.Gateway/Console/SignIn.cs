@@ -14,7 +14,7 @@ internal enum SignInResult
     /// <summary>The key is not valid.</summary>
     Wrong,
 
-    /// <summary>The key has expired.</summary>
+    /// <summary>The key has expired, or has another secret since it was rotated.</summary>
     Expired,
 
     /// <summary>The key lacks the scope <c>admin</c>.</summary>
@@ -40,10 +40,12 @@ internal sealed partial class SignIn(KeyStore keys, Sessions sessions, TimeProvi
     {
         var address = context.Connection.RemoteIpAddress ?? IPAddress.None;
         using var attempt = _attempts.AttemptAcquire(address);
-        var caller = attempt.IsAcquired ? keys.Current.Find(text.Trim()) : null;
+        DateTimeOffset? former = null;
+        var caller = attempt.IsAcquired ? keys.Current.Find(text.Trim(), out former) : null;
         var result = !attempt.IsAcquired ? SignInResult.TooMany
             : caller is null ? SignInResult.Wrong
-            : caller.Key!.Expires <= time.GetUtcNow() ? SignInResult.Expired
+            // A secret from before a rotation serves the API for a while, not the console.
+            : former is not null || caller.Key!.Expires <= time.GetUtcNow() ? SignInResult.Expired
             : !caller.Has(Scope.Admin) ? SignInResult.Scope
             : SignInResult.Done;
         if (result == SignInResult.Done)
