@@ -7,6 +7,8 @@ internal sealed class KeyFileWatcher(KeyStore store, TimeProvider time) : Backgr
 
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
 
+    private Task _saving = Task.CompletedTask;
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -15,9 +17,11 @@ internal sealed class KeyFileWatcher(KeyStore store, TimeProvider time) : Backgr
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             store.Refresh();
-            if (++seconds % SaveEvery == 0)
+            if (++seconds % SaveEvery == 0 && _saving.IsCompleted)
             {
-                await store.SaveUsesAsync(stoppingToken);
+                // Beside the loop: a file system that hangs must not keep a revoked key working.
+                await _saving;
+                _saving = Task.Run(() => store.SaveUsesAsync(stoppingToken), stoppingToken);
             }
         }
     }
@@ -26,6 +30,7 @@ internal sealed class KeyFileWatcher(KeyStore store, TimeProvider time) : Backgr
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
+        await _saving.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await store.SaveUsesAsync(cancellationToken);
     }
 }
