@@ -286,8 +286,17 @@ internal static class GatewayHost
         var settings = services.GetRequiredService<GatewaySettings>();
         settings.Checking += EngineModels.Check;
         settings.Checking += Budgets.Check;
-        settings.Checking += options => keys.Apply(options.Keys);
-        settings.Checking += options => services.GetRequiredService<TokenIssuers>().Apply(options.Issuers);
+
+        // All is read before any of it is taken: a later check may still reject the settings.
+        var issuers = services.GetRequiredService<TokenIssuers>();
+        Action takeKeys = () => { };
+        TokenIssuer[] read = [];
+        settings.Checking += options => (takeKeys, read) = (keys.Prepare(options.Keys), issuers.Prepare(options.Issuers));
+        settings.Changed += _ =>
+        {
+            takeKeys();
+            issuers.Use(read);
+        };
 
         // Rejects queued requests immediately; Kestrel drains those that run.
         lifetime.ApplicationStopping.Register(services.GetRequiredService<IAdmission>().Stop);

@@ -187,7 +187,7 @@ public sealed class GatewaySettingsTests : IDisposable
         using var settings = Start();
         using var folder = new TemporaryFolder();
         var store = new KeyStore(settings.Current.Keys, TimeProvider.System, new KeptLog<KeyStore>());
-        settings.Checking += options => store.Apply(options.Keys);
+        settings.Checking += options => store.Prepare(options.Keys);
 
         // No path has such a character, and the framework says so in a way of its own.
         _file.Write("""{"Gateway": {"Slots": 4, "Keys": {"File": "keys\u0000.json"}}}""");

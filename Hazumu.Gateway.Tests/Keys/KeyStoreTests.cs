@@ -1,5 +1,6 @@
 using Hazumu.Gateway.Configuration;
 using Hazumu.Gateway.Keys;
+using Hazumu.Testing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
@@ -93,6 +94,30 @@ public sealed class KeyStoreTests : IDisposable
         store.Current.Find(text)!.LastUse.Set(TestKeys.Now.AddHours(1));
         await store.SaveUsesAsync(default);
         Assert.Equal([(alice.Id, TestKeys.Now.AddHours(2))], LastUseFile.Read(Path).Select(use => (use.Key, use.Value)));
+    }
+
+    [Fact]
+    public async Task Revocation_does_not_wait_for_the_last_uses_to_be_written()
+    {
+        var (alice, text) = TestKeys.Make("alice");
+        TestKeys.Write(Path, alice);
+        var store = Store();
+        store.Current.Find(text)!.LastUse.Set(_time.GetUtcNow());
+        await using var other = new FileStream(LastUseFile.Of(Path) + ".lock", FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+        using var watcher = new KeyFileWatcher(store, _time);
+        await watcher.StartAsync(default);
+
+        // Longer than a minute, after which the uses are written.
+        for (var second = 0; second < 62; second++)
+        {
+            TestKeys.Write(Path, alice with { TokensPerMinute = second + 1 });
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Wait.UntilAsync(() => Assert.Equal(second + 1, Assert.Single(store.Current.Keys).TokensPerMinute), TimeSpan.FromSeconds(5));
+        }
+
+        await other.DisposeAsync();
+        await watcher.StopAsync(default);
+        Assert.Equal(alice.Id, Assert.Single(LastUseFile.Read(Path)).Key);
     }
 
     [Fact]
@@ -367,10 +392,10 @@ public sealed class KeyStoreTests : IDisposable
         var store = Store(options => options.Configured["webui"] = new ConfiguredKey { Key = Plain });
         var before = store.Current;
 
-        Assert.Throws<KeyFileException>(() => store.Apply(new KeyOptions { File = Path, Required = true, Configured = { ["x"] = new() } }));
+        Assert.Throws<KeyFileException>(() => store.Prepare(new KeyOptions { File = Path, Required = true, Configured = { ["x"] = new() } }));
         Assert.Same(before, store.Current);
 
-        store.Apply(new KeyOptions { File = Path, Required = true });
+        store.Prepare(new KeyOptions { File = Path, Required = true })();
         Assert.True(store.Current.IsRequired);
         Assert.Null(store.Current.Find(Plain));
     }

@@ -57,6 +57,8 @@ public sealed class SettingsFileTests : IDisposable
             ("""{"Gateway":{"Slots":"many"}}""", "Gateway:Slots"),
             ("""{"Gateway":{"Lots":2}}""", "Gateway:Lots"),
             ("""{"Gateway":{"Engines":{"b":{"Url":"nowhere"}}}}""", "nowhere"),
+            ("""{"Gateway":{"Keys":{"Required":true},"Issuers":{"team":{}}}}""", "Gateway:Issuers:team"),
+            ("""{"Gateway":{"Keys":{"Required":true},"ModelNames":[{"Name":"x"}]}}""", "Gateway:ModelNames"),
             ("""{"Gateway":{"Keys":{"Required":true,"Configured":{"a":{"Key":"short"}}}}}""", "Gateway:Keys:Configured:a:Key"),
         ];
 

@@ -93,18 +93,22 @@ internal sealed class KeyStore
         }
     }
 
-    /// <summary>Takes other options, whole or not at all.</summary>
-    /// <exception cref="KeyFileException">Keys are not as they must be, or cannot be read; all stays as it was.</exception>
-    public void Apply(KeyOptions options)
+    /// <summary>Reads the keys of other options, and changes nothing yet.</summary>
+    /// <returns>Takes the options.</returns>
+    /// <exception cref="KeyFileException">Keys are not as they must be, or cannot be read.</exception>
+    public Action Prepare(KeyOptions options)
     {
-        lock (_gate)
+        var sources = new Sources(options, _time.GetUtcNow());
+        var seen = sources.Fingerprint();
+        var keys = sources.Load(Current);
+        return () =>
         {
-            var sources = new Sources(options, _time.GetUtcNow());
-            var seen = sources.Fingerprint();
-            var keys = sources.Load(_current);
-            (_sources, _seen) = (sources, seen);
-            Use(keys);
-        }
+            lock (_gate)
+            {
+                (_sources, _seen) = (sources, seen);
+                Use(keys);
+            }
+        };
     }
 
     private void Use(KeySet keys)

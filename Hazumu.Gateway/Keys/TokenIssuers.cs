@@ -17,7 +17,7 @@ internal sealed class TokenIssuers
     public TokenIssuers(IReadOnlyDictionary<string, IssuerOptions> options, TimeProvider time, ILogger<TokenIssuers> logger)
     {
         (_time, _logger) = (time, logger);
-        Apply(options);
+        _issuers = Prepare(options);
     }
 
     /// <summary>Whether there is none.</summary>
@@ -27,15 +27,13 @@ internal sealed class TokenIssuers
     public static bool IsToken(ReadOnlySpan<char> text) =>
         text.Length <= LongestToken && text.StartsWith("eyJ", StringComparison.Ordinal) && text.Count('.') == 2;
 
-    /// <summary>Takes other issuers, all or none. Keys of those that stay are kept.</summary>
+    /// <summary>Reads the settings of other issuers. Keys of those that stay are kept.</summary>
+    /// <returns>The issuers, for <see cref="Use"/>.</returns>
     /// <exception cref="StartupProblemException">A setting is missing or not allowed.</exception>
-    public void Apply(IReadOnlyDictionary<string, IssuerOptions> options)
-    {
-        if (options.Count > 0 || _issuers.Length > 0)
-        {
-            Use(options);
-        }
-    }
+    public TokenIssuer[] Prepare(IReadOnlyDictionary<string, IssuerOptions> options) => options.Count > 0 ? Read(options) : [];
+
+    /// <summary>Takes other issuers in place of those there are.</summary>
+    public void Use(TokenIssuer[] issuers) => _issuers = issuers;
 
     /// <summary>Reads a token and verifies it, fetching its issuer's keys where they are not known.</summary>
     public async ValueTask<TokenResult> ReadAsync(string text, CancellationToken cancellationToken) =>
@@ -43,7 +41,7 @@ internal sealed class TokenIssuers
             ? await issuer.VerifyAsync(token, cancellationToken)
             : new(Refusal.UnknownIssuer);
 
-    private void Use(IReadOnlyDictionary<string, IssuerOptions> options)
+    private TokenIssuer[] Read(IReadOnlyDictionary<string, IssuerOptions> options)
     {
         var known = _issuers;
         TokenIssuer[] issuers = [.. options.Select(issuer => new TokenIssuer(issuer.Key, issuer.Value, known.FirstOrDefault(old => old.Name == issuer.Key), _time, _logger))];
@@ -52,7 +50,7 @@ internal sealed class TokenIssuers
             throw new StartupProblemException($"The issuers '{string.Join("' and '", same.Select(issuer => issuer.Name))}' are the same, '{same.Key}'; give one of them the rules of both.");
         }
 
-        _issuers = issuers;
+        return issuers;
     }
 }
 
