@@ -3,6 +3,7 @@ using Hazumu.Gateway.Tests.Serving;
 using Hazumu.Gateway.Tests.Streams;
 using Hazumu.Gateway.Usage;
 using Hazumu.Testing;
+using Npgsql;
 
 namespace Hazumu.Gateway.Tests.Usage;
 
@@ -66,6 +67,39 @@ public sealed class PostgresTests
             await store.AddAsync([(4, used)], default);
             return await store.ReadBudgetsAsync(calendar.DayOf(DateTimeOffset.UtcNow), withUsers: false, default);
         }
+    }
+
+    [Fact]
+    public async Task A_user_without_the_right_to_create_stores_in_a_table_that_exists()
+    {
+        await using var database = await PostgresServer.StartAsync();
+        var calendar = new UsageCalendar("Asia/Tokyo");
+        var record = new UsageRecord { Started = DateTimeOffset.UtcNow, RequestId = "1", Key = "a", Operation = "chat", Total = 1, Outcome = "success", Status = 200 };
+        await using (var owner = new UsageStore(new() { Database = database.Database, Password = PostgresServer.Password }, calendar))
+        {
+            await owner.AddAsync([(1, record)], default);
+        }
+
+        await using (var connection = new NpgsqlConnection($"{database.Database};Password={PostgresServer.Password};Pooling=false"))
+        {
+            await connection.OpenAsync();
+            await using var command = connection.CreateCommand();
+            command.CommandText = $"""
+                REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+                CREATE USER writer PASSWORD '{PostgresServer.Password}';
+                GRANT SELECT, INSERT, DELETE ON hazumu_usage TO writer;
+                """;
+            await command.ExecuteNonQueryAsync();
+        }
+
+        await using var store = new UsageStore(
+            new() { Database = database.Database.Replace("Username=hazumu", "Username=writer", StringComparison.Ordinal), Password = PostgresServer.Password }, calendar);
+        await store.AddAsync([(2, record)], default);
+        var refused = await Assert.ThrowsAsync<PostgresException>(() => store.AddAsync([(3, record), (4, record with { Key = null! })], default));
+
+        Assert.True(UsageStore.IsRejection(refused));
+        var report = await store.ReadAsync(new() { By = ["key"], From = DateTimeOffset.UnixEpoch, To = DateTimeOffset.MaxValue }, default);
+        Assert.Equal(2, Assert.Single(report.Rows).Requests);
     }
 
     private static Task HasAsync(TestGateway gateway, params string[] rows) => Wait.UntilAsync(

@@ -150,6 +150,28 @@ public sealed class UsageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_record_that_is_refused_or_a_lost_table_loses_no_other_record()
+    {
+        await using var gateway = await TestGateway.StartAsync(_engine.Address, Arguments);
+        gateway.Service<UsageWriter>().Add(new() { Started = DateTimeOffset.UtcNow, RequestId = "bad", Key = null!, Operation = "chat", Total = 1, Outcome = "success", Status = 200 });
+        _engine.Release(2);
+        await gateway.Http.ChatAsync(key: Alice);
+        await HasAsync(gateway.Http, 1);
+        Assert.Single(gateway.Logged, line => line.Contains("refuses the record of the request 'bad'", StringComparison.Ordinal));
+
+        await using (var database = new SqliteConnection($"Data Source={_folder.File("usage.db")};Pooling=false"))
+        {
+            await database.OpenAsync();
+            await using var drop = database.CreateCommand();
+            drop.CommandText = "DROP TABLE hazumu_usage";
+            await drop.ExecuteNonQueryAsync();
+        }
+
+        await gateway.Http.ChatAsync(key: Alice);
+        await HasAsync(gateway.Http, 1);
+    }
+
+    [Fact]
     public async Task A_store_that_cannot_be_created_stops_nothing()
     {
         await using var gateway = await TestGateway.StartAsync(_engine.Address, "--Gateway:Usage:File=/proc/no/usage.db");

@@ -67,13 +67,71 @@ internal sealed class UsageStore : IAsyncDisposable
     /// <summary>Whether an error says that the database cannot be reached or cannot be used now: locked, full, refused.</summary>
     public static bool IsOutage(Exception error) => error is DbException or IOException or UnauthorizedAccessException or TimeoutException or StartupProblemException;
 
+    /// <summary>Whether an error says that the database refuses a record for what is in it, so that trying again is of no use.</summary>
+    public static bool IsRejection(Exception error) => error
+        is DbException { IsTransient: false, SqlState: ['2', '2' or '3', ..] }
+
+        // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH: it has no SQLSTATE.
+        or SqliteException { SqliteErrorCode: 18 or 19 or 20 };
+
     /// <summary>Stores records, all or none. One that is there already is left as it is.</summary>
     /// <param name="records">The records with their numbers, which no other record has.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="Exception">They could not be stored; see <see cref="IsOutage"/>.</exception>
-    public async Task AddAsync(IReadOnlyList<(long Id, UsageRecord Record)> records, CancellationToken cancellationToken)
+    public Task AddAsync(IReadOnlyList<(long Id, UsageRecord Record)> records, CancellationToken cancellationToken) => RunAsync(
+        connection => AddAsync(connection, records, cancellationToken), cancellationToken);
+
+    /// <summary>Deletes the records of requests that began before a time.</summary>
+    /// <exception cref="Exception">See <see cref="IsOutage"/>.</exception>
+    public Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken) => RunAsync(
+        async connection =>
+        {
+            await using var command = connection.CreateCommand();
+            command.CommandText = $"DELETE FROM {Table} WHERE started < @before";
+            Add(command, "@before", before.ToUnixTimeMilliseconds());
+            return await command.ExecuteNonQueryAsync(cancellationToken);
+        },
+        cancellationToken);
+
+    /// <summary>Adds usage up. What was recorded within the last second may be missing.</summary>
+    /// <exception cref="Exception">See <see cref="IsOutage"/>.</exception>
+    public Task<UsageReport> ReadAsync(UsageQuery query, CancellationToken cancellationToken) => RunAsync(
+        connection => ReadAsync(connection, query, cancellationToken), cancellationToken);
+
+    /// <summary>Reads what keys, their end users and groups have used of a day and of its month.</summary>
+    /// <param name="day">The day.</param>
+    /// <param name="withUsers">Whether end users are read as well: there may be very many.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="Exception">See <see cref="IsOutage"/>.</exception>
+    public Task<IReadOnlyList<BudgetUse>> ReadBudgetsAsync(LocalDate day, bool withUsers, CancellationToken cancellationToken) => RunAsync(
+        connection => ReadBudgetsAsync(connection, day, withUsers, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_source.IsValueCreated)
+        {
+            await _source.Value.DisposeAsync();
+        }
+    }
+
+    private async Task<T> RunAsync<T>(Func<DbConnection, Task<T>> run, CancellationToken cancellationToken)
     {
         await using var connection = await OpenAsync(cancellationToken);
+        try
+        {
+            return await run(connection);
+        }
+        catch (DbException)
+        {
+            // The table may be gone, as after another database was restored: look for it the next time.
+            _isCreated = false;
+            throw;
+        }
+    }
+
+    private async Task<int> AddAsync(DbConnection connection, IReadOnlyList<(long Id, UsageRecord Record)> records, CancellationToken cancellationToken)
+    {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         foreach (var rows in records.Chunk(RowsPerStatement))
         {
@@ -98,24 +156,11 @@ internal sealed class UsageStore : IAsyncDisposable
         }
 
         await transaction.CommitAsync(cancellationToken);
+        return records.Count;
     }
 
-    /// <summary>Deletes the records of requests that began before a time.</summary>
-    /// <exception cref="Exception">See <see cref="IsOutage"/>.</exception>
-    public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
+    private async Task<UsageReport> ReadAsync(DbConnection connection, UsageQuery query, CancellationToken cancellationToken)
     {
-        await using var connection = await OpenAsync(cancellationToken);
-        await using var command = connection.CreateCommand();
-        command.CommandText = $"DELETE FROM {Table} WHERE started < @before";
-        Add(command, "@before", before.ToUnixTimeMilliseconds());
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
-
-    /// <summary>Adds usage up. What was recorded within the last second may be missing.</summary>
-    /// <exception cref="Exception">See <see cref="IsOutage"/>.</exception>
-    public async Task<UsageReport> ReadAsync(UsageQuery query, CancellationToken cancellationToken)
-    {
-        await using var connection = await OpenAsync(cancellationToken);
         await using var command = connection.CreateCommand();
         command.CommandText = TextOf(query);
         Add(command, "@from", query.From.ToUnixTimeMilliseconds());
@@ -136,14 +181,8 @@ internal sealed class UsageStore : IAsyncDisposable
         return new(query, _calendar.TimeZone, rows, IsTruncated: rows.Count == query.Limit && await reader.ReadAsync(cancellationToken));
     }
 
-    /// <summary>Reads what keys, their end users and groups have used of a day and of its month.</summary>
-    /// <param name="day">The day.</param>
-    /// <param name="withUsers">Whether end users are read as well: there may be very many.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="Exception">See <see cref="IsOutage"/>.</exception>
-    public async Task<IReadOnlyList<BudgetUse>> ReadBudgetsAsync(LocalDate day, bool withUsers, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<BudgetUse>> ReadBudgetsAsync(DbConnection connection, LocalDate day, bool withUsers, CancellationToken cancellationToken)
     {
-        await using var connection = await OpenAsync(cancellationToken);
         await using var command = connection.CreateCommand();
         command.CommandText = $"""
             SELECT key_id, {(withUsers ? "end_user" : "NULL")}, user_group,
@@ -185,15 +224,6 @@ internal sealed class UsageStore : IAsyncDisposable
                 MonthRequests = use.MonthRequests + reader.GetInt64(5),
                 MonthTokens = use.MonthTokens + reader.GetInt64(6),
             };
-        }
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        if (_source.IsValueCreated)
-        {
-            await _source.Value.DisposeAsync();
         }
     }
 
@@ -248,8 +278,8 @@ internal sealed class UsageStore : IAsyncDisposable
 
             if (!_isCreated)
             {
-                await ExecuteAsync(connection, $"CREATE TABLE IF NOT EXISTS {Table} ({string.Join(", ", s_columns)})", cancellationToken);
-                await ExecuteAsync(connection, $"CREATE INDEX IF NOT EXISTS {Table}_started ON {Table} (started)", cancellationToken);
+                await CreateAsync(connection, Table, $"CREATE TABLE IF NOT EXISTS {Table} ({string.Join(", ", s_columns)})", cancellationToken);
+                await CreateAsync(connection, $"{Table}_started", $"CREATE INDEX IF NOT EXISTS {Table}_started ON {Table} (started)", cancellationToken);
                 _isCreated = true;
             }
 
@@ -276,6 +306,22 @@ internal sealed class UsageStore : IAsyncDisposable
 
             new FileStream(path, options).Dispose();
         }
+    }
+
+    // PostgreSQL refuses IF NOT EXISTS to a user who may not create it, even where it exists.
+    private async Task CreateAsync(DbConnection connection, string name, string text, CancellationToken cancellationToken)
+    {
+        if (!IsSqlite)
+        {
+            await using var command = connection.CreateCommand();
+            command.CommandText = $"SELECT to_regclass('{name}') IS NOT NULL";
+            if (await command.ExecuteScalarAsync(cancellationToken) is true)
+            {
+                return;
+            }
+        }
+
+        await ExecuteAsync(connection, text, cancellationToken);
     }
 
     private static async Task ExecuteAsync(DbConnection connection, string text, CancellationToken cancellationToken)

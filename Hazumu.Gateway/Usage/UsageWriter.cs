@@ -7,7 +7,7 @@ namespace Hazumu.Gateway.Usage;
 /// <summary>Takes the records of requests that have ended, and stores many at a time, once a second.</summary>
 /// <remarks>
 /// A request never waits for the store and never fails because of it. While the store is away, records wait in memory, <see cref="Capacity"/>
-/// at most; further ones are lost and counted. A gateway that is killed loses the records of its last second.
+/// at most; further ones are lost and counted, as is one that the store refuses for what is in it. A gateway that is killed loses the records of its last second.
 /// </remarks>
 internal sealed partial class UsageWriter(UsageStore store, GatewaySettings settings, TimeProvider time, IMeterFactory meters, ILogger<UsageWriter> logger) : BackgroundService
 {
@@ -57,7 +57,7 @@ internal sealed partial class UsageWriter(UsageStore store, GatewaySettings sett
         }
 
         var meter = meters.Create(TelemetryOptions.MeterName);
-        _dropped = meter.CreateCounter<long>("hazumu.gateway.usage.dropped", "{record}", "Records of usage that were lost because the store did not take them in time.");
+        _dropped = meter.CreateCounter<long>("hazumu.gateway.usage.dropped", "{record}", "Records of usage that were lost because the store did not take them in time, or refused them.");
         _dropped.Add(0);
         meter.CreateObservableGauge("hazumu.gateway.usage.up", () => _isUp ? 1 : 0, description: "Whether the store of usage took what it was given last: 1, else 0.");
         return base.StartAsync(cancellationToken);
@@ -98,7 +98,15 @@ internal sealed partial class UsageWriter(UsageStore store, GatewaySettings sett
         {
             while (Fill())
             {
-                await store.AddAsync(_batch, cancellationToken);
+                try
+                {
+                    await store.AddAsync(_batch, cancellationToken);
+                }
+                catch (Exception error) when (UsageStore.IsRejection(error))
+                {
+                    await AddSinglyAsync(cancellationToken);
+                }
+
                 Interlocked.Add(ref _waiting, -_batch.Count);
                 _batch.Clear();
                 ReportUp();
@@ -110,7 +118,6 @@ internal sealed partial class UsageWriter(UsageStore store, GatewaySettings sett
                 _deleted = time.GetUtcNow();
                 ReportUp();
             }
-
         }
 #pragma warning disable CA1031 // Whatever it is, requests are served without it, and the records are tried again.
         catch (Exception error) when (error is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
@@ -122,6 +129,26 @@ internal sealed partial class UsageWriter(UsageStore store, GatewaySettings sett
             }
 
             _isUp = false;
+        }
+    }
+
+    // One record that is refused must not keep the others from being stored.
+    private async Task AddSinglyAsync(CancellationToken cancellationToken)
+    {
+        while (_batch.Count > 0)
+        {
+            try
+            {
+                await store.AddAsync([_batch[^1]], cancellationToken);
+            }
+            catch (Exception error) when (UsageStore.IsRejection(error))
+            {
+                _dropped?.Add(1);
+                LogRejected(_batch[^1].Record.RequestId, error.Message);
+            }
+
+            _batch.RemoveAt(_batch.Count - 1);
+            Interlocked.Decrement(ref _waiting);
         }
     }
 
@@ -148,6 +175,9 @@ internal sealed partial class UsageWriter(UsageStore store, GatewaySettings sett
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Usage cannot be stored; it waits in memory, and is tried again each second. {Reason}")]
     private partial void LogOutage(string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The store of usage refuses the record of the request '{Request}'; it is lost. {Reason}")]
+    private partial void LogRejected(string? request, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Usage is stored again.")]
     private partial void LogUp();
