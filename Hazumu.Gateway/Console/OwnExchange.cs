@@ -16,7 +16,6 @@ internal sealed class OwnExchange : HttpResponseFeature, IHttpResponseBodyFeatur
     private readonly PipeWriter _writer;
     private readonly Stream _stream;
     private readonly Action<GatewayRequest>? _begun;
-    private CancellationToken? _token;
     private bool _hasStarted;
 
     /// <summary>Creates one.</summary>
@@ -26,6 +25,7 @@ internal sealed class OwnExchange : HttpResponseFeature, IHttpResponseBodyFeatur
     {
         _begun = begun;
         _aborted = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        RequestAborted = _aborted.Token;
         _writer = new StartingWriter(this);
         _stream = _writer.AsStream(leaveOpen: true);
     }
@@ -46,11 +46,7 @@ internal sealed class OwnExchange : HttpResponseFeature, IHttpResponseBodyFeatur
     public PipeWriter Writer => _writer;
 
     /// <inheritdoc/>
-    public CancellationToken RequestAborted
-    {
-        get => _token ?? _aborted.Token;
-        set => _token = value;
-    }
+    public CancellationToken RequestAborted { get; set; }
 
     /// <summary>The pipeline has received the request.</summary>
     public void OnBegun(GatewayRequest request)
@@ -69,7 +65,18 @@ internal sealed class OwnExchange : HttpResponseFeature, IHttpResponseBodyFeatur
     }
 
     /// <inheritdoc/>
-    public void Abort() => _aborted.Cancel();
+    public void Abort()
+    {
+        try
+        {
+            // Elsewhere: what waits for it must not run in the locks of the one who cancels.
+            _ = _aborted.CancelAsync();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The request has ended meanwhile.
+        }
+    }
 
     /// <inheritdoc/>
     public void DisableBuffering()

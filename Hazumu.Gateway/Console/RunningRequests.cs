@@ -29,7 +29,11 @@ internal sealed class RunningRequests(IRequestRecorder next) : IRequestRecorder
     /// <inheritdoc/>
     public void Record(GatewayRequest request, HttpContext context)
     {
-        _running.TryRemove(request, out _);
+        lock (request)
+        {
+            _running.TryRemove(request, out _);
+        }
+
         Interlocked.Add(ref _tokens, request.CountedOutputTokens);
         next.Record(request, context);
     }
@@ -39,12 +43,16 @@ internal sealed class RunningRequests(IRequestRecorder next) : IRequestRecorder
     /// <returns>Whether it still ran.</returns>
     public bool Cancel(GatewayRequest request)
     {
-        var isRunning = _running.ContainsKey(request);
-        if (isRunning)
+        // Until it is recorded, its context is its own; Kestrel gives it to the connection's next request then.
+        lock (request)
         {
-            request.Context?.Abort();
-        }
+            var isRunning = _running.ContainsKey(request);
+            if (isRunning)
+            {
+                request.Context?.Abort();
+            }
 
-        return isRunning;
+            return isRunning;
+        }
     }
 }
