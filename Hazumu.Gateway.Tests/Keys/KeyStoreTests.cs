@@ -111,8 +111,14 @@ public sealed class KeyStoreTests : IDisposable
         for (var second = 0; second < 62; second++)
         {
             TestKeys.Write(Path, alice with { TokensPerMinute = second + 1 });
-            _time.Advance(TimeSpan.FromSeconds(1));
-            await Wait.UntilAsync(() => Assert.Equal(second + 1, Assert.Single(store.Current.Keys).TokensPerMinute), TimeSpan.FromSeconds(5));
+            await Wait.UntilAsync(
+                () =>
+                {
+                    // The watcher's timer may not be there yet.
+                    _time.Advance(TimeSpan.FromSeconds(1));
+                    Assert.Equal(second + 1, Assert.Single(store.Current.Keys).TokensPerMinute);
+                },
+                TimeSpan.FromSeconds(30));
         }
 
         await other.DisposeAsync();
