@@ -54,7 +54,7 @@ internal static class ClientPrograms
             Directory.CreateDirectory(NodeFolder);
             var install = await ProcessRunner.RunAsync(
                 "npm",
-                ["install", "--prefix", NodeFolder, "--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", .. s_packages.Select(package => $"{package.Name}@{package.Version}")],
+                ["install", "--prefix", NodeFolder, "--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-timeout=20000", .. s_packages.Select(package => $"{package.Name}@{package.Version}")],
                 timeout: TimeSpan.FromMinutes(3));
             if (!s_packages.All(IsInstalled))
             {
