@@ -76,11 +76,11 @@ public sealed class BudgetLoaderTests : IAsyncDisposable
         await AddAsync(tokens: 1);
         await _loader.StartAsync(default);
         await HasAsync(1);
-        await ExecuteAsync("ALTER TABLE hazumu_usage RENAME TO away");
+        await ExecuteAsync("ALTER TABLE hazumu_usage RENAME COLUMN input_tokens TO away");
         await _loader.LoadAsync(default);
         Assert.Contains(_log.Lines, line => line.Message.Contains("cannot be read", StringComparison.Ordinal));
 
-        await ExecuteAsync("ALTER TABLE away RENAME TO hazumu_usage");
+        await ExecuteAsync("ALTER TABLE hazumu_usage RENAME COLUMN away TO input_tokens");
         await AddAsync(tokens: 2);
 
         await HasAsync(3);

@@ -15,6 +15,13 @@ internal static class ClusterServer
     /// <returns>The server, and its port: any free one if the setting is 0.</returns>
     public static async Task<(WebApplication Server, int Port)> StartAsync(ClusterOptions options, IConfiguration configuration, Leadership leadership, CancellationToken cancellationToken)
     {
+        var isHttps = options.Address?.StartsWith(Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase) == true;
+        // Without one, Kestrel would take the certificate of a developer's machine, which no other gateway trusts.
+        if (isHttps && !configuration.GetSection("Kestrel:Certificates:Default").Exists())
+        {
+            throw new StartupProblemException("'Gateway:Cluster:Address' is an https URL, and 'Kestrel:Certificates:Default:Path' names no certificate for it: set this setting, or use an http URL.");
+        }
+
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
@@ -28,23 +35,14 @@ internal static class ClusterServer
             kestrel.ListenAnyIP(options.Port, listen =>
             {
                 listen.Protocols = HttpProtocols.Http2;
-                if (options.Address?.StartsWith(Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase) == true)
+                if (isHttps)
                 {
                     listen.UseHttps();
                 }
             });
         });
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>().AddSingleton(leadership).AddGrpc(grpc => grpc.MaxReceiveMessageSize = null);
-        WebApplication app;
-        try
-        {
-            app = builder.Build();
-        }
-        catch (InvalidOperationException) when (configuration["Kestrel:Certificates:Default:Path"] is null)
-        {
-            throw new StartupProblemException("'Gateway:Cluster:Address' is an https URL, and 'Kestrel:Certificates:Default:Path' names no certificate for it: set this setting, or use an http URL.");
-        }
-
+        var app = builder.Build();
         app.MapGrpcService<LeaderSession>();
         await app.StartAsync(cancellationToken);
         return (app, BindingAddress.Parse(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port);
