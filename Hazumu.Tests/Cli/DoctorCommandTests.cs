@@ -26,8 +26,8 @@ public sealed class DoctorCommandTests
     }
 
     [Theory]
-    [InlineData("--prometheus is 'localhost:9090'; allowed: an address such as http://localhost:9090.\n", "--prometheus", "localhost:9090")]
-    [InlineData("--gateway is 'ftp://x'; allowed: an address such as http://localhost:9090.\n", "--gateway", "ftp://x")]
+    [InlineData("--prometheus is 'localhost:9090'; allowed: an address such as http://localhost:9090. --help lists the commands and options.\n", "--prometheus", "localhost:9090")]
+    [InlineData("--gateway is 'ftp://x'; allowed: an address such as http://localhost:9090. --help lists the commands and options.\n", "--gateway", "ftp://x")]
     [InlineData("'now' is not an option; give settings as --Hazumu:Key=value (docs/settings.md lists them).\n", "now")]
     public async Task A_command_line_that_is_not_understood_ends_with_2(string expected, params string[] args) =>
         Assert.Equal((2, "", expected), await RunAsync(args));
