@@ -81,7 +81,7 @@ public sealed class PackageTests : IClassFixture<PackageTests.PackedSolution>
         /// <inheritdoc/>
         public async ValueTask InitializeAsync() => await ProcessRunner.RunOrThrowAsync(
             "dotnet",
-            ["pack", RepositoryRoot.Combine("Hazumu.sln"), "--no-build", "--configuration", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "--output", _folder.FullName],
+            ["pack", RepositoryRoot.Combine("Hazumu.sln"), "--no-build", "-nodeReuse:false", "--configuration", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "--output", _folder.FullName],
             TimeSpan.FromMinutes(5));
 
         /// <summary>Opens the only package of an identifier.</summary>
