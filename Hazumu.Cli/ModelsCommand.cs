@@ -96,9 +96,9 @@ internal static class ModelsCommand
 
     private sealed record Report(
         IReadOnlyList<NameReport> Names,
-        IReadOnlyList<PinReport>? Pinned,
         IReadOnlyList<InstanceReport> Instances,
-        IReadOnlyDictionary<string, int> Waiting);
+        IReadOnlyDictionary<string, int> Waiting,
+        IReadOnlyList<PinReport>? Pinned = null);
 
     private sealed record NameReport(string Name, IReadOnlyList<string> Models, int? QueueLongerThan, bool IsListed);
 

@@ -11,6 +11,7 @@ public sealed class ModelsCommandTests
     private const string Report = """
         {
           "names": [{"name": "gpt-4o-mini", "models": ["qwen3:8b", "qwen3:4b"], "queueLongerThan": 8, "isListed": true}, {"name": "team", "models": ["qwen3:4b"], "queueLongerThan": null, "isListed": false}],
+          "pinned": [{"model": "qwen3:8b", "when": "always", "wanted": 2, "loaded": ["a"], "problem": null}, {"model": "qwen3:4b", "when": "07:30 mon-fri", "wanted": 0, "loaded": [], "problem": null}],
           "instances": [
             {"name": "a", "isUp": true, "models": [{"name": "qwen3:4b", "isInMemory": false, "running": 0}, {"name": "qwen3:8b", "isInMemory": true, "running": 2}]},
             {"name": "b", "isUp": false, "models": [{"name": "qwen3:8b", "isInMemory": false, "running": 0}]}
@@ -32,6 +33,10 @@ public sealed class ModelsCommandTests
             NAME         MODELS               QUEUE      LISTED
             gpt-4o-mini  qwen3:8b → qwen3:4b  8 at most  yes
             team         qwen3:4b             any        no
+
+            PINNED    KEPT           LOADED   AT  PROBLEM
+            qwen3:8b  always         1 of 2   a
+            qwen3:4b  07:30 mon-fri  not now
 
             MODEL     INSTANCE  IN MEMORY  RUNNING  WAITING
             qwen3:4b  a         no         0        0
