@@ -122,13 +122,14 @@ fi
 if printf '%s\n' "$services" | grep -qx edge; then
   check edge
   edge() { docker compose exec -T edge "$@" < /dev/null 2> /dev/null; }
+  variable() { edge sh -c "echo \"\$$1\""; } # its value in the edge's container
   # Certificates of the edge's own authority are valid for hours: Caddy renews them by itself, and only expired ones are a problem.
   days=$CERTIFICATE_DAYS
-  tls=$(edge printenv EDGE_TLS)
+  tls=$(variable EDGE_TLS)
   if [ "$tls" = files ]; then
     certificates=/run/secrets/edge_certificate
   else
-    certificates=$(for host in $(edge printenv EDGE_HOST) $(edge printenv EDGE_GRAFANA_HOST); do edge find /data/caddy/certificates -name "$host.crt"; done)
+    certificates=$(for host in $(variable EDGE_HOST) $(variable EDGE_GRAFANA_HOST); do edge find /data/caddy/certificates -name "$host.crt"; done)
     [ "$tls" = acme ] || days=0
   fi
   if [ -z "$certificates" ]; then
