@@ -70,7 +70,7 @@ public sealed class BundleTests : IDisposable
 
         var exitCode = await HazumuCommand.RunAsync(["bundle", file], TextWriter.Null, error, _ => null);
 
-        Assert.Equal((2, $"{sentence}\n"), (exitCode, error.ToString().Replace('\\', '/')));
+        Assert.Equal((2, $"{sentence} --help lists the commands and options.\n"), (exitCode, error.ToString().Replace('\\', '/')));
     }
 
     [Fact]
