@@ -357,10 +357,8 @@ internal sealed partial class ClusterAdmission(
     {
         await Task.Delay(after, time, term).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-        // What a gateway that was killed has stored; a store that is away must not keep this one from admitting. SQLite reads
-        // synchronously, and the caller holds the lock.
-        var load = Task.Run(() => loader.LoadAsync(term), CancellationToken.None);
-        await load.WaitAsync(Patience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // What a gateway that was killed has stored; a store that is away must not keep this one from admitting.
+        await loader.LoadAsync(term).WaitAsync(Patience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
         {
             if (!term.IsCancellationRequested)

@@ -100,9 +100,7 @@ internal static class ConsoleHost
         try
         {
             var parameters = context.Request.Query.ToDictionary(parameter => parameter.Key, parameter => parameter.Value.ToString());
-            var query = UsageQuery.Parse(parameters, store.Calendar, time.GetUtcNow());
-            // SQLite reads without giving the thread back.
-            var report = await Task.Run(() => store.ReadAsync(query, context.RequestAborted), context.RequestAborted);
+            var report = await store.ReadAsync(UsageQuery.Parse(parameters, store.Calendar, time.GetUtcNow()), context.RequestAborted);
             return Results.Text(UsageFormat.ToCsv(report), "text/csv; charset=utf-8");
         }
         catch (UsageQueryException problem)

@@ -115,20 +115,23 @@ internal sealed class UsageStore : IAsyncDisposable
         }
     }
 
-    private async Task<T> RunAsync<T>(Func<DbConnection, Task<T>> run, CancellationToken cancellationToken)
-    {
-        await using var connection = await OpenAsync(cancellationToken);
-        try
+    // SQLite works synchronously, and the caller's thread may be a connection's or hold a lock.
+    private Task<T> RunAsync<T>(Func<DbConnection, Task<T>> run, CancellationToken cancellationToken) => Task.Run(
+        async () =>
         {
-            return await run(connection);
-        }
-        catch (DbException)
-        {
-            // The table may be gone, as after another database was restored: look for it the next time.
-            _isCreated = false;
-            throw;
-        }
-    }
+            await using var connection = await OpenAsync(cancellationToken);
+            try
+            {
+                return await run(connection);
+            }
+            catch (DbException)
+            {
+                // The table may be gone, as after another database was restored: look for it the next time.
+                _isCreated = false;
+                throw;
+            }
+        },
+        CancellationToken.None);
 
     private async Task<int> AddAsync(DbConnection connection, IReadOnlyList<(long Id, UsageRecord Record)> records, CancellationToken cancellationToken)
     {

@@ -29,9 +29,7 @@ internal sealed class UsageReads(UsageStore store, TimeProvider time)
 
         try
         {
-            // SQLite reads synchronously, and this thread may be a connection's.
-            var query = UsageQuery.Parse(parameters, store.Calendar, time.GetUtcNow());
-            var report = await Task.Run(() => store.ReadAsync(query, context.RequestAborted), CancellationToken.None);
+            var report = await store.ReadAsync(UsageQuery.Parse(parameters, store.Calendar, time.GetUtcNow()), context.RequestAborted);
             var body = format == "csv" ? System.Text.Encoding.UTF8.GetBytes(UsageFormat.ToCsv(report)) : UsageFormat.ToJson(report);
             context.Response.ContentType = format == "csv" ? "text/csv; charset=utf-8" : "application/json; charset=utf-8";
             context.Response.Headers.CacheControl = "no-store";
