@@ -283,6 +283,6 @@ internal struct Backlog(long now)
 }
 
 /// <summary>The destination of a request.</summary>
-    /// <param name="Instance">The instance; <see langword="null"/> if the request waits.</param>
+/// <param name="Instance">The instance; <see langword="null"/> if the request waits.</param>
 /// <param name="IsCold">Whether the instance will have to load the model.</param>
 internal readonly record struct Choice(Instance? Instance, bool IsCold);

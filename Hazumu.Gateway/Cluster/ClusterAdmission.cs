@@ -532,7 +532,7 @@ internal sealed partial class ClusterAdmission(
     /// </summary>
     /// <param name="cluster">This gateway.</param>
     /// <param name="message">The message that reports it.</param>
-        /// <param name="queuedAt">The time since which its request waits.</param>
+    /// <param name="queuedAt">The time since which its request waits.</param>
     private sealed class Holding(ClusterAdmission cluster, ClusterMessage message, long queuedAt = 0)
         : TaskCompletionSource<ClusterMessage?>(TaskCreationOptions.RunContinuationsAsynchronously), ILeaseObserver, IRequestCount
     {

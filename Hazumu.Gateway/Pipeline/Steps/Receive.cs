@@ -40,7 +40,7 @@ internal sealed class Receive(AddressLimit addresses, BrowserRules browsers, Tim
 }
 
 /// <summary>A received request.</summary>
-    /// <param name="Request">The request's state.</param>
+/// <param name="Request">The request's state.</param>
 /// <param name="Headers">The headers of its answer.</param>
 /// <param name="Problem">Why it is malformed; <see langword="null"/> if it is not.</param>
 internal readonly record struct Received(GatewayRequest Request, AnswerHeaders Headers, GatewayRefusal? Problem);
